@@ -1,0 +1,99 @@
+//! The vocabulary of drplan and the traits that providers implement.
+//!
+//! Everything here is plain data or a trait. The crate performs no I/O except behind
+//! [`process::LocalProcess`], the one door through which providers start programs.
+//! It knows nothing about the graph, the plan file, rendering or any particular system.
+//!
+//! A provider implements three things:
+//!
+//! - [`System`]: how a `provider` block becomes a [`Conn`], and how a [`Conn`] answers bulk reads;
+//! - [`Kind`]: the pure half of a resource or data source: what it reads, what it means, what it
+//!   decides;
+//! - [`Acts`]: the effectful half: begin, probe, poll and prove, each one bounded attempt.
+//!
+//! Order, retries, deadlines, waiting, the journal and the lock belong to the engine.
+
+mod address;
+mod decision;
+mod error;
+mod facts;
+mod json;
+mod kind;
+mod late;
+pub mod process;
+mod registry;
+mod schema;
+pub mod stamp;
+mod system;
+
+pub use address::Address;
+pub use address::ConnId;
+pub use decision::Action;
+pub use decision::Because;
+pub use decision::Breakdown;
+pub use decision::Change;
+pub use decision::Effect;
+pub use decision::Hazard;
+pub use decision::HazardLevel;
+pub use decision::ObjectLine;
+pub use decision::Planned;
+pub use decision::Proposal;
+pub use decision::RecoveryPoint;
+pub use decision::Repeat;
+pub use error::ErrorKind;
+pub use error::ProviderError;
+pub use facts::Answer;
+pub use facts::Ask;
+pub use facts::Facts;
+pub use facts::Pending;
+pub use facts::Query;
+pub use facts::TargetState;
+pub use facts::View;
+pub use json::canonical;
+pub use json::digest;
+pub use json::short_hash;
+pub use kind::Acts;
+pub use kind::Cap;
+pub use kind::DynKind;
+pub use kind::Evidence;
+pub use kind::Fut;
+pub use kind::Kind;
+pub use kind::Lack;
+pub use kind::Landed;
+pub use kind::LookError;
+pub use kind::Looked;
+pub use kind::Notes;
+pub use kind::Opener;
+pub use kind::PlanCx;
+pub use kind::Progress;
+pub use kind::Proof;
+pub use kind::RawWant;
+pub use kind::ReadCx;
+pub use kind::Seen;
+pub use kind::Want;
+pub use kind::Wires;
+pub use kind::WriteCx;
+pub use kind::acting;
+pub use kind::reading;
+pub use late::Hole;
+pub use late::Late;
+pub use late::SecretRef;
+pub use late::holes;
+pub use late::is_hole;
+pub use registry::Registry;
+pub use schema::Arg;
+pub use schema::Def;
+pub use schema::Mode;
+pub use schema::Schema;
+pub use schema::Stage;
+pub use schema::Type;
+pub use system::Conn;
+pub use system::Connecting;
+pub use system::System;
+pub use system::TargetId;
+
+/// A point in time, with a time zone only where one is shown to people.
+pub type Timestamp = jiff::Timestamp;
+
+/// The one dynamic data type that crosses the seam.
+pub type Json = serde_json::Value;

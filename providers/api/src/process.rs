@@ -1,0 +1,358 @@
+//! The one door through which providers start programs.
+//!
+//! The rehearsal world puts simulated tools behind the same door. A *detached* program outlives a
+//! killed drplan: it runs in its own process group, writes its output to a file and, when it ends, its
+//! exit code to another, so that whoever resumes can read both.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::ErrorKind;
+use crate::Fut;
+use crate::ProviderError;
+
+/// The most that is kept of a program's output.
+const OUTPUT_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// A program to start. Secrets belong into `env` or `stdin`, never into `argv`, which other users can
+/// read.
+#[derive(Clone)]
+pub struct Program {
+    /// The program and its arguments.
+    pub argv: Vec<String>,
+    /// Environment variables beside the inherited ones.
+    pub env: BTreeMap<String, String>,
+    /// Where it runs.
+    pub cwd: PathBuf,
+    /// What it reads.
+    pub stdin: Option<Vec<u8>>,
+    /// How long it may take; then it is ended.
+    pub timeout: Duration,
+}
+
+/// What a program said.
+#[derive(Clone)]
+pub struct Output {
+    /// Its exit code; `None` if a signal ended it.
+    pub code: Option<i32>,
+    /// Its standard output.
+    pub stdout: Vec<u8>,
+    /// Its standard error.
+    pub stderr: Vec<u8>,
+}
+
+/// Where a detached program leaves its traces: files in the step's private folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Traces {
+    /// Standard output.
+    pub stdout: PathBuf,
+    /// Standard error.
+    pub stderr: PathBuf,
+    /// The exit code as decimal text, written last and whole.
+    pub status: PathBuf,
+    /// The process id and its start time, written by whoever starts it.
+    pub pid: PathBuf,
+}
+
+impl Traces {
+    /// Names the traces of a program in a folder.
+    pub fn in_dir(dir: &Path, name: &str) -> Self {
+        let file = |end: &str| dir.join(format!("{name}.{end}"));
+        Self {
+            stdout: file("out"),
+            stderr: file("err"),
+            status: file("status"),
+            pid: file("pid"),
+        }
+    }
+}
+
+/// How a detached program is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detached {
+    /// No trace of it: it was never started from this folder.
+    Unknown,
+    /// It runs.
+    Running,
+    /// It ended with this exit code.
+    Ended(i32),
+    /// It is gone and left no exit code: it was killed, or the machine went down.
+    Vanished,
+}
+
+/// Starts programs.
+pub trait ProcessDoor: Send + Sync {
+    /// Runs a program to its end.
+    fn run(&self, program: Program) -> Fut<'_, Result<Output, ProviderError>>;
+    /// Starts a program that outlives drplan. Traces of an earlier one are removed first.
+    fn detach<'a>(
+        &'a self,
+        program: Program,
+        traces: &'a Traces,
+    ) -> Fut<'a, Result<(), ProviderError>>;
+    /// Says how a detached program is.
+    fn look<'a>(&'a self, traces: &'a Traces) -> Fut<'a, Result<Detached, ProviderError>>;
+}
+
+/// Real processes of this machine.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LocalProcess;
+
+impl ProcessDoor for LocalProcess {
+    fn run(&self, program: Program) -> Fut<'_, Result<Output, ProviderError>> {
+        Box::pin(run(program))
+    }
+
+    fn detach<'a>(
+        &'a self,
+        program: Program,
+        traces: &'a Traces,
+    ) -> Fut<'a, Result<(), ProviderError>> {
+        Box::pin(async move { detach(&program, traces) })
+    }
+
+    fn look<'a>(&'a self, traces: &'a Traces) -> Fut<'a, Result<Detached, ProviderError>> {
+        Box::pin(async move { Ok(look(traces)) })
+    }
+}
+
+fn name_of(program: &Program) -> Result<&str, ProviderError> {
+    program.argv.first().map(String::as_str).ok_or_else(|| {
+        ProviderError::new(ErrorKind::Invalid, "start a program", "this machine")
+            .because("the command is empty")
+    })
+}
+
+fn cannot_start(name: &str, error: &std::io::Error) -> ProviderError {
+    let kind = match error.kind() {
+        std::io::ErrorKind::NotFound => ErrorKind::NotFound,
+        std::io::ErrorKind::PermissionDenied => ErrorKind::Denied,
+        _ => ErrorKind::Invalid,
+    };
+    ProviderError::new(kind, format!("start `{name}`"), "this machine")
+        .caused_by(error)
+        .hint(format!(
+            "install `{name}` or put it on the PATH; relative paths start at the spec's folder"
+        ))
+}
+
+/// A program that is named by a relative path with a slash is looked up from the folder it runs in,
+/// which is what people expect of `./site.sh`.
+fn resolve(name: &str, cwd: &Path) -> PathBuf {
+    if name.contains('/') {
+        cwd.join(name)
+    } else {
+        PathBuf::from(name)
+    }
+}
+
+async fn run(program: Program) -> Result<Output, ProviderError> {
+    use tokio::io::AsyncReadExt as _;
+    use tokio::io::AsyncWriteExt as _;
+
+    let name = name_of(&program)?.to_owned();
+    let mut child = tokio::process::Command::new(resolve(&name, &program.cwd))
+        .args(&program.argv[1..])
+        .envs(&program.env)
+        .current_dir(&program.cwd)
+        .stdin(if program.stdin.is_some() {
+            Stdio::piped()
+        } else {
+            Stdio::null()
+        })
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|e| cannot_start(&name, &e))?;
+    let stdin = child.stdin.take().zip(program.stdin);
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let feed = async {
+        if let Some((mut pipe, bytes)) = stdin {
+            // A program that does not read its input closes the pipe early, which is its right.
+            pipe.write_all(&bytes).await.ok();
+        }
+    };
+    let drain = |pipe: Option<Box<dyn tokio::io::AsyncRead + Send + Unpin>>| async {
+        let mut bytes = Vec::new();
+        if let Some(mut pipe) = pipe {
+            let mut limited = (&mut pipe).take(OUTPUT_BYTES_MAX as u64);
+            limited.read_to_end(&mut bytes).await?;
+            // The rest is read and dropped, so that the program does not block on a full pipe.
+            tokio::io::copy(&mut pipe, &mut tokio::io::sink()).await?;
+        }
+        Ok::<_, std::io::Error>(bytes)
+    };
+    let all = async {
+        let (_, stdout, stderr, status) = tokio::join!(
+            feed,
+            drain(stdout.map(|p| Box::new(p) as _)),
+            drain(stderr.map(|p| Box::new(p) as _)),
+            child.wait(),
+        );
+        Ok::<_, std::io::Error>(Output {
+            code: status?.code(),
+            stdout: stdout?,
+            stderr: stderr?,
+        })
+    };
+    match tokio::time::timeout(program.timeout, all).await {
+        Ok(output) => output.map_err(|e| {
+            ProviderError::new(ErrorKind::Invalid, format!("run `{name}`"), "this machine")
+                .caused_by(&e)
+        }),
+        Err(_) => Err(ProviderError::new(
+            ErrorKind::Unreachable,
+            format!("run `{name}`"),
+            "this machine",
+        )
+        .because(format!(
+            "it did not end within {} s and was ended",
+            program.timeout.as_secs()
+        ))),
+    }
+}
+
+fn io_error(during: &str, path: &Path, error: &std::io::Error) -> ProviderError {
+    ProviderError::new(
+        ErrorKind::Invalid,
+        during,
+        format!("file {}", path.display()),
+    )
+    .caused_by(error)
+}
+
+/// The wrapper writes the exit code beside its place and renames it, so that a reader sees it whole
+/// or not at all.
+const WRAPPER: &str = r#"status="$1"; shift; "$@"; code=$?; printf '%s' "$code" > "$status.part" && mv "$status.part" "$status""#;
+
+#[cfg(unix)]
+fn detach(program: &Program, traces: &Traces) -> Result<(), ProviderError> {
+    use std::os::unix::process::CommandExt as _;
+
+    let name = name_of(program)?;
+    for path in [&traces.status, &traces.pid] {
+        match std::fs::remove_file(path) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                return Err(io_error("remove an old trace", path, &e));
+            }
+            _ => {}
+        }
+    }
+    let create = |path: &Path| {
+        std::fs::File::create(path)
+            .map_err(|e| io_error("create a program's output file", path, &e))
+    };
+    let child = std::process::Command::new("/bin/sh")
+        .args(["-c", WRAPPER, "drplan"])
+        .arg(&traces.status)
+        .arg(resolve(name, &program.cwd))
+        .args(&program.argv[1..])
+        .envs(&program.env)
+        .current_dir(&program.cwd)
+        .stdin(Stdio::null())
+        .stdout(create(&traces.stdout)?)
+        .stderr(create(&traces.stderr)?)
+        .process_group(0)
+        .spawn()
+        .map_err(|e| cannot_start(name, &e))?;
+    let pid = child.id();
+    let line = format!("{pid} {}", start_time(pid).unwrap_or_default());
+    std::fs::write(&traces.pid, line)
+        .map_err(|e| io_error("note a process id", &traces.pid, &e))?;
+    // The child is reaped when it ends while drplan lives, so that it does not stay as a zombie that
+    // looks alive.
+    std::thread::spawn(move || {
+        let mut child = child;
+        child.wait().ok();
+    });
+    Ok(())
+}
+
+fn look(traces: &Traces) -> Detached {
+    if let Ok(text) = std::fs::read_to_string(&traces.status)
+        && let Ok(code) = text.trim().parse()
+    {
+        return Detached::Ended(code);
+    }
+    let Ok(line) = std::fs::read_to_string(&traces.pid) else {
+        return Detached::Unknown;
+    };
+    let mut words = line.split_whitespace();
+    let pid: Option<u32> = words.next().and_then(|word| word.parse().ok());
+    let started = words.next().unwrap_or_default();
+    match pid.and_then(start_time) {
+        Some(now) if now == started => Detached::Running,
+        // The exit code may have been written between the two looks.
+        _ => match std::fs::read_to_string(&traces.status)
+            .ok()
+            .and_then(|t| t.trim().parse().ok())
+        {
+            Some(code) => Detached::Ended(code),
+            None => Detached::Vanished,
+        },
+    }
+}
+
+/// The kernel's start time of a process, which tells it from a later one with the same id. A zombie
+/// counts as gone.
+fn start_time(pid: u32) -> Option<String> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let behind_name = stat.rsplit_once(')')?.1;
+    let fields: Vec<&str> = behind_name.split_whitespace().collect();
+    if matches!(fields.first(), Some(&"Z" | &"X")) {
+        return None;
+    }
+    fields.get(19).map(|&field| field.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sh(script: &str, dir: &Path) -> Program {
+        Program {
+            argv: ["/bin/sh", "-c", script].map(str::to_owned).to_vec(),
+            env: BTreeMap::new(),
+            cwd: dir.to_owned(),
+            stdin: None,
+            timeout: Duration::from_secs(20),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_program_that_overstays_is_ended_and_named() {
+        let mut program = sh("sleep 60", Path::new("/"));
+        program.timeout = Duration::from_millis(50);
+        let error = run(program).await.err().expect("a time-out");
+        assert_eq!(error.kind, ErrorKind::Unreachable);
+        assert!(error.to_string().contains("/bin/sh"));
+    }
+
+    #[tokio::test]
+    async fn a_detached_program_leaves_its_exit_code_behind() {
+        let dir = std::env::temp_dir().join(format!("drplan-door-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).expect("a folder");
+        let traces = Traces::in_dir(&dir, "tool");
+        assert_eq!(look(&traces), Detached::Unknown);
+        LocalProcess
+            .detach(sh("sleep 0.2; exit 7", &dir), &traces)
+            .await
+            .expect("a start");
+        assert_eq!(look(&traces), Detached::Running);
+        for _ in 0..100 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            if look(&traces) != Detached::Running {
+                break;
+            }
+        }
+        assert_eq!(look(&traces), Detached::Ended(7));
+        std::fs::remove_dir_all(&dir).expect("a clean end");
+    }
+}

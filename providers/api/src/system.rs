@@ -1,0 +1,56 @@
+//! How a `provider` block becomes a connection, and what a connection answers.
+
+use std::any::Any;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::Answer;
+use crate::Ask;
+use crate::ConnId;
+use crate::Fut;
+use crate::Json;
+use crate::ProviderError;
+use crate::Schema;
+use crate::process::ProcessDoor;
+
+/// Who a target is, whatever its address: the uid of `kube-system`, an account and endpoint, a
+/// system id.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TargetId(pub String);
+
+/// What opening a connection needs.
+pub struct Connecting {
+    /// The connection's name.
+    pub id: ConnId,
+    /// The provider block's arguments, every hole filled and every secret opened. Never log it.
+    pub config: Json,
+    /// The folder of the spec, where relative paths start.
+    pub base_dir: PathBuf,
+    /// The door through which programs are started.
+    pub process: Arc<dyn ProcessDoor>,
+}
+
+/// A sort of target: `kubernetes`, `s3`, `route53`, `postgres`.
+pub trait System: Send + Sync + 'static {
+    /// The system's name in specs.
+    fn name(&self) -> &'static str;
+    /// The arguments of its provider block.
+    fn schema(&self) -> Schema;
+    /// Opens a connection. One bounded attempt.
+    fn connect<'a>(&'a self, cx: &'a Connecting) -> Fut<'a, Result<Arc<dyn Conn>, ProviderError>>;
+}
+
+/// An open connection. The provider's own kinds downcast it through [`Conn::as_any`] to act.
+pub trait Conn: Send + Sync + 'static {
+    /// Says who answers. One bounded attempt.
+    fn identity(&self) -> Fut<'_, Result<TargetId, ProviderError>>;
+    /// Answers questions in bulk: merges, pages and bounds, and changes nothing. Returns one answer
+    /// for each question, in order. Several questions may be answered concurrently, within a bound.
+    fn fetch<'a>(&'a self, asks: &'a [Ask]) -> Fut<'a, Vec<Answer>>;
+    /// Lets the provider's own kinds get at the client.
+    fn as_any(&self) -> &dyn Any;
+}

@@ -1,0 +1,1 @@
+//! Commands: steps that a program of the user's does.

@@ -1,0 +1,1 @@
+//! Helm releases, written by the real helm and read from its release Secrets.

@@ -1,0 +1,1 @@
+//! PostgreSQL: dump archives and restores of them.

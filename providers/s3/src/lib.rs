@@ -1,0 +1,1 @@
+//! Object storage: keys, ranged reads and lenses over objects.

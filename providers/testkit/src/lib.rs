@@ -1,0 +1,1 @@
+//! Builders and scripted servers for the tests of providers.

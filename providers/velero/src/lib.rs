@@ -1,0 +1,1 @@
+//! Velero backups, backup locations and restores.
