@@ -91,7 +91,11 @@ pub(crate) struct Ticket {
 
 impl Ticket {
     pub(crate) fn new(submitted_at: Timestamp, comment: Option<String>) -> Self {
-        Self { submitted_at, comment, polls: 0 }
+        Self {
+            submitted_at,
+            comment,
+            polls: 0,
+        }
     }
 
     /// Counts one poll and answers it.
@@ -104,7 +108,11 @@ impl Ticket {
             }
         };
         self.polls = self.polls.saturating_add(1);
-        if pending { ChangeStatus::Pending } else { ChangeStatus::Insync }
+        if pending {
+            ChangeStatus::Pending
+        } else {
+            ChangeStatus::Insync
+        }
     }
 }
 
@@ -116,9 +124,17 @@ mod tests {
     fn a_change_converges_after_its_polls_or_its_time() {
         let start = Timestamp::UNIX_EPOCH;
         let mut by_polls = Ticket::new(start, None);
-        let answers: Vec<_> =
-            (0..3).map(|_| by_polls.poll(Convergence::AfterPolls(2), start)).collect();
-        assert_eq!(answers, [ChangeStatus::Pending, ChangeStatus::Pending, ChangeStatus::Insync]);
+        let answers: Vec<_> = (0..3)
+            .map(|_| by_polls.poll(Convergence::AfterPolls(2), start))
+            .collect();
+        assert_eq!(
+            answers,
+            [
+                ChangeStatus::Pending,
+                ChangeStatus::Pending,
+                ChangeStatus::Insync
+            ]
+        );
 
         let after = Convergence::AfterTime(Duration::from_secs(30));
         let mut by_time = Ticket::new(start, None);

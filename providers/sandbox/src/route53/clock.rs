@@ -32,7 +32,9 @@ pub struct ManualClock {
 impl ManualClock {
     /// Makes a clock that stands at `now`.
     pub fn new(now: Timestamp) -> Self {
-        Self { now: Mutex::new(now) }
+        Self {
+            now: Mutex::new(now),
+        }
     }
 
     /// Moves the clock; it stops at the ends of representable time.

@@ -49,7 +49,10 @@ pub(crate) struct RequestLog {
 
 impl RequestLog {
     pub(crate) fn add(&mut self, entry: Entry) {
-        *self.counts.entry((entry.operation, entry.outcome)).or_default() += 1;
+        *self
+            .counts
+            .entry((entry.operation, entry.outcome))
+            .or_default() += 1;
         if self.entries.len() == ENTRIES_MAX {
             self.entries.pop_front();
         }
@@ -61,6 +64,9 @@ impl RequestLog {
     }
 
     pub(crate) fn count(&self, operation: Operation, outcome: Outcome) -> u64 {
-        self.counts.get(&(Some(operation), outcome)).copied().unwrap_or_default()
+        self.counts
+            .get(&(Some(operation), outcome))
+            .copied()
+            .unwrap_or_default()
     }
 }

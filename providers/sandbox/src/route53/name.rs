@@ -96,7 +96,9 @@ fn checked(label: Vec<u8>) -> Result<Vec<u8>, NameError> {
 fn unescape(digits: [Option<u8>; 3]) -> Result<u8, NameError> {
     let mut octet: u8 = 0;
     for digit in digits {
-        let digit = digit.filter(|d| (b'0'..=b'7').contains(d)).ok_or(NameError::BadEscape)?;
+        let digit = digit
+            .filter(|d| (b'0'..=b'7').contains(d))
+            .ok_or(NameError::BadEscape)?;
         octet = octet.checked_mul(8).ok_or(NameError::BadEscape)? + (digit - b'0');
     }
     Ok(octet.to_ascii_lowercase())
@@ -145,7 +147,10 @@ mod tests {
             ("_acme-challenge.a.b", "_acme-challenge.a.b."),
             (r"a\056b.c", r"a\056b.c."),
         ] {
-            assert_eq!(DomainName::parse(given).map(|n| n.to_string()), Ok(kept.to_owned()));
+            assert_eq!(
+                DomainName::parse(given).map(|n| n.to_string()),
+                Ok(kept.to_owned())
+            );
         }
     }
 
@@ -168,15 +173,25 @@ mod tests {
 
     #[test]
     fn the_order_is_by_reversed_labels() {
-        let mut names: Vec<_> = ["b.example.com", "z.a.example.com", "example.com", "*.example.com"]
-            .iter()
-            .filter_map(|name| DomainName::parse(name).ok())
-            .collect();
+        let mut names: Vec<_> = [
+            "b.example.com",
+            "z.a.example.com",
+            "example.com",
+            "*.example.com",
+        ]
+        .iter()
+        .filter_map(|name| DomainName::parse(name).ok())
+        .collect();
         names.sort_by_key(DomainName::order);
         let texts: Vec<_> = names.iter().map(ToString::to_string).collect();
         assert_eq!(
             texts,
-            ["example.com.", r"\052.example.com.", "z.a.example.com.", "b.example.com."]
+            [
+                "example.com.",
+                r"\052.example.com.",
+                "z.a.example.com.",
+                "b.example.com."
+            ]
         );
     }
 }

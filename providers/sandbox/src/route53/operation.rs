@@ -42,7 +42,10 @@ impl Operation {
 
     /// Reports whether the operation changes anything.
     pub fn changes(self) -> bool {
-        matches!(self, Self::ChangeResourceRecordSets | Self::CreateHostedZone)
+        matches!(
+            self,
+            Self::ChangeResourceRecordSets | Self::CreateHostedZone
+        )
     }
 }
 
@@ -62,23 +65,27 @@ pub(crate) struct Target {
 impl Target {
     /// Reads method and path; `None` if nothing is served there.
     pub(crate) fn of(method: &Method, path: &str) -> Option<Self> {
-        let rest = path.strip_prefix('/')?.strip_prefix(VERSION)?.strip_prefix('/')?;
+        let rest = path
+            .strip_prefix('/')?
+            .strip_prefix(VERSION)?
+            .strip_prefix('/')?;
         let parts: Vec<&str> = rest.trim_end_matches('/').split('/').collect();
         let (operation, id) = match (method, parts.as_slice()) {
             (&Method::GET, ["hostedzone"]) => (Operation::ListHostedZones, ""),
             (&Method::POST, ["hostedzone"]) => (Operation::CreateHostedZone, ""),
             (&Method::GET, ["hostedzonesbyname"]) => (Operation::ListHostedZonesByName, ""),
             (&Method::GET, ["hostedzone", id]) => (Operation::GetHostedZone, *id),
-            (&Method::GET, ["hostedzone", id, "rrset"]) => {
-                (Operation::ListResourceRecordSets, *id)
-            }
+            (&Method::GET, ["hostedzone", id, "rrset"]) => (Operation::ListResourceRecordSets, *id),
             (&Method::POST, ["hostedzone", id, "rrset"]) => {
                 (Operation::ChangeResourceRecordSets, *id)
             }
             (&Method::GET, ["change", id]) => (Operation::GetChange, *id),
             _ => return None,
         };
-        Some(Self { operation, id: id.to_owned() })
+        Some(Self {
+            operation,
+            id: id.to_owned(),
+        })
     }
 
     /// Returns the ARN that a denial names.
@@ -98,8 +105,16 @@ mod tests {
     #[test]
     fn method_and_path_name_the_operation() {
         for (method, path, expected) in [
-            (Method::GET, "/2013-04-01/hostedzone", Some((Operation::ListHostedZones, ""))),
-            (Method::POST, "/2013-04-01/hostedzone", Some((Operation::CreateHostedZone, ""))),
+            (
+                Method::GET,
+                "/2013-04-01/hostedzone",
+                Some((Operation::ListHostedZones, "")),
+            ),
+            (
+                Method::POST,
+                "/2013-04-01/hostedzone",
+                Some((Operation::CreateHostedZone, "")),
+            ),
             (
                 Method::POST,
                 "/2013-04-01/hostedzone/Z1/rrset/",
@@ -110,12 +125,20 @@ mod tests {
                 "/2013-04-01/hostedzone/Z1/rrset",
                 Some((Operation::ListResourceRecordSets, "Z1")),
             ),
-            (Method::GET, "/2013-04-01/change/C1", Some((Operation::GetChange, "C1"))),
+            (
+                Method::GET,
+                "/2013-04-01/change/C1",
+                Some((Operation::GetChange, "C1")),
+            ),
             (Method::DELETE, "/2013-04-01/hostedzone/Z1", None),
             (Method::GET, "/2012-12-12/hostedzone", None),
         ] {
             let target = Target::of(&method, path).map(|t| (t.operation, t.id));
-            assert_eq!(target, expected.map(|(o, id)| (o, id.to_owned())), "{method} {path}");
+            assert_eq!(
+                target,
+                expected.map(|(o, id)| (o, id.to_owned())),
+                "{method} {path}"
+            );
         }
     }
 }

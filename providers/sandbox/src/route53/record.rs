@@ -81,12 +81,18 @@ impl RecordType {
 
     /// Reads a type's name; `None` if Route 53 keeps no such type.
     pub fn parse(text: &str) -> Option<Self> {
-        TYPES.iter().find(|(_, name)| *name == text).map(|(rtype, _)| *rtype)
+        TYPES
+            .iter()
+            .find(|(_, name)| *name == text)
+            .map(|(rtype, _)| *rtype)
     }
 
     /// Returns the type's name.
     pub fn as_str(self) -> &'static str {
-        TYPES.iter().find(|(rtype, _)| *rtype == self).map_or("", |(_, name)| name)
+        TYPES
+            .iter()
+            .find(|(rtype, _)| *rtype == self)
+            .map_or("", |(_, name)| name)
     }
 }
 
@@ -209,7 +215,13 @@ impl RecordSet {
     ) -> Self {
         let values = values.into_iter().map(Into::into).collect();
         let data = Data::Values { ttl_s, values };
-        Self { name, rtype, routing: Routing::Simple, data, health_check_id: None }
+        Self {
+            name,
+            rtype,
+            routing: Routing::Simple,
+            data,
+            health_check_id: None,
+        }
     }
 
     pub(crate) fn key(&self) -> RecordKey {
@@ -229,7 +241,10 @@ impl RecordSet {
             && match (&self.data, &other.data) {
                 (
                     Data::Values { ttl_s, values },
-                    Data::Values { ttl_s: other_ttl_s, values: other_values },
+                    Data::Values {
+                        ttl_s: other_ttl_s,
+                        values: other_values,
+                    },
                 ) => ttl_s == other_ttl_s && sorted(values) == sorted(other_values),
                 (data, other_data) => data == other_data,
             }
@@ -237,13 +252,20 @@ impl RecordSet {
 
     /// Lists what is wrong with the set by itself, in Route 53's wording.
     pub(crate) fn faults(&self) -> Vec<String> {
-        let Data::Values { ttl_s, values } = &self.data else { return Vec::new() };
+        let Data::Values { ttl_s, values } = &self.data else {
+            return Vec::new();
+        };
         let mut faults = Vec::new();
         if *ttl_s > TTL_S_MAX {
-            faults.push(format!("Invalid TTL: {ttl_s} is not between 0 and {TTL_S_MAX}"));
+            faults.push(format!(
+                "Invalid TTL: {ttl_s} is not between 0 and {TTL_S_MAX}"
+            ));
         }
         if values.len() > VALUES_MAX {
-            faults.push(format!("Number of records {} exceeds limit {VALUES_MAX}", values.len()));
+            faults.push(format!(
+                "Number of records {} exceeds limit {VALUES_MAX}",
+                values.len()
+            ));
         }
         if matches!(self.rtype, RecordType::Cname | RecordType::Soa) && values.len() != 1 {
             faults.push(format!(

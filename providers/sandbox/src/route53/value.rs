@@ -20,19 +20,29 @@ const TXT_STRING_CHARS_MAX: usize = 255;
 /// The message that stands in `InvalidChangeBatch`.
 pub(crate) fn check(rtype: RecordType, value: &str) -> Result<(), String> {
     if value.chars().count() > VALUE_CHARS_MAX {
-        return Err(problem("InvalidValueLength", "Value is too long", "a value of this set"));
+        return Err(problem(
+            "InvalidValueLength",
+            "Value is too long",
+            "a value of this set",
+        ));
     }
     let fields: Vec<&str> = value.split_ascii_whitespace().collect();
     match rtype {
-        RecordType::A if value.parse::<Ipv4Addr>().is_err() => {
-            Err(problem("ARRDATAIllegalIPv4Address", "Value is not a valid IPv4 address", value))
-        }
-        RecordType::Aaaa if value.parse::<Ipv6Addr>().is_err() => {
-            Err(problem("AAAARRDATAIllegalIPv6Address", "Value is not a valid IPv6 address", value))
-        }
-        RecordType::Cname | RecordType::Ns | RecordType::Ptr if !is_name(value) => {
-            Err(problem("DomainLabelInvalid", "Value is not a valid domain name", value))
-        }
+        RecordType::A if value.parse::<Ipv4Addr>().is_err() => Err(problem(
+            "ARRDATAIllegalIPv4Address",
+            "Value is not a valid IPv4 address",
+            value,
+        )),
+        RecordType::Aaaa if value.parse::<Ipv6Addr>().is_err() => Err(problem(
+            "AAAARRDATAIllegalIPv6Address",
+            "Value is not a valid IPv6 address",
+            value,
+        )),
+        RecordType::Cname | RecordType::Ns | RecordType::Ptr if !is_name(value) => Err(problem(
+            "DomainLabelInvalid",
+            "Value is not a valid domain name",
+            value,
+        )),
         RecordType::Mx if !is_mx(&fields) => Err(problem(
             "MXRRDATANotTwoFields",
             "MX record doesn't have 2 fields: a priority and a domain name",
@@ -71,7 +81,9 @@ fn is_mx(fields: &[&str]) -> bool {
 }
 
 fn is_srv(fields: &[&str]) -> bool {
-    let Some((name, numbers)) = fields.split_last() else { return false };
+    let Some((name, numbers)) = fields.split_last() else {
+        return false;
+    };
     // A lone dot says that the service is decidedly not available.
     numbers.len() == 3
         && numbers.iter().all(|n| n.parse::<u16>().is_ok())
@@ -81,7 +93,9 @@ fn is_srv(fields: &[&str]) -> bool {
 fn is_soa(fields: &[&str]) -> bool {
     fields.len() == 7
         && fields[..2].iter().all(|name| is_name(name))
-        && fields[2..].iter().all(|number| number.parse::<u32>().is_ok())
+        && fields[2..]
+            .iter()
+            .all(|number| number.parse::<u32>().is_ok())
 }
 
 /// Reports whether the whole value is a run of quoted strings of at most 255 characters.
@@ -91,8 +105,12 @@ fn is_quoted(value: &str) -> bool {
         return false;
     }
     while !rest.is_empty() {
-        let Some(inside) = rest.strip_prefix('"') else { return false };
-        let Some(end) = closing_quote(inside) else { return false };
+        let Some(inside) = rest.strip_prefix('"') else {
+            return false;
+        };
+        let Some(end) = closing_quote(inside) else {
+            return false;
+        };
         if inside[..end].chars().count() > TXT_STRING_CHARS_MAX {
             return false;
         }

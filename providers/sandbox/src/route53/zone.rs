@@ -19,8 +19,12 @@ const NS_TTL_S: u32 = 172_800;
 /// How long resolvers keep the SOA set of a new zone, in seconds.
 const SOA_TTL_S: u32 = 900;
 /// The name servers of every zone; names under `.invalid` resolve nowhere.
-pub(crate) const NAME_SERVERS: [&str; 4] =
-    ["ns-1.route53.invalid", "ns-2.route53.invalid", "ns-3.route53.invalid", "ns-4.route53.invalid"];
+pub(crate) const NAME_SERVERS: [&str; 4] = [
+    "ns-1.route53.invalid",
+    "ns-2.route53.invalid",
+    "ns-3.route53.invalid",
+    "ns-4.route53.invalid",
+];
 
 /// Whether a zone answers everybody or a network of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,7 +63,11 @@ impl From<ZoneFile> for Zone {
             caller_reference: file.caller_reference,
             comment: file.comment,
             visibility: file.visibility,
-            sets: file.record_sets.into_iter().map(|set| (set.key(), set)).collect(),
+            sets: file
+                .record_sets
+                .into_iter()
+                .map(|set| (set.key(), set))
+                .collect(),
         }
     }
 }
@@ -102,7 +110,13 @@ impl Zone {
             RecordSet::simple(name.clone(), RecordType::Soa, SOA_TTL_S, [soa]),
         ];
         let sets = sets.into_iter().map(|set| (set.key(), set)).collect();
-        Self { name, caller_reference, comment: None, visibility, sets }
+        Self {
+            name,
+            caller_reference,
+            comment: None,
+            visibility,
+            sets,
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -120,7 +134,10 @@ impl Zone {
             None => self.sets.range::<RecordKey, _>(..),
         };
         let sets = rest.by_ref().take(max).map(|(_, set)| set).collect();
-        Page { sets, next: rest.next().map(|(_, set)| set) }
+        Page {
+            sets,
+            next: rest.next().map(|(_, set)| set),
+        }
     }
 
     /// Applies every change, or none.
@@ -136,16 +153,26 @@ impl Zone {
         if !faults.is_empty() {
             return Err(faults);
         }
-        let mut undo = Undo { before: Vec::with_capacity(changes.len()) };
+        let mut undo = Undo {
+            before: Vec::with_capacity(changes.len()),
+        };
+        let mut failed = BTreeSet::new();
         for change in changes {
+            // What follows a failed DELETE of the same set could only repeat its complaint.
+            if failed.contains(&change.set.key()) {
+                continue;
+            }
             match self.apply_one(change) {
                 Ok(before) => undo.before.push(before),
-                Err(fault) => faults.push(fault),
+                Err(fault) => {
+                    failed.insert(change.set.key());
+                    faults.push(fault);
+                }
             }
         }
-        let names: BTreeSet<Vec<u8>> = changes.iter().map(|c| c.set.name.order()).collect();
-        for order in names {
-            faults.extend(self.faults_at(&order));
+        if faults.is_empty() {
+            let names: BTreeSet<Vec<u8>> = changes.iter().map(|c| c.set.name.order()).collect();
+            faults.extend(names.iter().flat_map(|order| self.faults_at(order)));
         }
         if faults.is_empty() {
             return Ok(undo);
@@ -168,7 +195,9 @@ impl Zone {
         let Change { action, set } = change;
         let (name, zone) = (&set.name, &self.name);
         if !name.is_within(zone) {
-            return vec![format!("RRSet with DNS name {name} is not permitted in zone {zone}")];
+            return vec![format!(
+                "RRSet with DNS name {name} is not permitted in zone {zone}"
+            )];
         }
         if name == zone && set.rtype == RecordType::Cname {
             return vec![format!(
@@ -198,7 +227,9 @@ impl Zone {
                 ));
             }
             (Action::Delete, None) => {
-                return Err(format!("Tried to delete resource record set {set} but it was not found"));
+                return Err(format!(
+                    "Tried to delete resource record set {set} but it was not found"
+                ));
             }
             (Action::Delete, Some(present)) if !present.matches(set) => {
                 return Err(format!(
@@ -229,7 +260,10 @@ impl Zone {
             .map(|(_, set)| set)
             .collect();
         let mut faults = Vec::new();
-        let aliens = sets.iter().filter(|set| set.rtype != RecordType::Cname).count();
+        let aliens = sets
+            .iter()
+            .filter(|set| set.rtype != RecordType::Cname)
+            .count();
         if aliens != 0 && aliens != sets.len() {
             faults.push(format!(
                 "RRSet of type CNAME with DNS name {} is not permitted as it conflicts with \
@@ -248,13 +282,18 @@ impl Zone {
 fn sibling_fault(siblings: &[&RecordSet]) -> Option<String> {
     let (first, others) = siblings.split_first()?;
     let policy = std::mem::discriminant(&first.routing);
-    let mixed = others.iter().find(|set| std::mem::discriminant(&set.routing) != policy);
-    let twice = others.iter().enumerate().find(|(n, set)| match &set.routing {
+    let mixed = others
+        .iter()
+        .find(|set| std::mem::discriminant(&set.routing) != policy);
+    let twice =
+        others.iter().enumerate().find(|(n, set)| {
+            match &set.routing {
         Routing::Failover { role, .. } => siblings[..=*n].iter().any(
             |sibling| matches!(&sibling.routing, Routing::Failover { role: r, .. } if r == role),
         ),
         _ => false,
-    });
+    }
+        });
     let set = mixed.or(twice.map(|(_, set)| set))?;
     Some(format!(
         "RRSet with DNS name {}, type {}, SetIdentifier {} cannot be created as other RRSets \
@@ -269,7 +308,11 @@ fn sibling_fault(siblings: &[&RecordSet]) -> Option<String> {
 fn repeated(changes: &[Change]) -> Vec<String> {
     let mut actions: BTreeMap<RecordKey, (Vec<Action>, &RecordSet)> = BTreeMap::new();
     for change in changes {
-        actions.entry(change.set.key()).or_insert((Vec::new(), &change.set)).0.push(change.action);
+        actions
+            .entry(change.set.key())
+            .or_insert((Vec::new(), &change.set))
+            .0
+            .push(change.action);
     }
     actions
         .into_values()
