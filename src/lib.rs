@@ -1,1 +1,48 @@
-//! drplan.
+//! drplan plans, applies and proves disaster recoveries.
+//!
+//! The pipeline, each arrow one function whose signature tells the truth:
+//!
+//! ```text
+//! files -spec::Source::load-> Source -spec::parse-> Module -spec::check-> diagnostics
+//! (Module, Facts) -graph::Expander-> Expanded, or asks;  observe::Observer answers asks into Facts
+//! Expanded -graph::build-> Graph;  (Graph, Facts) -plan::plan-> Plan -plan::check-> broken rules
+//! Plan -apply::apply-> Journal -report::fold-> Run;  Plan, Run -render-> text, JSON, DOT, Mermaid
+//! ```
+//!
+//! | module | what it is | touches the world |
+//! |---|---|---|
+//! | [`lang`] | text to expressions to values, known or holes | no |
+//! | [`diag`] | mistakes with code, place and way out | no |
+//! | [`spec`] | files to a checked module | reads the spec's folder |
+//! | [`graph`] | expansion in rounds, edges with reasons, order | reads files that the spec names |
+//! | [`observe`] | answers to asks | reads through providers |
+//! | [`plan`] | the decision, the checker, the plan file | the plan file |
+//! | [`bind`] | fills holes with exports and, at the effect, secrets | no |
+//! | [`secrets`] | opens and scrubs secrets | reads files and variables |
+//! | [`apply`] | order, waiting, retries, journal, lock | the only writer |
+//! | [`report`] | what happened, folded from the journal | no |
+//! | [`render`] | all formatting for people and machines | no |
+//! | [`registry`] | the one table of providers | no |
+//! | [`cli`] | arguments, questions, exit codes | terminal |
+//!
+//! Files that drplan reads: `*.dr.hcl`, `drplan.drvars.hcl`, `*.auto.drvars.hcl`, plan files, and what
+//! the spec names. Files that it writes: plan files, and `.drplan/` beside the spec (`lock`,
+//! `runs/RUN/{plan.json,journal.jsonl,frontier.json}`, `work/STEP/`).
+
+pub mod apply;
+pub mod bind;
+pub mod cli;
+pub mod diag;
+pub mod graph;
+pub mod lang;
+pub mod observe;
+pub mod plan;
+pub mod registry;
+pub mod render;
+pub mod report;
+pub mod secrets;
+pub mod spec;
+
+pub(crate) use spec::load::names as spec_names;
+pub(crate) use spec::load::read as spec_read;
+pub(crate) use spec::load::tree_digest as spec_tree_digest;

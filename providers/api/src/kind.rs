@@ -42,7 +42,10 @@ pub struct Want<S> {
     pub recovery: String,
     /// The decoded arguments.
     pub spec: S,
-    /// The hash of the arguments, for names of objects: eight hexadecimal digits.
+    /// The hash of the arguments, for names of objects: eight hexadecimal digits. Holes count as equal,
+    /// so that neither secrets nor the order of expressions in a plan matter. Arguments that refer to
+    /// a whole data source carry all of its exports, ages included: a kind that names objects after
+    /// what it wants hashes the fields that matter itself.
     pub hash: String,
     /// Role to connection.
     pub roles: BTreeMap<String, ConnId>,
@@ -554,7 +557,7 @@ impl<K: Kind> Reading<K> {
             address: want.address.clone(),
             recovery: want.recovery.clone(),
             spec,
-            hash: crate::short_hash(&(&want.args, &want.roles)),
+            hash: crate::short_hash(&(crate::late::without_holes(&want.args), &want.roles)),
             roles: want.roles.clone(),
         })
     }

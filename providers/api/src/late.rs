@@ -79,6 +79,20 @@ fn as_hole(json: &Json) -> Option<Hole> {
     Hole::deserialize(map.get(HOLE)?).ok()
 }
 
+/// Replaces every hole by one and the same mark.
+pub(crate) fn without_holes(json: &Json) -> Json {
+    if as_hole(json).is_some() {
+        return Json::from(HOLE);
+    }
+    match json {
+        Json::Object(map) => {
+            Json::Object(map.iter().map(|(k, v)| (k.clone(), without_holes(v))).collect())
+        }
+        Json::Array(list) => Json::Array(list.iter().map(without_holes).collect()),
+        scalar => scalar.clone(),
+    }
+}
+
 /// Lists the holes anywhere inside a value, each with its JSON pointer.
 pub fn holes(json: &Json) -> Vec<(String, Hole)> {
     let mut out = Vec::new();

@@ -40,6 +40,12 @@ pub trait System: Send + Sync + 'static {
     fn name(&self) -> &'static str;
     /// The arguments of its provider block.
     fn schema(&self) -> Schema;
+    /// Whether a spec may use the system without a provider block: there is then one connection
+    /// named `SYSTEM.default` without arguments. For systems that are always the same, such as
+    /// this machine.
+    fn implicit(&self) -> bool {
+        false
+    }
     /// Opens a connection. One bounded attempt.
     fn connect<'a>(&'a self, cx: &'a Connecting) -> Fut<'a, Result<Arc<dyn Conn>, ProviderError>>;
 }

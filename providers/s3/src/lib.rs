@@ -1,1 +1,18 @@
 //! Object storage: keys, ranged reads and lenses over objects.
+//!
+//! [`S3System`] turns a `provider "s3"` block into an [`S3Conn`]. Kinds of other crates ask it for keys
+//! and small objects with [`asks`], and for projections of large objects with a [`Lens`] of their
+//! own. The crate knows nothing about what lies in a bucket and never writes to one.
+
+pub mod asks;
+mod config;
+mod conn;
+mod error;
+mod lens;
+mod object;
+mod system;
+
+pub use conn::S3Conn;
+pub use lens::Lens;
+pub use lens::RangeRead;
+pub use system::S3System;

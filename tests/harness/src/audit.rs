@@ -97,12 +97,18 @@ impl Event {
     fn is_successful_write(&self) -> bool {
         self.stage == "ResponseComplete"
             && WRITES.contains(&self.verb.as_str())
-            && self.response_status.as_ref().is_some_and(|status| status.code / 100 == 2)
+            && self
+                .response_status
+                .as_ref()
+                .is_some_and(|status| status.code / 100 == 2)
             && !self.is_dry_run()
     }
 
     fn is_dry_run(&self) -> bool {
-        let query = self.request_uri.split_once('?').map_or("", |(_, query)| query);
+        let query = self
+            .request_uri
+            .split_once('?')
+            .map_or("", |(_, query)| query);
         query.split('&').any(|pair| pair.starts_with("dryRun="))
     }
 
@@ -124,7 +130,12 @@ impl Event {
         } else {
             object.namespace
         };
-        Some(Write { verb: self.verb, resource, namespace, name: object.name })
+        Some(Write {
+            verb: self.verb,
+            resource,
+            namespace,
+            name: object.name,
+        })
     }
 }
 
@@ -146,11 +157,25 @@ mod tests {
         let review = r#"{"resource":"selfsubjectaccessreviews","apiGroup":"authorization.k8s.io"}"#;
         let namespace = r#"{"resource":"namespaces","namespace":"shop","name":"shop"}"#;
         let log = [
-            event("drplan", "patch", "/a?fieldManager=drplan&force=false", 200, done, scale),
+            event(
+                "drplan",
+                "patch",
+                "/a?fieldManager=drplan&force=false",
+                200,
+                done,
+                scale,
+            ),
             event("drplan", "create", "/p", 201, done, pod),
             event("drplan", "delete", "/n", 200, done, namespace),
             event("drplan", "create", "/p?dryRun=All", 201, done, pod),
-            event("drplan", "patch", "/p?fieldManager=x&dryRun=All", 200, done, pod),
+            event(
+                "drplan",
+                "patch",
+                "/p?fieldManager=x&dryRun=All",
+                200,
+                done,
+                pod,
+            ),
             event("drplan", "create", "/p", 409, done, pod),
             event("drplan", "create", "/p", 201, "ResponseStarted", pod),
             event("drplan", "get", "/p", 200, done, pod),
@@ -164,8 +189,11 @@ mod tests {
             .iter()
             .map(|w| format!("{} {} {} {}", w.verb, w.resource, w.namespace, w.name))
             .collect();
-        let expected =
-            ["create pods shop p", "delete namespaces  shop", "patch deployments.apps/scale shop web"];
+        let expected = [
+            "create pods shop p",
+            "delete namespaces  shop",
+            "patch deployments.apps/scale shop web",
+        ];
         assert_eq!(found, expected);
     }
 

@@ -33,7 +33,12 @@ pub(crate) struct Launch {
 impl Launch {
     pub(crate) fn of(program: &Path) -> Self {
         let (args, env) = (Vec::new(), Vec::new());
-        Self { program: program.to_owned(), args, env, farewell: Farewell::Terminate }
+        Self {
+            program: program.to_owned(),
+            args,
+            env,
+            farewell: Farewell::Terminate,
+        }
     }
 
     pub(crate) fn arg(mut self, arg: impl Into<String>) -> Self {
@@ -61,8 +66,11 @@ impl Launch {
     pub(crate) fn start(self, home: &Path, mark: &str, log: &Path) -> Result<Process> {
         let about = || format!("cannot start `{}`", self.program.display());
         fs::create_dir_all(home).with_context(about)?;
-        let output =
-            OpenOptions::new().create(true).append(true).open(log).with_context(about)?;
+        let output = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(log)
+            .with_context(about)?;
         let mut child = Command::new(&self.program)
             .args(&self.args)
             .env_clear()
@@ -87,6 +95,13 @@ impl Launch {
 /// The environment that every component gets.
 pub(crate) fn base_env(home: &Path) -> Vec<(String, String)> {
     let home = home.display().to_string();
-    let pairs = [("PATH", SYSTEM_PATH), ("LC_ALL", "C.UTF-8"), ("HOME", &home), ("TMPDIR", &home)];
-    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec()
+    let pairs = [
+        ("PATH", SYSTEM_PATH),
+        ("LC_ALL", "C.UTF-8"),
+        ("HOME", &home),
+        ("TMPDIR", &home),
+    ];
+    pairs
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .to_vec()
 }

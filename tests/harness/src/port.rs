@@ -37,7 +37,11 @@ impl Held {
     }
 
     pub(crate) fn number(&self) -> Result<u16> {
-        Ok(self.0.local_addr().context("a bound socket has no address")?.port())
+        Ok(self
+            .0
+            .local_addr()
+            .context("a bound socket has no address")?
+            .port())
     }
 }
 

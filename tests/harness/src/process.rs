@@ -82,7 +82,8 @@ impl Process {
     }
 
     /// Says whether the process or anything in its group still runs.
-    fn is_anything_left(&self) -> bool {
+    #[must_use]
+    pub fn is_anything_left(&self) -> bool {
         self.is_alive() || !self.orphans().is_empty()
     }
 
@@ -104,7 +105,9 @@ impl Process {
     fn carries_mark(&self, pid: i32) -> bool {
         let wanted = format!("{MARK}={}", self.mark);
         fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environment| {
-            environment.split(|byte| *byte == 0).any(|pair| pair == wanted.as_bytes())
+            environment
+                .split(|byte| *byte == 0)
+                .any(|pair| pair == wanted.as_bytes())
         })
     }
 
@@ -125,8 +128,8 @@ impl Process {
 /// Signals through a file descriptor of the process, so that the number cannot come to mean
 /// another process between the check and the signal. A process that is gone is no error.
 fn signal_one(pid: i32, signal: Signal, is_still_ours: impl Fn() -> bool) {
-    let Some(handle) =
-        Pid::from_raw(pid).and_then(|pid| rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok())
+    let Some(handle) = Pid::from_raw(pid)
+        .and_then(|pid| rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok())
     else {
         return;
     };
@@ -177,7 +180,9 @@ pub fn end_all(processes: &[&Process], ending: Ending) -> Result<()> {
 fn wait_until_gone<'p>(processes: &[&'p Process], limit: Duration) -> Option<&'p Process> {
     let start = Instant::now();
     loop {
-        let left = processes.iter().find(|process| process.is_anything_left())?;
+        let left = processes
+            .iter()
+            .find(|process| process.is_anything_left())?;
         if start.elapsed() > limit {
             return Some(left);
         }
@@ -232,7 +237,11 @@ mod tests {
     #[test]
     fn a_program_name_with_brackets_does_not_shift_the_fields() {
         let line = "42 (a) b (c)) S 1 40 40 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 987654 1 2";
-        let expected = Stat { state: 'S', group: 40, started_ticks: 987_654 };
+        let expected = Stat {
+            state: 'S',
+            group: 40,
+            started_ticks: 987_654,
+        };
         assert_eq!(Stat::parse(line), Some(expected));
         assert_eq!(Stat::parse("42 (short) S 1"), None);
     }
@@ -243,9 +252,15 @@ mod tests {
         let log = Path::new("x.log");
         let own = Process::recognise(pid, "m", log, Farewell::Terminate).unwrap();
         assert!(own.is_alive());
-        let older = Process { started_ticks: own.started_ticks - 1, ..own.clone() };
+        let older = Process {
+            started_ticks: own.started_ticks - 1,
+            ..own.clone()
+        };
         assert!(!older.is_alive());
-        let before_reboot = Process { boot: "other".into(), ..own };
+        let before_reboot = Process {
+            boot: "other".into(),
+            ..own
+        };
         assert!(!before_reboot.is_alive());
         end_all(&[&older, &before_reboot], Ending::Abrupt).unwrap();
     }

@@ -61,7 +61,11 @@ pub(crate) fn tail(log: &Path) -> String {
     let text = String::from_utf8_lossy(&content);
     let lines: Vec<String> = text.lines().rev().take(TAIL_LINES).map(shorten).collect();
     let shown: Vec<&str> = lines.iter().rev().map(String::as_str).collect();
-    format!("the log `{}` ends with:\n{}", log.display(), shown.join("\n"))
+    format!(
+        "the log `{}` ends with:\n{}",
+        log.display(),
+        shown.join("\n")
+    )
 }
 
 fn shorten(line: &str) -> String {

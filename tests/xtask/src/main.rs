@@ -1,2 +1,52 @@
-//! Developer commands.
-fn main() {}
+//! Developer commands, one file each.
+//!
+//! This is a thin shell over `drplan-harness`: arguments in, lines and exit codes out.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line prints"
+)]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "developer commands read clocks and files freely"
+)]
+
+mod components;
+mod route53;
+mod site;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::Subcommand;
+
+/// Exit code for everything that went wrong, so that 1 stays free for "not true".
+const BROKEN: u8 = 2;
+
+/// Developer commands of drplan
+#[derive(Parser)]
+#[command(name = "xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    Components(components::Args),
+    Route53(route53::Args),
+    Site(site::Args),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Task::Components(args) => components::run(&args),
+        Task::Route53(args) => route53::run(&args).await,
+        Task::Site(args) => site::run(args).await,
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("xtask: {error:#}");
+        ExitCode::from(BROKEN)
+    })
+}

@@ -46,8 +46,8 @@ pub fn build(recipe: &Recipe) -> Result<Outcome> {
     let name = recipe.folder_name()?;
     let folder = root.join(&name);
     let lock = root.join(format!("{}.lock", recipe.name));
-    let lock = fs::File::create(&lock)
-        .with_context(|| format!("cannot create `{}`", lock.display()))?;
+    let lock =
+        fs::File::create(&lock).with_context(|| format!("cannot create `{}`", lock.display()))?;
     // Two builds of the same component would only slow each other down. The wait is bounded by
     // the limit of the build that holds the lock; the kernel lets go when its process ends.
     lock.lock().context("cannot lock the component's folder")?;
@@ -64,7 +64,11 @@ pub fn build(recipe: &Recipe) -> Result<Outcome> {
         }
         fs::rename(&fresh, &folder).context("cannot move the finished build into place")?;
     }
-    Ok(Outcome { folder, was_cached, took: start.elapsed() })
+    Ok(Outcome {
+        folder,
+        was_cached,
+        took: start.elapsed(),
+    })
 }
 
 fn go_build(recipe: &Recipe, into: &Path, log: &Path) -> Result<()> {
@@ -89,7 +93,11 @@ fn go_build(recipe: &Recipe, into: &Path, log: &Path) -> Result<()> {
         .status()
         .context("cannot run `timeout go build`")?;
     if !status.success() {
-        bail!("building `{}` failed ({status}); {}", recipe.name, tail(log));
+        bail!(
+            "building `{}` failed ({status}); {}",
+            recipe.name,
+            tail(log)
+        );
     }
     Ok(())
 }
@@ -104,7 +112,11 @@ fn copy_documents(recipe: &Recipe, documents: &Documents, into: &Path) -> Result
     let module = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     if !output.status.success() || module.is_empty() {
         let error = String::from_utf8_lossy(&output.stderr);
-        bail!("`go list -m {}` found no folder: {}", documents.module, error.trim());
+        bail!(
+            "`go list -m {}` found no folder: {}",
+            documents.module,
+            error.trim()
+        );
     }
     let mut text = String::new();
     for file in documents.files {

@@ -24,7 +24,12 @@ const PROGRAMS: &[&str] = &["initdb", "postgres", "pg_dump", "pg_restore", "psql
 pub(super) fn postgres_bin() -> Result<PathBuf> {
     let versions = fs::read_dir(POSTGRES_ROOT).into_iter().flatten().flatten();
     let newest = versions
-        .filter_map(|entry| Some((entry.file_name().to_str()?.parse::<u32>().ok()?, entry.path())))
+        .filter_map(|entry| {
+            Some((
+                entry.file_name().to_str()?.parse::<u32>().ok()?,
+                entry.path(),
+            ))
+        })
         .map(|(version, path)| (version, path.join("bin")))
         .filter(|(_, bin)| PROGRAMS.iter().all(|program| bin.join(program).is_file()))
         .max_by_key(|(version, _)| *version);
@@ -50,7 +55,13 @@ pub fn ensure_postgres() -> Result<PathBuf> {
         bail!("PostgreSQL is missing and only root can install it: `apt-get install postgresql`");
     }
     apt_get(&["update"])?;
-    apt_get(&["install", "-y", "--no-install-recommends", "postgresql", "postgresql-client"])?;
+    apt_get(&[
+        "install",
+        "-y",
+        "--no-install-recommends",
+        "postgresql",
+        "postgresql-client",
+    ])?;
     postgres_bin()
 }
 

@@ -20,6 +20,7 @@ pub use build::build;
 pub use debian::ensure_postgres;
 pub use recipe::RECIPES;
 pub use recipe::Recipe;
+pub use recipe::Wanted;
 
 /// Where every binary is.
 #[derive(Clone, Debug)]
@@ -90,7 +91,10 @@ fn folder(name: &str) -> Result<PathBuf> {
     let recipe = Recipe::named(name)?;
     let folder = cache_root()?.join(recipe.folder_name()?);
     if !folder.is_dir() {
-        bail!("`{name}` is not built (no `{}`): run `cargo xtask components`", folder.display());
+        bail!(
+            "`{name}` is not built (no `{}`): run `cargo xtask components`",
+            folder.display()
+        );
     }
     Ok(folder)
 }

@@ -57,7 +57,13 @@ impl Recipe {
         binaries: &'static [(&'static str, &'static str)],
         variables: &'static [&'static str],
     ) -> Self {
-        Self { name, wanted: Wanted::Always, binaries, variables, documents: None }
+        Self {
+            name,
+            wanted: Wanted::Always,
+            binaries,
+            variables,
+            documents: None,
+        }
     }
 
     /// Finds a recipe by name.
@@ -70,20 +76,31 @@ impl Recipe {
             Some(recipe) => Ok(recipe),
             None => {
                 let names: Vec<&str> = RECIPES.iter().map(|recipe| recipe.name).collect();
-                bail!("there is no component `{name}`; there are {}", names.join(", "))
+                bail!(
+                    "there is no component `{name}`; there are {}",
+                    names.join(", ")
+                )
             }
         }
     }
 
     /// The folder with the component's `go.mod`.
     pub(super) fn source(&self) -> PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("components").join(self.name)
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .with_file_name("components")
+            .join(self.name)
     }
 
     /// The arguments of `go build` between `build` and `-o`.
     pub(super) fn flags(&self) -> Vec<String> {
-        let variables = self.variables.iter().map(|variable| format!(" -X {variable}"));
-        vec!["-trimpath".into(), format!("-ldflags=-s -w{}", variables.collect::<String>())]
+        let variables = self
+            .variables
+            .iter()
+            .map(|variable| format!(" -X {variable}"));
+        vec![
+            "-trimpath".into(),
+            format!("-ldflags=-s -w{}", variables.collect::<String>()),
+        ]
     }
 
     /// The name of the component's folder in the cache.
@@ -128,7 +145,10 @@ fn go_version(source: &Path) -> Result<Vec<u8>> {
         .output()
         .context("cannot run `go version`: install Go and put it on the PATH")?;
     if !output.status.success() {
-        bail!("`go version` failed: {}", String::from_utf8_lossy(&output.stderr).trim());
+        bail!(
+            "`go version` failed: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
     }
     Ok(output.stdout)
 }
@@ -140,7 +160,10 @@ pub static RECIPES: &[Recipe] = &[
         "kubernetes",
         &[
             ("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"),
-            ("kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager"),
+            (
+                "kube-controller-manager",
+                "k8s.io/kubernetes/cmd/kube-controller-manager",
+            ),
             ("kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler"),
             ("kubectl", "k8s.io/kubernetes/cmd/kubectl"),
         ],
@@ -152,7 +175,12 @@ pub static RECIPES: &[Recipe] = &[
     Recipe::new(
         "velero",
         &[("velero", "github.com/vmware-tanzu/velero/cmd/velero")],
-        &["github.com/vmware-tanzu/velero/pkg/buildinfo.Version=v1.18.3"],
+        &[
+            "github.com/vmware-tanzu/velero/pkg/buildinfo.Version=v1.18.3",
+            // The server opens a second metrics port beside the one of its flag, 8080 on all
+            // addresses, and no flag changes it: a second Velero on the machine would not start.
+            "sigs.k8s.io/controller-runtime/pkg/metrics/server.DefaultBindAddress=0",
+        ],
     ),
     Recipe::new(
         "velero-plugin-for-aws",
@@ -180,7 +208,11 @@ pub static RECIPES: &[Recipe] = &[
     },
     Recipe {
         wanted: Wanted::OnDemand,
-        ..Recipe::new("opentofu", &[("tofu", "github.com/opentofu/opentofu/cmd/tofu")], &[])
+        ..Recipe::new(
+            "opentofu",
+            &[("tofu", "github.com/opentofu/opentofu/cmd/tofu")],
+            &[],
+        )
     },
 ];
 
@@ -215,6 +247,9 @@ mod tests {
     #[test]
     fn an_unknown_component_is_answered_with_all_names() {
         let error = Recipe::named("etcdd").unwrap_err().to_string();
-        assert!(error.contains("`etcdd`") && error.contains("velero-plugin-for-aws"), "{error}");
+        assert!(
+            error.contains("`etcdd`") && error.contains("velero-plugin-for-aws"),
+            "{error}"
+        );
     }
 }

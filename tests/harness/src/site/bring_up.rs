@@ -41,7 +41,11 @@ impl UpOptions {
     /// When the program does not know where it lies.
     pub fn with_this_program_as_keeper() -> Result<Self> {
         let keeper = std::env::current_exe().context("cannot tell where this program lies")?;
-        Ok(Self { nodes: NODES, aws_credentials: None, keeper })
+        Ok(Self {
+            nodes: NODES,
+            aws_credentials: None,
+            keeper,
+        })
     }
 }
 
@@ -64,10 +68,14 @@ impl Bench<'_> {
 
     /// Ends those of the named processes that run.
     pub(super) fn end(&mut self, names: &[&str]) -> Result<()> {
-        let named: Vec<_> =
-            names.iter().filter_map(|name| self.state.processes.get(*name)).collect();
+        let named: Vec<_> = names
+            .iter()
+            .filter_map(|name| self.state.processes.get(*name))
+            .collect();
         end_all(&named, Ending::Abrupt)?;
-        self.state.processes.retain(|name, _| !names.contains(&name.as_str()));
+        self.state
+            .processes
+            .retain(|name, _| !names.contains(&name.as_str()));
         self.state.save(self.site.path())
     }
 }
@@ -82,7 +90,11 @@ pub(super) async fn bring_up(
     std::fs::create_dir_all(site.logs())
         .with_context(|| format!("cannot create `{}`", site.logs().display()))?;
     state.save(site.path())?;
-    let mut bench = Bench { site, components, state };
+    let mut bench = Bench {
+        site,
+        components,
+        state,
+    };
     match part {
         Part::ControlPlane => control_plane::up(&mut bench, options.nodes).await,
         Part::Velero => velero::up(&mut bench, options).await,

@@ -39,7 +39,9 @@ pub async fn client(kubeconfig: &Path) -> Result<Client> {
     static PROVIDER: Once = Once::new();
     // Fails only when the program chose a provider before, and then that one serves.
     PROVIDER.call_once(|| {
-        rustls::crypto::ring::default_provider().install_default().ok();
+        rustls::crypto::ring::default_provider()
+            .install_default()
+            .ok();
     });
     let about = || format!("in the kubeconfig `{}`", kubeconfig.display());
     let file = Kubeconfig::read_from(kubeconfig).with_context(about)?;
@@ -65,9 +67,8 @@ pub(super) async fn is_ready(client: &Client) -> Result<()> {
 /// Applies an object as it stands, cluster-scoped or with its namespace.
 pub(super) async fn apply(client: &Client, object: &Value) -> Result<()> {
     let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str);
-    let (kind, name) = match (text("/kind"), text("/metadata/name")) {
-        (Some(kind), Some(name)) => (kind, name),
-        _ => bail!("an object without kind or name"),
+    let (Some(kind), Some(name)) = (text("/kind"), text("/metadata/name")) else {
+        bail!("an object without kind or name");
     };
     let (group, version) = match text("/apiVersion").unwrap_or_default().split_once('/') {
         Some(pair) => pair,
@@ -78,9 +79,13 @@ pub(super) async fn apply(client: &Client, object: &Value) -> Result<()> {
         Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
         None => Api::all_with(client.clone(), &resource),
     };
-    api.patch(name, &PatchParams::apply(MANAGER).force(), &Patch::Apply(object))
-        .await
-        .with_context(|| format!("cannot apply {kind} `{name}`"))?;
+    api.patch(
+        name,
+        &PatchParams::apply(MANAGER).force(),
+        &Patch::Apply(object),
+    )
+    .await
+    .with_context(|| format!("cannot apply {kind} `{name}`"))?;
     Ok(())
 }
 
@@ -96,8 +101,13 @@ pub(super) async fn nodes_are_ready(client: &Client, wanted: usize) -> Result<()
 }
 
 fn is_node_ready(node: &Node) -> bool {
-    let conditions = node.status.iter().flat_map(|status| status.conditions.iter().flatten());
-    conditions.into_iter().any(|c| c.type_ == "Ready" && c.status == "True")
+    let conditions = node
+        .status
+        .iter()
+        .flat_map(|status| status.conditions.iter().flatten());
+    conditions
+        .into_iter()
+        .any(|c| c.type_ == "Ready" && c.status == "True")
 }
 
 /// The fake nodes that kwok brings to life.

@@ -25,8 +25,13 @@ use crate::private;
 use crate::wait;
 
 /// The processes of this part, in the order in which they start.
-const PROCESSES: &[&str] =
-    &["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok"];
+const PROCESSES: &[&str] = &[
+    "etcd",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kwok",
+];
 
 /// Ports of this part.
 const PORTS: &[&str] = &["etcd-client", "etcd-peer", "kube-apiserver", "kwok"];
@@ -76,10 +81,16 @@ pub(super) async fn up(bench: &mut Bench<'_>, nodes: usize) -> Result<()> {
     }
     let client = bench.site.client(Identity::Admin).await?;
     let api = bench.state.living("kube-apiserver")?.clone();
-    wait::until("the API server", API_LIMIT, &api, || cluster::is_ready(&client)).await?;
+    wait::until("the API server", API_LIMIT, &api, || {
+        cluster::is_ready(&client)
+    })
+    .await?;
     // They come after the API server: each gives up when it cannot reach it at first.
     for (name, start) in [
-        ("kube-controller-manager", start_controller_manager as fn(&mut Bench<'_>) -> Result<()>),
+        (
+            "kube-controller-manager",
+            start_controller_manager as fn(&mut Bench<'_>) -> Result<()>,
+        ),
         ("kube-scheduler", start_scheduler),
         ("kwok", start_kwok),
     ] {
@@ -101,8 +112,15 @@ fn prepare(bench: &mut Bench<'_>, nodes: usize) -> Result<()> {
     if !path.join("pki/sa.pub").exists() {
         pki::create(&path.join("pki"), &bench.state.name)?;
     }
-    identity::write(bench.site, &bench.state.name, bench.state.port("kube-apiserver")?)?;
-    private::write(&path.join("config/audit-policy.yaml"), AUDIT_POLICY.as_bytes())?;
+    identity::write(
+        bench.site,
+        &bench.state.name,
+        bench.state.port("kube-apiserver")?,
+    )?;
+    private::write(
+        &path.join("config/audit-policy.yaml"),
+        AUDIT_POLICY.as_bytes(),
+    )?;
     bench.state.save(path)
 }
 
@@ -126,9 +144,15 @@ fn start_apiserver(bench: &mut Bench<'_>) -> Result<()> {
     let path = bench.site.path();
     let (pki, config) = (path.join("pki"), path.join("config"));
     let launch = Launch::of(&bench.components.kube_apiserver)
-        .arg(format!("--etcd-servers=http://127.0.0.1:{}", bench.state.port("etcd-client")?))
+        .arg(format!(
+            "--etcd-servers=http://127.0.0.1:{}",
+            bench.state.port("etcd-client")?
+        ))
         .arg("--bind-address=127.0.0.1")
-        .arg(format!("--secure-port={}", bench.state.port("kube-apiserver")?))
+        .arg(format!(
+            "--secure-port={}",
+            bench.state.port("kube-apiserver")?
+        ))
         .arg(format!("--advertise-address={ADVERTISED}"))
         .path("tls-cert-file", &pki.join("server.crt"))
         .path("tls-private-key-file", &pki.join("server.key"))
@@ -180,8 +204,13 @@ fn start_kwok(bench: &mut Bench<'_>) -> Result<()> {
         .path("kubeconfig", &bench.site.kubeconfig(Identity::Component))
         .path("config", &bench.components.kwok_stages)
         .arg("--manage-all-nodes=false")
-        .arg(format!("--manage-nodes-with-annotation-selector={FAKE_NODES}"))
-        .arg(format!("--server-address=127.0.0.1:{}", bench.state.port("kwok")?));
+        .arg(format!(
+            "--manage-nodes-with-annotation-selector={FAKE_NODES}"
+        ))
+        .arg(format!(
+            "--server-address=127.0.0.1:{}",
+            bench.state.port("kwok")?
+        ));
     bench.start("kwok", launch)
 }
 
@@ -198,7 +227,10 @@ async fn populate(bench: &Bench<'_>, client: &Client, api: &crate::Process) -> R
         cluster::nodes_are_ready(client, bench.state.nodes)
     })
     .await?;
-    wait::until("the default service account", NODES_LIMIT, api, || has_account(client)).await
+    wait::until("the default service account", NODES_LIMIT, api, || {
+        has_account(client)
+    })
+    .await
 }
 
 async fn has_account(client: &Client) -> Result<()> {

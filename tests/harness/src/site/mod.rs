@@ -42,7 +42,8 @@ const LOCK_LIMIT: Duration = Duration::from_secs(180);
 /// How often a taken lock is tried again.
 const LOCK_EVERY: Duration = Duration::from_millis(100);
 
-/// Everything that a site writes into its folder; nothing else is ever deleted there.
+/// Everything that a site writes into its folder; nothing else is ever deleted there. The state
+/// comes last, so that an interrupted deletion can be repeated.
 const OWN_FILES: &[&str] = &[
     "admin.kubeconfig",
     "drplan.kubeconfig",
@@ -176,21 +177,29 @@ impl SiteDir {
         let mut state = match State::load(&self.path)? {
             Some(state) if state.name == name => state,
             Some(state) => {
-                bail!("`{}` holds site `{}`, not `{name}`", self.path.display(), state.name)
+                bail!(
+                    "`{}` holds site `{}`, not `{name}`",
+                    self.path.display(),
+                    state.name
+                )
             }
             None => State::new(name)?,
         };
         bring_up::bring_up(self, components, &mut state, part, options).await
     }
 
-    /// Probes a part without changing anything.
+    /// Probes a part and starts nothing. Velero is asked through a short-lived
+    /// `ServerStatusRequest`, written as [`Identity::Admin`].
     ///
     /// # Errors
     ///
     /// When the state is unreadable, so that nobody can say.
     pub async fn is_up(&self, part: Part) -> Result<Liveness> {
         let Some(state) = State::load(&self.path)? else {
-            return Ok(Liveness::Down(format!("no site in `{}`", self.path.display())));
+            return Ok(Liveness::Down(format!(
+                "no site in `{}`",
+                self.path.display()
+            )));
         };
         let probed = match part {
             Part::ControlPlane => control_plane::probe(self, &state).await,
@@ -209,7 +218,7 @@ impl SiteDir {
     ///
     /// When the state is unreadable or a process cannot be ended.
     pub async fn down(&self, ending: Ending) -> Result<()> {
-        if !self.path.exists() {
+        if !self.holds_a_site() {
             return Ok(());
         }
         let _lock = self.lock().await?;
@@ -222,7 +231,7 @@ impl SiteDir {
     ///
     /// As [`SiteDir::down`], and when something cannot be deleted.
     pub async fn destroy(&self, ending: Ending) -> Result<()> {
-        if !self.path.exists() {
+        if !self.holds_a_site() {
             return Ok(());
         }
         let _lock = self.lock().await?;
@@ -230,8 +239,15 @@ impl SiteDir {
         self.delete()
     }
 
+    /// Guards every deletion: a folder without a state is somebody else's.
+    fn holds_a_site(&self) -> bool {
+        self.path.join("state.json").exists()
+    }
+
     fn end_processes(&self, ending: Ending) -> Result<()> {
-        let Some(mut state) = State::load(&self.path)? else { return Ok(()) };
+        let Some(mut state) = State::load(&self.path)? else {
+            return Ok(());
+        };
         // Clients end before what they talk to, else they would spend their grace on retries.
         for group in state::ENDING_ORDER {
             let named = group.iter().filter_map(|name| state.processes.get(*name));
@@ -262,12 +278,16 @@ impl SiteDir {
     /// Keeps two commands from working on the same folder; let go when the file is dropped.
     async fn lock(&self) -> Result<File> {
         let path = self.path.join("lock");
-        let file = File::create(&path)
-            .with_context(|| format!("cannot create `{}`", path.display()))?;
+        let file =
+            File::create(&path).with_context(|| format!("cannot create `{}`", path.display()))?;
         let start = Instant::now();
         while file.try_lock().is_err() {
             if start.elapsed() > LOCK_LIMIT {
-                bail!("`{}` was locked for {} s by another command", path.display(), LOCK_LIMIT.as_secs());
+                bail!(
+                    "`{}` was locked for {} s by another command",
+                    path.display(),
+                    LOCK_LIMIT.as_secs()
+                );
             }
             tokio::time::sleep(LOCK_EVERY).await;
         }
@@ -294,7 +314,9 @@ impl Site {
         parts: &[Part],
         options: &UpOptions,
     ) -> Result<Self> {
-        let site = Self { dir: SiteDir::new(dir)? };
+        let site = Self {
+            dir: SiteDir::new(dir)?,
+        };
         for part in parts {
             site.dir.up(components, name, *part, options).await?;
         }

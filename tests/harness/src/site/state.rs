@@ -22,7 +22,13 @@ const FORMAT: u32 = 1;
 
 /// Which processes end together, and in which order.
 pub(super) const ENDING_ORDER: &[&[&str]] = &[
-    &["velero", "postgres", "kwok", "kube-scheduler", "kube-controller-manager"],
+    &[
+        "velero",
+        "postgres",
+        "kwok",
+        "kube-scheduler",
+        "kube-controller-manager",
+    ],
     &["kube-apiserver"],
     &["etcd"],
 ];
@@ -66,7 +72,11 @@ impl State {
         let state: Self = serde_json::from_slice(&text)
             .with_context(|| format!("`{}` is broken", path.display()))?;
         if state.format != FORMAT {
-            bail!("`{}` has format {}, this reads {FORMAT}", path.display(), state.format);
+            bail!(
+                "`{}` has format {}, this reads {FORMAT}",
+                path.display(),
+                state.format
+            );
         }
         Ok(Some(state))
     }
@@ -87,7 +97,10 @@ impl State {
     }
 
     pub(super) fn port(&self, name: &str) -> Result<u16> {
-        self.ports.get(name).copied().with_context(|| format!("no port was chosen for {name}"))
+        self.ports
+            .get(name)
+            .copied()
+            .with_context(|| format!("no port was chosen for {name}"))
     }
 
     /// Finds a process that must run.

@@ -1,0 +1,182 @@
+//! The question whether a command's work is done, and what its answer means.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use drplan_api::ErrorKind;
+use drplan_api::Json;
+use drplan_api::ProviderError;
+use drplan_api::process::Output;
+use drplan_api::process::ProcessDoor;
+use drplan_api::process::Program;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::shell;
+use crate::spec::CommandSpec;
+
+/// How long a `check` may take, in milliseconds.
+const CHECK_TIMEOUT_MS: u64 = 60_000;
+/// How much of a check's standard output is kept; longer outputs belong into files.
+const STDOUT_BYTES_MAX: usize = 64 * 1024;
+/// How much of a program's standard error is kept for messages.
+const STDERR_BYTES_MAX: usize = 2 * 1024;
+
+/// The arguments of the question `check`. Holds no secret.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct CheckAsk {
+    argv: Vec<String>,
+    env: BTreeMap<String, String>,
+    cwd: String,
+    timeout_ms: u64,
+}
+
+/// The answer to `check`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct CheckAnswer {
+    code: Option<i32>,
+    stdout_tail: String,
+    stdout_cut: bool,
+    stderr_tail: String,
+}
+
+/// What a check said.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Verdict {
+    /// The work is done; holds what the check printed, or nothing if that was too long.
+    True(Option<String>),
+    /// The work is not done.
+    False,
+}
+
+impl CheckAsk {
+    /// Makes the question of a command that has a check.
+    pub(crate) fn of(spec: &CommandSpec) -> Option<Self> {
+        Some(Self {
+            argv: spec.check.clone()?,
+            env: spec.known_env(),
+            cwd: spec.working_dir.clone(),
+            timeout_ms: CHECK_TIMEOUT_MS,
+        })
+    }
+
+    /// Writes the command for people.
+    pub(crate) fn shown(&self) -> String {
+        shell::joined(&self.argv)
+    }
+
+    /// Runs the check.
+    pub(crate) async fn run(
+        &self,
+        process: &dyn ProcessDoor,
+        base_dir: &Path,
+    ) -> Result<CheckAnswer, ProviderError> {
+        let output = process
+            .run(Program {
+                argv: self.argv.clone(),
+                env: self.env.clone(),
+                cwd: base_dir.join(&self.cwd),
+                stdin: None,
+                timeout: Duration::from_millis(self.timeout_ms),
+            })
+            .await?;
+        Ok(CheckAnswer::of(&output))
+    }
+
+    /// Says what an answer means.
+    ///
+    /// # Errors
+    ///
+    /// If the check ended with anything but 0 and 1.
+    pub(crate) fn judge(&self, answer: &CheckAnswer) -> Result<Verdict, ProviderError> {
+        match answer.code {
+            Some(0) => Ok(Verdict::True(
+                (!answer.stdout_cut).then(|| answer.stdout_tail.clone()),
+            )),
+            Some(1) => Ok(Verdict::False),
+            other => {
+                let mut error = ProviderError::new(
+                    ErrorKind::Invalid,
+                    format!("check with `{}`", self.shown()),
+                    "this machine",
+                )
+                .because(match other {
+                    Some(code) => format!("it ended with exit code {code}"),
+                    None => "a signal ended it".to_owned(),
+                });
+                let said = answer.stderr_tail.trim();
+                if !said.is_empty() {
+                    error = error.because(format!("it said: {said}"));
+                }
+                Err(error.hint(
+                    "a check exits 0 if the work is done and 1 if it is not; anything else means that it cannot be told",
+                ))
+            }
+        }
+    }
+
+    /// Runs the check and says what it means.
+    pub(crate) async fn verdict(
+        &self,
+        process: &dyn ProcessDoor,
+        base_dir: &Path,
+    ) -> Result<Verdict, ProviderError> {
+        self.judge(&self.run(process, base_dir).await?)
+    }
+}
+
+impl CheckAnswer {
+    fn of(output: &Output) -> Self {
+        Self {
+            code: output.code,
+            stdout_tail: tail(&output.stdout, STDOUT_BYTES_MAX),
+            stdout_cut: output.stdout.len() > STDOUT_BYTES_MAX,
+            stderr_tail: tail(&output.stderr, STDERR_BYTES_MAX),
+        }
+    }
+
+    /// Reads an answer back.
+    pub(crate) fn read(json: &Json) -> Result<Self, ProviderError> {
+        Self::deserialize(json).map_err(|e| {
+            ProviderError::new(ErrorKind::Bug, "read the answer of a check", "this machine")
+                .caused_by(&e)
+        })
+    }
+}
+
+/// Returns the last bytes as text.
+pub(crate) fn tail(bytes: &[u8], max: usize) -> String {
+    let from = bytes.len().saturating_sub(max);
+    String::from_utf8_lossy(&bytes[from..]).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_zero_and_one_are_answers() {
+        let ask = CheckAsk {
+            argv: vec!["./up".to_owned()],
+            env: BTreeMap::new(),
+            cwd: String::new(),
+            timeout_ms: 1,
+        };
+        let answer = |code| CheckAnswer {
+            code,
+            stdout_tail: "x".to_owned(),
+            stdout_cut: false,
+            stderr_tail: "no route\n".to_owned(),
+        };
+        assert_eq!(
+            ask.judge(&answer(Some(0))),
+            Ok(Verdict::True(Some("x".to_owned())))
+        );
+        assert_eq!(ask.judge(&answer(Some(1))), Ok(Verdict::False));
+        for code in [Some(2), Some(127), None] {
+            let error = ask.judge(&answer(code)).expect_err("no answer");
+            assert!(error.to_string().contains("no route"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,372 @@
+//! The kind `command`: a program of the user's that makes something true.
+//!
+//! With `check` it is a goal: already true if the check exits 0. Without, it is a guard that the engine
+//! leaves out when nothing that it guards has an action. What the program does is not known here.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use drplan_api::Action;
+use drplan_api::Acts;
+use drplan_api::Because;
+use drplan_api::Change;
+use drplan_api::Def;
+use drplan_api::Effect;
+use drplan_api::ErrorKind;
+use drplan_api::Fut;
+use drplan_api::Hazard;
+use drplan_api::HazardLevel;
+use drplan_api::Json;
+use drplan_api::Kind;
+use drplan_api::Lack;
+use drplan_api::Landed;
+use drplan_api::Mode;
+use drplan_api::Notes;
+use drplan_api::Pending;
+use drplan_api::PlanCx;
+use drplan_api::Planned;
+use drplan_api::Progress;
+use drplan_api::Proof;
+use drplan_api::Proposal;
+use drplan_api::ProviderError;
+use drplan_api::Query;
+use drplan_api::ReadCx;
+use drplan_api::Repeat;
+use drplan_api::Seen;
+use drplan_api::Stage;
+use drplan_api::View;
+use drplan_api::Want;
+use drplan_api::WriteCx;
+use drplan_api::process::Detached;
+use drplan_api::process::Program;
+use serde::Deserialize;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::check::CheckAnswer;
+use crate::check::CheckAsk;
+use crate::check::Verdict;
+use crate::outputs;
+use crate::outputs::OutputsAnswer;
+use crate::outputs::OutputsAsk;
+use crate::run;
+use crate::shell;
+use crate::spec;
+use crate::spec::CommandSpec;
+use crate::spec::OnInterrupted;
+use crate::system::CHECK;
+use crate::system::OUTPUTS;
+
+/// How often a running command is looked at.
+const POLL_EVERY: Duration = Duration::from_secs(1);
+/// The bound that the process door asks for. A detached command is bounded by the engine's deadline of
+/// the step, which the spec sets; this is only the end of the scale.
+const RUN_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
+/// What is said of every command's hazard.
+const HAZARD: &str = "what the command does is not known to drplan";
+
+/// The kind `command`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Command;
+
+/// What was observed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CommandState {
+    /// There is no check, so nothing can be observed.
+    Unchecked,
+    /// The check exits 1.
+    NotTrue,
+    /// The check exits 0; these are the outputs.
+    True(Json),
+}
+
+/// The decoded arguments.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CommandWant(CommandSpec);
+
+/// The payload of a step.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CommandOp(CommandSpec);
+
+impl Kind for Command {
+    type Spec = CommandWant;
+    type State = CommandState;
+    type Op = CommandOp;
+
+    fn def(&self) -> Def {
+        Def {
+            name: "command",
+            doc: "A program of the user's that makes something true.",
+            mode: Mode::GoalIf("check"),
+            schema: spec::schema(),
+            stage: Some(Stage::Cluster),
+            roles: &[("local", "local")],
+            envelope: &[Action::Run],
+            hazard_max: HazardLevel::Reversible,
+            cutover: false,
+            op_version: 1,
+        }
+    }
+
+    fn observe(
+        &self,
+        want: &Want<CommandWant>,
+        view: &View<'_>,
+    ) -> Result<Seen<CommandState>, Pending> {
+        let spec = &want.spec.0;
+        let conn = want.conn("local");
+        if let Some(lack) = Lack::of(view.target(conn)?) {
+            return Ok(Seen::Absent(lack));
+        }
+        let Some(check) = CheckAsk::of(spec) else {
+            return Ok(Seen::Present(CommandState::Unchecked));
+        };
+        let answer = view.get(&Query::new(conn, CHECK, &check))?;
+        let verdict = answer
+            .clone()
+            .and_then(|json| check.judge(&CheckAnswer::read(&json)?));
+        let stdout = match verdict {
+            Ok(Verdict::True(stdout)) => stdout,
+            Ok(Verdict::False) => return Ok(Seen::Present(CommandState::NotTrue)),
+            Err(error) => return Ok(Seen::Unreadable(error)),
+        };
+        let files = match OutputsAsk::of(spec) {
+            Some(ask) => {
+                let answer = view.get(&Query::new(conn, OUTPUTS, &ask))?;
+                Some(answer.clone().and_then(|json| there(&ask, &json)))
+            }
+            None => None,
+        };
+        let exported = files
+            .transpose()
+            .and_then(|files| outputs::export(spec, files.as_ref(), stdout.as_deref()));
+        Ok(match exported {
+            Ok(outputs) => Seen::Present(CommandState::True(outputs)),
+            Err(error) => Seen::Unreadable(error),
+        })
+    }
+
+    fn plan(
+        &self,
+        _: &PlanCx,
+        want: &Want<CommandWant>,
+        seen: &Seen<CommandState>,
+    ) -> Planned<CommandOp> {
+        let spec = &want.spec.0;
+        let shown =
+            |argv: &Option<Vec<String>>| argv.as_deref().map(shell::joined).unwrap_or_default();
+        let (because, diff) = match seen {
+            Seen::Present(CommandState::True(_)) => {
+                return Planned::Nothing(Because(format!("`{}` exits 0", shown(&spec.check))));
+            }
+            Seen::Absent(Lack::Lost { domain }) => {
+                return Planned::Blocked(Because(format!(
+                    "`{domain}` was declared lost, so nothing runs there"
+                )));
+            }
+            Seen::Unreadable(error) => return Planned::Blocked(Because(error.to_string())),
+            Seen::Present(CommandState::NotTrue) => (
+                format!("`{}` exits 1", shown(&spec.check)),
+                vec![Change {
+                    path: "check".to_owned(),
+                    before: Some(json!("not true")),
+                    after: Some(json!("true")),
+                    sensitive: false,
+                    text: None,
+                }],
+            ),
+            Seen::Present(CommandState::Unchecked) => {
+                ("it guards steps of this plan".to_owned(), Vec::new())
+            }
+            Seen::Absent(_) => ("its target is not there yet".to_owned(), Vec::new()),
+        };
+        Planned::Step(Box::new(Proposal {
+            action: Action::Run,
+            because: Because(because),
+            diff,
+            hazard: Hazard::reversible(HAZARD),
+            op: CommandOp(spec.clone()),
+            effects: vec![Effect {
+                verb: "exec".to_owned(),
+                object: shell::joined(&spec.apply),
+                repeat: Repeat::Converge,
+                inverse: None,
+            }],
+            binding: Json::Null,
+        }))
+    }
+
+    fn outputs(&self, _: &Want<CommandWant>, seen: &Seen<CommandState>) -> Json {
+        match seen {
+            Seen::Present(CommandState::True(outputs)) => json!({ "outputs": outputs }),
+            _ => json!({}),
+        }
+    }
+
+    fn notes(&self, _: &PlanCx, want: &Want<CommandWant>, _: &Seen<CommandState>) -> Notes {
+        Notes {
+            manual: want.spec.0.manual(),
+            ..Notes::default()
+        }
+    }
+}
+
+/// Reads what lies in the output files of a command whose check exits 0.
+fn there(ask: &OutputsAsk, json: &Json) -> Result<OutputsAnswer, ProviderError> {
+    let answer = OutputsAnswer::read(json)?;
+    let missing = ask.missing(&answer);
+    if missing.is_empty() {
+        return Ok(answer);
+    }
+    let error = ProviderError::new(
+        ErrorKind::NotFound,
+        "read a command's outputs",
+        "this machine",
+    )
+    .because("the check exits 0, yet an output is not there");
+    Err(missing
+        .into_iter()
+        .fold(error, |error, path| {
+            error.because(format!("`{path}` is missing"))
+        })
+        .hint("bring the file back, or let `check` exit 1 while it is missing"))
+}
+
+impl Acts for Command {
+    fn begin<'a>(
+        &'a self,
+        cx: &'a WriteCx,
+        op: &'a CommandOp,
+        _: usize,
+    ) -> Fut<'a, Result<(), ProviderError>> {
+        Box::pin(async move {
+            let spec = &op.0;
+            let traces = run::traces(cx);
+            // A command that still runs is never started a second time beside itself.
+            if cx.process.look(&traces).await? == Detached::Running {
+                return Ok(());
+            }
+            // The map itself may be a hole, and so may each of its values.
+            let mut env = BTreeMap::new();
+            for (name, value) in cx.open(&spec.env)? {
+                env.insert(name, cx.open(&value)?);
+            }
+            let program = Program {
+                argv: spec.apply.clone(),
+                env,
+                cwd: cx.base_dir.join(&spec.working_dir),
+                stdin: None,
+                timeout: RUN_TIMEOUT,
+            };
+            cx.process.detach(program, &traces).await
+        })
+    }
+
+    fn probe<'a>(
+        &'a self,
+        cx: &'a ReadCx,
+        op: &'a CommandOp,
+        _: usize,
+    ) -> Fut<'a, Result<Landed, ProviderError>> {
+        Box::pin(async move {
+            let spec = &op.0;
+            let found = match cx.process.look(&run::traces(cx)).await? {
+                Detached::Running => return Ok(Landed::Running),
+                Detached::Ended(0) => return Ok(Landed::Yes),
+                Detached::Ended(code) => format!("the command ended with exit code {code}"),
+                Detached::Vanished => "the command was cut off".to_owned(),
+                Detached::Unknown => "no trace of the command is on this machine".to_owned(),
+            };
+            if let Some(check) = CheckAsk::of(spec) {
+                match check.verdict(&*cx.process, &cx.base_dir).await? {
+                    Verdict::True(_) => return Ok(Landed::Yes),
+                    Verdict::False if spec.on_interrupted == OnInterrupted::Check => {
+                        return Ok(Landed::No);
+                    }
+                    Verdict::False => {}
+                }
+            }
+            Ok(Landed::Partly {
+                disposable: false,
+                because: Because(format!(
+                    "{found}, and whether it may run again is for a person to say; by hand it is: {}",
+                    spec.manual().join("; ")
+                )),
+            })
+        })
+    }
+
+    fn poll<'a>(
+        &'a self,
+        cx: &'a ReadCx,
+        op: &'a CommandOp,
+        _: usize,
+    ) -> Fut<'a, Result<Progress, ProviderError>> {
+        Box::pin(async move {
+            let spec = &op.0;
+            let traces = run::traces(cx);
+            let cut_off = |what: &str| Progress::Failed {
+                because: Because::from(what),
+                retry: spec.on_interrupted == OnInterrupted::Check,
+            };
+            Ok(match cx.process.look(&traces).await? {
+                Detached::Running => Progress::Going {
+                    done: 0,
+                    of: None,
+                    note: run::last_line(spec, &traces).await,
+                    again_in: POLL_EVERY,
+                },
+                Detached::Ended(0) => Progress::Done,
+                Detached::Ended(code) => Progress::Failed {
+                    because: Because(format!(
+                        "`{}` ended with exit code {code}: {}",
+                        shell::joined(&spec.apply),
+                        run::said(spec, &traces).await
+                    )),
+                    retry: false,
+                },
+                Detached::Vanished => cut_off("the command was cut off and left no exit code"),
+                Detached::Unknown => cut_off("no trace of the command is on this machine"),
+            })
+        })
+    }
+
+    fn prove<'a>(
+        &'a self,
+        cx: &'a ReadCx,
+        op: &'a CommandOp,
+    ) -> Fut<'a, Result<Proof, ProviderError>> {
+        Box::pin(async move {
+            let spec = &op.0;
+            let Some(check) = CheckAsk::of(spec) else {
+                let ended = cx.process.look(&run::traces(cx)).await?;
+                return Ok(Proof::default().with(
+                    ended == Detached::Ended(0),
+                    "the command ended with exit code 0",
+                    format!("exec {}", shell::joined(&spec.apply)),
+                ));
+            };
+            let verdict = check.verdict(&*cx.process, &cx.base_dir).await?;
+            let holds = verdict != Verdict::False;
+            let claim = if holds {
+                "the check exits 0"
+            } else {
+                "the check still exits 1"
+            };
+            let mut proof = Proof::default().with(holds, claim, format!("exec {}", check.shown()));
+            if let Some(ask) = OutputsAsk::of(spec) {
+                let answer = ask.run(&cx.base_dir).await?;
+                let missing = ask.missing(&answer);
+                let claim = if missing.is_empty() {
+                    "every output file is there".to_owned()
+                } else {
+                    format!("output files are missing: {}", missing.join(", "))
+                };
+                proof = proof.with(missing.is_empty(), claim, "the spec's folder");
+            }
+            Ok(proof)
+        })
+    }
+}

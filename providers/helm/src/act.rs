@@ -1,0 +1,300 @@
+//! The kind's acting half: one effect, `helm upgrade --install`, which outlives a killed drplan.
+//!
+//! Window that no server guards: between the look at the release Secrets and Helm's own. Helm creates
+//! its Secret by name, so of two installs one loses.
+
+use std::time::Duration;
+
+use drplan_api::Acts;
+use drplan_api::Because;
+use drplan_api::Conn as _;
+use drplan_api::ConnId;
+use drplan_api::ErrorKind;
+use drplan_api::Fut;
+use drplan_api::Landed;
+use drplan_api::Progress;
+use drplan_api::Proof;
+use drplan_api::ProviderError;
+use drplan_api::ReadCx;
+use drplan_api::Timestamp;
+use drplan_api::WriteCx;
+use drplan_api::process::Detached;
+use drplan_api::stamp;
+use drplan_kubernetes::Discovered;
+use drplan_kubernetes::KubeConn;
+use drplan_kubernetes::asks;
+use drplan_kubernetes::split_api_version;
+use futures::StreamExt as _;
+use futures::TryStreamExt as _;
+use serde_json::json;
+
+use crate::HelmRelease;
+use crate::Op;
+use crate::Release;
+use crate::decide::CLUSTER;
+use crate::host;
+use crate::payload;
+use crate::payload::Member;
+use crate::release;
+use crate::release::Standing;
+use crate::tool;
+
+/// How often a running `helm` is looked at.
+const POLL_EVERY: Duration = Duration::from_secs(1);
+/// How many of Helm's own time-outs a `helm` on another machine is believed to live.
+const TIMEOUTS_BELIEVED: u64 = 2;
+/// What is added to that, in seconds: start, download, differing clocks.
+const BELIEVED_MORE_S: u64 = 60;
+/// How many objects are read at once for the proof.
+const READS_MAX: usize = 8;
+/// How many missing objects are named.
+const NAMED_MAX: usize = 5;
+
+/// What is to be made of the newest revision.
+enum Situation {
+    /// It is deployed with what is wanted.
+    True,
+    /// A `helm` of this step is at work on it.
+    Working,
+    /// A `helm` of this step was killed in the middle.
+    Stale(Release),
+    /// Somebody else's operation.
+    Foreign(Release),
+    /// Nothing is in the way of this revision.
+    Open(u64),
+}
+
+async fn newest(kube: &KubeConn, op: &Op) -> Result<Option<Release>, ProviderError> {
+    let labels = release::selector(&op.name);
+    // The name of the connection is no part of the question.
+    let query = asks::list_in(&ConnId::new(""), &release::secrets(), &op.namespace, Some(&labels));
+    match kube.fetch(&[query.ask]).await.pop() {
+        Some(answer) => Ok(Release::newest(&*answer?)),
+        None => Ok(None),
+    }
+}
+
+async fn situation(cx: &ReadCx, kube: &KubeConn, op: &Op) -> Result<Situation, ProviderError> {
+    let newest = newest(kube, op).await?;
+    if newest.as_ref().is_some_and(|found| found.is_true(&op.want)) {
+        return Ok(Situation::True);
+    }
+    let holder = host::holder(kube.server(), &op.namespace, &op.name);
+    if host::is_running(&holder) {
+        return Ok(Situation::Working);
+    }
+    let Some(found) = newest else {
+        return Ok(Situation::Open(1));
+    };
+    Ok(if found.standing() != Standing::Pending {
+        Situation::Open(found.revision + 1)
+    } else if !found.is_of(&cx.recovery, cx.address.as_str()) {
+        Situation::Foreign(found)
+    } else if may_live(&found, op, Timestamp::now()) {
+        Situation::Working
+    } else {
+        Situation::Stale(found)
+    })
+}
+
+/// Tells whether an operation whose `helm` does not run here may run elsewhere.
+fn may_live(found: &Release, op: &Op, now: Timestamp) -> bool {
+    if found.labels.get(release::HOLDER).is_some_and(|holder| host::is_here(holder)) {
+        return false;
+    }
+    let believed_s = TIMEOUTS_BELIEVED * op.wait_timeout_s + BELIEVED_MORE_S;
+    found.created.is_some_and(|at| {
+        u64::try_from(now.as_second() - at.as_second()).unwrap_or(0) < believed_s
+    })
+}
+
+fn left_by_killed(found: &Release, op: &Op) -> Because {
+    Because(format!(
+        "a killed `helm` left revision {} `{}`; by hand: kubectl delete secret {} --namespace {}",
+        found.revision, found.status, found.secret, op.namespace
+    ))
+}
+
+fn in_the_way(found: &Release, op: &Op) -> Because {
+    Because(format!(
+        "revision {} is `{}` and not by this step; wait for whoever works on `{}`, or, if nobody does: \
+         kubectl delete secret {} --namespace {}",
+        found.revision, found.status, op.name, found.secret, op.namespace
+    ))
+}
+
+async fn begin(cx: &WriteCx, op: &Op) -> Result<(), ProviderError> {
+    let kube = cx.conn::<KubeConn>(CLUSTER)?;
+    let revision = match situation(cx, kube, op).await? {
+        Situation::True | Situation::Working => {
+            tool::forget_traces(cx);
+            return Ok(());
+        }
+        Situation::Foreign(found) => {
+            let during = format!("upgrade the release `{}`", op.name);
+            return Err(ProviderError::new(ErrorKind::Conflict, during, kube.server())
+                .because(in_the_way(&found, op).0));
+        }
+        Situation::Stale(found) => {
+            clear(kube, op, &found).await?;
+            found.revision
+        }
+        Situation::Open(revision) => revision,
+    };
+    let mut marks = vec![(release::HOLDER, host::holder(kube.server(), &op.namespace, &op.name))];
+    if let Some(version) = tool::app_version(cx, op).await? {
+        marks.push((release::APP_VERSION, stamp::label_value(&version)));
+    }
+    let program = tool::upgrade(cx, op, kube, revision, &marks)?;
+    cx.process.detach(program, &tool::traces(cx)).await
+}
+
+/// Deletes the Secret of a revision that this step's killed `helm` left, by its uid. What that `helm`
+/// made on the cluster carries Helm's marks and is taken over by the next attempt.
+async fn clear(kube: &KubeConn, op: &Op, found: &Release) -> Result<(), ProviderError> {
+    let during = format!("delete the unfinished release Secret `{}`", found.secret);
+    let path = release::secrets().path(Some(&op.namespace), Some(&found.secret));
+    let options = json!({
+        "apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": found.uid},
+    });
+    let request = http::Request::delete(path)
+        .header(http::header::CONTENT_TYPE, "application/json")
+        .body(options.to_string().into_bytes())
+        .map_err(|e| ProviderError::new(ErrorKind::Bug, &during, kube.server()).caused_by(&e))?;
+    match kube.request(&during, request).await {
+        Err(error) if error.kind != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+async fn probe(cx: &ReadCx, op: &Op) -> Result<Landed, ProviderError> {
+    if cx.process.look(&tool::traces(cx)).await? == Detached::Running {
+        return Ok(Landed::Running);
+    }
+    let kube = cx.conn::<KubeConn>(CLUSTER)?;
+    Ok(match situation(cx, kube, op).await? {
+        Situation::True => Landed::Yes,
+        Situation::Working => Landed::Running,
+        Situation::Stale(found) => {
+            Landed::Partly { disposable: true, because: left_by_killed(&found, op) }
+        }
+        Situation::Foreign(found) => Landed::Foreign(in_the_way(&found, op)),
+        Situation::Open(_) => Landed::No,
+    })
+}
+
+fn going(note: impl Into<String>) -> Progress {
+    Progress::Going { done: 0, of: None, note: note.into(), again_in: POLL_EVERY }
+}
+
+fn failed(because: impl Into<Because>) -> Progress {
+    Progress::Failed { because: because.into(), retry: true }
+}
+
+async fn poll(cx: &ReadCx, op: &Op) -> Result<Progress, ProviderError> {
+    match cx.process.look(&tool::traces(cx)).await? {
+        Detached::Running => return Ok(going(format!("`helm` works on `{}`", op.name))),
+        Detached::Ended(code) if code != 0 => {
+            tool::forget_secrets(cx);
+            return Ok(failed(format!(
+                "`helm upgrade` ended with code {code}: {}",
+                tool::upgrade_complaint(cx, op)
+            )));
+        }
+        Detached::Ended(_) | Detached::Vanished | Detached::Unknown => {}
+    }
+    let kube = cx.conn::<KubeConn>(CLUSTER)?;
+    let progress = match situation(cx, kube, op).await? {
+        Situation::True => Progress::Done,
+        Situation::Working => {
+            return Ok(going(format!("a `helm` that was started earlier works on `{}`", op.name)));
+        }
+        Situation::Stale(found) => failed(left_by_killed(&found, op)),
+        Situation::Foreign(found) => failed(in_the_way(&found, op)),
+        Situation::Open(_) => failed("`helm` is gone and what is wanted is not deployed"),
+    };
+    tool::forget_secrets(cx);
+    Ok(progress)
+}
+
+async fn prove(cx: &ReadCx, op: &Op) -> Result<Proof, ProviderError> {
+    let kube = cx.conn::<KubeConn>(CLUSTER)?;
+    let source = format!("labels of the Secrets of release `{}` in `{}`", op.name, op.namespace);
+    let found = match newest(kube, op).await? {
+        Some(found) if found.is_true(&op.want) => found,
+        other => {
+            let claim = match other {
+                Some(r) => format!("revision {} is `{}` and not what is wanted", r.revision, r.status),
+                None => "the release is not there".to_owned(),
+            };
+            return Ok(Proof::default().with(false, claim, source));
+        }
+    };
+    let claim = format!("revision {} is deployed with this chart and these values", found.revision);
+    let proof = Proof::default().with(true, claim, source);
+    let (holds, claim) = members_live(kube, op, &found).await?;
+    Ok(proof.with(holds, claim, format!("manifest in Secret `{}`, one GET for each object", found.secret)))
+}
+
+/// Reads every object of the release's manifest.
+async fn members_live(
+    kube: &KubeConn,
+    op: &Op,
+    found: &Release,
+) -> Result<(bool, String), ProviderError> {
+    let secret = kube.get(&release::secrets(), Some(&op.namespace), &found.secret).await?;
+    let members = payload::members(&secret).map_err(|why| {
+        let during = format!("read the manifest in the Secret `{}`", found.secret);
+        ProviderError::new(ErrorKind::Corrupt, during, kube.server()).because(why)
+    })?;
+    let types = kube.discovery().await?;
+    let total = members.len();
+    let reads = members.into_iter().map(|member| missing(kube, op, &types, member));
+    let gone: Vec<Option<String>> =
+        futures::stream::iter(reads).buffered(READS_MAX).try_collect().await?;
+    let gone: Vec<String> = gone.into_iter().flatten().collect();
+    let mut claim = format!("{} of {total} objects of revision {} are there", total - gone.len(), found.revision);
+    if !gone.is_empty() {
+        let named: Vec<_> = gone.iter().take(NAMED_MAX).cloned().collect();
+        claim.push_str(&format!("; missing: {}", named.join(", ")));
+    }
+    Ok((gone.is_empty(), claim))
+}
+
+/// Returns the name of an object that is not there.
+async fn missing(
+    kube: &KubeConn,
+    op: &Op,
+    types: &Discovered,
+    member: Member,
+) -> Result<Option<String>, ProviderError> {
+    let name = format!("{} {}", member.kind, member.name);
+    let (group, version) = split_api_version(&member.api_version);
+    let Some(resource) = types.find(group, version, &member.kind) else {
+        return Ok(Some(name));
+    };
+    let namespace = member.namespace.as_deref().unwrap_or(&op.namespace);
+    let namespace = resource.namespaced.then_some(namespace);
+    match kube.get(&resource.type_ref(), namespace, &member.name).await {
+        Ok(_) => Ok(None),
+        Err(error) if matches!(error.kind, ErrorKind::NotFound | ErrorKind::NoSuchType) => {
+            Ok(Some(name))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+impl Acts for HelmRelease {
+    fn begin<'a>(&'a self, cx: &'a WriteCx, op: &'a Op, _: usize) -> Fut<'a, Result<(), ProviderError>> {
+        Box::pin(begin(cx, op))
+    }
+    fn probe<'a>(&'a self, cx: &'a ReadCx, op: &'a Op, _: usize) -> Fut<'a, Result<Landed, ProviderError>> {
+        Box::pin(probe(cx, op))
+    }
+    fn poll<'a>(&'a self, cx: &'a ReadCx, op: &'a Op, _: usize) -> Fut<'a, Result<Progress, ProviderError>> {
+        Box::pin(poll(cx, op))
+    }
+    fn prove<'a>(&'a self, cx: &'a ReadCx, op: &'a Op) -> Fut<'a, Result<Proof, ProviderError>> {
+        Box::pin(prove(cx, op))
+    }
+}

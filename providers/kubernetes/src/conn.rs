@@ -1,0 +1,343 @@
+//! An open connection: one bounded attempt per request, so many at once, errors sorted.
+
+use std::any::Any;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use drplan_api::Answer;
+use drplan_api::Ask;
+use drplan_api::Conn;
+use drplan_api::ErrorKind;
+use drplan_api::Fut;
+use drplan_api::Json;
+use drplan_api::ProviderError;
+use drplan_api::TargetId;
+use futures::StreamExt as _;
+use http::Method;
+use http::Request;
+use http::Response;
+use http::header::ACCEPT;
+use http::header::CONTENT_TYPE;
+use http::header::RETRY_AFTER;
+use http_body_util::BodyExt as _;
+use kube::client::Body;
+use kube::core::Status;
+use tokio::sync::Semaphore;
+
+use crate::Discovered;
+use crate::asks::TypeRef;
+use crate::discovery;
+use crate::error::status_error;
+use crate::kube_error;
+use crate::read;
+
+/// The namespace whose uid is the cluster's identity: it lives as long as the cluster does.
+const IDENTITY_NAMESPACE: &str = "kube-system";
+
+/// A connection to one cluster.
+pub struct KubeConn {
+    client: kube::Client,
+    server: String,
+    request_timeout: Duration,
+    requests_max: usize,
+    slots: Semaphore,
+    kubeconfig: Option<String>,
+}
+
+impl KubeConn {
+    /// Makes a connection from a client, whose own retries should be off. `server` is what errors name.
+    pub fn new(
+        client: kube::Client,
+        server: impl Into<String>,
+        request_timeout: Duration,
+        requests_max: usize,
+    ) -> Self {
+        Self {
+            client,
+            server: server.into(),
+            request_timeout,
+            requests_max,
+            slots: Semaphore::new(requests_max),
+            kubeconfig: None,
+        }
+    }
+
+    /// Keeps the kubeconfig that the connection was opened with, for tools that need one.
+    #[must_use]
+    pub fn with_kubeconfig(mut self, text: String) -> Self {
+        self.kubeconfig = Some(text);
+        self
+    }
+
+    /// Returns a kubeconfig for a tool such as `helm`, whose current context is that of this
+    /// connection. It holds credentials: write it only into a private file, and never log it.
+    pub fn kubeconfig(&self) -> Option<&str> {
+        self.kubeconfig.as_deref()
+    }
+
+    /// Returns the client, for requests that this crate does not know; send them through [`Self::call`].
+    pub fn client(&self) -> &kube::Client {
+        &self.client
+    }
+
+    /// Returns the address of the server, without credentials.
+    pub fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// Waits for a free slot and makes one attempt within the deadline. `during` says what is done:
+    /// "create `restores.velero.io`".
+    ///
+    /// # Errors
+    ///
+    /// As [`kube_error`]; [`ErrorKind::Unreachable`] if the deadline passes.
+    pub async fn call<T>(
+        &self,
+        during: &str,
+        attempt: impl Future<Output = Result<T, kube::Error>>,
+    ) -> Result<T, ProviderError> {
+        let attempt = async { attempt.await.map_err(|e| kube_error(during, &self.server, &e)) };
+        self.bounded(during, attempt).await
+    }
+
+    /// Sends one request and returns the JSON of the answer; for what the client has no words for.
+    ///
+    /// # Errors
+    ///
+    /// As [`kube_error`], with the wait that the server asked for.
+    pub async fn request(
+        &self,
+        during: &str,
+        request: Request<Vec<u8>>,
+    ) -> Result<Json, ProviderError> {
+        Ok(self.json(during, request).await?)
+    }
+
+    /// Reads which types the cluster serves, now: a step before may have added some.
+    ///
+    /// # Errors
+    ///
+    /// If the server does not answer. A group that does not answer is in
+    /// [`Discovered::missing_groups`].
+    pub async fn discovery(&self) -> Result<Arc<Discovered>, ProviderError> {
+        discovery::read(self).await.map(Arc::new)
+    }
+
+    /// Reads one object as it is, values of Secrets included. Never log it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`] if it is not there, [`ErrorKind::NoSuchType`] if its type is not.
+    pub async fn get(
+        &self,
+        of: &TypeRef,
+        namespace: Option<&str>,
+        name: &str,
+    ) -> Result<Json, ProviderError> {
+        let object = crate::object_name(&of.group, &of.plural, namespace, name);
+        let during = format!("read `{object}`");
+        self.get_json(&during, &of.path(namespace, Some(name)), None)
+            .await
+    }
+
+    pub(crate) async fn get_json(
+        &self,
+        during: &str,
+        path: &str,
+        accept: Option<&str>,
+    ) -> Result<Json, ProviderError> {
+        let request = self.build(
+            during,
+            Request::get(path).header(ACCEPT, accept.unwrap_or("application/json")),
+            Vec::new(),
+        )?;
+        self.request(during, request).await
+    }
+
+    /// Reads JSON and tells by which code the server refused, if it did.
+    pub(crate) async fn get_or_code(&self, during: &str, path: &str) -> Result<Json, Refusal> {
+        let request = Request::get(path).header(ACCEPT, "application/json");
+        let request = self.build(during, request, Vec::new())?;
+        self.json(during, request).await
+    }
+
+    pub(crate) async fn get_text(&self, during: &str, path: &str) -> Result<String, ProviderError> {
+        let request = self.build(during, Request::get(path), Vec::new())?;
+        let bytes = self.exchange(during, request).await?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    pub(crate) async fn patch(
+        &self,
+        during: &str,
+        path: &str,
+        content_type: &str,
+        body: &Json,
+    ) -> Result<Json, Refusal> {
+        let request = Request::builder()
+            .method(Method::PATCH)
+            .uri(path)
+            .header(ACCEPT, "application/json")
+            .header(CONTENT_TYPE, content_type);
+        let request = self.build(during, request, body.to_string().into_bytes())?;
+        self.json(during, request).await
+    }
+
+    async fn json(&self, during: &str, request: Request<Vec<u8>>) -> Result<Json, Refusal> {
+        let bytes = self.exchange(during, request).await?;
+        serde_json::from_slice(&bytes).map_err(|e| {
+            kube_error(during, &self.server, &kube::Error::SerdeError(e)).into()
+        })
+    }
+
+    fn build(
+        &self,
+        during: &str,
+        request: http::request::Builder,
+        body: Vec<u8>,
+    ) -> Result<Request<Vec<u8>>, ProviderError> {
+        request
+            .body(body)
+            .map_err(|e| kube_error(during, &self.server, &kube::Error::HttpError(e)))
+    }
+
+    async fn exchange(
+        &self,
+        during: &str,
+        request: Request<Vec<u8>>,
+    ) -> Result<Vec<u8>, Refusal> {
+        let attempt = async {
+            let sent = self.client.send(request.map(Body::from)).await;
+            let response = sent.map_err(|e| kube_error(during, &self.server, &e))?;
+            self.body(during, response).await
+        };
+        self.bounded(during, attempt).await
+    }
+
+    async fn body(&self, during: &str, response: Response<Body>) -> Result<Vec<u8>, Refusal> {
+        let (head, body) = response.into_parts();
+        let body = body.collect().await;
+        let bytes = body.map_err(|e| kube_error(during, &self.server, &e))?.to_bytes();
+        if head.status.is_success() {
+            return Ok(bytes.into());
+        }
+        let mut status = serde_json::from_slice::<Status>(&bytes).unwrap_or_else(|_| {
+            // Proxies and the bare server answer with text or a page.
+            Status::failure(&String::from_utf8_lossy(&bytes), "")
+        });
+        status.code = head.status.as_u16();
+        let retry_after_s = head
+            .headers
+            .get(RETRY_AFTER)
+            .and_then(|v| v.to_str().ok())
+            .and_then(|v| v.parse().ok());
+        let error = status_error(during, &self.server, &status, retry_after_s);
+        Err(Refusal {
+            error: with_owners(error, &status),
+            code: Some(status.code),
+        })
+    }
+
+    async fn bounded<T, E: From<ProviderError>>(
+        &self,
+        during: &str,
+        attempt: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        let Ok(_slot) = self.slots.acquire().await else {
+            let closed = ProviderError::new(ErrorKind::Bug, during, &self.server);
+            return Err(closed.because("the connection is closed").into());
+        };
+        let late = |_| {
+            let late = ProviderError::new(ErrorKind::Unreachable, during, &self.server);
+            let limit_s = self.request_timeout.as_secs_f32();
+            Err(late.because(format!("no answer within {limit_s} s")).into())
+        };
+        tokio::time::timeout(self.request_timeout, attempt)
+            .await
+            .unwrap_or_else(late)
+    }
+}
+
+/// A refusal together with the server's code, for the few who must tell codes apart.
+pub(crate) struct Refusal {
+    pub(crate) error: ProviderError,
+    pub(crate) code: Option<u16>,
+}
+
+impl From<ProviderError> for Refusal {
+    fn from(error: ProviderError) -> Self {
+        Self { error, code: None }
+    }
+}
+
+impl From<Refusal> for ProviderError {
+    fn from(refusal: Refusal) -> Self {
+        refusal.error
+    }
+}
+
+/// Adds who owns the fields of a refused apply, one cause for each manager.
+fn with_owners(error: ProviderError, status: &Status) -> ProviderError {
+    let mut by_manager = std::collections::BTreeMap::<&str, Vec<&str>>::new();
+    let causes = status.details.iter().flat_map(|d| &d.causes);
+    for cause in causes.filter(|c| c.reason == "FieldManagerConflict") {
+        // The manager stands only in the message: conflict with "NAME" using VERSION.
+        let manager = cause.message.split('"').nth(1).unwrap_or("unknown");
+        by_manager.entry(manager).or_default().push(&cause.field);
+    }
+    if by_manager.is_empty() {
+        return error;
+    }
+    let mut out = ProviderError::new(error.kind, error.during, error.target);
+    for (manager, fields) in by_manager {
+        out = out.because(crate::asks::owner_text(manager, &fields.join(", ")));
+    }
+    out
+}
+
+impl Conn for KubeConn {
+    fn identity(&self) -> Fut<'_, Result<TargetId, ProviderError>> {
+        Box::pin(async move {
+            let namespaces = TypeRef::new("", "v1", "namespaces");
+            let found = self.get(&namespaces, None, IDENTITY_NAMESPACE).await;
+            let found = found.map_err(|e| match e.kind {
+                // A server that has just started makes its namespaces a moment later.
+                ErrorKind::NotFound => ProviderError {
+                    kind: ErrorKind::Unreachable,
+                    ..e
+                },
+                ErrorKind::Denied if e.hint.is_none() => {
+                    e.hint("allow `get` on the namespace `kube-system`: its uid is the cluster's identity")
+                }
+                _ => e,
+            })?;
+            match found["metadata"]["uid"].as_str() {
+                Some(uid) => Ok(TargetId(uid.to_owned())),
+                None => Err(ProviderError::new(
+                    ErrorKind::Corrupt,
+                    "read the cluster's identity",
+                    &self.server,
+                )
+                .because("the namespace `kube-system` has no uid")),
+            }
+        })
+    }
+
+    fn fetch<'a>(&'a self, asks: &'a [Ask]) -> Fut<'a, Vec<Answer>> {
+        Box::pin(async move {
+            let mut answers: Vec<Fut<'_, Answer>> = Vec::with_capacity(asks.len());
+            for ask in asks {
+                answers.push(Box::pin(read::answer(self, ask)));
+            }
+            futures::stream::iter(answers)
+                .buffered(self.requests_max)
+                .collect()
+                .await
+        })
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}

@@ -1,0 +1,165 @@
+//! Answers questions: pages lists, bounds everything, hides the values of Secrets.
+
+use std::sync::Arc;
+
+use drplan_api::Answer;
+use drplan_api::Ask;
+use drplan_api::ErrorKind;
+use drplan_api::Json;
+use drplan_api::ProviderError;
+use drplan_api::stamp::FIELD_MANAGER;
+use serde_json::json;
+
+use crate::KubeConn;
+use crate::asks;
+use crate::asks::DryRunArgs;
+use crate::asks::GetArgs;
+use crate::asks::ListArgs;
+use crate::asks::escape;
+use crate::redact;
+
+/// The objects of one page.
+const PAGE_OBJECTS: usize = 500;
+/// The most pages of one list.
+const PAGES_MAX: usize = 4000;
+/// How often a list is started afresh because its continuation has expired.
+const RESTARTS_MAX: usize = 3;
+/// What the server answers when the continuation of a list has expired.
+const GONE: u16 = 410;
+/// What the server answers when an admission webhook does not allow dry runs.
+const BAD_REQUEST: u16 = 400;
+/// The body of a server-side apply.
+pub(crate) const APPLY_PATCH: &str = "application/apply-patch+yaml";
+
+pub(crate) async fn answer(conn: &KubeConn, ask: &Ask) -> Answer {
+    let json = match ask.op.as_str() {
+        asks::DISCOVERY => discovery(conn).await?,
+        asks::LIST => list(conn, &ask.args()?).await?,
+        asks::GET => get(conn, &ask.args()?).await?,
+        asks::DRY_RUN => dry_run(conn, &ask.args()?).await?,
+        other => {
+            return Err(ProviderError::new(
+                ErrorKind::Bug,
+                format!("answer the question `{other}`"),
+                conn.server(),
+            ));
+        }
+    };
+    Ok(Arc::new(json))
+}
+
+async fn discovery(conn: &KubeConn) -> Result<Json, ProviderError> {
+    let found = conn.discovery().await?;
+    serde_json::to_value(&*found).map_err(|e| {
+        ProviderError::new(ErrorKind::Bug, "write down the types", conn.server()).caused_by(&e)
+    })
+}
+
+async fn get(conn: &KubeConn, args: &GetArgs) -> Result<Json, ProviderError> {
+    let object = conn
+        .get(&args.of, args.namespace.as_deref(), &args.name)
+        .await?;
+    Ok(clean(object))
+}
+
+async fn list(conn: &KubeConn, args: &ListArgs) -> Result<Json, ProviderError> {
+    let during = match &args.namespace {
+        Some(namespace) => format!("list `{}` in `{namespace}`", args.of.full_name()),
+        None => format!("list `{}`", args.of.full_name()),
+    };
+    for _ in 0..RESTARTS_MAX {
+        if let Some(answer) = list_once(conn, &during, args).await? {
+            return Ok(answer);
+        }
+    }
+    Err(ProviderError::new(ErrorKind::Unreachable, during, conn.server()).because(format!(
+        "the list was too slow: its continuation expired {RESTARTS_MAX} times"
+    )))
+}
+
+/// Reads all pages; `None` if the server has forgotten the list on the way.
+async fn list_once(
+    conn: &KubeConn,
+    during: &str,
+    args: &ListArgs,
+) -> Result<Option<Json>, ProviderError> {
+    let mut items = Vec::new();
+    let mut token = String::new();
+    for _ in 0..PAGES_MAX {
+        let mut path = args.of.path(args.namespace.as_deref(), None);
+        path.push_str(&format!("?limit={PAGE_OBJECTS}"));
+        if let Some(labels) = &args.labels {
+            path.push_str(&format!("&labelSelector={}", escape(labels)));
+        }
+        if !token.is_empty() {
+            path.push_str(&format!("&continue={}", escape(&token)));
+        }
+        let mut page = match conn.get_or_code(during, &path).await {
+            Ok(page) => page,
+            Err(refusal) if refusal.code == Some(GONE) => return Ok(None),
+            Err(refusal) => return Err(refusal.error),
+        };
+        items.extend(page_items(&mut page));
+        token = page["metadata"]["continue"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        if token.is_empty() {
+            let version = page["metadata"]["resourceVersion"].take();
+            return Ok(Some(json!({"items": items, "resource_version": version})));
+        }
+    }
+    Err(ProviderError::new(ErrorKind::Invalid, during, conn.server()).because(format!(
+        "there are more than {} objects",
+        PAGES_MAX * PAGE_OBJECTS
+    )))
+}
+
+/// Takes the objects out of a page and gives each the type that lists leave out.
+fn page_items(page: &mut Json) -> Vec<Json> {
+    let api_version = page["apiVersion"].clone();
+    let kind = page["kind"].as_str().and_then(|k| k.strip_suffix("List"));
+    let kind = kind.map(str::to_owned);
+    let Some(Json::Array(items)) = page.get_mut("items").map(Json::take) else {
+        return Vec::new();
+    };
+    let typed = |mut item: Json| {
+        if let (Some(kind), Json::Object(map)) = (&kind, &mut item) {
+            map.entry("apiVersion").or_insert(api_version.clone());
+            map.entry("kind").or_insert(kind.clone().into());
+        }
+        clean(item)
+    };
+    items.into_iter().map(typed).collect()
+}
+
+/// Hides the values of Secrets and drops the bookkeeping of fields, which is half of a small object.
+fn clean(mut object: Json) -> Json {
+    if let Some(Json::Object(metadata)) = object.get_mut("metadata") {
+        metadata.remove("managedFields");
+    }
+    redact::redact(object, redact::salt())
+}
+
+async fn dry_run(conn: &KubeConn, args: &DryRunArgs) -> Result<Json, ProviderError> {
+    let at = &args.at;
+    let object =
+        crate::object_name(&at.of.group, &at.of.plural, at.namespace.as_deref(), &at.name);
+    let during = format!("try to apply `{object}`");
+    let path = apply_path(at, args.force, true);
+    match conn.patch(&during, &path, APPLY_PATCH, &args.object).await {
+        Ok(made) => Ok(clean(made)),
+        Err(refusal) if refusal.code == Some(BAD_REQUEST) => Ok(Json::Null),
+        Err(refusal) => Err(refusal.error),
+    }
+}
+
+/// Returns the path of a server-side apply of one object.
+pub(crate) fn apply_path(at: &GetArgs, force: bool, dry: bool) -> String {
+    let mut path = at.of.path(at.namespace.as_deref(), Some(&at.name));
+    path.push_str(&format!("?fieldManager={FIELD_MANAGER}&force={force}"));
+    if dry {
+        path.push_str("&dryRun=All");
+    }
+    path
+}

@@ -1,0 +1,113 @@
+//! How a `provider "s3"` block becomes a connection.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use aws_config::BehaviorVersion;
+use aws_config::Region;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_credential_types::Credentials;
+use aws_sdk_s3::config::RequestChecksumCalculation;
+use aws_sdk_s3::config::ResponseChecksumValidation;
+use aws_smithy_http_client::tls;
+use drplan_api::Conn;
+use drplan_api::Connecting;
+use drplan_api::Fut;
+use drplan_api::ProviderError;
+use drplan_api::Schema;
+use drplan_api::System;
+
+use crate::Lens;
+use crate::S3Conn;
+use crate::config;
+use crate::config::Config;
+
+/// The region in signatures for an endpoint that has none of its own.
+const REGION_OF_ENDPOINTS: &str = "us-east-1";
+
+/// The system `s3`: AWS, and every store that speaks its protocol.
+#[derive(Default)]
+pub struct S3System {
+    lenses: BTreeMap<&'static str, Arc<dyn Lens>>,
+}
+
+impl S3System {
+    /// Makes the system without lenses.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a lens through which objects can be asked for.
+    #[must_use]
+    pub fn lens(mut self, lens: Arc<dyn Lens>) -> Self {
+        self.lenses.insert(lens.name(), lens);
+        self
+    }
+}
+
+impl System for S3System {
+    fn name(&self) -> &'static str {
+        "s3"
+    }
+
+    fn schema(&self) -> Schema {
+        config::schema()
+    }
+
+    fn connect<'a>(&'a self, cx: &'a Connecting) -> Fut<'a, Result<Arc<dyn Conn>, ProviderError>> {
+        Box::pin(async move {
+            let config = Config::read(&cx.config, cx.id.as_str())?;
+            let client = client(&config).await;
+            let conn = S3Conn::new(cx.id.clone(), client, &config, self.lenses.clone());
+            Ok(Arc::new(conn) as Arc<dyn Conn>)
+        })
+    }
+}
+
+async fn client(config: &Config) -> aws_sdk_s3::Client {
+    let http = aws_smithy_http_client::Builder::new()
+        .tls_provider(tls::Provider::Rustls(
+            tls::rustls_provider::CryptoMode::Ring,
+        ))
+        .build_https();
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(config.request_timeout)
+        .read_timeout(config.request_timeout)
+        .operation_timeout(config.request_timeout)
+        .build();
+    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .http_client(http)
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(timeouts);
+    if let Some(keys) = &config.keys {
+        loader = loader.credentials_provider(Credentials::new(
+            &keys.access,
+            &keys.secret,
+            keys.token.clone(),
+            None,
+            "spec",
+        ));
+    }
+    if let Some(profile) = &config.profile {
+        loader = loader.profile_name(profile);
+    }
+    let region = config.region.clone().or_else(|| {
+        let endpoint = config.endpoint.as_ref();
+        endpoint.map(|_| REGION_OF_ENDPOINTS.to_owned())
+    });
+    if let Some(region) = region {
+        loader = loader.region(Region::new(region));
+    }
+    let shared = loader.load().await;
+    let mut builder =
+        aws_sdk_s3::config::Builder::from(&shared).force_path_style(config.path_style);
+    if let Some(endpoint) = &config.endpoint {
+        // Many stores that are not AWS refuse the checksums that AWS calculates by default.
+        builder = builder
+            .endpoint_url(endpoint)
+            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+            .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
+    }
+    aws_sdk_s3::Client::from_conf(builder.build())
+}

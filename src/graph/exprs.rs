@@ -1,0 +1,45 @@
+//! The arena of residual expressions: equal ones are kept once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use drplan_api::Hole;
+use drplan_api::Json;
+
+use crate::lang::Expr;
+use crate::lang::Residual;
+use crate::lang::Value;
+use crate::lang::value_to_json;
+
+/// Residual expressions by index; holes in arguments name the index.
+#[derive(Clone, Debug, Default)]
+pub struct Exprs {
+    list: Vec<Arc<Expr>>,
+    known: HashMap<String, usize>,
+}
+
+impl Exprs {
+    /// Returns the JSON of a value; what is not known becomes a hole.
+    pub fn to_json(&mut self, value: &Value) -> Json {
+        value_to_json(value, &mut |residual| self.hole(residual))
+    }
+
+    fn hole(&mut self, residual: &Residual) -> Json {
+        let key = serde_json::to_string(&*residual.expr).unwrap_or_default();
+        let expr = *self.known.entry(key).or_insert_with(|| {
+            self.list.push(Arc::clone(&residual.expr));
+            self.list.len() - 1
+        });
+        let hole = Hole {
+            expr,
+            secret: residual.secret,
+            after: residual.after.iter().cloned().collect(),
+        };
+        serde_json::json!({ "$hole": hole })
+    }
+
+    /// Returns all expressions in order of index.
+    pub fn into_list(self) -> Vec<Arc<Expr>> {
+        self.list
+    }
+}

@@ -1,0 +1,407 @@
+//! The decision about the whole: a pure function of graph, facts and options.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use drplan_api::Address;
+use drplan_api::Facts;
+use drplan_api::Hazard;
+use drplan_api::Json;
+use drplan_api::Lack;
+use drplan_api::Looked;
+use drplan_api::Mode;
+use drplan_api::Planned;
+use drplan_api::Registry;
+use drplan_api::TargetState;
+use drplan_api::Timestamp;
+use drplan_api::holes;
+use serde_json::json;
+
+use super::step::Do;
+use super::step::FORMAT;
+use super::step::Finding;
+use super::step::Head;
+use super::step::Plan;
+use super::step::PlanEdge;
+use super::step::Point;
+use super::step::Step;
+use super::step::Sure;
+use super::step::TargetPin;
+use super::step::Where;
+use crate::diag::Diagnostic;
+use crate::diag::Diagnostics;
+use crate::diag::Severity;
+use crate::diag::Sources;
+use crate::graph::Graph;
+use crate::graph::Instance;
+use crate::graph::Node;
+use crate::graph::What;
+use crate::graph::order;
+use crate::lang::Span;
+use crate::spec::Module;
+
+/// How long a step may take if the spec does not say it.
+const TIMEOUT_S: u64 = 30 * 60;
+
+/// How long a check may take.
+const CHECK_TIMEOUT_S: u64 = 60;
+
+/// What the plan is told besides graph and facts.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// When the facts were read.
+    pub observed_at: Timestamp,
+    /// The zero of all ages, if given.
+    pub incident_at: Option<Timestamp>,
+    /// Domains that a person declared lost.
+    pub lost: Vec<String>,
+    /// Addresses whose foreign data may be overwritten.
+    pub accept: Vec<String>,
+    /// Digests of the spec's files.
+    pub spec: BTreeMap<String, String>,
+    /// Digests of other files.
+    pub files: BTreeMap<String, String>,
+    /// Digests of variables.
+    pub variables: BTreeMap<String, String>,
+}
+
+/// Makes the plan.
+///
+/// # Errors
+///
+/// Cycles.
+pub fn plan(
+    module: &Module,
+    registry: &Registry,
+    graph: Graph,
+    facts: &Facts,
+    sources: &Sources,
+    options: &Options,
+) -> Result<Plan, Diagnostics> {
+    let ordered = order(&graph)?;
+    let index: BTreeMap<&Address, usize> =
+        ordered.list.iter().enumerate().map(|(i, a)| (a, i)).collect();
+    let mut edges: Vec<PlanEdge> = graph
+        .edges
+        .iter()
+        .filter_map(|e| {
+            let (before, after) = (*index.get(&e.before)?, *index.get(&e.after)?);
+            Some(PlanEdge { before, after, why: e.why.clone() })
+        })
+        .collect();
+    edges.sort();
+    let mut steps = Vec::with_capacity(ordered.list.len());
+    let mut points = Vec::new();
+    for address in &ordered.list {
+        let node = &graph.nodes[address];
+        let wave = ordered.waves.get(address).copied().unwrap_or_default();
+        steps.push(step(node, wave, facts, sources));
+        if let What::Resource(instance) = &node.what {
+            points.extend(points_of(instance, module, options));
+        }
+    }
+    let mut plan = Plan {
+        head: head(module, registry, options, &steps),
+        targets: graph.targets.values().map(|t| target(t, facts)).collect(),
+        exprs: Vec::new(),
+        steps,
+        edges,
+        points,
+        findings: graph.findings.into_iter().map(|d| finding(&d, sources)).collect(),
+        outputs: graph.outputs,
+    };
+    plan.exprs = graph.exprs.into_list();
+    block_dependents(&mut plan);
+    idle_guards(&mut plan);
+    mark_used_points(&mut plan);
+    plan.head.secrets = secrets(&plan);
+    Ok(plan)
+}
+
+fn head(module: &Module, registry: &Registry, options: &Options, steps: &[Step]) -> Head {
+    let used: BTreeSet<&str> = steps.iter().map(|s| s.kind.as_str()).collect();
+    Head {
+        format: FORMAT.to_owned(),
+        tool: env!("CARGO_PKG_VERSION").to_owned(),
+        recovery: module.recovery.name.clone(),
+        observed_at: options.observed_at,
+        incident_at: options.incident_at,
+        lost: options.lost.clone(),
+        accept: options.accept.clone(),
+        rpo_s: module.recovery.rpo.map(|d| d.as_secs()),
+        rto_s: module.recovery.rto.map(|d| d.as_secs()),
+        spec: options.spec.clone(),
+        files: options.files.clone(),
+        variables: options.variables.clone(),
+        secrets: Vec::new(),
+        kinds: registry
+            .resources()
+            .map(|k| k.def())
+            .filter(|d| used.contains(d.name))
+            .map(|d| (d.name.to_owned(), d.op_version))
+            .collect(),
+        contacts: module.recovery.contacts.clone(),
+    }
+}
+
+fn target(target: &crate::graph::TargetPlan, facts: &Facts) -> TargetPin {
+    let identity = match facts.targets.get(&target.conn) {
+        Some(TargetState::Ready(id)) => Some(id.clone()),
+        _ => None,
+    };
+    TargetPin {
+        conn: target.conn.clone(),
+        config: target.config.clone(),
+        identity,
+        made_by: target.made_by.iter().cloned().collect(),
+        lost: target.lost.clone(),
+    }
+}
+
+fn place(span: Option<Span>, sources: &Sources) -> Option<Where> {
+    let (file, line, _) = sources.line_column(span?);
+    Some(Where { file: file.to_owned(), line })
+}
+
+fn finding(d: &Diagnostic, sources: &Sources) -> Finding {
+    let mut message = d.message.clone();
+    if let Some(label) = d.labels.first().filter(|l| !l.text.is_empty()) {
+        message = format!("{message}; {}", label.text);
+    }
+    Finding {
+        code: d.code.as_str().to_owned(),
+        severity: match d.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Note => "note",
+        }
+        .to_owned(),
+        address: d.address.clone(),
+        message,
+        at: place(d.labels.first().map(|l| l.span), sources),
+        hints: d.hints.clone(),
+    }
+}
+
+fn blank(node: &Node, wave: usize, sources: &Sources) -> Step {
+    Step {
+        address: node.address.clone(),
+        at: place(node.span, sources),
+        kind: String::new(),
+        stage: node.stage,
+        wave,
+        what: Do::Barrier,
+        because: String::new(),
+        diff: Vec::new(),
+        hazard: Hazard::none(),
+        sure: Sure::Exact,
+        breakdown: None,
+        warnings: Vec::new(),
+        manual: Vec::new(),
+        want: None,
+        outputs: Json::Null,
+        timeout_s: TIMEOUT_S,
+        best_effort: false,
+        guards: Vec::new(),
+        cutover: false,
+    }
+}
+
+fn step(node: &Node, wave: usize, facts: &Facts, sources: &Sources) -> Step {
+    let mut step = blank(node, wave, sources);
+    match &node.what {
+        What::Barrier => {
+            step.kind = "barrier".to_owned();
+            step.because = "everything before this stage is done".to_owned();
+        }
+        What::Check(check) => {
+            step.kind = "check".to_owned();
+            step.timeout_s = CHECK_TIMEOUT_S;
+            step.because = "the spec asserts it".to_owned();
+            step.what = Do::Check { asserts: check.asserts.clone(), warning: check.warning };
+        }
+        What::Resource(instance) => resource(&mut step, instance, facts),
+    }
+    step
+}
+
+fn resource(step: &mut Step, instance: &Instance, facts: &Facts) {
+    let def = instance.def();
+    step.kind = def.name.to_owned();
+    step.want = Some(instance.want.clone());
+    step.best_effort = instance.best_effort;
+    step.guards.clone_from(&instance.guards);
+    step.cutover = def.cutover;
+    if let Some(timeout) = instance.timeout {
+        step.timeout_s = timeout.as_secs().max(1);
+    }
+    match &instance.looked {
+        None => late(step, instance),
+        Some(looked) => decided(step, instance, looked, facts),
+    }
+}
+
+fn late(step: &mut Step, instance: &Instance) {
+    let def = instance.def();
+    let names: Vec<String> = instance.waits_for.iter().map(|a| format!("`{a}`")).collect();
+    step.because = if names.is_empty() {
+        "it is read when its turn comes".to_owned()
+    } else {
+        format!("known after {}", names.join(", "))
+    };
+    step.sure = Sure::Unknown { until: instance.waits_for.clone() };
+    step.what = if def.mode == Mode::Data {
+        Do::Read
+    } else {
+        Do::Late { actions: def.envelope.to_vec(), hazard_max: def.hazard_max }
+    };
+}
+
+fn decided(step: &mut Step, instance: &Instance, looked: &Looked, facts: &Facts) {
+    step.outputs = looked.outputs.clone();
+    step.breakdown.clone_from(&looked.notes.breakdown);
+    step.warnings.clone_from(&looked.notes.warnings);
+    step.manual.clone_from(&looked.notes.manual);
+    if let Some(by) = target_to_come(instance, facts) {
+        step.sure = Sure::Approximate { by };
+    }
+    match &looked.planned {
+        Planned::Nothing(because) => {
+            step.because = because.to_string();
+            step.what = Do::Nothing;
+        }
+        Planned::Gate { ask, because } => {
+            step.because = because.to_string();
+            step.what = Do::Gate { ask: ask.clone() };
+        }
+        Planned::Conflict(because, changes) => {
+            step.because = because.to_string();
+            step.diff.clone_from(changes);
+            step.what = Do::Conflict;
+        }
+        Planned::Blocked(because) => {
+            step.because = because.to_string();
+            step.what = Do::Blocked { unreadable: looked.present.is_err() };
+        }
+        Planned::Step(p) => {
+            step.because = p.because.to_string();
+            step.diff.clone_from(&p.diff);
+            step.hazard = p.hazard.clone();
+            step.what = Do::Act {
+                action: p.action,
+                op: p.op.clone(),
+                effects: p.effects.clone(),
+                binding: p.binding.clone(),
+            };
+        }
+    }
+}
+
+/// The steps that make one of the resource's targets, if one of them is not there yet.
+fn target_to_come(instance: &Instance, facts: &Facts) -> Option<Vec<Address>> {
+    instance.want.roles.values().find_map(|conn| {
+        match Lack::of(facts.targets.get(conn)?)? {
+            Lack::Target { made_by } => Some(made_by),
+            _ => None,
+        }
+    })
+}
+
+fn points_of(instance: &Instance, module: &Module, options: &Options) -> Vec<Point> {
+    let Some(looked) = &instance.looked else { return Vec::new() };
+    let zero = options.incident_at.unwrap_or(options.observed_at);
+    looked
+        .notes
+        .points
+        .iter()
+        .map(|point| {
+            let loss_s = u64::try_from(zero.duration_since(point.at).as_secs()).unwrap_or(0);
+            Point {
+                address: instance.address.clone(),
+                of: point.of.clone(),
+                id: point.id.clone(),
+                at: point.at,
+                loss_s,
+                incomplete: point.incomplete.clone(),
+                violates_rpo: module.recovery.rpo.is_some_and(|rpo| loss_s > rpo.as_secs()),
+                used: false,
+            }
+        })
+        .collect()
+}
+
+/// What waits for a conflict or for something blocked is blocked too, and says by whom.
+fn block_dependents(plan: &mut Plan) {
+    let before = plan.before();
+    for i in 0..plan.steps.len() {
+        if matches!(plan.steps[i].what, Do::Nothing | Do::Conflict | Do::Blocked { .. }) {
+            continue;
+        }
+        let blocker = before[i].iter().copied().find(|&b| {
+            let step = &plan.steps[b];
+            !step.best_effort && matches!(step.what, Do::Conflict | Do::Blocked { .. })
+        });
+        if let Some(blocker) = blocker {
+            let root = plan.steps[blocker].address.clone();
+            let step = &mut plan.steps[i];
+            step.because = format!("it waits for `{root}`, which cannot go on");
+            step.what = Do::Blocked { unreadable: false };
+        }
+    }
+}
+
+/// A guard acts only around others: without an action to guard it stays out.
+fn idle_guards(plan: &mut Plan) {
+    let acting: BTreeSet<Address> =
+        plan.steps.iter().filter(|s| s.is_action()).map(|s| s.address.clone()).collect();
+    for step in plan.steps.iter_mut().filter(|s| !s.guards.is_empty()) {
+        if !step.guards.iter().any(|a| acting.contains(a)) {
+            step.what = Do::Idle;
+            step.because = "nothing that it guards has an action".to_owned();
+        }
+    }
+}
+
+/// A point is used if a step that acts waits for its data source by reference.
+fn mark_used_points(plan: &mut Plan) {
+    let mut used = BTreeSet::new();
+    for edge in &plan.edges {
+        let (before, after) = (&plan.steps[edge.before], &plan.steps[edge.after]);
+        let reference = matches!(edge.why, crate::graph::EdgeWhy::Reference { .. });
+        if reference && after.is_action() {
+            used.insert(before.address.clone());
+        }
+    }
+    for point in &mut plan.points {
+        point.used = used.contains(&point.address);
+    }
+}
+
+/// The sensitive variables that some hole of the plan starts at.
+fn secrets(plan: &Plan) -> Vec<String> {
+    let mut used = BTreeSet::new();
+    let wants = plan.steps.iter().filter_map(|s| s.want.as_ref()).map(|w| &w.args);
+    for json in wants.chain(plan.targets.iter().map(|t| &t.config)) {
+        for (_, hole) in holes(json) {
+            used.insert(hole.expr);
+        }
+    }
+    let mut names = BTreeSet::new();
+    for expr in used.into_iter().filter_map(|i| plan.exprs.get(i)) {
+        collect(&json!(&**expr), &mut names);
+    }
+    names.into_iter().collect()
+}
+
+fn collect(json: &Json, names: &mut BTreeSet<String>) {
+    match json {
+        Json::Object(map) => {
+            if let Some(Json::String(name)) = map.get("Secret").and_then(|s| s.get("variable")) {
+                names.insert(name.clone());
+            }
+            map.values().for_each(|v| collect(v, names));
+        }
+        Json::Array(list) => list.iter().for_each(|v| collect(v, names)),
+        _ => {}
+    }
+}

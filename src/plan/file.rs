@@ -1,0 +1,104 @@
+//! The plan file: two lines of canonical JSON, the plan and its digest; readable with `head -1 | jq`.
+#![expect(clippy::disallowed_methods, reason = "the plan file is written and read here")]
+
+use std::io::Write as _;
+use std::path::Path;
+
+use drplan_api::Json;
+use drplan_api::canonical;
+use drplan_api::digest;
+use serde_json::json;
+
+use super::step::FORMAT;
+use super::step::Plan;
+
+/// How large a plan file may be.
+const PLAN_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
+
+/// Why a plan file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanFileError {
+    /// It cannot be read or written.
+    #[error("cannot {during} the plan file `{path}`: {why}")]
+    Io {
+        /// `read` or `write`.
+        during: &'static str,
+        /// Which.
+        path: String,
+        /// What the system said.
+        why: String,
+    },
+    /// It is not a plan file, or it was changed.
+    #[error("`{path}` is not an intact plan file: {why}")]
+    Broken {
+        /// Which.
+        path: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// It was written by another version.
+    #[error("`{path}` has the format `{found}`; this drplan reads `{FORMAT}`")]
+    Version {
+        /// Which.
+        path: String,
+        /// Its format.
+        found: String,
+    },
+}
+
+/// Writes a plan: whole or not at all, readable by its owner only.
+///
+/// # Errors
+///
+/// If the file cannot be written.
+pub fn write(plan: &Plan, path: &Path) -> Result<(), PlanFileError> {
+    let io = |why: &dyn std::fmt::Display| PlanFileError::Io {
+        during: "write",
+        path: path.display().to_string(),
+        why: why.to_string(),
+    };
+    let body = canonical(&serde_json::to_value(plan).map_err(|e| io(&e))?);
+    let seal = canonical(&json!({ "sha256": digest(body.as_bytes()) }));
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // A temporary file of this crate is made with mode 0600.
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|e| io(&e))?;
+    file.write_all(body.as_bytes())
+        .and_then(|()| file.write_all(b"\n"))
+        .and_then(|()| file.write_all(seal.as_bytes()))
+        .and_then(|()| file.write_all(b"\n"))
+        .and_then(|()| file.as_file().sync_all())
+        .map_err(|e| io(&e))?;
+    file.persist(path).map_err(|e| io(&e.error))?;
+    Ok(())
+}
+
+/// Reads a plan and checks its digest.
+///
+/// # Errors
+///
+/// If it cannot be read, was changed, or is of another version.
+pub fn read(path: &Path) -> Result<Plan, PlanFileError> {
+    let name = path.display().to_string();
+    let io = |why: &dyn std::fmt::Display| PlanFileError::Io {
+        during: "read",
+        path: name.clone(),
+        why: why.to_string(),
+    };
+    let broken = |why: &str| PlanFileError::Broken { path: name.clone(), why: why.to_owned() };
+    if std::fs::metadata(path).map_err(|e| io(&e))?.len() > PLAN_BYTES_MAX {
+        return Err(broken("it is too large"));
+    }
+    let text = std::fs::read_to_string(path).map_err(|e| io(&e))?;
+    let (body, seal) = text.trim_end().split_once('\n').ok_or_else(|| broken("its second line is missing"))?;
+    let seal: Json = serde_json::from_str(seal).map_err(|_| broken("its second line is not JSON"))?;
+    if seal.get("sha256").and_then(Json::as_str) != Some(digest(body.as_bytes()).as_str()) {
+        return Err(broken("its digest does not fit: it was changed or cut off"));
+    }
+    let raw: Json = serde_json::from_str(body).map_err(|_| broken("its first line is not JSON"))?;
+    let found = raw.pointer("/head/format").and_then(Json::as_str).unwrap_or("none").to_owned();
+    let major = |format: &str| format.split('.').next().map(str::to_owned);
+    if major(&found) != major(FORMAT) {
+        return Err(PlanFileError::Version { path: name, found });
+    }
+    serde_json::from_value(raw).map_err(|e| broken(&e.to_string()))
+}

@@ -1,0 +1,213 @@
+//! Input variables: where their values come from, and which one wins.
+
+use std::collections::BTreeMap;
+
+use super::check::nearest;
+use super::load::Source;
+use super::module::Module;
+use super::module::literal;
+use crate::diag::Code;
+use crate::diag::Diagnostic;
+use crate::diag::Diagnostics;
+use crate::lang::Expr;
+use crate::lang::FileId;
+use crate::lang::Node;
+use crate::lang::Part;
+use crate::lang::Span;
+use crate::lang::Value;
+use crate::lang::parse_values_file;
+
+/// A `variable` block.
+#[derive(Clone, Debug)]
+pub struct Variable {
+    /// The header.
+    pub span: Span,
+    /// Whether its value is a secret.
+    pub sensitive: bool,
+    /// The value if none is given.
+    pub default: Option<Expr>,
+    /// The type constraint: `string`, `number`, `bool`, `list(…)`, `map(…)`, `any`.
+    pub ty: Option<Expr>,
+}
+
+/// Values from outside, in the order of precedence that later ones win.
+#[derive(Clone, Debug, Default)]
+pub struct GivenVariables {
+    /// From `DRPLAN_VAR_x`.
+    pub env: BTreeMap<String, String>,
+    /// From `--var` and `--var-file`, in the order of the command line.
+    pub cli: Vec<Given>,
+}
+
+/// One value or file of the command line.
+#[derive(Clone, Debug)]
+pub enum Given {
+    /// `--var NAME=TEXT`.
+    Value(String, String),
+    /// `--var-file`, already loaded.
+    File(FileId),
+}
+
+/// What was bound: known values, and the texts of sensitive ones, which never become a [`Value`].
+#[derive(Clone, Default)]
+pub struct Bound {
+    /// Values of plain variables.
+    pub values: BTreeMap<String, Value>,
+    /// Texts of sensitive variables that were given. Never log this.
+    pub secrets: BTreeMap<String, String>,
+}
+
+/// Binds every variable of a module. A sensitive variable that was not given is no error here: a plan
+/// needs only its name; apply asks for it.
+pub fn bind(module: &Module, source: &Source, given: &GivenVariables) -> (Bound, Diagnostics) {
+    let mut diags = Diagnostics::default();
+    let mut layers: BTreeMap<String, Value> = BTreeMap::new();
+    for (name, text) in &given.env {
+        if let Some(variable) = module.variables.get(name) {
+            layers.insert(name.clone(), from_text(variable, text));
+        }
+    }
+    for &file in &source.values {
+        read_file(module, source, file, Code::UnknownVariable, false, &mut layers, &mut diags);
+    }
+    for item in &given.cli {
+        match item {
+            Given::File(file) => {
+                read_file(module, source, *file, Code::UnknownVariable, true, &mut layers, &mut diags);
+            }
+            Given::Value(name, text) => match module.variables.get(name) {
+                Some(variable) => {
+                    layers.insert(name.clone(), from_text(variable, text));
+                }
+                None => diags.push(undeclared(module, name, None, true)),
+            },
+        }
+    }
+    let mut bound = Bound::default();
+    for (name, variable) in &module.variables {
+        let value = layers.remove(name).or_else(|| variable.default.as_ref().and_then(literal));
+        match value {
+            Some(value) if variable.sensitive => {
+                let text = match &value {
+                    Value::String(text) => text.to_string(),
+                    other => super::module::plain_json(other).to_string(),
+                };
+                bound.secrets.insert(name.clone(), text);
+            }
+            Some(value) => match conform(variable, value) {
+                Ok(value) => {
+                    bound.values.insert(name.clone(), value);
+                }
+                Err(why) => diags.push(
+                    Diagnostic::error(Code::WrongType, format!("variable `{name}` {why}"))
+                        .label(variable.span, "declared here"),
+                ),
+            },
+            None if variable.sensitive => {}
+            None => diags.push(
+                Diagnostic::error(Code::MissingVariable, format!("variable `{name}` has no value"))
+                    .label(variable.span, "declared here without a default")
+                    .hint(format!(
+                        "give it with `--var {name}=…`, in `drplan.drvars.hcl` or as DRPLAN_VAR_{name}"
+                    )),
+            ),
+        }
+    }
+    (bound, diags)
+}
+
+fn read_file(
+    module: &Module,
+    source: &Source,
+    file: FileId,
+    code: Code,
+    strict: bool,
+    layers: &mut BTreeMap<String, Value>,
+    diags: &mut Diagnostics,
+) {
+    let (_, text) = source.sources.get(file);
+    let (attrs, errors) = parse_values_file(file, text);
+    diags.extend(errors);
+    for (name, attr) in attrs {
+        if !module.variables.contains_key(&name) {
+            diags.push(undeclared(module, &name, Some(attr.name_span), strict));
+            continue;
+        }
+        match literal(&attr.expr) {
+            Some(value) => {
+                layers.insert(name, value);
+            }
+            None => diags.push(
+                Diagnostic::error(code, format!("the value of `{name}` must be a plain value"))
+                    .label(attr.expr.span, "references are not possible in a variable file"),
+            ),
+        }
+    }
+}
+
+fn undeclared(module: &Module, name: &str, at: Option<Span>, strict: bool) -> Diagnostic {
+    let message = format!("the spec declares no variable `{name}`");
+    let mut d = if strict {
+        Diagnostic::error(Code::UnknownVariable, message)
+    } else {
+        Diagnostic::warning(Code::UnknownVariable, message)
+    };
+    if let Some(span) = at {
+        d = d.label(span, "this value is not used");
+    }
+    match nearest(name, module.variables.keys().map(String::as_str)) {
+        Some(near) => d.hint(format!("did you mean `{near}`?")),
+        None => d,
+    }
+}
+
+/// A text from the environment or the command line: taken as it is for `string` (and without a type),
+/// else as an expression.
+fn from_text(variable: &Variable, text: &str) -> Value {
+    let raw = Value::String(text.into());
+    match type_name(variable).as_deref() {
+        None | Some("string") => raw,
+        Some(_) => {
+            let (attrs, errors) = parse_values_file(FileId(u32::MAX), &format!("value = {text}\n"));
+            if errors.has_errors() {
+                return raw;
+            }
+            attrs.get("value").and_then(|attr| literal(&attr.expr)).unwrap_or(raw)
+        }
+    }
+}
+
+fn type_name(variable: &Variable) -> Option<String> {
+    match &variable.ty.as_ref()?.node {
+        Node::Ref(parts) => match parts.first() {
+            Some(Part::Attr(name, _)) => Some(name.clone()),
+            _ => None,
+        },
+        Node::Call { name, .. } => Some(name.clone()),
+        Node::Lit(Value::String(text)) => Some(text.to_string()),
+        _ => None,
+    }
+}
+
+fn conform(variable: &Variable, value: Value) -> Result<Value, String> {
+    let Some(name) = type_name(variable) else { return Ok(value) };
+    let fits = match (name.as_str(), &value) {
+        ("any", _) | (_, Value::Null) => true,
+        ("string", Value::String(_)) => true,
+        ("string", Value::Number(n)) => return Ok(Value::String(n.normalized().to_string().into())),
+        ("string", Value::Bool(b)) => return Ok(Value::String(b.to_string().into())),
+        ("number", Value::Number(_)) | ("bool", Value::Bool(_)) => true,
+        ("number", Value::String(text)) => match text.parse() {
+            Ok(n) => return Ok(Value::Number(n)),
+            Err(_) => false,
+        },
+        ("bool", Value::String(text)) => match &**text {
+            "true" => return Ok(Value::Bool(true)),
+            "false" => return Ok(Value::Bool(false)),
+            _ => false,
+        },
+        ("list" | "set" | "tuple", Value::List(_)) | ("map" | "object", Value::Map(_)) => true,
+        _ => false,
+    };
+    if fits { Ok(value) } else { Err(format!("must be of type `{name}`")) }
+}

@@ -1,0 +1,167 @@
+//! An S3 server on loopback: what outlives the disaster.
+//!
+//! It starts empty. It has one user, who may do everything.
+
+use std::fs;
+use std::path::Path;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+use anyhow::Result;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::BehaviorVersion;
+use aws_sdk_s3::config::Region;
+use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::config::timeout::TimeoutConfig;
+
+use crate::components::Components;
+use crate::credentials::Credentials;
+use crate::launch::Launch;
+use crate::port::Held;
+use crate::private;
+use crate::process::Ending;
+use crate::process::Process;
+use crate::process::end_all;
+use crate::wait;
+
+/// The region that the server plays.
+pub const REGION: &str = "eu-west-1";
+
+/// How long the server may take to answer.
+const UP_LIMIT: Duration = Duration::from_secs(30);
+
+/// The longest that one request may take.
+const CALL_LIMIT: Duration = Duration::from_secs(10);
+
+/// A running object store; it ends when it is dropped.
+#[derive(Debug)]
+pub struct ObjectStore {
+    dir: PathBuf,
+    port: u16,
+    credentials: Credentials,
+    process: Process,
+}
+
+impl ObjectStore {
+    /// Starts a store with its data in `dir`; data and credentials of an earlier run are kept.
+    ///
+    /// # Errors
+    ///
+    /// When it does not answer in time; with the end of its log.
+    pub async fn start(dir: &Path, components: &Components) -> Result<Self> {
+        let dir = std::path::absolute(dir)?;
+        fs::create_dir_all(dir.join("data"))
+            .with_context(|| format!("cannot create `{}`", dir.display()))?;
+        let held = Held::take(None)?;
+        let port = held.number()?;
+        let credentials = Credentials::load_or_create(&dir.join("credentials"))?;
+        let launch = Launch::of(&components.minio)
+            .arg("server")
+            .arg(dir.join("data").display().to_string())
+            .arg(format!("--address=127.0.0.1:{port}"))
+            .env("MINIO_ROOT_USER", &credentials.access_key)
+            .env("MINIO_ROOT_PASSWORD", &credentials.secret_key)
+            .env("MINIO_REGION_NAME", REGION)
+            .env("MINIO_BROWSER", "off")
+            .env("MINIO_UPDATE", "off");
+        drop(held);
+        let process = launch.start(
+            &dir.join("home"),
+            &private::random_word()?,
+            &dir.join("minio.log"),
+        )?;
+        let store = Self {
+            dir,
+            port,
+            credentials,
+            process,
+        };
+        let client = store.client();
+        wait::until("the object store", UP_LIMIT, &store.process, || async {
+            client
+                .list_buckets()
+                .send()
+                .await
+                .map_err(aws_sdk_s3::Error::from)?;
+            Ok(())
+        })
+        .await?;
+        Ok(store)
+    }
+
+    /// The address of the server.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// An AWS credentials file (mode 0600) with the profile `default`.
+    #[must_use]
+    pub fn credentials_file(&self) -> PathBuf {
+        self.dir.join("credentials")
+    }
+
+    /// The key pair of the only user.
+    #[must_use]
+    pub fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
+    /// A client that does not retry.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        let http = aws_smithy_http_client::Builder::new()
+            .tls_provider(aws_smithy_http_client::tls::Provider::Rustls(
+                aws_smithy_http_client::tls::rustls_provider::CryptoMode::Ring,
+            ))
+            .build_https();
+        let Credentials {
+            access_key,
+            secret_key,
+        } = &self.credentials;
+        let credentials =
+            aws_sdk_s3::config::Credentials::new(access_key, secret_key, None, None, "harness");
+        let config = aws_sdk_s3::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .http_client(http)
+            .region(Region::new(REGION))
+            .endpoint_url(self.endpoint())
+            .credentials_provider(credentials)
+            .force_path_style(true)
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .operation_timeout(CALL_LIMIT)
+                    .build(),
+            );
+        Client::from_conf(config.build())
+    }
+
+    /// Creates a bucket.
+    ///
+    /// # Errors
+    ///
+    /// When the server refuses.
+    pub async fn create_bucket(&self, name: &str) -> Result<()> {
+        let request = self.client().create_bucket().bucket(name);
+        let answer = request.send().await.map_err(aws_sdk_s3::Error::from);
+        answer.with_context(|| format!("cannot create the bucket `{name}`"))?;
+        Ok(())
+    }
+
+    /// Ends the server and keeps its data.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be ended.
+    pub async fn end(self) -> Result<()> {
+        end_all(&[&self.process], Ending::Orderly)
+    }
+}
+
+impl Drop for ObjectStore {
+    fn drop(&mut self) {
+        end_all(&[&self.process], Ending::Abrupt).ok();
+    }
+}
