@@ -40,6 +40,7 @@ pub mod plan;
 pub mod registry;
 pub mod render;
 pub mod report;
+pub mod schema;
 pub mod secrets;
 pub mod spec;
 

@@ -1,6 +1,10 @@
 //! The one table of providers; each leaf can be left out of a build.
 
 use drplan_api::Registry;
+#[cfg(any(feature = "kubernetes", feature = "helm", feature = "velero", feature = "postgres"))]
+use drplan_api::acting;
+#[cfg(any(feature = "velero", feature = "postgres"))]
+use drplan_api::reading;
 
 /// Returns everything that this build knows.
 pub fn registry() -> Registry {
@@ -8,13 +12,22 @@ pub fn registry() -> Registry {
     #[cfg(feature = "command")]
     let registry = drplan_command::register(registry);
     #[cfg(feature = "kubernetes")]
-    let registry = drplan_kubernetes::register(registry);
+    let registry = registry
+        .system(drplan_kubernetes::KubernetesSystem)
+        .resource(acting(drplan_kubernetes::KubernetesCluster))
+        .resource(acting(drplan_kubernetes::KubernetesManifest));
     #[cfg(feature = "velero")]
-    let registry = drplan_velero::register(registry);
+    let registry = registry
+        .data(reading(drplan_velero::VeleroBackup))
+        .resource(acting(drplan_velero::VeleroBackupLocation))
+        .resource(acting(drplan_velero::VeleroRestore));
     #[cfg(feature = "helm")]
-    let registry = drplan_helm::register(registry);
+    let registry = registry.resource(acting(drplan_helm::HelmRelease));
     #[cfg(feature = "postgres")]
-    let registry = drplan_postgres::register(registry);
+    let registry = registry
+        .system(drplan_postgres::PostgresSystem)
+        .data(reading(drplan_postgres::DumpArchive))
+        .resource(acting(drplan_postgres::PostgresRestore));
     #[cfg(feature = "route53")]
     let registry = drplan_route53::register(registry);
     #[cfg(feature = "http")]
@@ -31,6 +44,6 @@ fn s3() -> drplan_s3::S3System {
     #[cfg(feature = "velero")]
     let s3 = drplan_velero::lenses().into_iter().fold(s3, drplan_s3::S3System::lens);
     #[cfg(feature = "postgres")]
-    let s3 = drplan_postgres::lenses().into_iter().fold(s3, drplan_s3::S3System::lens);
+    let s3 = s3.lens(std::sync::Arc::new(drplan_postgres::DumpToc));
     s3
 }

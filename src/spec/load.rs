@@ -150,3 +150,17 @@ pub(crate) fn names(dir: &Path) -> Result<Vec<String>, LoadError> {
     out.sort();
     Ok(out)
 }
+
+impl Source {
+    /// The digest of each file of the spec, by name.
+    pub fn digests(&self) -> BTreeMap<String, String> {
+        self.specs
+            .iter()
+            .chain(&self.values)
+            .map(|id| {
+                let (name, text) = self.sources.get(*id);
+                (name.to_owned(), drplan_api::digest(text.as_bytes()))
+            })
+            .collect()
+    }
+}

@@ -160,10 +160,10 @@ impl CommandSpec {
                 for (name, value) in map {
                     line.push_str(name);
                     line.push('=');
-                    line.push_str(&match value {
-                        Late::Known(value) => shell::quoted(value),
-                        Late::Hole(_) => format!("\"${name}\""),
-                    });
+                    match value {
+                        Late::Known(value) => line.push_str(&shell::quoted(value)),
+                        Late::Hole(_) => line.extend(["\"$", name, "\""]),
+                    }
                     line.push(' ');
                 }
             }

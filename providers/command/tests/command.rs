@@ -1,5 +1,8 @@
 //! Commands through the seam, with real programs.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests look at what programs left on the disk"
+)]
 
 mod driver;
 

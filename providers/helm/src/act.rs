@@ -20,12 +20,8 @@ use drplan_api::Timestamp;
 use drplan_api::WriteCx;
 use drplan_api::process::Detached;
 use drplan_api::stamp;
-use drplan_kubernetes::Discovered;
 use drplan_kubernetes::KubeConn;
 use drplan_kubernetes::asks;
-use drplan_kubernetes::split_api_version;
-use futures::StreamExt as _;
-use futures::TryStreamExt as _;
 use serde_json::json;
 
 use crate::HelmRelease;
@@ -33,22 +29,13 @@ use crate::Op;
 use crate::Release;
 use crate::decide::CLUSTER;
 use crate::host;
-use crate::payload;
-use crate::payload::Member;
+use crate::prove;
 use crate::release;
 use crate::release::Standing;
 use crate::tool;
 
 /// How often a running `helm` is looked at.
 const POLL_EVERY: Duration = Duration::from_secs(1);
-/// How many of Helm's own time-outs a `helm` on another machine is believed to live.
-const TIMEOUTS_BELIEVED: u64 = 2;
-/// What is added to that, in seconds: start, download, differing clocks.
-const BELIEVED_MORE_S: u64 = 60;
-/// How many objects are read at once for the proof.
-const READS_MAX: usize = 8;
-/// How many missing objects are named.
-const NAMED_MAX: usize = 5;
 
 /// What is to be made of the newest revision.
 enum Situation {
@@ -64,10 +51,16 @@ enum Situation {
     Open(u64),
 }
 
-async fn newest(kube: &KubeConn, op: &Op) -> Result<Option<Release>, ProviderError> {
+/// Reads the newest revision, now.
+pub(crate) async fn newest(kube: &KubeConn, op: &Op) -> Result<Option<Release>, ProviderError> {
     let labels = release::selector(&op.name);
     // The name of the connection is no part of the question.
-    let query = asks::list_in(&ConnId::new(""), &release::secrets(), &op.namespace, Some(&labels));
+    let query = asks::list_in(
+        &ConnId::new(""),
+        &release::secrets(),
+        &op.namespace,
+        Some(&labels),
+    );
     match kube.fetch(&[query.ask]).await.pop() {
         Some(answer) => Ok(Release::newest(&*answer?)),
         None => Ok(None),
@@ -99,12 +92,15 @@ async fn situation(cx: &ReadCx, kube: &KubeConn, op: &Op) -> Result<Situation, P
 
 /// Tells whether an operation whose `helm` does not run here may run elsewhere.
 fn may_live(found: &Release, op: &Op, now: Timestamp) -> bool {
-    if found.labels.get(release::HOLDER).is_some_and(|holder| host::is_here(holder)) {
+    if found
+        .labels
+        .get(release::HOLDER)
+        .is_some_and(|holder| host::is_here(holder))
+    {
         return false;
     }
-    let believed_s = TIMEOUTS_BELIEVED * op.wait_timeout_s + BELIEVED_MORE_S;
     found.created.is_some_and(|at| {
-        u64::try_from(now.as_second() - at.as_second()).unwrap_or(0) < believed_s
+        u64::try_from(now.as_second() - at.as_second()).unwrap_or(0) < op.believed_s()
     })
 }
 
@@ -132,8 +128,10 @@ async fn begin(cx: &WriteCx, op: &Op) -> Result<(), ProviderError> {
         }
         Situation::Foreign(found) => {
             let during = format!("upgrade the release `{}`", op.name);
-            return Err(ProviderError::new(ErrorKind::Conflict, during, kube.server())
-                .because(in_the_way(&found, op).0));
+            return Err(
+                ProviderError::new(ErrorKind::Conflict, during, kube.server())
+                    .because(in_the_way(&found, op).0),
+            );
         }
         Situation::Stale(found) => {
             clear(kube, op, &found).await?;
@@ -141,7 +139,10 @@ async fn begin(cx: &WriteCx, op: &Op) -> Result<(), ProviderError> {
         }
         Situation::Open(revision) => revision,
     };
-    let mut marks = vec![(release::HOLDER, host::holder(kube.server(), &op.namespace, &op.name))];
+    let mut marks = vec![(
+        release::HOLDER,
+        host::holder(kube.server(), &op.namespace, &op.name),
+    )];
     if let Some(version) = tool::app_version(cx, op).await? {
         marks.push((release::APP_VERSION, stamp::label_value(&version)));
     }
@@ -175,20 +176,29 @@ async fn probe(cx: &ReadCx, op: &Op) -> Result<Landed, ProviderError> {
     Ok(match situation(cx, kube, op).await? {
         Situation::True => Landed::Yes,
         Situation::Working => Landed::Running,
-        Situation::Stale(found) => {
-            Landed::Partly { disposable: true, because: left_by_killed(&found, op) }
-        }
+        Situation::Stale(found) => Landed::Partly {
+            disposable: true,
+            because: left_by_killed(&found, op),
+        },
         Situation::Foreign(found) => Landed::Foreign(in_the_way(&found, op)),
         Situation::Open(_) => Landed::No,
     })
 }
 
 fn going(note: impl Into<String>) -> Progress {
-    Progress::Going { done: 0, of: None, note: note.into(), again_in: POLL_EVERY }
+    Progress::Going {
+        done: 0,
+        of: None,
+        note: note.into(),
+        again_in: POLL_EVERY,
+    }
 }
 
 fn failed(because: impl Into<Because>) -> Progress {
-    Progress::Failed { because: because.into(), retry: true }
+    Progress::Failed {
+        because: because.into(),
+        retry: true,
+    }
 }
 
 async fn poll(cx: &ReadCx, op: &Op) -> Result<Progress, ProviderError> {
@@ -207,7 +217,10 @@ async fn poll(cx: &ReadCx, op: &Op) -> Result<Progress, ProviderError> {
     let progress = match situation(cx, kube, op).await? {
         Situation::True => Progress::Done,
         Situation::Working => {
-            return Ok(going(format!("a `helm` that was started earlier works on `{}`", op.name)));
+            return Ok(going(format!(
+                "a `helm` that was started earlier works on `{}`",
+                op.name
+            )));
         }
         Situation::Stale(found) => failed(left_by_killed(&found, op)),
         Situation::Foreign(found) => failed(in_the_way(&found, op)),
@@ -217,84 +230,32 @@ async fn poll(cx: &ReadCx, op: &Op) -> Result<Progress, ProviderError> {
     Ok(progress)
 }
 
-async fn prove(cx: &ReadCx, op: &Op) -> Result<Proof, ProviderError> {
-    let kube = cx.conn::<KubeConn>(CLUSTER)?;
-    let source = format!("labels of the Secrets of release `{}` in `{}`", op.name, op.namespace);
-    let found = match newest(kube, op).await? {
-        Some(found) if found.is_true(&op.want) => found,
-        other => {
-            let claim = match other {
-                Some(r) => format!("revision {} is `{}` and not what is wanted", r.revision, r.status),
-                None => "the release is not there".to_owned(),
-            };
-            return Ok(Proof::default().with(false, claim, source));
-        }
-    };
-    let claim = format!("revision {} is deployed with this chart and these values", found.revision);
-    let proof = Proof::default().with(true, claim, source);
-    let (holds, claim) = members_live(kube, op, &found).await?;
-    Ok(proof.with(holds, claim, format!("manifest in Secret `{}`, one GET for each object", found.secret)))
-}
-
-/// Reads every object of the release's manifest.
-async fn members_live(
-    kube: &KubeConn,
-    op: &Op,
-    found: &Release,
-) -> Result<(bool, String), ProviderError> {
-    let secret = kube.get(&release::secrets(), Some(&op.namespace), &found.secret).await?;
-    let members = payload::members(&secret).map_err(|why| {
-        let during = format!("read the manifest in the Secret `{}`", found.secret);
-        ProviderError::new(ErrorKind::Corrupt, during, kube.server()).because(why)
-    })?;
-    let types = kube.discovery().await?;
-    let total = members.len();
-    let reads = members.into_iter().map(|member| missing(kube, op, &types, member));
-    let gone: Vec<Option<String>> =
-        futures::stream::iter(reads).buffered(READS_MAX).try_collect().await?;
-    let gone: Vec<String> = gone.into_iter().flatten().collect();
-    let mut claim = format!("{} of {total} objects of revision {} are there", total - gone.len(), found.revision);
-    if !gone.is_empty() {
-        let named: Vec<_> = gone.iter().take(NAMED_MAX).cloned().collect();
-        claim.push_str(&format!("; missing: {}", named.join(", ")));
-    }
-    Ok((gone.is_empty(), claim))
-}
-
-/// Returns the name of an object that is not there.
-async fn missing(
-    kube: &KubeConn,
-    op: &Op,
-    types: &Discovered,
-    member: Member,
-) -> Result<Option<String>, ProviderError> {
-    let name = format!("{} {}", member.kind, member.name);
-    let (group, version) = split_api_version(&member.api_version);
-    let Some(resource) = types.find(group, version, &member.kind) else {
-        return Ok(Some(name));
-    };
-    let namespace = member.namespace.as_deref().unwrap_or(&op.namespace);
-    let namespace = resource.namespaced.then_some(namespace);
-    match kube.get(&resource.type_ref(), namespace, &member.name).await {
-        Ok(_) => Ok(None),
-        Err(error) if matches!(error.kind, ErrorKind::NotFound | ErrorKind::NoSuchType) => {
-            Ok(Some(name))
-        }
-        Err(error) => Err(error),
-    }
-}
-
 impl Acts for HelmRelease {
-    fn begin<'a>(&'a self, cx: &'a WriteCx, op: &'a Op, _: usize) -> Fut<'a, Result<(), ProviderError>> {
+    fn begin<'a>(
+        &'a self,
+        cx: &'a WriteCx,
+        op: &'a Op,
+        _: usize,
+    ) -> Fut<'a, Result<(), ProviderError>> {
         Box::pin(begin(cx, op))
     }
-    fn probe<'a>(&'a self, cx: &'a ReadCx, op: &'a Op, _: usize) -> Fut<'a, Result<Landed, ProviderError>> {
+    fn probe<'a>(
+        &'a self,
+        cx: &'a ReadCx,
+        op: &'a Op,
+        _: usize,
+    ) -> Fut<'a, Result<Landed, ProviderError>> {
         Box::pin(probe(cx, op))
     }
-    fn poll<'a>(&'a self, cx: &'a ReadCx, op: &'a Op, _: usize) -> Fut<'a, Result<Progress, ProviderError>> {
+    fn poll<'a>(
+        &'a self,
+        cx: &'a ReadCx,
+        op: &'a Op,
+        _: usize,
+    ) -> Fut<'a, Result<Progress, ProviderError>> {
         Box::pin(poll(cx, op))
     }
     fn prove<'a>(&'a self, cx: &'a ReadCx, op: &'a Op) -> Fut<'a, Result<Proof, ProviderError>> {
-        Box::pin(prove(cx, op))
+        Box::pin(prove::prove(cx, op))
     }
 }

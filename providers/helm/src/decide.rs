@@ -20,10 +20,12 @@ use drplan_api::Proposal;
 use drplan_api::Repeat;
 use drplan_api::Seen;
 use drplan_api::Stage;
+use drplan_api::TargetState;
 use drplan_api::View;
 use drplan_api::Want;
 use drplan_api::Wires;
 use drplan_kubernetes::asks;
+use drplan_kubernetes::asks::TypeRef;
 use serde_json::json;
 
 use crate::Existing;
@@ -73,7 +75,12 @@ impl Kind for HelmRelease {
             return Ok(Seen::Absent(lack));
         }
         let labels = release::selector(&want.spec.release(&want.address));
-        let query = asks::list_in(conn, &release::secrets(), &want.spec.namespace, Some(&labels));
+        let query = asks::list_in(
+            conn,
+            &release::secrets(),
+            &want.spec.namespace,
+            Some(&labels),
+        );
         Ok(match view.get(&query)? {
             Err(error) => Seen::Unreadable(error.clone()),
             Ok(list) => match Release::newest(list) {
@@ -83,13 +90,30 @@ impl Kind for HelmRelease {
         })
     }
 
-    fn wires(&self, want: &Want<Spec>, _: &View<'_>) -> Wires {
-        let namespace = Cap::on(want.conn(CLUSTER), "namespace", want.spec.namespace.as_str());
+    fn wires(&self, want: &Want<Spec>, view: &View<'_>) -> Wires {
+        let conn = want.conn(CLUSTER);
+        let cluster = Cap::on(conn, "cluster", "ready");
+        let namespace = Cap::on(conn, "namespace", want.spec.namespace.as_str());
         let mut wires = Wires::default();
+        wires
+            .needs
+            .push((cluster.clone(), "the release is installed on it".into()));
         if want.spec.create_namespace {
-            wires.gives.push((namespace, "helm makes it with the release".into()));
+            wires
+                .gives
+                .push((namespace.clone(), "helm makes it with the release".into()));
         } else {
-            wires.needs.push((namespace, "the release lives in it".into()));
+            wires
+                .needs
+                .push((namespace.clone(), "the release lives in it".into()));
+        }
+        if let Some(TargetState::Ready(_)) = view.peek_target(conn) {
+            wires.already.push(cluster);
+            let namespaces = TypeRef::new("", "v1", "namespaces");
+            let query = asks::get(conn, &namespaces, None, &want.spec.namespace);
+            if let Ok(Ok(_)) = view.get(&query) {
+                wires.already.push(namespace);
+            }
         }
         wires
     }
@@ -97,6 +121,9 @@ impl Kind for HelmRelease {
     fn plan(&self, cx: &PlanCx, want: &Want<Spec>, seen: &Seen<Release>) -> Planned<Op> {
         match seen {
             Seen::Unreadable(error) => Planned::Blocked(Because(error.to_string())),
+            Seen::Absent(Lack::Lost { domain }) => Planned::Blocked(Because(format!(
+                "the cluster is declared lost with `{domain}`, and nothing is written to it"
+            ))),
             Seen::Absent(_) => step(want, None, Action::Create, "it is not installed"),
             Seen::Present(found) => decide(cx, want, found),
         }
@@ -119,7 +146,10 @@ impl Kind for HelmRelease {
 
     fn notes(&self, _: &PlanCx, want: &Want<Spec>, seen: &Seen<Release>) -> Notes {
         let op = Op::of(&want.spec, &want.address);
-        let mut notes = Notes { manual: vec![tool::manual(&op)], ..Notes::default() };
+        let mut notes = Notes {
+            manual: vec![tool::manual(&op)],
+            ..Notes::default()
+        };
         if let Seen::Present(found) = seen
             && !found.is_known()
             && want.spec.existing == Some(Existing::Keep)
@@ -136,9 +166,9 @@ impl Kind for HelmRelease {
 fn decide(cx: &PlanCx, want: &Want<Spec>, found: &Release) -> Planned<Op> {
     let revision = found.revision;
     match found.standing() {
-        Standing::Deployed if found.is_true(&want.spec.hash()) => Planned::Nothing(Because(format!(
-            "revision {revision} is deployed with this chart and these values"
-        ))),
+        Standing::Deployed if found.is_true(&want.spec.hash()) => Planned::Nothing(Because(
+            format!("revision {revision} is deployed with this chart and these values"),
+        )),
         Standing::Pending => pending(want, found),
         Standing::Gone => step(want, Some(found), Action::Create, "it was uninstalled"),
         _ if !found.is_known() => unknown(cx, want, found),
@@ -169,17 +199,28 @@ fn pending(want: &Want<Spec>, found: &Release) -> Planned<Op> {
             Vec::new(),
         );
     }
-    let action = if status == "pending-install" { Action::Create } else { Action::Update };
-    step(want, Some(found), action, format!("an attempt of this step left revision {revision} `{status}`"))
+    let action = if status == "pending-install" {
+        Action::Create
+    } else {
+        Action::Update
+    };
+    step(
+        want,
+        Some(found),
+        action,
+        format!("an attempt of this step left revision {revision} `{status}`"),
+    )
 }
 
 /// Nothing is known about what somebody else installed, so a person decides, once and in the spec.
 fn unknown(cx: &PlanCx, want: &Want<Spec>, found: &Release) -> Planned<Op> {
     let revision = found.revision;
     match want.spec.existing {
-        Some(Existing::Keep) if found.standing() == Standing::Deployed => Planned::Nothing(Because(
-            format!("revision {revision} is deployed; it was not installed by drplan and is kept"),
-        )),
+        Some(Existing::Keep) if found.standing() == Standing::Deployed => {
+            Planned::Nothing(Because(format!(
+                "revision {revision} is deployed; it was not installed by drplan and is kept"
+            )))
+        }
         None if !cx.accept_overwrite => Planned::Conflict(
             Because(format!(
                 "revision {revision} was not installed by drplan, so its chart and values cannot be \
@@ -191,7 +232,10 @@ fn unknown(cx: &PlanCx, want: &Want<Spec>, found: &Release) -> Planned<Op> {
             want,
             Some(found),
             Action::Update,
-            format!("revision {revision} (`{}`) was not installed by drplan", found.status),
+            format!(
+                "revision {revision} (`{}`) was not installed by drplan",
+                found.status
+            ),
         ),
     }
 }
@@ -234,11 +278,162 @@ fn step(
         },
         effects: vec![Effect {
             verb: "exec".to_owned(),
-            object: format!("helm upgrade --install {} --namespace {}", op.name, op.namespace),
+            object: format!(
+                "helm upgrade --install {} --namespace {}",
+                op.name, op.namespace
+            ),
             repeat: Repeat::Named,
-            inverse: deployed.map(|old| json!({"helm": ["rollback", op.name, old.revision.to_string()]})),
+            inverse: deployed
+                .map(|old| json!({"helm": ["rollback", op.name, old.revision.to_string()]})),
         }],
         binding: json!(found.map(|r| (r.revision, &r.status, r.want()))),
         op,
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use drplan_api::Facts;
+    use drplan_api::TargetId;
+    use drplan_api::acting;
+    use drplan_api::stamp;
+    use drplan_testkit::Driver;
+    use drplan_testkit::want;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::release::REVISION;
+    use crate::release::sample;
+
+    const SITE: &str = "kubernetes.site";
+
+    fn args(more: &Json) -> Json {
+        let mut args = json!({"namespace": "shop", "chart": {"path": "c", "digest": "d"}});
+        for (key, value) in more.as_object().into_iter().flatten() {
+            args[key] = value.clone();
+        }
+        args
+    }
+
+    fn hash() -> String {
+        serde_json::from_value::<Spec>(args(&json!({})))
+            .expect("arguments")
+            .hash()
+    }
+
+    /// Decides over the Secrets of a release.
+    fn planned(secrets: Vec<Json>, more: &Json) -> Planned<Json> {
+        let conn = drplan_api::ConnId::new(SITE);
+        let mut facts = Facts::default();
+        facts
+            .targets
+            .insert(conn.clone(), TargetState::Ready(TargetId("c".to_owned())));
+        let labels = release::selector("web");
+        let query = asks::list_in(&conn, &release::secrets(), "shop", Some(&labels));
+        facts
+            .answers
+            .insert(query, Ok(Arc::new(json!({"items": secrets}))));
+        let want = want("helm_release.web", args(more)).role(CLUSTER, SITE);
+        Driver::new(acting(HelmRelease), want)
+            .look_at(&facts)
+            .expect("a decision")
+            .planned
+    }
+
+    fn word(planned: &Planned<Json>) -> &'static str {
+        match planned {
+            Planned::Nothing(_) => "nothing",
+            Planned::Step(p) => p.action.as_str(),
+            Planned::Conflict(..) => "conflict",
+            Planned::Blocked(_) => "blocked",
+            Planned::Gate { .. } => "gate",
+        }
+    }
+
+    #[test]
+    fn the_newest_revision_decides() {
+        let hash = hash();
+        let step = [
+            (stamp::RECOVERY, "test"),
+            (stamp::STEP, "helm_release.web"),
+            (REVISION, "1"),
+            (stamp::WANT, hash.as_str()),
+        ];
+        let other = [(stamp::WANT, "00000000"), (REVISION, "1")];
+        let none = json!({});
+        let keep = json!({"existing": "keep"});
+        let update = json!({"existing": "update"});
+        for (revision, status, marks, more, expected) in [
+            (1, "deployed", &step[..], &none, "nothing"),
+            (1, "deployed", &step[..], &json!({"wait": false}), "nothing"),
+            (
+                1,
+                "deployed",
+                &step[..],
+                &json!({"values": {"a": 1}}),
+                "update",
+            ),
+            (1, "deployed", &other[..], &none, "update"),
+            (2, "deployed", &step[..], &none, "update"),
+            (1, "deployed", &[], &none, "conflict"),
+            (1, "deployed", &[], &keep, "nothing"),
+            (1, "deployed", &[], &update, "update"),
+            (1, "failed", &step[..], &none, "update"),
+            (1, "failed", &[], &keep, "update"),
+            (1, "failed", &[], &none, "conflict"),
+            (1, "uninstalled", &[], &none, "create"),
+            (1, "pending-install", &step[..], &none, "create"),
+            (1, "pending-upgrade", &step[..], &none, "update"),
+            (2, "pending-upgrade", &step[..], &none, "conflict"),
+            (1, "pending-install", &[], &update, "conflict"),
+        ] {
+            let planned = planned(vec![sample(revision, status, marks)], more);
+            assert_eq!(
+                word(&planned),
+                expected,
+                "{revision} {status} {marks:?} {more}: {planned:?}"
+            );
+        }
+        assert_eq!(word(&planned(Vec::new(), &none)), "create");
+    }
+
+    #[test]
+    fn a_cluster_that_a_step_makes_is_planned_against_nothing_and_a_lost_one_is_left_alone() {
+        let want = || want("helm_release.web", args(&json!({}))).role(CLUSTER, SITE);
+        let look = |state| {
+            let mut facts = Facts::default();
+            facts.targets.insert(drplan_api::ConnId::new(SITE), state);
+            let looked = Driver::new(acting(HelmRelease), want()).look_at(&facts);
+            word(&looked.expect("a decision").planned)
+        };
+        assert_eq!(
+            look(TargetState::NotYet {
+                made_by: Vec::new()
+            }),
+            "create"
+        );
+        assert_eq!(
+            look(TargetState::Lost {
+                domain: "cluster:a".to_owned()
+            }),
+            "blocked"
+        );
+    }
+
+    #[test]
+    fn clearing_a_half_done_revision_is_shown_as_a_deletion() {
+        let hash = hash();
+        let marks = [
+            (stamp::RECOVERY, "test"),
+            (stamp::STEP, "helm_release.web"),
+            (REVISION, "3"),
+            (stamp::WANT, hash.as_str()),
+        ];
+        let Planned::Step(step) = planned(vec![sample(3, "pending-upgrade", &marks)], &json!({}))
+        else {
+            panic!("a step");
+        };
+        assert_eq!(step.diff[1].path, "Secret shop/sh.helm.release.v1.web.v3");
+        assert_eq!(step.diff[1].after, None);
+    }
 }

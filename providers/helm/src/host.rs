@@ -5,6 +5,11 @@
 //! of the release. `helm` itself carries the holder in its arguments, where everybody on the machine
 //! can see it; it is no secret. On other systems than Linux nothing is seen and age decides.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the processes of this machine are what it is about"
+)]
+
 use std::fs;
 
 use drplan_api::digest;
@@ -32,7 +37,11 @@ pub(crate) fn is_running(holder: &str) -> bool {
         return false;
     };
     processes.flatten().any(|entry| {
-        let is_process = entry.file_name().to_string_lossy().bytes().all(|b| b.is_ascii_digit());
+        let is_process = entry
+            .file_name()
+            .to_string_lossy()
+            .bytes()
+            .all(|b| b.is_ascii_digit());
         // A process that ends while it is looked at does not run.
         is_process
             && fs::read(entry.path().join("cmdline"))

@@ -16,6 +16,7 @@ mod act;
 mod decide;
 mod host;
 mod payload;
+mod prove;
 mod release;
 mod spec;
 mod tool;

@@ -39,17 +39,26 @@ struct Payload {
 ///
 /// What does not fit, without a word of the content.
 pub(crate) fn members(secret: &Json) -> Result<Vec<Member>, &'static str> {
-    let text = secret["data"]["release"].as_str().ok_or("it has no `release`")?;
-    let outer = STANDARD.decode(text).map_err(|_| "its `release` is not base64")?;
-    let inner = STANDARD.decode(outer).map_err(|_| "the release inside is not base64")?;
+    let text = secret["data"]["release"]
+        .as_str()
+        .ok_or("it has no `release`")?;
+    let outer = STANDARD
+        .decode(text)
+        .map_err(|_| "its `release` is not base64")?;
+    let inner = STANDARD
+        .decode(outer)
+        .map_err(|_| "the release inside is not base64")?;
     let mut json = Vec::new();
     if inner.starts_with(&GZIP) {
         let mut unpacked = GzDecoder::new(&inner[..]).take(PAYLOAD_BYTES_MAX);
-        unpacked.read_to_end(&mut json).map_err(|_| "the release inside is not whole")?;
+        unpacked
+            .read_to_end(&mut json)
+            .map_err(|_| "the release inside is not whole")?;
     } else {
         json = inner;
     }
-    let payload: Payload = serde_json::from_slice(&json).map_err(|_| "the release inside is not JSON")?;
+    let payload: Payload =
+        serde_json::from_slice(&json).map_err(|_| "the release inside is not JSON")?;
     manifest(&payload.manifest)
 }
 
@@ -59,7 +68,11 @@ fn manifest(text: &str) -> Result<Vec<Member>, &'static str> {
     let mut out = Vec::new();
     for document in documents {
         match document["items"].as_array() {
-            Some(items) if document["kind"].as_str().is_some_and(|k| k.ends_with("List")) => {
+            Some(items)
+                if document["kind"]
+                    .as_str()
+                    .is_some_and(|k| k.ends_with("List")) =>
+            {
                 out.extend(items.iter().filter_map(member));
             }
             _ => out.extend(member(&document)),
@@ -108,16 +121,26 @@ mod tests {
         for compressed in [true, false] {
             let found = members(&secret(&json!({"manifest": manifest}), compressed));
             let found = found.expect("a manifest");
-            let names: Vec<_> = found.iter().map(|m| (m.kind.as_str(), m.name.as_str())).collect();
+            let names: Vec<_> = found
+                .iter()
+                .map(|m| (m.kind.as_str(), m.name.as_str()))
+                .collect();
             assert_eq!(names, [("Deployment", "a"), ("ConfigMap", "b")]);
             assert_eq!(found[0].namespace.as_deref(), Some("x"));
         }
-        assert_eq!(members(&secret(&json!({"manifest": ""}), true)), Ok(Vec::new()));
+        assert_eq!(
+            members(&secret(&json!({"manifest": ""}), true)),
+            Ok(Vec::new())
+        );
     }
 
     #[test]
     fn a_broken_payload_is_an_error_without_its_content() {
-        for data in [json!({}), json!({"release": "%"}), json!({"release": STANDARD.encode("hunter2")})] {
+        for data in [
+            json!({}),
+            json!({"release": "%"}),
+            json!({"release": STANDARD.encode("hunter2")}),
+        ] {
             let error = members(&json!({"data": data})).expect_err("a broken payload");
             assert!(!error.contains("hunter2"));
         }

@@ -68,7 +68,9 @@ impl Release {
             status: labels.get("status")?.clone(),
             secret: metadata["name"].as_str()?.to_owned(),
             uid: metadata["uid"].as_str()?.to_owned(),
-            created: metadata["creationTimestamp"].as_str().and_then(|t| t.parse().ok()),
+            created: metadata["creationTimestamp"]
+                .as_str()
+                .and_then(|t| t.parse().ok()),
             labels,
         })
     }
@@ -76,7 +78,10 @@ impl Release {
     /// Finds the newest revision in the answer to a list.
     pub(crate) fn newest(list: &Json) -> Option<Self> {
         let items = list["items"].as_array()?;
-        items.iter().filter_map(Self::read).max_by_key(|release| release.revision)
+        items
+            .iter()
+            .filter_map(Self::read)
+            .max_by_key(|release| release.revision)
     }
 
     pub(crate) fn standing(&self) -> Standing {
@@ -104,7 +109,9 @@ impl Release {
     /// Tells whether this revision was made by a step.
     pub(crate) fn is_of(&self, recovery: &str, address: &str) -> bool {
         let has = |key, value: &str| {
-            self.labels.get(key).is_some_and(|label| *label == stamp::label_value(value))
+            self.labels
+                .get(key)
+                .is_some_and(|label| *label == stamp::label_value(value))
         };
         self.want().is_some() && has(stamp::RECOVERY, recovery) && has(stamp::STEP, address)
     }

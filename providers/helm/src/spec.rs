@@ -18,6 +18,10 @@ use serde_json::json;
 const NAME_CHARACTERS_MAX: usize = 53;
 /// How long Helm waits for each of its operations unless the spec says otherwise.
 const WAIT_TIMEOUT_DEFAULT: Duration = Duration::from_secs(300);
+/// How many of these waits one `helm upgrade` is believed to take: hooks wait too.
+const WAITS_BELIEVED: u64 = 2;
+/// What is added to that, in seconds: start, download, differing clocks.
+const BELIEVED_MORE_S: u64 = 60;
 
 /// What to do with a release that drplan did not install, whose chart and values it cannot compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,11 +130,18 @@ impl TryFrom<RawSpec> for Spec {
         if let Some(name) = &raw.name
             && (name.is_empty() || name.len() > NAME_CHARACTERS_MAX)
         {
-            return Err(format!("`name` must have 1 to {NAME_CHARACTERS_MAX} characters"));
+            return Err(format!(
+                "`name` must have 1 to {NAME_CHARACTERS_MAX} characters"
+            ));
         }
         let values = raw.values.unwrap_or(Json::Null);
         if !(values.is_null() || values.is_object()) {
             return Err("`values` must be an object".to_owned());
+        }
+        if holes(&values).iter().any(|(_, hole)| hole.secret) {
+            return Err(
+                "`values` stands in the plan: move what is secret to `secret_values`".to_owned(),
+            );
         }
         Ok(Self {
             name: raw.name,
@@ -165,23 +176,35 @@ fn chart(
     name: Option<String>,
     version: Option<String>,
 ) -> Result<Chart, String> {
-    let pinned = || version.clone().ok_or("pin the chart with `version`, so that it stays the same one");
+    let pinned = || {
+        version
+            .clone()
+            .ok_or("pin the chart with `version`, so that it stays the same one")
+    };
     match (tree, repository, name) {
-        (Some(tree), None, None) if version.is_none() => {
-            Ok(Chart::Path { path: tree.path, digest: tree.digest })
-        }
+        (Some(tree), None, None) if version.is_none() => Ok(Chart::Path {
+            path: tree.path,
+            digest: tree.digest,
+        }),
         (Some(_), None, None) => {
             Err("a chart in the spec's folder has its own version: remove `version`".to_owned())
         }
-        (None, Some(reference), None) if reference.starts_with("oci://") => {
-            Ok(Chart::Oci { reference, version: pinned()? })
-        }
+        (None, Some(reference), None) if reference.starts_with("oci://") => Ok(Chart::Oci {
+            reference,
+            version: pinned()?,
+        }),
         (None, Some(repository), Some(name)) if !repository.starts_with("oci://") => {
-            Ok(Chart::Named { repository, name, version: pinned()? })
+            Ok(Chart::Named {
+                repository,
+                name,
+                version: pinned()?,
+            })
         }
-        _ => Err("say where the chart is in one of three ways: `chart` (a path), `repository` and \
+        _ => Err(
+            "say where the chart is in one of three ways: `chart` (a path), `repository` and \
                   `chart_name`, or `repository = \"oci://…\"` with the whole reference"
-            .to_owned()),
+                .to_owned(),
+        ),
     }
 }
 
@@ -211,7 +234,12 @@ impl Spec {
             shape
         });
         let contents: Vec<_> = self.values_files.iter().map(|f| &f.content).collect();
-        short_hash(&json!([self.chart.identity(), self.values, contents, secret]))
+        short_hash(&json!([
+            self.chart.identity(),
+            self.values,
+            contents,
+            secret
+        ]))
     }
 }
 
@@ -243,6 +271,13 @@ pub struct Op {
 }
 
 impl Op {
+    /// Returns how long one `helm upgrade` is believed to take at most, in seconds.
+    pub(crate) fn believed_s(&self) -> u64 {
+        self.wait_timeout_s
+            .saturating_mul(WAITS_BELIEVED)
+            .saturating_add(BELIEVED_MORE_S)
+    }
+
     pub(crate) fn of(spec: &Spec, address: &Address) -> Self {
         Self {
             name: spec.release(address),
@@ -311,7 +346,10 @@ pub(crate) fn schema() -> Schema {
     ];
     let exports = vec![
         ("revision", "The revision that is deployed."),
-        ("app_version", "The version of the application, as far as a label can hold it; only if drplan installed it."),
+        (
+            "app_version",
+            "The version of the application, as far as a label can hold it; only if drplan installed it.",
+        ),
     ];
     Schema { args, exports }
 }
@@ -338,12 +376,30 @@ mod tests {
         for (args, good) in [
             (json!({"chart": tree}), true),
             (json!({"chart": tree, "version": "1.0.0"}), false),
-            (json!({"chart": tree, "repository": "https://charts.example"}), false),
-            (json!({"repository": "https://charts.example", "chart_name": "x"}), false),
-            (json!({"repository": "https://charts.example", "chart_name": "x", "version": "1.0.0"}), true),
-            (json!({"repository": "https://charts.example", "version": "1.0.0"}), false),
-            (json!({"repository": "oci://reg.example/x", "version": "1.0.0"}), true),
-            (json!({"repository": "oci://reg.example/x", "chart_name": "x", "version": "1.0.0"}), false),
+            (
+                json!({"chart": tree, "repository": "https://charts.example"}),
+                false,
+            ),
+            (
+                json!({"repository": "https://charts.example", "chart_name": "x"}),
+                false,
+            ),
+            (
+                json!({"repository": "https://charts.example", "chart_name": "x", "version": "1.0.0"}),
+                true,
+            ),
+            (
+                json!({"repository": "https://charts.example", "version": "1.0.0"}),
+                false,
+            ),
+            (
+                json!({"repository": "oci://reg.example/x", "version": "1.0.0"}),
+                true,
+            ),
+            (
+                json!({"repository": "oci://reg.example/x", "chart_name": "x", "version": "1.0.0"}),
+                false,
+            ),
             (json!({}), false),
         ] {
             let mut args = args;
@@ -355,14 +411,32 @@ mod tests {
     #[test]
     fn the_hash_sees_chart_and_values_and_neither_waiting_nor_holes() {
         let plain = hash(json!({}));
-        assert_eq!(plain, hash(json!({"wait": false, "wait_timeout": "1m", "helm": "./helm"})));
-        assert_eq!(plain, hash(json!({"chart": {"path": "elsewhere", "digest": "d"}})));
+        assert_eq!(
+            plain,
+            hash(json!({"wait": false, "wait_timeout": "1m", "helm": "./helm"}))
+        );
+        assert_eq!(
+            plain,
+            hash(json!({"chart": {"path": "elsewhere", "digest": "d"}}))
+        );
         assert_ne!(plain, hash(json!({"chart": {"path": "c", "digest": "e"}})));
         assert_ne!(plain, hash(json!({"values": {"a": 1}})));
-        assert_ne!(plain, hash(json!({"values_files": [{"path": "v", "content": "a: 1"}]})));
+        assert_ne!(
+            plain,
+            hash(json!({"values_files": [{"path": "v", "content": "a: 1"}]}))
+        );
         let hole = |expr| json!({"secret_values": {"password": {"$hole": {"expr": expr, "secret": true, "after": []}}}});
         assert_eq!(hash(hole(3)), hash(hole(9)));
         assert_ne!(plain, hash(hole(3)));
+    }
+
+    #[test]
+    fn a_secret_among_the_plain_values_is_refused() {
+        let hole = json!({"$hole": {"expr": 1, "secret": true, "after": []}});
+        let chart = json!({"path": "c", "digest": "d"});
+        let error =
+            spec(json!({"namespace": "a", "chart": chart, "values": {"db": {"password": hole}}}));
+        assert!(error.expect_err("a secret").contains("`secret_values`"));
     }
 
     #[test]

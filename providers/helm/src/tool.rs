@@ -1,6 +1,8 @@
 //! The program: its files, arguments and environment. Secrets go into files that only this user can
 //! read, inside the step's private folder; never into arguments.
 
+#![expect(clippy::disallowed_methods, reason = "it reads what the program wrote")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
@@ -61,12 +63,20 @@ fn secret_values_file(cx: &ReadCx) -> PathBuf {
 pub(crate) fn manual(op: &Op) -> String {
     let (chart, place) = match &op.chart {
         Chart::Path { path, .. } => (path.clone(), String::new()),
-        Chart::Named { repository, name, version } => {
-            (name.clone(), format!(" --repo {repository} --version {version}"))
-        }
+        Chart::Named {
+            repository,
+            name,
+            version,
+        } => (
+            name.clone(),
+            format!(" --repo {repository} --version {version}"),
+        ),
         Chart::Oci { reference, version } => (reference.clone(), format!(" --version {version}")),
     };
-    let mut line = format!("helm upgrade --install {} {chart}{place} --namespace {}", op.name, op.namespace);
+    let mut line = format!(
+        "helm upgrade --install {} {chart}{place} --namespace {}",
+        op.name, op.namespace
+    );
     if op.create_namespace {
         line.push_str(" --create-namespace");
     }
@@ -77,6 +87,7 @@ pub(crate) fn manual(op: &Op) -> String {
     if !op.values.is_null() || op.secret_values.is_some() {
         line.push_str(" --values VALUES.yaml");
     }
+    line.push_str(" --reset-values");
     if op.wait {
         line.push_str(" --wait");
     }
@@ -87,25 +98,40 @@ fn chart_args(cx: &ReadCx, op: &Op) -> Vec<String> {
     match &op.chart {
         // An absolute path cannot be mistaken for the name of a chart.
         Chart::Path { path, .. } => vec![cx.base_dir.join(path).display().to_string()],
-        Chart::Named { repository, name, version } => {
-            [name, "--repo", repository, "--version", version].map(str::to_owned).to_vec()
-        }
-        Chart::Oci { reference, version } => {
-            [reference, "--version", version].map(str::to_owned).to_vec()
-        }
+        Chart::Named {
+            repository,
+            name,
+            version,
+        } => [name, "--repo", repository, "--version", version]
+            .map(str::to_owned)
+            .to_vec(),
+        Chart::Oci { reference, version } => [reference, "--version", version]
+            .map(str::to_owned)
+            .to_vec(),
     }
 }
 
 fn program(cx: &ReadCx, op: &Op, args: Vec<String>, timeout: Duration) -> Program {
-    let mut env: BTreeMap<String, String> =
-        UNSET.iter().map(|&name| (name.to_owned(), String::new())).collect();
-    env.insert("HELM_KUBEINSECURE_SKIP_TLS_VERIFY".to_owned(), "false".to_owned());
+    let mut env: BTreeMap<String, String> = UNSET
+        .iter()
+        .map(|&name| (name.to_owned(), String::new()))
+        .collect();
+    env.insert(
+        "HELM_KUBEINSECURE_SKIP_TLS_VERIFY".to_owned(),
+        "false".to_owned(),
+    );
     env.insert("HELM_DRIVER".to_owned(), "secret".to_owned());
     let cache = cx.work_dir.join("cache").display().to_string();
     env.insert("HELM_CACHE_HOME".to_owned(), cache);
     let mut argv = vec![op.helm.clone()];
     argv.extend(args);
-    Program { argv, env, cwd: cx.base_dir.clone(), stdin: None, timeout }
+    Program {
+        argv,
+        env,
+        cwd: cx.base_dir.clone(),
+        stdin: None,
+        timeout,
+    }
 }
 
 /// Reads the version of the application from the chart, which also proves that the chart is there.
@@ -118,8 +144,10 @@ pub(crate) async fn app_version(cx: &ReadCx, op: &Op) -> Result<Option<String>, 
             Chart::Path { .. } => ErrorKind::Invalid,
             Chart::Named { .. } | Chart::Oci { .. } => ErrorKind::Unreachable,
         };
-        return Err(ProviderError::new(kind, "read the chart", cx.address.to_string())
-            .because(complaint(&shown.stderr)));
+        return Err(
+            ProviderError::new(kind, "read the chart", cx.address.to_string())
+                .because(complaint(&shown.stderr)),
+        );
     }
     let chart: Json = serde_saphyr::from_slice(&shown.stdout).map_err(|_| {
         ProviderError::new(ErrorKind::Corrupt, "read the chart", cx.address.to_string())
@@ -140,8 +168,14 @@ pub(crate) fn upgrade(
     revision: u64,
     marks: &[(&str, String)],
 ) -> Result<Program, ProviderError> {
-    let mut args = vec!["upgrade".to_owned(), "--install".to_owned(), op.name.clone()];
+    let mut args = vec![
+        "upgrade".to_owned(),
+        "--install".to_owned(),
+        op.name.clone(),
+    ];
     args.extend(chart_args(cx, op));
+    // Without it, and without any values, Helm would silently keep those of the last revision.
+    args.push("--reset-values".to_owned());
     let mut flag = |name: &str, value: String| args.extend([name.to_owned(), value]);
     flag("--namespace", op.namespace.clone());
     flag("--kubeconfig", write_kubeconfig(cx, kube)?);
@@ -153,7 +187,11 @@ pub(crate) fn upgrade(
     let mut labels = vec![
         format!("{}={}", stamp::RECOVERY, stamp::label_value(&cx.recovery)),
         format!("{}={}", stamp::RUN, stamp::label_value(&cx.run)),
-        format!("{}={}", stamp::STEP, stamp::label_value(cx.address.as_str())),
+        format!(
+            "{}={}",
+            stamp::STEP,
+            stamp::label_value(cx.address.as_str())
+        ),
         format!("{}={}", stamp::WANT, op.want),
         format!("{}={revision}", release::REVISION),
     ];
@@ -165,8 +203,9 @@ pub(crate) fn upgrade(
     if op.create_namespace {
         args.push("--create-namespace".to_owned());
     }
-    // A detached program has no deadline of its own; `helm` keeps its own.
-    Ok(program(cx, op, args, Duration::ZERO))
+    // Helm keeps its own deadline for each operation; this one is for doors that keep one too.
+    let limit = Duration::from_secs(op.believed_s());
+    Ok(program(cx, op, args, limit))
 }
 
 fn write_kubeconfig(cx: &ReadCx, kube: &KubeConn) -> Result<String, ProviderError> {
@@ -188,14 +227,23 @@ fn values_files(cx: &WriteCx, op: &Op) -> Result<Vec<String>, ProviderError> {
         Ok::<_, ProviderError>(())
     };
     for (n, file) in op.values_files.iter().enumerate() {
-        put(cx.work_dir.join(format!("values-{n}.yaml")), file.content.as_bytes())?;
+        put(
+            cx.work_dir.join(format!("values-{n}.yaml")),
+            file.content.as_bytes(),
+        )?;
     }
     // JSON is YAML.
     if !op.values.is_null() {
-        put(cx.work_dir.join("values.yaml"), op.values.to_string().as_bytes())?;
+        put(
+            cx.work_dir.join("values.yaml"),
+            op.values.to_string().as_bytes(),
+        )?;
     }
     if let Some(late) = &op.secret_values {
-        put(secret_values_file(cx), open(cx, late)?.to_string().as_bytes())?;
+        put(
+            secret_values_file(cx),
+            open(cx, late)?.to_string().as_bytes(),
+        )?;
     }
     Ok(out)
 }
@@ -245,7 +293,10 @@ pub(crate) fn forget_traces(cx: &ReadCx) {
 pub(crate) fn upgrade_complaint(cx: &ReadCx, op: &Op) -> String {
     let file = traces(cx).stderr;
     if op.secret_values.is_some() {
-        return format!("its complaint may quote secret values and is only in {}", file.display());
+        return format!(
+            "its complaint may quote secret values and is only in {}",
+            file.display()
+        );
     }
     complaint(&fs::read(file).unwrap_or_default())
 }
@@ -253,7 +304,14 @@ pub(crate) fn upgrade_complaint(cx: &ReadCx, op: &Op) -> String {
 fn complaint(stderr: &[u8]) -> String {
     let text = String::from_utf8_lossy(stderr);
     let text = text.trim();
-    let skip = text.chars().count().saturating_sub(COMPLAINT_CHARACTERS_MAX);
+    let skip = text
+        .chars()
+        .count()
+        .saturating_sub(COMPLAINT_CHARACTERS_MAX);
     let tail: String = text.chars().skip(skip).collect();
-    if tail.is_empty() { "it said nothing".to_owned() } else { tail }
+    if tail.is_empty() {
+        "it said nothing".to_owned()
+    } else {
+        tail
+    }
 }

@@ -1,5 +1,10 @@
 //! One GET request over a connection of its own: everything that touches the network.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "how long an answer takes is part of the answer"
+)]
+
 use std::convert::Infallible;
 use std::error::Error;
 use std::sync::Arc;

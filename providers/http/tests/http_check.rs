@@ -12,12 +12,12 @@ use axum::Router;
 use axum::http::HeaderMap;
 use axum::http::StatusCode;
 use axum::routing::get;
+use driver::Driver;
+use driver::SECRET;
 use drplan_api::Landed;
 use drplan_api::Planned;
 use drplan_api::Progress;
 use drplan_api::Registry;
-use driver::Driver;
-use driver::SECRET;
 use rcgen::CertifiedKey;
 use serde_json::Value;
 use serde_json::json;
@@ -63,7 +63,7 @@ async fn serve_tls() -> (SocketAddr, String) {
             let acceptor = acceptor.clone();
             tokio::spawn(async move {
                 let mut stream = acceptor.accept(stream).await.ok()?;
-                stream.read(&mut [0; 4096]).await.ok()?;
+                stream.read_u8().await.ok()?;
                 let page = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nready";
                 stream.write_all(page.as_bytes()).await.ok()?;
                 stream.shutdown().await.ok()
@@ -111,7 +111,11 @@ async fn a_check_waits_until_the_answer_is_right() {
     assert_eq!(landed.unwrap(), Landed::No);
     driver.begin(&step.op).await.unwrap();
     assert_eq!(driver.finish(&step.op).await, Progress::Done);
-    let proof = driver.kind().prove(&driver.read_cx(), &step.op).await.unwrap();
+    let proof = driver
+        .kind()
+        .prove(&driver.read_cx(), &step.op)
+        .await
+        .unwrap();
     assert!(proof.holds(), "{proof:?}");
     let landed = driver.kind().probe(&driver.read_cx(), &step.op, 0).await;
     assert_eq!(landed.unwrap(), Landed::Yes);
@@ -135,7 +139,10 @@ async fn a_check_gives_up_when_its_time_is_over_and_says_what_came_back() {
         panic!("it must give up");
     };
     assert!(!retry);
-    assert!(because.0.contains("0.06 s: connection refused"), "{because}");
+    assert!(
+        because.0.contains("0.06 s: connection refused"),
+        "{because}"
+    );
 }
 
 #[tokio::test]
@@ -166,7 +173,10 @@ async fn certificates_are_verified_by_the_name_of_the_url() {
 
     let other_name = check(json!({"ca": ca}), asked("https://other.example/")).await;
     let why = other_name.step().await.because.0;
-    assert!(why.contains("no TLS connection") && why.contains("not valid for name"), "{why}");
+    assert!(
+        why.contains("no TLS connection") && why.contains("not valid for name"),
+        "{why}"
+    );
 
     let untrusted = check(json!({}), asked("https://shop.example/")).await;
     let why = untrusted.step().await.because.0;

@@ -165,9 +165,7 @@ fn items(list: &Json) -> impl Iterator<Item = &Json> {
 }
 
 fn count_ready(nodes: &Json) -> usize {
-    items(nodes)
-        .filter(|n| ready(n) == Ready::Ready)
-        .count()
+    items(nodes).filter(|n| ready(n) == Ready::Ready).count()
 }
 
 fn missing(wanted: &[String], classes: &Json) -> Vec<String> {
@@ -189,11 +187,31 @@ impl Kind for KubernetesCluster {
             mode: Mode::Goal,
             schema: Schema {
                 args: vec![
-                    Arg::optional("cluster_uid", Type::String, "The uid of the namespace `kube-system` that the cluster must have."),
-                    Arg::optional("not_cluster_uid", Type::String, "The uid that it must not have: that of the lost cluster."),
-                    Arg::optional("min_ready_nodes", Type::Number, "How many nodes must be ready, 1 by default."),
-                    Arg::optional("storage_classes", Type::List(Box::new(Type::String)), "The storage classes that must exist."),
-                    Arg::optional("min_version", Type::String, "The least version of the server, such as \"1.33\"."),
+                    Arg::optional(
+                        "cluster_uid",
+                        Type::String,
+                        "The uid of the namespace `kube-system` that the cluster must have.",
+                    ),
+                    Arg::optional(
+                        "not_cluster_uid",
+                        Type::String,
+                        "The uid that it must not have: that of the lost cluster.",
+                    ),
+                    Arg::optional(
+                        "min_ready_nodes",
+                        Type::Number,
+                        "How many nodes must be ready, 1 by default.",
+                    ),
+                    Arg::optional(
+                        "storage_classes",
+                        Type::List(Box::new(Type::String)),
+                        "The storage classes that must exist.",
+                    ),
+                    Arg::optional(
+                        "min_version",
+                        Type::String,
+                        "The least version of the server, such as \"1.33\".",
+                    ),
                 ],
                 exports: vec![
                     ("uid", "The uid of the namespace `kube-system`."),
@@ -226,7 +244,11 @@ impl Kind for KubernetesCluster {
             asks::list(conn, &nodes()),
             asks::list(conn, &storage_classes()),
         ];
-        let asked = if want.spec.storage_classes.is_empty() { 2 } else { 3 };
+        let asked = if want.spec.storage_classes.is_empty() {
+            2
+        } else {
+            3
+        };
         queries[..asked].iter().for_each(|q| view.want(q));
         let mut answers = Vec::new();
         for query in &queries[..asked] {
@@ -272,8 +294,10 @@ impl Kind for KubernetesCluster {
         let because = match seen {
             Seen::Absent(Lack::Lost { domain }) => {
                 return Planned::Blocked(
-                    format!("the cluster is declared lost with `{domain}`, and nothing of it is used")
-                        .into(),
+                    format!(
+                        "the cluster is declared lost with `{domain}`, and nothing of it is used"
+                    )
+                    .into(),
                 );
             }
             Seen::Absent(_) => "the cluster is made by another step".to_owned(),
@@ -281,8 +305,11 @@ impl Kind for KubernetesCluster {
             Seen::Present(state) => match judge(&want.spec, state) {
                 Verdict::Holds => {
                     return Planned::Nothing(
-                        format!("{} answers with {} ready nodes", state.version, state.ready_nodes)
-                            .into(),
+                        format!(
+                            "{} answers with {} ready nodes",
+                            state.version, state.ready_nodes
+                        )
+                        .into(),
                     );
                 }
                 Verdict::Wrong(why) => return Planned::Conflict(why.into(), Vec::new()),
@@ -328,7 +355,8 @@ impl Kind for KubernetesCluster {
 
 /// Reads the cluster as it is now.
 async fn look(conn: &KubeConn, spec: &ClusterSpec) -> Result<ClusterState, ProviderError> {
-    conn.get_text("read whether the server is ready", "/readyz").await?;
+    conn.get_text("read whether the server is ready", "/readyz")
+        .await?;
     let uid = conn.identity().await?.0;
     // Only the questions are used: the connection is at hand.
     let nowhere = ConnId::new("");
@@ -337,7 +365,11 @@ async fn look(conn: &KubeConn, spec: &ClusterSpec) -> Result<ClusterState, Provi
         asks::list(&nowhere, &nodes()).ask,
         asks::list(&nowhere, &storage_classes()).ask,
     ];
-    let asked = if spec.storage_classes.is_empty() { 2 } else { 3 };
+    let asked = if spec.storage_classes.is_empty() {
+        2
+    } else {
+        3
+    };
     let mut answers = Vec::new();
     for answer in conn.fetch(&asks[..asked]).await {
         answers.push(answer?);
@@ -395,7 +427,10 @@ impl Acts for KubernetesCluster {
                 Ok(state) => state,
                 // A young server refuses, then answers 500 and 503, then lacks a type for a moment.
                 Err(e) if e.is_transient() || e.kind == ErrorKind::NoSuchType => {
-                    return Ok(going(format!("waiting for an answer: {}", e.why.join(": "))));
+                    return Ok(going(format!(
+                        "waiting for an answer: {}",
+                        e.why.join(": ")
+                    )));
                 }
                 Err(e) => return Err(e),
             };

@@ -266,12 +266,14 @@ fn kubeconfig_error(cx: &Connecting, what: &str, error: &KubeconfigError) -> Pro
         KubeconfigError::ParseClusterUrl(_) => out.because(format!(
             "the `server` of the cluster in {what} is not a URL"
         )),
-        KubeconfigError::LoadCertificateAuthority(_) | KubeconfigError::ParseCertificates(_) => {
-            out.because(format!("the certificate authority in {what} cannot be read"))
-        }
-        KubeconfigError::LoadClientCertificate(_) | KubeconfigError::LoadClientKey(_) => {
-            out.because(format!("the client certificate or key in {what} cannot be read"))
-        }
+        KubeconfigError::LoadCertificateAuthority(_) | KubeconfigError::ParseCertificates(_) => out
+            .because(format!(
+                "the certificate authority in {what} cannot be read"
+            )),
+        KubeconfigError::LoadClientCertificate(_) | KubeconfigError::LoadClientKey(_) => out
+            .because(format!(
+                "the client certificate or key in {what} cannot be read"
+            )),
         _ => out.because(format!("{what} cannot be used")),
     }
 }

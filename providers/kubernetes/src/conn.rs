@@ -97,7 +97,11 @@ impl KubeConn {
         during: &str,
         attempt: impl Future<Output = Result<T, kube::Error>>,
     ) -> Result<T, ProviderError> {
-        let attempt = async { attempt.await.map_err(|e| kube_error(during, &self.server, &e)) };
+        let attempt = async {
+            attempt
+                .await
+                .map_err(|e| kube_error(during, &self.server, &e))
+        };
         self.bounded(during, attempt).await
     }
 
@@ -186,9 +190,8 @@ impl KubeConn {
 
     async fn json(&self, during: &str, request: Request<Vec<u8>>) -> Result<Json, Refusal> {
         let bytes = self.exchange(during, request).await?;
-        serde_json::from_slice(&bytes).map_err(|e| {
-            kube_error(during, &self.server, &kube::Error::SerdeError(e)).into()
-        })
+        serde_json::from_slice(&bytes)
+            .map_err(|e| kube_error(during, &self.server, &kube::Error::SerdeError(e)).into())
     }
 
     fn build(
@@ -202,11 +205,7 @@ impl KubeConn {
             .map_err(|e| kube_error(during, &self.server, &kube::Error::HttpError(e)))
     }
 
-    async fn exchange(
-        &self,
-        during: &str,
-        request: Request<Vec<u8>>,
-    ) -> Result<Vec<u8>, Refusal> {
+    async fn exchange(&self, during: &str, request: Request<Vec<u8>>) -> Result<Vec<u8>, Refusal> {
         let attempt = async {
             let sent = self.client.send(request.map(Body::from)).await;
             let response = sent.map_err(|e| kube_error(during, &self.server, &e))?;
@@ -218,7 +217,9 @@ impl KubeConn {
     async fn body(&self, during: &str, response: Response<Body>) -> Result<Vec<u8>, Refusal> {
         let (head, body) = response.into_parts();
         let body = body.collect().await;
-        let bytes = body.map_err(|e| kube_error(during, &self.server, &e))?.to_bytes();
+        let bytes = body
+            .map_err(|e| kube_error(during, &self.server, &e))?
+            .to_bytes();
         if head.status.is_success() {
             return Ok(bytes.into());
         }
@@ -307,9 +308,9 @@ impl Conn for KubeConn {
                     kind: ErrorKind::Unreachable,
                     ..e
                 },
-                ErrorKind::Denied if e.hint.is_none() => {
-                    e.hint("allow `get` on the namespace `kube-system`: its uid is the cluster's identity")
-                }
+                ErrorKind::Denied if e.hint.is_none() => e.hint(
+                    "allow `get` on the namespace `kube-system`: its uid is the cluster's identity",
+                ),
                 _ => e,
             })?;
             match found["metadata"]["uid"].as_str() {

@@ -24,13 +24,12 @@ pub fn kube_error(during: impl Into<String>, target: &str, error: &kube::Error) 
             Some(auth) => auth_error(during, target, auth),
             None => transport_error(during, target, inner.as_ref()),
         },
-        kube::Error::SerdeError(e) => {
-            ProviderError::new(ErrorKind::Corrupt, during, target).because(format!(
+        kube::Error::SerdeError(e) => ProviderError::new(ErrorKind::Corrupt, during, target)
+            .because(format!(
                 "the answer is not the JSON that was expected (line {}, column {})",
                 e.line(),
                 e.column()
-            ))
-        }
+            )),
         kube::Error::BuildRequest(e) => {
             ProviderError::new(ErrorKind::Bug, during, target).caused_by(e)
         }
@@ -57,7 +56,7 @@ pub(crate) fn status_error(
     let names_object = details.is_some_and(|d| !d.name.is_empty());
     let kind = match status.code {
         404 if names_object => ErrorKind::NotFound,
-        404 | 405 | 406 => ErrorKind::NoSuchType,
+        404..=406 => ErrorKind::NoSuchType,
         409 | 412 => ErrorKind::Conflict,
         401 | 403 => ErrorKind::Denied,
         429 => ErrorKind::Throttled {
@@ -140,7 +139,10 @@ fn auth_error(
             "the credential plugin of the kubeconfig did not answer with an ExecCredential",
         ),
         AuthError::ReadTokenFile(e, path) => out
-            .because(format!("the token file `{}` cannot be read", path.display()))
+            .because(format!(
+                "the token file `{}` cannot be read",
+                path.display()
+            ))
             .because(e.kind().to_string()),
         AuthError::InvalidBearerToken(_) | AuthError::InvalidBasicAuth(_) => {
             out.because("the credentials of the kubeconfig hold characters that no header may hold")

@@ -1,28 +1,36 @@
-//! Kubernetes clusters.
+//! Kubernetes clusters and manifests.
 //!
 //! Three layers: [`KubernetesSystem`] opens a [`KubeConn`], which answers bulk reads ([`asks`]);
 //! pure rules about objects ([`normalise`], [`ready`]); and the kinds [`KubernetesCluster`] and
+//! [`KubernetesManifest`]. Other providers build on the first two layers.
 //!
 //! The crate knows nothing about the graph, the plan file or the order of steps, does not retry, and
 //! never lets the value of a Secret out of an answer: such values become salted digests.
 
 pub mod asks;
+mod cluster;
 mod config;
 mod conn;
 mod discovery;
 mod error;
+mod manifest;
 mod name;
 pub mod normalise;
 mod read;
 pub mod ready;
 mod redact;
 
+pub use cluster::KubernetesCluster;
 pub use config::KubernetesSystem;
 pub use conn::KubeConn;
 pub use discovery::Discovered;
 pub use discovery::Resource;
 pub use error::kube_error;
+pub use manifest::KubernetesManifest;
 pub use name::is_built_in_group;
 pub use name::object_name;
 pub use name::split_api_version;
 pub use redact::salt;
+
+#[cfg(test)]
+mod scripted_tests;

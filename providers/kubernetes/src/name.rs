@@ -67,7 +67,10 @@ mod tests {
             object_name("apps", "deployments", Some("shop"), "web"),
             "apps/deployments shop/web"
         );
-        assert_eq!(object_name("", "namespaces", None, "shop"), "namespaces shop");
+        assert_eq!(
+            object_name("", "namespaces", None, "shop"),
+            "namespaces shop"
+        );
         assert_eq!(split_api_version("apps/v1"), ("apps", "v1"));
         assert_eq!(split_api_version("v1"), ("", "v1"));
     }

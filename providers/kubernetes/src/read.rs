@@ -72,9 +72,11 @@ async fn list(conn: &KubeConn, args: &ListArgs) -> Result<Json, ProviderError> {
             return Ok(answer);
         }
     }
-    Err(ProviderError::new(ErrorKind::Unreachable, during, conn.server()).because(format!(
-        "the list was too slow: its continuation expired {RESTARTS_MAX} times"
-    )))
+    Err(
+        ProviderError::new(ErrorKind::Unreachable, during, conn.server()).because(format!(
+            "the list was too slow: its continuation expired {RESTARTS_MAX} times"
+        )),
+    )
 }
 
 /// Reads all pages; `None` if the server has forgotten the list on the way.
@@ -86,14 +88,7 @@ async fn list_once(
     let mut items = Vec::new();
     let mut token = String::new();
     for _ in 0..PAGES_MAX {
-        let mut path = args.of.path(args.namespace.as_deref(), None);
-        path.push_str(&format!("?limit={PAGE_OBJECTS}"));
-        if let Some(labels) = &args.labels {
-            path.push_str(&format!("&labelSelector={}", escape(labels)));
-        }
-        if !token.is_empty() {
-            path.push_str(&format!("&continue={}", escape(&token)));
-        }
+        let path = page_path(args, &token);
         let mut page = match conn.get_or_code(during, &path).await {
             Ok(page) => page,
             Err(refusal) if refusal.code == Some(GONE) => return Ok(None),
@@ -109,10 +104,29 @@ async fn list_once(
             return Ok(Some(json!({"items": items, "resource_version": version})));
         }
     }
-    Err(ProviderError::new(ErrorKind::Invalid, during, conn.server()).because(format!(
-        "there are more than {} objects",
-        PAGES_MAX * PAGE_OBJECTS
-    )))
+    Err(
+        ProviderError::new(ErrorKind::Invalid, during, conn.server()).because(format!(
+            "there are more than {} objects",
+            PAGES_MAX * PAGE_OBJECTS
+        )),
+    )
+}
+
+fn page_path(args: &ListArgs, token: &str) -> String {
+    let collection = args.of.path(args.namespace.as_deref(), None);
+    let mut path = format!("{collection}?limit={PAGE_OBJECTS}");
+    for (name, value) in [
+        ("labelSelector", args.labels.as_deref().unwrap_or_default()),
+        ("continue", token),
+    ] {
+        if !value.is_empty() {
+            path.push('&');
+            path.push_str(name);
+            path.push('=');
+            path.push_str(&escape(value));
+        }
+    }
+    path
 }
 
 /// Takes the objects out of a page and gives each the type that lists leave out.
@@ -143,8 +157,12 @@ fn clean(mut object: Json) -> Json {
 
 async fn dry_run(conn: &KubeConn, args: &DryRunArgs) -> Result<Json, ProviderError> {
     let at = &args.at;
-    let object =
-        crate::object_name(&at.of.group, &at.of.plural, at.namespace.as_deref(), &at.name);
+    let object = crate::object_name(
+        &at.of.group,
+        &at.of.plural,
+        at.namespace.as_deref(),
+        &at.name,
+    );
     let during = format!("try to apply `{object}`");
     let path = apply_path(at, args.force, true);
     match conn.patch(&during, &path, APPLY_PATCH, &args.object).await {
@@ -156,10 +174,7 @@ async fn dry_run(conn: &KubeConn, args: &DryRunArgs) -> Result<Json, ProviderErr
 
 /// Returns the path of a server-side apply of one object.
 pub(crate) fn apply_path(at: &GetArgs, force: bool, dry: bool) -> String {
-    let mut path = at.of.path(at.namespace.as_deref(), Some(&at.name));
-    path.push_str(&format!("?fieldManager={FIELD_MANAGER}&force={force}"));
-    if dry {
-        path.push_str("&dryRun=All");
-    }
-    path
+    let object = at.of.path(at.namespace.as_deref(), Some(&at.name));
+    let dry = if dry { "&dryRun=All" } else { "" };
+    format!("{object}?fieldManager={FIELD_MANAGER}&force={force}{dry}")
 }

@@ -118,7 +118,9 @@ fn pod(object: &Json) -> Ready {
     match object["status"]["phase"].as_str() {
         Some("Succeeded") => return Ready::Ready,
         Some("Failed") => {
-            let why = object["status"]["message"].as_str().unwrap_or("its phase is Failed");
+            let why = object["status"]["message"]
+                .as_str()
+                .unwrap_or("its phase is Failed");
             return Ready::Failed(why.to_owned());
         }
         _ => {}
@@ -278,28 +280,70 @@ mod tests {
         let ok = |kind: &str| json!([{"type": kind, "status": "True"}]);
         let table = [
             (json!({"apiVersion": "v1", "kind": "ConfigMap"}), "ready"),
-            (json!({"apiVersion": "v1", "kind": "Namespace", "status": {"phase": "Active"}}), "ready"),
-            (json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"deletionTimestamp": "t"},
-                    "status": {"phase": "Terminating"}}), "not yet"),
-            (json!({"apiVersion": "apps/v1", "kind": "Deployment", "spec": {"replicas": 0}}), "not yet"),
-            (json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"generation": 2},
+            (
+                json!({"apiVersion": "v1", "kind": "Namespace", "status": {"phase": "Active"}}),
+                "ready",
+            ),
+            (
+                json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"deletionTimestamp": "t"},
+                    "status": {"phase": "Terminating"}}),
+                "not yet",
+            ),
+            (
+                json!({"apiVersion": "apps/v1", "kind": "Deployment", "spec": {"replicas": 0}}),
+                "not yet",
+            ),
+            (
+                json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"generation": 2},
                     "spec": {"replicas": 2}, "status": {"observedGeneration": 2, "replicas": 2,
-                    "updatedReplicas": 2, "availableReplicas": 2}}), "ready"),
-            (json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"generation": 3},
+                    "updatedReplicas": 2, "availableReplicas": 2}}),
+                "ready",
+            ),
+            (
+                json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"generation": 3},
                     "spec": {"replicas": 2}, "status": {"observedGeneration": 2, "replicas": 2,
-                    "updatedReplicas": 2, "availableReplicas": 2}}), "not yet"),
-            (json!({"apiVersion": "apps/v1", "kind": "Deployment", "status": {"conditions": [
-                    {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}]}}), "failed"),
-            (json!({"apiVersion": "batch/v1", "kind": "Job", "status": {"conditions": ok("Complete")}}), "ready"),
-            (json!({"apiVersion": "batch/v1", "kind": "Job", "status": {"conditions": ok("Failed")}}), "failed"),
-            (json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "status": {"phase": "Lost"}}), "failed"),
-            (json!({"apiVersion": "v1", "kind": "Service", "spec": {"type": "LoadBalancer"}}), "not yet"),
-            (json!({"apiVersion": "v1", "kind": "Service", "spec": {"type": "ClusterIP"}}), "ready"),
-            (json!({"apiVersion": "v1", "kind": "Node", "spec": {"unschedulable": true},
-                    "status": {"conditions": ok("Ready")}}), "not yet"),
-            (json!({"apiVersion": "v1", "kind": "Node", "status": {"conditions": ok("Ready")}}), "ready"),
-            (json!({"apiVersion": "x.example/v1", "kind": "Thing", "status": {"conditions": [
-                    {"type": "Ready", "status": "False", "reason": "Boots"}]}}), "not yet"),
+                    "updatedReplicas": 2, "availableReplicas": 2}}),
+                "not yet",
+            ),
+            (
+                json!({"apiVersion": "apps/v1", "kind": "Deployment", "status": {"conditions": [
+                    {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}]}}),
+                "failed",
+            ),
+            (
+                json!({"apiVersion": "batch/v1", "kind": "Job", "status": {"conditions": ok("Complete")}}),
+                "ready",
+            ),
+            (
+                json!({"apiVersion": "batch/v1", "kind": "Job", "status": {"conditions": ok("Failed")}}),
+                "failed",
+            ),
+            (
+                json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "status": {"phase": "Lost"}}),
+                "failed",
+            ),
+            (
+                json!({"apiVersion": "v1", "kind": "Service", "spec": {"type": "LoadBalancer"}}),
+                "not yet",
+            ),
+            (
+                json!({"apiVersion": "v1", "kind": "Service", "spec": {"type": "ClusterIP"}}),
+                "ready",
+            ),
+            (
+                json!({"apiVersion": "v1", "kind": "Node", "spec": {"unschedulable": true},
+                    "status": {"conditions": ok("Ready")}}),
+                "not yet",
+            ),
+            (
+                json!({"apiVersion": "v1", "kind": "Node", "status": {"conditions": ok("Ready")}}),
+                "ready",
+            ),
+            (
+                json!({"apiVersion": "x.example/v1", "kind": "Thing", "status": {"conditions": [
+                    {"type": "Ready", "status": "False", "reason": "Boots"}]}}),
+                "not yet",
+            ),
         ];
         for (object, expected) in table {
             assert_eq!(is_ready(&object), expected, "{object}");

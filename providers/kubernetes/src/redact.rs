@@ -69,8 +69,9 @@ fn redact_secret(object: &mut Json, salt: &[u8]) {
     if let Some(copy) = object
         .pointer_mut("/metadata/annotations")
         .and_then(|a| a.get_mut(LAST_APPLIED))
+        && let Some(text) = copy.as_str()
     {
-        *copy = hide(copy.as_str().unwrap_or_default(), false, salt);
+        *copy = hide(text, false, salt);
     }
 }
 

@@ -128,16 +128,6 @@ impl PgClient {
         self.bounded(self.client.batch_execute(sql), during).await
     }
 
-    /// Runs one statement with parameters and returns the number of rows that it changed.
-    pub(crate) async fn change(
-        &self,
-        sql: &str,
-        params: &[&(dyn ToSql + Sync)],
-        during: &str,
-    ) -> Result<u64, ProviderError> {
-        self.bounded(self.client.execute(sql, params), during).await
-    }
-
     async fn bounded<T>(
         &self,
         answer: impl Future<Output = Result<T, tokio_postgres::Error>>,

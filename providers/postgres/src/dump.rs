@@ -54,7 +54,6 @@ pub struct DumpArchive;
 
 /// Arguments of [`DumpArchive`].
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct DumpArchiveSpec {
     bucket: String,
     #[serde(default)]
@@ -339,8 +338,10 @@ fn choose(
     let Some((at, object, summary)) = usable.first() else {
         let error = not_found(ErrorKind::NotFound, &place);
         return Err(match corrupt.into_iter().next() {
-            Some((_, e)) => error.because("none of the newest objects is usable").because(e.to_string()),
-            None => error.because("no dump began before the given instant"),
+            Some((_, e)) => error
+                .because("none of the objects that were read is usable")
+                .because(e.to_string()),
+            None => error.because("no dump began before `before`"),
         });
     };
     let mut warnings: Vec<String> = corrupt

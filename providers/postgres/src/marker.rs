@@ -17,7 +17,7 @@ use crate::sql::literal;
 const MAKE: &str = "
     create schema drplan;
     create table drplan.restore (
-        only boolean primary key default true check (only),
+        singleton boolean primary key default true check (singleton),
         source text not null, etag text not null,
         recovery text not null, step text not null, run text not null, want text not null,
         attempt text not null, left_out text[] not null default '{}',

@@ -13,6 +13,7 @@ mod route53_record;
 mod spec;
 mod system;
 mod value;
+mod zone;
 
 pub use record::RecordSet;
 pub use route53_record::Route53Record;
@@ -24,5 +25,7 @@ use drplan_api::acting;
 
 /// Adds the system `route53` and the kind `route53_record`.
 pub fn register(registry: Registry) -> Registry {
-    registry.system(Route53System).resource(acting(Route53Record))
+    registry
+        .system(Route53System)
+        .resource(acting(Route53Record))
 }

@@ -145,7 +145,8 @@ fn canonical_name(text: &str) -> String {
 
 /// Returns the batch that replaces exactly `old` by `new`, in the shape of the AWS command line.
 pub(crate) fn batch(old: Option<&RecordSet>, new: Option<&RecordSet>) -> Json {
-    let change = |action: &str, set: &RecordSet| json!({"Action": action, "ResourceRecordSet": set});
+    let change =
+        |action: &str, set: &RecordSet| json!({"Action": action, "ResourceRecordSet": set});
     let changes: Vec<Json> = old
         .map(|old| change("DELETE", old))
         .into_iter()
@@ -191,13 +192,25 @@ mod tests {
         assert!(a.is(&b, Compare::Whole));
         for other in [
             set(&["10.0.0.1"]),
-            RecordSet { ttl: Some(61), ..a.clone() },
-            RecordSet { weight: Some(1), ..a.clone() },
-            RecordSet { set_identifier: Some("x".to_owned()), ..a.clone() },
+            RecordSet {
+                ttl: Some(61),
+                ..a.clone()
+            },
+            RecordSet {
+                weight: Some(1),
+                ..a.clone()
+            },
+            RecordSet {
+                set_identifier: Some("x".to_owned()),
+                ..a.clone()
+            },
         ] {
             assert!(!a.is(&other, Compare::AsWanted), "{other:?}");
         }
-        let checked = RecordSet { health_check_id: Some("h".to_owned()), ..a.clone() };
+        let checked = RecordSet {
+            health_check_id: Some("h".to_owned()),
+            ..a.clone()
+        };
         assert!(a.is(&checked, Compare::AsWanted));
         assert!(!a.is(&checked, Compare::Whole));
     }

@@ -80,7 +80,10 @@ impl TryFrom<Arguments> for RecordSpec {
     fn try_from(given: Arguments) -> Result<Self, String> {
         let rtype = given.rtype.clone();
         if !TYPES.contains(&rtype.as_str()) {
-            return Err(format!("`type` is `{rtype}`; it is one of {}", TYPES.join(", ")));
+            return Err(format!(
+                "`type` is `{rtype}`; it is one of {}",
+                TYPES.join(", ")
+            ));
         }
         check_routing(&given)?;
         let (values, alias, ttl) = match (given.records, given.alias) {
@@ -143,7 +146,10 @@ impl TryFrom<Arguments> for RecordSpec {
 
 fn check_routing(given: &Arguments) -> Result<(), String> {
     let policies = [given.weight.is_some(), given.failover.is_some()];
-    match (&given.set_identifier, policies.iter().filter(|p| **p).count()) {
+    match (
+        &given.set_identifier,
+        policies.iter().filter(|p| **p).count(),
+    ) {
         (None, 0) | (Some(_), 1) => {}
         (None, _) => return Err("`weight` and `failover` need `set_identifier`".to_owned()),
         (Some(_), 0) => {
@@ -151,7 +157,10 @@ fn check_routing(given: &Arguments) -> Result<(), String> {
         }
         (Some(_), _) => return Err("give either `weight` or `failover`".to_owned()),
     }
-    if let Some(weight) = given.weight.filter(|weight| !(0..=WEIGHT_MAX).contains(weight)) {
+    if let Some(weight) = given
+        .weight
+        .filter(|weight| !(0..=WEIGHT_MAX).contains(weight))
+    {
         return Err(format!("`weight` is {weight}; it is 0 to {WEIGHT_MAX}"));
     }
     match given.failover.as_deref() {
@@ -234,7 +243,11 @@ pub(crate) fn schema() -> Schema {
                 Type::String,
                 "What tells the set from others of its name and type.",
             ),
-            Arg::optional("weight", Type::Number, "The share among weighted sets, 0 to 255."),
+            Arg::optional(
+                "weight",
+                Type::Number,
+                "The share among weighted sets, 0 to 255.",
+            ),
             Arg::optional(
                 "failover",
                 Type::OneOf(&["PRIMARY", "SECONDARY"]),
@@ -258,8 +271,14 @@ mod tests {
             (json!({"records": []}), "at least one"),
             (json!({"type": "SOA", "records": ["x"]}), "one of A, AAAA"),
             (json!({"records": ["10.0.0.1"], "ttl": -1}), "`ttl` is -1"),
-            (json!({"records": ["10.0.0.1"], "weight": 1}), "need `set_identifier`"),
-            (json!({"records": ["10.0.0.1"], "set_identifier": "a"}), "needs `weight`"),
+            (
+                json!({"records": ["10.0.0.1"], "weight": 1}),
+                "need `set_identifier`",
+            ),
+            (
+                json!({"records": ["10.0.0.1"], "set_identifier": "a"}),
+                "needs `weight`",
+            ),
             (
                 json!({"records": ["10.0.0.1"], "set_identifier": "a", "weight": 256}),
                 "0 to 255",
@@ -292,7 +311,9 @@ mod tests {
             rtype: "A".to_owned(),
             resource_records: values
                 .iter()
-                .map(|v| Record { value: (*v).to_owned() })
+                .map(|v| Record {
+                    value: (*v).to_owned(),
+                })
                 .collect(),
             ..RecordSet::default()
         };

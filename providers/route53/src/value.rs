@@ -87,7 +87,11 @@ mod tests {
             ("TXT", "Ab", "ab", false),
             ("CAA", "0 issue \"ca\"", "0 issue \"ca\"", true),
         ] {
-            assert_eq!(canonical(rtype, a) == canonical(rtype, b), equal, "{rtype} {a} {b}");
+            assert_eq!(
+                canonical(rtype, a) == canonical(rtype, b),
+                equal,
+                "{rtype} {a} {b}"
+            );
         }
     }
 

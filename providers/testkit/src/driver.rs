@@ -248,6 +248,11 @@ impl Driver {
         self
     }
 
+    /// Returns the folder with the work folders of all runs so far, to see what was left in them.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Returns how many effects were begun so far.
     pub fn begins(&self) -> usize {
         self.begins.load(Ordering::Relaxed)

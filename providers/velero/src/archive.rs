@@ -14,6 +14,7 @@ use drplan_api::Json;
 use drplan_api::ProviderError;
 use drplan_api::canonical;
 use drplan_api::digest;
+use drplan_kubernetes::normalise;
 use flate2::read::MultiGzDecoder;
 use serde::de::DeserializeOwned;
 
@@ -41,16 +42,19 @@ pub(crate) fn index(key: &str, packed: &[u8]) -> Result<Index, ProviderError> {
             Entry::Format(format) => index.format = format,
             Entry::Object(at, body) => {
                 if seen.insert(at.clone()) {
-                    let body = drplan_kubernetes::normalise::redact(&body);
-                    let plain = drplan_kubernetes::normalise::normalise(&body);
-                    let sum = digest(canonical(&plain).as_bytes());
-                    let item = item(&at.resource, &at.namespace, &at.name, &body, sum);
-                    index.items.push(item);
+                    let body = hidden(body);
+                    let sum = sum(&body);
+                    index
+                        .items
+                        .push(item(&at.resource, &at.namespace, &at.name, &body, sum));
                 }
             }
         }
         if index.items.len() > OBJECTS_MAX {
-            return Err(invalid(key, &format!("it holds more than {OBJECTS_MAX} objects")));
+            return Err(invalid(
+                key,
+                &format!("it holds more than {OBJECTS_MAX} objects"),
+            ));
         }
         Ok(())
     })?;
@@ -70,7 +74,7 @@ pub(crate) fn bodies(
         if let Entry::Object(at, body) = entry
             && wanted.contains(&at)
         {
-            found.insert(at, drplan_kubernetes::normalise::redact(&body));
+            found.insert(at, hidden(body));
         }
         Ok(())
     })?;
@@ -81,11 +85,27 @@ pub(crate) fn bodies(
 pub(crate) fn json<T: DeserializeOwned>(key: &str, packed: &[u8]) -> Result<T, ProviderError> {
     let position = Cell::new(0);
     let mut plain = Vec::new();
-    MultiGzDecoder::new(Counted { inner: packed, position: &position })
-        .take(JSON_BYTES_MAX)
-        .read_to_end(&mut plain)
-        .map_err(|e| corrupt(key, position.get(), &e.to_string()))?;
+    MultiGzDecoder::new(Counted {
+        inner: packed,
+        position: &position,
+    })
+    .take(JSON_BYTES_MAX)
+    .read_to_end(&mut plain)
+    .map_err(|e| corrupt(key, position.get(), &e.to_string()))?;
     serde_json::from_slice(&plain).map_err(|e| corrupt(key, position.get(), &e.to_string()))
+}
+
+/// Leaves out the bookkeeping of fields and the values of Secrets, as lists of live objects do.
+fn hidden(mut body: Json) -> Json {
+    if let Some(Json::Object(metadata)) = body.get_mut("metadata") {
+        metadata.remove("managedFields");
+    }
+    normalise::redact(body, drplan_kubernetes::salt())
+}
+
+/// The digest by which an archived and a live object are compared first.
+pub(crate) fn sum(body: &Json) -> String {
+    digest(canonical(&normalise::normalise(body)).as_bytes())
 }
 
 enum Entry {
@@ -100,11 +120,18 @@ fn walk(
 ) -> Result<(), ProviderError> {
     let position = Cell::new(0);
     let broken = |e: &dyn std::error::Error| corrupt(key, position.get(), &e.to_string());
-    let unpacked = MultiGzDecoder::new(Counted { inner: packed, position: &position });
+    let unpacked = MultiGzDecoder::new(Counted {
+        inner: packed,
+        position: &position,
+    });
     let mut tar = tar::Archive::new(unpacked);
     for entry in tar.entries().map_err(|e| broken(&e))? {
         let mut entry = entry.map_err(|e| broken(&e))?;
-        let path = entry.path().map_err(|e| broken(&e))?.to_string_lossy().into_owned();
+        let path = entry
+            .path()
+            .map_err(|e| broken(&e))?
+            .to_string_lossy()
+            .into_owned();
         let found = place(&path);
         if matches!(found, Place::Elsewhere) {
             continue;
@@ -119,12 +146,13 @@ fn walk(
         entry.read_to_end(&mut bytes).map_err(|e| broken(&e))?;
         match found {
             Place::Format => {
-                each(Entry::Format(String::from_utf8_lossy(&bytes).trim().to_owned()))?;
+                each(Entry::Format(
+                    String::from_utf8_lossy(&bytes).trim().to_owned(),
+                ))?;
             }
             Place::Object(at) => {
-                let body = serde_json::from_slice(&bytes).map_err(|_| {
-                    corrupt(key, position.get(), &format!("`{path}` is no JSON"))
-                })?;
+                let body = serde_json::from_slice(&bytes)
+                    .map_err(|_| corrupt(key, position.get(), &format!("`{path}` is no JSON")))?;
                 each(Entry::Object(at, body))?;
             }
             Place::Elsewhere => {}
@@ -223,7 +251,8 @@ pub(crate) mod tests {
             let mut header = tar::Header::new_gnu();
             header.set_size(bytes.len() as u64);
             header.set_mode(0o644);
-            tar.append_data(&mut header, path, bytes.as_slice()).expect("an entry");
+            tar.append_data(&mut header, path, bytes.as_slice())
+                .expect("an entry");
         }
         let mut gzip = tar.into_inner().expect("a tar");
         gzip.flush().expect("bytes");
@@ -238,11 +267,23 @@ pub(crate) mod tests {
     fn small() -> Vec<u8> {
         pack(&[
             ("metadata/version", json!("1.1.0\n")),
-            ("resources/configmaps/namespaces/shop/a.json", config_map("a")),
-            ("resources/configmaps/v1-preferredversion/namespaces/shop/a.json", config_map("a")),
-            ("resources/configmaps/v1beta1/namespaces/shop/old.json", config_map("old")),
-            ("resources/namespaces/cluster/shop.json", json!({"apiVersion": "v1", "kind": "Namespace",
-                "metadata": {"name": "shop", "uid": "u0"}})),
+            (
+                "resources/configmaps/namespaces/shop/a.json",
+                config_map("a"),
+            ),
+            (
+                "resources/configmaps/v1-preferredversion/namespaces/shop/a.json",
+                config_map("a"),
+            ),
+            (
+                "resources/configmaps/v1beta1/namespaces/shop/old.json",
+                config_map("old"),
+            ),
+            (
+                "resources/namespaces/cluster/shop.json",
+                json!({"apiVersion": "v1", "kind": "Namespace",
+                "metadata": {"name": "shop", "uid": "u0"}}),
+            ),
         ])
     }
 
@@ -267,12 +308,16 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_flipped_byte_never_passes_for_a_whole_archive() {
+    fn a_flipped_bit_is_noticed_or_changes_nothing() {
         let whole = small();
-        for at in (20..whole.len()).step_by(7) {
+        let good = index("k", &whole).expect("an index");
+        for at in 20..whole.len() {
             let mut bad = whole.clone();
             bad[at] ^= 0x40;
-            assert!(index("k", &bad).is_err(), "byte {at}");
+            // Another way of packing the same bytes is as good.
+            if let Ok(found) = index("k", &bad) {
+                assert_eq!(found, good, "byte {at}");
+            }
         }
     }
 

@@ -137,11 +137,20 @@ fn schema() -> Schema {
     Schema {
         args: vec![
             Arg::required("bucket", Type::String, "The bucket that Velero writes to."),
-            text("prefix", "Velero's folder inside the bucket. Default: the bucket itself."),
+            text(
+                "prefix",
+                "Velero's folder inside the bucket. Default: the bucket itself.",
+            ),
             text("schedule", "Choose among the backups of this schedule."),
-            text("name_prefix", "Choose among the backups whose names begin so."),
+            text(
+                "name_prefix",
+                "Choose among the backups whose names begin so.",
+            ),
             text("name", "Exactly this backup."),
-            text("before", "Choose among the backups that began at or before this time (RFC 3339)."),
+            text(
+                "before",
+                "Choose among the backups that began at or before this time (RFC 3339).",
+            ),
         ],
         exports: vec![
             ("name", "The backup's name."),
@@ -156,7 +165,10 @@ fn schema() -> Schema {
             ("expiration", "When Velero may delete it."),
             ("phase", "Completed or PartiallyFailed."),
             ("errors", "How many errors there were while it was taken."),
-            ("warnings", "How many warnings there were while it was taken."),
+            (
+                "warnings",
+                "How many warnings there were while it was taken.",
+            ),
         ],
     }
 }
@@ -220,7 +232,11 @@ impl Kind for VeleroBackup {
     fn notes(&self, _: &PlanCx, want: &Want<Spec>, seen: &Seen<State>) -> Notes {
         let place = Place::new(&want.spec.bucket, want.spec.prefix.as_deref());
         let mut notes = Notes {
-            manual: vec![format!("aws s3 ls s3://{}/{}", place.bucket, place.folder("backups"))],
+            manual: vec![format!(
+                "aws s3 ls s3://{}/{}",
+                place.bucket,
+                place.folder("backups")
+            )],
             ..Notes::default()
         };
         if let Seen::Present(state) = seen {
@@ -304,7 +320,10 @@ fn failed(kind: ErrorKind, place: &Place) -> ProviderError {
 fn candidates(spec: &Spec, place: &Place, names: &[String]) -> Found<Vec<String>> {
     if names.is_empty() {
         return Err(failed(ErrorKind::NotFound, place)
-            .because(format!("there is no backup under `{}`", place.folder("backups")))
+            .because(format!(
+                "there is no backup under `{}`",
+                place.folder("backups")
+            ))
             .hint("check `prefix`: it is the folder that holds `backups/`"));
     }
     if let Some(name) = &spec.name {
@@ -355,7 +374,11 @@ fn read_files(
     view: &View<'_>,
 ) -> Result<Found<Files>, Pending> {
     let query = |name: &String| {
-        asks::blob(conn, &place.bucket, &place.backup(name, "velero-backup.json"))
+        asks::blob(
+            conn,
+            &place.bucket,
+            &place.backup(name, "velero-backup.json"),
+        )
     };
     for name in names {
         view.want(&query(name));
@@ -363,7 +386,9 @@ fn read_files(
     let mut files = Vec::new();
     for name in names {
         let file = match answered(view, &query(name))? {
-            Ok(answer) => answer["text"].as_str().and_then(|t| serde_json::from_str(t).ok()),
+            Ok(answer) => answer["text"]
+                .as_str()
+                .and_then(|t| serde_json::from_str(t).ok()),
             Err(error) if error.kind == ErrorKind::NotFound => None,
             Err(error) => return Ok(Err(error.clone())),
         };
@@ -402,7 +427,9 @@ fn open(
     }
     let index = match answered(view, &place.ask_archive(conn, name))? {
         Ok(answer) => Index::deserialize(&**answer).map_err(|e| {
-            failed(ErrorKind::Bug, place).because("its index cannot be read").caused_by(&e)
+            failed(ErrorKind::Bug, place)
+                .because("its index cannot be read")
+                .caused_by(&e)
         }),
         Err(error) => Err(error.clone()),
     };
@@ -434,7 +461,13 @@ fn state(
     let namespaces: BTreeSet<&str> = index
         .items
         .iter()
-        .map(|item| if item.is_namespace() { &item.name } else { &item.namespace })
+        .map(|item| {
+            if item.is_namespace() {
+                &item.name
+            } else {
+                &item.namespace
+            }
+        })
         .filter(|n| !n.is_empty())
         .map(String::as_str)
         .collect();
@@ -453,9 +486,14 @@ fn state(
              in its schedule"
         ));
     }
-    let unsaved = volumes.iter().filter_map(|v| Some((v, v.missing.as_ref()?)));
+    let unsaved = volumes
+        .iter()
+        .filter_map(|v| Some((v, v.missing.as_ref()?)));
     warnings.extend(unsaved.map(|(v, why)| {
-        format!("the data of claim `{}/{}` is not in backup `{name}` ({why})", v.namespace, v.claim)
+        format!(
+            "the data of claim `{}/{}` is not in backup `{name}` ({why})",
+            v.namespace, v.claim
+        )
     }));
     State {
         exports: Exports {
@@ -480,8 +518,10 @@ fn state(
 }
 
 fn nothing_usable(spec: &Spec, place: &Place, refused: &[String]) -> ProviderError {
-    let mut error = failed(ErrorKind::NotFound, place)
-        .because(format!("none of the {} newest backups is usable", refused.len()));
+    let mut error = failed(ErrorKind::NotFound, place).because(format!(
+        "none of the {} newest backups is usable",
+        refused.len()
+    ));
     for why in refused.iter().take(REFUSED_SHOWN_MAX) {
         error = error.because(why.clone());
     }
@@ -496,9 +536,13 @@ mod tests {
     use super::*;
 
     fn names() -> Vec<String> {
-        ["infra-daily-20260101030000", "infra-daily-20260102030000", "manual"]
-            .map(str::to_owned)
-            .to_vec()
+        [
+            "infra-daily-20260101030000",
+            "infra-daily-20260102030000",
+            "manual",
+        ]
+        .map(str::to_owned)
+        .to_vec()
     }
 
     fn spec(json: Json) -> Spec {
@@ -523,7 +567,10 @@ mod tests {
         ] {
             let error = candidates(&spec(args), &place, &names()).expect_err("an error");
             assert_eq!(error.kind, ErrorKind::NotFound);
-            assert!(error.hint.as_ref().expect("a hint").contains(near), "{error:?}");
+            assert!(
+                error.hint.as_ref().expect("a hint").contains(near),
+                "{error:?}"
+            );
         }
         let error = candidates(&spec(json!({})), &place, &[]).expect_err("an error");
         assert!(error.hint.expect("a hint").contains("`prefix`"));
@@ -531,9 +578,13 @@ mod tests {
 
     #[test]
     fn a_claim_that_was_skipped_says_why() {
-        let info: VolumeInfo = serde_json::from_value(json!({"pvcName": "data", "pvcNamespace": "shop",
+        let info: VolumeInfo =
+            serde_json::from_value(json!({"pvcName": "data", "pvcNamespace": "shop",
             "skipped": true, "skippedReason": "no snapshot"}))
-        .expect("volume information");
-        assert_eq!(Volume::from(info).missing.as_deref(), Some("skipped: no snapshot"));
+            .expect("volume information");
+        assert_eq!(
+            Volume::from(info).missing.as_deref(),
+            Some("skipped: no snapshot")
+        );
     }
 }

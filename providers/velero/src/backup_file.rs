@@ -111,9 +111,15 @@ mod tests {
         for (spec, lacks) in [
             (json!({}), false),
             (json!({"includedNamespaces": ["*"]}), false),
-            (json!({"includedNamespaces": ["*"], "excludedNamespaces": ["x"]}), true),
+            (
+                json!({"includedNamespaces": ["*"], "excludedNamespaces": ["x"]}),
+                true,
+            ),
             (json!({"includedNamespaces": ["shop"]}), true),
-            (json!({"includedNamespaces": ["shop"], "includeClusterResources": true}), false),
+            (
+                json!({"includedNamespaces": ["shop"], "includeClusterResources": true}),
+                false,
+            ),
             (json!({"includeClusterResources": false}), true),
         ] {
             let file: BackupFile =

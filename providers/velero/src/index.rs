@@ -119,7 +119,13 @@ impl Item {
 }
 
 /// Reads what is needed of one body.
-pub(crate) fn item(resource: &str, namespace: &str, name: &str, body: &Json, digest: String) -> Item {
+pub(crate) fn item(
+    resource: &str,
+    namespace: &str,
+    name: &str,
+    body: &Json,
+    digest: String,
+) -> Item {
     let meta = &body["metadata"];
     let labels = meta["labels"].as_object().into_iter().flatten();
     Item {

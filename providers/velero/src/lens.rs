@@ -21,11 +21,7 @@ pub(crate) const GZIP: &str = "velero_gzip";
 
 /// Everything that the system `s3` needs so that the kinds of this crate can read buckets.
 pub fn lenses() -> Vec<Arc<dyn Lens>> {
-    vec![
-        Arc::new(Archive),
-        Arc::new(Bodies),
-        Arc::new(Gzip),
-    ]
+    vec![Arc::new(Archive), Arc::new(Bodies), Arc::new(Gzip)]
 }
 
 /// Which bodies are wanted.

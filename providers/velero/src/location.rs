@@ -169,7 +169,10 @@ fn schema() -> Schema {
     let word = |name, doc| Arg::required(name, Type::String, doc);
     Schema {
         args: vec![
-            text("name", "The location's name. Default: the name of the resource."),
+            text(
+                "name",
+                "The location's name. Default: the name of the resource.",
+            ),
             word("bucket", "The bucket."),
             text("prefix", "Velero's folder inside the bucket."),
             Arg::optional(
@@ -248,7 +251,9 @@ impl Kind for VeleroBackupLocation {
         let place = place(want);
         for key in [name(want), place.url()] {
             let because = format!("Velero reads `{}` through it", place.url());
-            wires.gives.push((Cap::on(conn, "backup_location", key), because.into()));
+            wires
+                .gives
+                .push((Cap::on(conn, "backup_location", key), because.into()));
         }
         let list = asks::list_in(conn, &objects::locations(), namespace(want), None);
         if matches!(view.peek(&list), Some(Ok(_))) {
@@ -272,7 +277,9 @@ impl Kind for VeleroBackupLocation {
             Seen::Present(state) => {
                 let changes = differences(&spec, &state.object["spec"]);
                 let phase = text(&state.object["status"]["phase"]);
-                let moved = changes.iter().any(|c| c.path.starts_with("spec.objectStorage"));
+                let moved = changes
+                    .iter()
+                    .any(|c| c.path.starts_with("spec.objectStorage"));
                 if moved {
                     let because = format!(
                         "backup location `{name}` reads another place; Velero would drop the backups \
@@ -281,11 +288,15 @@ impl Kind for VeleroBackupLocation {
                     return Planned::Conflict(because.into(), changes);
                 }
                 match (changes.is_empty(), phase) {
-                    (true, AVAILABLE) => Planned::Nothing(
-                        format!("backup location `{name}` is available").into(),
-                    ),
+                    (true, AVAILABLE) => {
+                        Planned::Nothing(format!("backup location `{name}` is available").into())
+                    }
                     (true, phase) => {
-                        let phase = if phase.is_empty() { "not checked yet" } else { phase };
+                        let phase = if phase.is_empty() {
+                            "not checked yet"
+                        } else {
+                            phase
+                        };
                         let because = format!("backup location `{name}` is {phase}");
                         step(want, What::Wait, because, changes, spec)
                     }
@@ -332,7 +343,10 @@ impl Kind for VeleroBackupLocation {
             command.push_str(&format!(" --config {key}={value}"));
         }
         if let Some(credential) = &want.spec.credential {
-            command.push_str(&format!(" --credential={}={}", credential.name, credential.key));
+            command.push_str(&format!(
+                " --credential={}={}",
+                credential.name, credential.key
+            ));
         }
         Notes {
             manual: vec![command],
@@ -437,7 +451,11 @@ impl Acts for VeleroBackupLocation {
                 (_, true) if is_fresh(&live) => Landed::Yes,
                 (_, true) => Landed::Running,
                 (What::Create, false) => Landed::Foreign(
-                    format!("a backup location `{}` with other settings is there", op.name).into(),
+                    format!(
+                        "a backup location `{}` with other settings is there",
+                        op.name
+                    )
+                    .into(),
                 ),
                 (_, false) => Landed::No,
             })
@@ -507,7 +525,10 @@ async fn read(cx: &ReadCx, op: &Op) -> Result<Option<Json>, ProviderError> {
 /// of the cluster.
 fn is_fresh(live: &Json) -> bool {
     let time = |json: &Json| text(json).parse::<Timestamp>().ok();
-    let fields = live["metadata"]["managedFields"].as_array().into_iter().flatten();
+    let fields = live["metadata"]["managedFields"]
+        .as_array()
+        .into_iter()
+        .flatten();
     let ours = fields.filter(|f| f["manager"] == stamp::FIELD_MANAGER);
     let written = ours.filter_map(|f| time(&f["time"])).max();
     let checked = time(&live["status"]["lastValidationTime"]);
@@ -525,7 +546,10 @@ mod tests {
                           "accessMode": "ReadWrite", "config": {"region": "x"}});
         assert!(differences(&wanted, &live).is_empty());
         let other = json!({"provider": "aws", "objectStorage": {"bucket": "b", "prefix": "p"}});
-        assert_eq!(differences(&wanted, &other)[0].path, "spec.objectStorage.prefix");
+        assert_eq!(
+            differences(&wanted, &other)[0].path,
+            "spec.objectStorage.prefix"
+        );
     }
 
     #[test]

@@ -4,11 +4,7 @@
 const NEAREST_MAX: usize = 3;
 
 /// Says which names there are that are most like one that does not exist. `what` is "backup".
-pub(crate) fn nearest<'a>(
-    what: &str,
-    name: &str,
-    names: impl Iterator<Item = &'a str>,
-) -> String {
+pub(crate) fn nearest<'a>(what: &str, name: &str, names: impl Iterator<Item = &'a str>) -> String {
     let mut scored: Vec<(f64, &str)> = names
         .map(|other| (strsim::jaro_winkler(name, other), other))
         .collect();

@@ -55,8 +55,8 @@ impl Walk<'_> {
                     at.push('.');
                     at.push_str(key);
                     let quantities = tables().quantity_maps.iter().any(|m| m == field);
-                    let equal = quantities
-                        && live.get(key).is_some_and(|l| quantity::equal(value, l));
+                    let equal =
+                        quantities && live.get(key).is_some_and(|l| quantity::equal(value, l));
                     if !equal {
                         self.value(value, live.get(key), key, at);
                     }
@@ -74,7 +74,7 @@ impl Walk<'_> {
         let keys = if self.merges { keys(field, want) } else { None };
         if let Some(keys) = keys {
             for element in want {
-                at.push_str(&format!("[{}]", key_text(keys, element)));
+                step(at, &key_text(keys, element));
                 let found = live.iter().find(|l| same_key(keys, element, l));
                 self.value(element, found, "", at);
                 at.truncate(length);
@@ -85,7 +85,7 @@ impl Walk<'_> {
             }
         } else if want.len() == live.len() {
             for (i, (want, live)) in want.iter().zip(live).enumerate() {
-                at.push_str(&format!("[{i}]"));
+                step(at, &i.to_string());
                 self.value(want, Some(live), field, at);
                 at.truncate(length);
             }
@@ -93,6 +93,12 @@ impl Walk<'_> {
             self.out.push(at.clone());
         }
     }
+}
+
+fn step(at: &mut String, element: &str) {
+    at.push('[');
+    at.push_str(element);
+    at.push(']');
 }
 
 fn is_empty(json: &Json) -> bool {

@@ -15,8 +15,8 @@ pub(crate) use compare::overlay;
 pub(crate) use compare::project;
 pub(crate) use tables::tables;
 
-pub use crate::redact::redact;
 use crate::redact::is_secret;
+pub use crate::redact::redact;
 use crate::redact::salt;
 
 /// The lines around a difference.
@@ -35,8 +35,12 @@ pub fn normalise(object: &Json) -> Json {
     let rule = tables.rule(group, kind);
 
     let annotations = object["metadata"]["annotations"].as_object();
-    let is_injected = annotations
-        .is_some_and(|a| tables.injecting_annotations.iter().any(|k| a.contains_key(k)));
+    let is_injected = annotations.is_some_and(|a| {
+        tables
+            .injecting_annotations
+            .iter()
+            .any(|k| a.contains_key(k))
+    });
     let mut paths: Vec<&String> = tables.ignored.iter().collect();
     if let Some(rule) = rule {
         paths.extend(&rule.ignored);
@@ -95,6 +99,18 @@ pub fn text_diff(before: &Json, after: &Json, name: &str) -> Option<String> {
     Some(text)
 }
 
+/// Drops what the server keeps, so that an exported object can be applied.
+pub(crate) fn drop_kept_by_server(object: &mut Json) {
+    for path in &tables().ignored {
+        let path = steps(path);
+        if let Some((last, way)) = path.split_last() {
+            each_at(object, way, &mut |map| {
+                map.remove(last);
+            });
+        }
+    }
+}
+
 fn yaml(object: &Json) -> String {
     if object.is_null() {
         return String::new();
@@ -110,12 +126,10 @@ fn hide_values(before: &mut Json, after: &mut Json) {
     }
     for field in ["data", "stringData"] {
         let (was, shall) = (before[field].clone(), after[field].clone());
-        let word = |key: &String, different: &str| {
-            if was.get(key) == shall.get(key) {
-                Json::from("(hidden, equal)")
-            } else {
-                Json::from(different)
-            }
+        let word = |key: &String, different: &str| match (was.get(key), shall.get(key)) {
+            (Some(a), Some(b)) if a == b => Json::from("(hidden, equal)"),
+            (Some(_), Some(_)) => Json::from(different),
+            _ => Json::from("(hidden)"),
         };
         for (side, different) in [
             (&mut *before, "(hidden)"),

@@ -41,9 +41,7 @@ fn parse(text: &str) -> Option<i128> {
     let digits = format!("{whole}{fraction:0<places$}");
     let value: i128 = digits.parse().ok()?;
     let (times, divided) = scale(suffix)?;
-    value
-        .checked_mul(times)
-        .map(|v| sign * v / divided)
+    value.checked_mul(times).map(|v| sign * v / divided)
 }
 
 fn scale(suffix: &str) -> Option<(i128, i128)> {

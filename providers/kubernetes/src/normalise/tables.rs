@@ -78,10 +78,12 @@ impl Tables {
 /// If the data file is broken, which the test below would have found.
 pub(crate) fn tables() -> &'static Tables {
     static TABLES: LazyLock<Tables> =
-        LazyLock::new(|| match serde_saphyr::from_str(include_str!("tables.yaml")) {
-            Ok(tables) => tables,
-            Err(e) => panic!("the normaliser's own table cannot be read: {e}"),
-        });
+        LazyLock::new(
+            || match serde_saphyr::from_str(include_str!("tables.yaml")) {
+                Ok(tables) => tables,
+                Err(e) => panic!("the normaliser's own table cannot be read: {e}"),
+            },
+        );
     &TABLES
 }
 
@@ -92,7 +94,10 @@ mod tests {
     #[test]
     fn the_data_file_is_read_and_agrees_with_the_built_in_groups() {
         let tables = tables();
-        assert_eq!(tables.built_in("apps", "Deployment"), Some(("deployments", true)));
+        assert_eq!(
+            tables.built_in("apps", "Deployment"),
+            Some(("deployments", true))
+        );
         assert!(tables.rule("", "Service").is_some());
         for group in tables.kinds.keys() {
             assert!(crate::is_built_in_group(group), "{group}");

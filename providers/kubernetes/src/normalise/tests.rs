@@ -93,7 +93,10 @@ fn values_of_secrets_are_shown_as_equal_or_different_only() {
     assert!(text.contains("+  password: (hidden, different)"), "{text}");
     assert!(text.contains("user: (hidden, equal)"), "{text}");
     assert!(!text.contains("aHVudGVyMg") && !text.contains("b3RoZXI"));
-    assert_eq!(text_diff(&secret("YQ=="), &secret("YQ=="), "secrets db"), None);
+    assert_eq!(
+        text_diff(&secret("YQ=="), &secret("YQ=="), "secrets db"),
+        None
+    );
 }
 
 #[test]
@@ -120,11 +123,15 @@ fn a_change_of_a_field_that_is_not_wanted_does_not_change_the_projection() {
 
 #[test]
 fn a_settled_secret_is_equal_where_there_is_a_value_and_a_late_value_is_not() {
-    let want = |secret: bool, after: Json| {
-        json!({"data": {"a": {"$hole": {"expr": 1, "secret": secret, "after": after}}}})
-    };
+    let want = |secret: bool, after: Json| json!({"data": {"a": {"$hole": {"expr": 1, "secret": secret, "after": after}}}});
     let there = json!({"data": {"a": "x"}});
     assert!(differences(&want(true, json!([])), &there).is_empty());
-    assert_eq!(differences(&want(true, json!([])), &json!({"data": {}})), [".data.a"]);
-    assert_eq!(differences(&want(false, json!(["command.x"])), &there), [".data.a"]);
+    assert_eq!(
+        differences(&want(true, json!([])), &json!({"data": {}})),
+        [".data.a"]
+    );
+    assert_eq!(
+        differences(&want(false, json!(["command.x"])), &there),
+        [".data.a"]
+    );
 }

@@ -28,6 +28,7 @@ pub(crate) use grants::roles;
 pub(crate) use header::Header;
 use header::HeaderError;
 pub use lens::DumpToc;
+pub(crate) use lens::MARKER_SCHEMA;
 pub(crate) use lens::Summary;
 pub(crate) use lens::TableName;
 pub(crate) use toc::Entry;

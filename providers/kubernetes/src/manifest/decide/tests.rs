@@ -1,0 +1,185 @@
+use std::sync::Arc;
+
+use drplan_api::Address;
+use drplan_api::Answer;
+use drplan_api::ConnId;
+use drplan_api::DynKind;
+use drplan_api::ErrorKind;
+use drplan_api::Facts;
+use drplan_api::Looked;
+use drplan_api::ProviderError;
+use drplan_api::Query;
+use drplan_api::RawWant;
+use drplan_api::TargetId;
+use drplan_api::acting;
+
+use super::*;
+
+const SETTINGS: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings, namespace: shop}\ndata: {a: '1'}\n";
+
+fn conn() -> ConnId {
+    ConnId::new("kubernetes.site")
+}
+
+fn want(args: Json) -> RawWant {
+    RawWant {
+        address: Address::new("kubernetes_manifest.shop"),
+        recovery: "shop".to_owned(),
+        args,
+        roles: [(CLUSTER.to_owned(), conn())].into(),
+    }
+}
+
+fn facts(answers: Vec<(Query, Answer)>) -> Facts {
+    let types = json!({"git_version": "v1.35.4", "missing_groups": [], "resources": [
+        {"group": "", "version": "v1", "kind": "ConfigMap", "plural": "configmaps",
+         "namespaced": true, "verbs": []}]});
+    let mut facts = Facts::default();
+    let ready = TargetState::Ready(TargetId("u".to_owned()));
+    facts.targets.insert(conn(), ready);
+    facts.answers.extend(answers);
+    let empty = json!({"items": [{"metadata": {"name": "shop"}}]});
+    facts
+        .answers
+        .insert(asks::list(&conn(), &namespaces()), Ok(Arc::new(empty)));
+    facts
+        .answers
+        .insert(asks::discovery(&conn()), Ok(Arc::new(types)));
+    facts
+}
+
+fn live(value: &str, labels: Json) -> (Query, Answer) {
+    let config_maps = TypeRef::new("", "v1", "configmaps");
+    let list = json!({"items": [{"apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": "settings", "namespace": "shop", "labels": labels},
+        "data": {"a": value, "more": "x"}}]});
+    (asks::list(&conn(), &config_maps), Ok(Arc::new(list)))
+}
+
+fn dry_run(force: bool, answer: Answer) -> (Query, Answer) {
+    let config_maps = TypeRef::new("", "v1", "configmaps");
+    let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"a": "1"},
+        "metadata": {"name": "settings", "namespace": "shop", "labels": {
+            "drplan.io/recovery": "shop", "drplan.io/step": "kubernetes_manifest.shop"}}});
+    let query = asks::dry_run(
+        &conn(),
+        &config_maps,
+        Some("shop"),
+        "settings",
+        &object,
+        force,
+    );
+    (query, answer)
+}
+
+fn owned_by(manager: &str) -> Answer {
+    let error = ProviderError::new(ErrorKind::Conflict, "apply", "here");
+    Err(error.because(asks::owner_text(manager, ".data.a")))
+}
+
+fn would_be(value: &str) -> Answer {
+    Ok(Arc::new(json!({"apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": "settings", "namespace": "shop"},
+        "data": {"a": value, "more": "x"}})))
+}
+
+fn look(args: Json, facts: &Facts) -> Looked {
+    let cx = PlanCx {
+        observed_at: drplan_api::Timestamp::UNIX_EPOCH,
+        incident_at: None,
+        accept_overwrite: false,
+    };
+    let view = View::new(facts);
+    let kind: Arc<dyn DynKind> = acting(KubernetesManifest);
+    let looked = kind.look(&cx, &want(args), &view);
+    assert_eq!(view.missing(), Default::default());
+    looked.expect("a decision")
+}
+
+fn step(planned: Planned<Json>) -> Proposal<Json> {
+    match planned {
+        Planned::Step(step) => *step,
+        other => panic!("no step: {other:?}"),
+    }
+}
+
+#[test]
+fn a_cluster_that_is_not_made_yet_gets_everything_created() {
+    let mut facts = Facts::default();
+    let not_yet = TargetState::NotYet {
+        made_by: vec![Address::new("command.site")],
+    };
+    facts.targets.insert(conn(), not_yet);
+    let looked = look(json!({"content": SETTINGS}), &facts);
+    assert_eq!(looked.present, Ok(false));
+    let step = step(looked.planned);
+    assert_eq!(step.action, Action::Create);
+    assert_eq!(step.effects[0].object, "configmaps shop/settings");
+    assert_eq!(step.binding, json!({"configmaps shop/settings": "absent"}));
+}
+
+#[test]
+fn what_has_every_wanted_field_is_left_alone_whatever_marks_it_lacks() {
+    let facts = facts(vec![live("1", json!({}))]);
+    let looked = look(json!({"content": SETTINGS}), &facts);
+    assert!(matches!(looked.planned, Planned::Nothing(_)));
+}
+
+#[test]
+fn what_people_changed_by_hand_on_our_object_is_put_back() {
+    let ours = json!({"drplan.io/recovery": "shop"});
+    let facts = facts(vec![
+        live("hand", ours),
+        dry_run(false, owned_by("kubectl-edit")),
+        dry_run(true, would_be("1")),
+    ]);
+    let step = step(look(json!({"content": SETTINGS}), &facts).planned);
+    assert_eq!(step.action, Action::Update);
+    assert_eq!(
+        step.because.0,
+        "`configmaps shop/settings` differs in .data.a"
+    );
+    let text = step.diff[0].text.as_deref().unwrap_or_default();
+    assert!(
+        text.contains("-  a: hand") && text.contains("+  a: \"1\""),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_others_own_is_a_conflict_that_names_them_until_the_spec_does() {
+    let theirs = || {
+        vec![
+            live("theirs", json!({})),
+            dry_run(false, owned_by("argocd")),
+            dry_run(true, would_be("1")),
+        ]
+    };
+    let looked = look(json!({"content": SETTINGS}), &facts(theirs()));
+    let Planned::Conflict(because, changes) = looked.planned else {
+        panic!("no conflict");
+    };
+    assert!(because.0.contains("`argocd` owns .data.a"), "{because}");
+    assert_eq!(changes.len(), 1);
+
+    let args = json!({"content": SETTINGS, "force_conflicts": ["argocd"]});
+    let step = step(look(args, &facts(theirs())).planned);
+    assert_eq!(step.op["deeds"][0]["apply"]["force"], true);
+}
+
+#[test]
+fn a_difference_that_the_server_does_not_see_is_none() {
+    let facts = facts(vec![live("01", json!({})), dry_run(false, would_be("01"))]);
+    let looked = look(json!({"content": SETTINGS}), &facts);
+    assert!(matches!(looked.planned, Planned::Nothing(_)));
+}
+
+#[test]
+fn a_list_that_may_not_be_read_is_no_absence() {
+    let (query, _) = live("1", json!({}));
+    let denied = ProviderError::new(ErrorKind::Denied, "list `configmaps`", "here");
+    let facts = facts(vec![(query, Err(denied))]);
+    let looked = look(json!({"content": SETTINGS}), &facts);
+    assert!(looked.present.is_err());
+    assert!(matches!(looked.planned, Planned::Blocked(_)));
+}

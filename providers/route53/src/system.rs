@@ -1,0 +1,164 @@
+//! The system `route53`: how a provider block becomes a connection, and what that answers.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use aws_config::BehaviorVersion;
+use aws_config::Region;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_credential_types::Credentials;
+use aws_sdk_route53::Client;
+use aws_smithy_http_client::tls;
+use drplan_api::Answer;
+use drplan_api::Ask;
+use drplan_api::Conn;
+use drplan_api::Connecting;
+use drplan_api::ErrorKind;
+use drplan_api::Fut;
+use drplan_api::Json;
+use drplan_api::ProviderError;
+use drplan_api::Schema;
+use drplan_api::System;
+use drplan_api::TargetId;
+use drplan_api::digest;
+use futures::StreamExt as _;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::client::Requests;
+use crate::config;
+use crate::config::Config;
+use crate::record::RecordSet;
+
+/// The question which zones there are.
+pub(crate) const ZONES: &str = "zones";
+/// The question which records a zone holds.
+pub(crate) const RECORDS: &str = "records";
+
+/// Where Route 53 is, and what requests to other endpoints are signed for.
+const REGION_DEFAULT: &str = "us-east-1";
+/// What stands for the endpoint of AWS itself.
+const AWS: &str = "route53.amazonaws.com";
+/// How many questions are answered at once; Route 53 allows five requests a second.
+const REQUESTS_AT_ONCE_MAX: usize = 4;
+
+/// The system `route53`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Route53System;
+
+/// A connection to Route 53.
+///
+/// It answers `zones` (`{}`: a list of `{id, name, private}`) and `records` (`{zone}`: all record sets
+/// of the zone, as an object of lists by canonical name, in the shape of the AWS command line).
+pub struct Route53Conn {
+    pub(crate) requests: Requests,
+}
+
+/// The arguments of `records`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct RecordsAsk {
+    pub(crate) zone: String,
+}
+
+impl Route53Conn {
+    async fn answer(&self, ask: &Ask) -> Answer {
+        match ask.op.as_str() {
+            ZONES => as_json(&self.requests.zones().await?),
+            RECORDS => {
+                let ask: RecordsAsk = ask.args()?;
+                // By name, so that many resources of one zone do not each walk through all of it.
+                let mut by_name: BTreeMap<String, Vec<RecordSet>> = BTreeMap::new();
+                for set in self.requests.records(&ask.zone).await? {
+                    by_name.entry(set.name.clone()).or_default().push(set);
+                }
+                as_json(&by_name)
+            }
+            other => Err(bug(format!("answer the question `{other}`"))),
+        }
+    }
+}
+
+fn as_json(value: &impl Serialize) -> Answer {
+    serde_json::to_value(value)
+        .map(Arc::<Json>::new)
+        .map_err(|e| bug("write an answer".to_owned()).caused_by(&e))
+}
+
+fn bug(during: String) -> ProviderError {
+    ProviderError::new(ErrorKind::Bug, during, "route53")
+}
+
+impl System for Route53System {
+    fn name(&self) -> &'static str {
+        "route53"
+    }
+
+    fn schema(&self) -> Schema {
+        config::schema()
+    }
+
+    fn connect<'a>(&'a self, cx: &'a Connecting) -> Fut<'a, Result<Arc<dyn Conn>, ProviderError>> {
+        Box::pin(async move {
+            let config = Config::read(&cx.config, cx.id.as_str())?;
+            let target = config.endpoint.clone().unwrap_or_else(|| AWS.to_owned());
+            let client = client(config).await;
+            let requests = Requests { client, target };
+            Ok(Arc::new(Route53Conn { requests }) as Arc<dyn Conn>)
+        })
+    }
+}
+
+async fn client(config: Config) -> Client {
+    let http = aws_smithy_http_client::Builder::new()
+        .tls_provider(tls::Provider::Rustls(
+            tls::rustls_provider::CryptoMode::Ring,
+        ))
+        .build_https();
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(config.request_timeout)
+        .read_timeout(config.request_timeout)
+        .operation_timeout(config.request_timeout)
+        .build();
+    let region = config.region.unwrap_or_else(|| REGION_DEFAULT.to_owned());
+    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .http_client(http)
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(timeouts)
+        .region(Region::new(region));
+    if let Some((access, secret)) = config.keys {
+        loader = loader.credentials_provider(Credentials::new(access, secret, None, None, "spec"));
+    }
+    if let Some(profile) = config.profile {
+        loader = loader.profile_name(profile);
+    }
+    let shared = loader.load().await;
+    let mut builder = aws_sdk_route53::config::Builder::from(&shared);
+    if let Some(endpoint) = config.endpoint {
+        builder = builder.endpoint_url(endpoint);
+    }
+    Client::from_conf(builder.build())
+}
+
+impl Conn for Route53Conn {
+    /// One endpoint is one target; whether it answers is what the first question tells.
+    fn identity(&self) -> Fut<'_, Result<TargetId, ProviderError>> {
+        Box::pin(async {
+            let id = digest(self.requests.target.as_bytes());
+            Ok(TargetId(format!("route53:{id}")))
+        })
+    }
+
+    fn fetch<'a>(&'a self, asks: &'a [Ask]) -> Fut<'a, Vec<Answer>> {
+        Box::pin(
+            futures::stream::iter(asks.iter().map(|ask| self.answer(ask)))
+                .buffered(REQUESTS_AT_ONCE_MAX)
+                .collect(),
+        )
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}

@@ -1,0 +1,517 @@
+//! What of a backup must be brought back, and which Restores do it.
+//!
+//! Pure. A Restore can choose by namespace and by kind only, so absent namespaces come back whole in
+//! one Restore, and what is missing elsewhere comes back by kind in another, which keeps Velero from
+//! making second copies of the pods that controllers have replaced.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use drplan_api::Json;
+use serde::Deserialize;
+use serde::Serialize;
+use serde_json::json;
+
+use super::judge::Ground;
+use super::judge::Judgement;
+use super::judge::Presence;
+use super::judge::target_place;
+use super::select;
+use super::select::Sort;
+use super::spec::Existing;
+use super::spec::Scope;
+use super::spec::Spec;
+use super::spec::Volumes;
+use crate::index::Index;
+use crate::index::Item;
+
+/// What one Restore brings back.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Group {
+    /// The archived names of the namespaces; empty if only objects without one are meant.
+    pub(crate) namespaces: Vec<String>,
+    /// The resources; empty for all.
+    pub(crate) kinds: Vec<String>,
+    /// Whether objects without a namespace come back.
+    pub(crate) cluster: bool,
+}
+
+/// Why an object is or is not brought back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It is brought back.
+    Wanted,
+    /// It is overwritten with what the backup holds.
+    Update,
+    /// It was deleted where its namespace lives on, and stays so.
+    Deleted,
+    /// Nothing is to be done.
+    Leave,
+}
+
+/// A decision about all objects.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Decision {
+    /// One for each item of the index.
+    pub(crate) verdicts: Vec<Verdict>,
+    pub(crate) groups: Vec<Group>,
+    /// Namespaces that must first be gone.
+    pub(crate) going: Vec<String>,
+    /// Items that hold data of somebody else where this step wants to write.
+    pub(crate) conflicts: Vec<usize>,
+    /// Claims whose data is not in the backup, and why.
+    pub(crate) dataless: Vec<String>,
+}
+
+/// What is known beside the judgement.
+pub(crate) struct Known<'a> {
+    /// Whether an item's body really differs from the living one.
+    pub(crate) differs: &'a dyn Fn(usize) -> bool,
+    /// Whether one of some Restores of this step has brought an item back before.
+    pub(crate) was_restored: &'a dyn Fn(&BTreeSet<String>, &Item) -> bool,
+}
+
+/// Decides.
+pub(crate) fn decide(
+    index: &Index,
+    spec: &Spec,
+    judgement: &Judgement,
+    known: &Known<'_>,
+) -> Decision {
+    let verdicts: Vec<Verdict> = (0..index.items.len())
+        .map(|i| verdict(i, index, spec, judgement, known))
+        .collect();
+    let written = written(index, spec, &verdicts);
+    let going = judgement
+        .grounds
+        .iter()
+        .filter(|(name, ground)| **ground == Ground::Going && written.contains(name.as_str()));
+    Decision {
+        going: going.map(|(name, _)| name.clone()).collect(),
+        conflicts: conflicts(index, spec, judgement, known, &written),
+        dataless: dataless(index, spec, &verdicts),
+        groups: groups(index, spec, judgement, &verdicts),
+        verdicts,
+    }
+}
+
+fn verdict(
+    i: usize,
+    index: &Index,
+    spec: &Spec,
+    judgement: &Judgement,
+    known: &Known<'_>,
+) -> Verdict {
+    let (item, one) = (&index.items[i], &judgement.judged[i]);
+    if one.sort != Sort::Restorable {
+        return Verdict::Leave;
+    }
+    if one.presence != Presence::Missing {
+        let updates = spec.existing == Existing::Update && (known.differs)(i);
+        return if updates {
+            Verdict::Update
+        } else {
+            Verdict::Leave
+        };
+    }
+    let lives_on = match judgement.grounds.get(target_place(item, spec)) {
+        Some(Ground::Alive) => true,
+        Some(Ground::Ours(restores)) => (known.was_restored)(restores, item),
+        _ => false,
+    };
+    if lives_on && spec.scope == Scope::Namespace {
+        Verdict::Deleted
+    } else {
+        Verdict::Wanted
+    }
+}
+
+fn is_written(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::Wanted | Verdict::Update)
+}
+
+/// The places that this step writes to, by the names that they come back under.
+fn written<'a>(index: &'a Index, spec: &'a Spec, verdicts: &[Verdict]) -> BTreeSet<&'a str> {
+    let wanted = index.items.iter().zip(verdicts);
+    let wanted = wanted.filter(|(_, verdict)| is_written(**verdict));
+    wanted.map(|(item, _)| target_place(item, spec)).collect()
+}
+
+fn conflicts(
+    index: &Index,
+    spec: &Spec,
+    judgement: &Judgement,
+    known: &Known<'_>,
+    written: &BTreeSet<&str>,
+) -> Vec<usize> {
+    let holds_data = |i: usize, item: &Item| match item.resource.as_str() {
+        "persistentvolumeclaims" => true,
+        "secrets" | "configmaps" => (known.differs)(i),
+        _ => false,
+    };
+    let each = index.items.iter().zip(&judgement.judged).enumerate();
+    each.filter(|(i, (item, one))| {
+        one.sort == Sort::Restorable
+            && one.presence == Presence::Foreign
+            && written.contains(target_place(item, spec))
+            && holds_data(*i, item)
+    })
+    .map(|(i, _)| i)
+    .collect()
+}
+
+fn dataless(index: &Index, spec: &Spec, verdicts: &[Verdict]) -> Vec<String> {
+    let missing: BTreeMap<(&str, &str), &str> = spec
+        .backup
+        .volumes
+        .iter()
+        .filter_map(|v| Some(((&*v.namespace, &*v.claim), v.missing.as_deref()?)))
+        .collect();
+    let claims = index.items.iter().zip(verdicts);
+    claims
+        .filter(|(item, verdict)| item.is_claim() && **verdict == Verdict::Wanted)
+        .filter_map(|(item, _)| {
+            let why = missing.get(&(&*item.namespace, &*item.name))?;
+            Some(format!("`{}/{}` ({why})", item.namespace, item.name))
+        })
+        .collect()
+}
+
+fn groups(index: &Index, spec: &Spec, judgement: &Judgement, verdicts: &[Verdict]) -> Vec<Group> {
+    let (mut whole, mut part) = (BTreeSet::new(), BTreeSet::new());
+    let (mut kinds, mut cluster_kinds) = (BTreeSet::new(), BTreeSet::new());
+    let items = index.items.iter().zip(verdicts);
+    for (item, _) in items.filter(|(_, verdict)| is_written(**verdict)) {
+        let namespace = if item.is_namespace() {
+            &item.name
+        } else {
+            &item.namespace
+        };
+        let ground = judgement.grounds.get(target_place(item, spec));
+        if namespace.is_empty() {
+            cluster_kinds.insert(item.resource.as_str());
+        } else if matches!(ground, Some(Ground::Absent | Ground::Going)) {
+            whole.insert(namespace.as_str());
+        } else {
+            part.insert(namespace.as_str());
+            kinds.insert(item.resource.as_str());
+            if item.is_claim() {
+                // A claim comes back with its data only together with its volume and its pod.
+                kinds.extend(["persistentvolumes", "pods"]);
+            }
+        }
+    }
+    let texts = |set: BTreeSet<&str>| set.into_iter().map(str::to_owned).collect::<Vec<_>>();
+    let mut out = Vec::new();
+    let with_whole = !whole.is_empty() && !cluster_kinds.is_empty();
+    if !whole.is_empty() {
+        out.push(Group {
+            namespaces: texts(whole),
+            kinds: select::resources(&index.items, &spec.kinds),
+            cluster: with_whole,
+        });
+    }
+    let alone = !cluster_kinds.is_empty() && !with_whole;
+    if alone {
+        kinds.extend(cluster_kinds);
+    }
+    if !kinds.is_empty() {
+        out.push(Group {
+            namespaces: texts(part),
+            kinds: texts(kinds),
+            cluster: alone,
+        });
+    }
+    out
+}
+
+/// Writes the `spec` of the Restore of a group.
+pub(crate) fn body(group: &Group, index: &Index, spec: &Spec, overwrite: bool) -> Json {
+    let mut body = json!({"backupName": spec.backup.name});
+    let excluded = select::resources(&index.items, &spec.exclude_kinds);
+    let mapped: BTreeMap<&String, &String> = spec
+        .namespace_map
+        .iter()
+        .filter(|(from, _)| group.namespaces.contains(from))
+        .collect();
+    if !group.namespaces.is_empty() {
+        body["includedNamespaces"] = json!(group.namespaces);
+    }
+    if !group.kinds.is_empty() {
+        body["includedResources"] = json!(group.kinds);
+    }
+    if !excluded.is_empty() {
+        body["excludedResources"] = json!(excluded);
+    }
+    if !mapped.is_empty() {
+        body["namespaceMapping"] = json!(mapped);
+    }
+    if !spec.selector.is_empty() {
+        body["labelSelector"] = json!({"matchLabels": spec.selector});
+    }
+    if group.cluster {
+        body["includeClusterResources"] = true.into();
+    }
+    if spec.node_ports {
+        body["preserveNodePorts"] = true.into();
+    }
+    if spec.volumes == Volumes::None {
+        body["restorePVs"] = false.into();
+    }
+    if overwrite || spec.existing == Existing::Update {
+        body["existingResourcePolicy"] = "update".into();
+    }
+    body
+}
+
+/// Reads the group of a Restore that is there.
+pub(crate) fn group_of(body: &Json) -> Group {
+    let texts = |json: &Json| {
+        let list = json.as_array().into_iter().flatten();
+        list.filter_map(|t| t.as_str().map(str::to_owned)).collect()
+    };
+    Group {
+        namespaces: texts(&body["includedNamespaces"]),
+        kinds: texts(&body["includedResources"]),
+        cluster: body["includeClusterResources"] == true,
+    }
+}
+
+/// Writes the command by which a person does what a Restore does.
+pub(crate) fn command(name: &str, body: &Json) -> String {
+    let mut out = format!(
+        "velero restore create {name} --from-backup {}",
+        body["backupName"].as_str().unwrap_or_default()
+    );
+    let list = |json: &Json| {
+        let words = json.as_array().into_iter().flatten();
+        words.filter_map(Json::as_str).collect::<Vec<_>>().join(",")
+    };
+    let pairs = |json: &Json, between: char| {
+        let pairs = json.as_object().into_iter().flatten();
+        let pair =
+            |(k, v): (&String, &Json)| format!("{k}{between}{}", v.as_str().unwrap_or_default());
+        pairs.map(pair).collect::<Vec<_>>().join(",")
+    };
+    for (field, flag, value) in [
+        (
+            "includedNamespaces",
+            "include-namespaces",
+            list(&body["includedNamespaces"]),
+        ),
+        (
+            "includedResources",
+            "include-resources",
+            list(&body["includedResources"]),
+        ),
+        (
+            "excludedResources",
+            "exclude-resources",
+            list(&body["excludedResources"]),
+        ),
+        (
+            "namespaceMapping",
+            "namespace-mappings",
+            pairs(&body["namespaceMapping"], ':'),
+        ),
+        (
+            "labelSelector",
+            "selector",
+            pairs(&body["labelSelector"]["matchLabels"], '='),
+        ),
+        (
+            "includeClusterResources",
+            "include-cluster-resources",
+            "true".to_owned(),
+        ),
+        ("preserveNodePorts", "preserve-nodeports", "true".to_owned()),
+        ("restorePVs", "restore-volumes", "false".to_owned()),
+        (
+            "existingResourcePolicy",
+            "existing-resource-policy",
+            "update".to_owned(),
+        ),
+    ] {
+        if !body[field].is_null() {
+            out.push_str(&format!(" --{flag}={value}"));
+        }
+    }
+    out.push_str(" --wait");
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::judge::World;
+    use super::super::judge::judge;
+    use super::super::tests::archived;
+    use super::super::tests::live;
+    use super::super::tests::names;
+    use super::super::tests::ours;
+    use super::super::tests::spec;
+    use super::*;
+    use crate::backup::Volume;
+
+    fn index() -> Index {
+        Index {
+            format: "1.1.0".to_owned(),
+            items: vec![
+                archived("clusterroles.rbac.authorization.k8s.io", "", "reader"),
+                archived("configmaps", "shop", "a"),
+                archived("configmaps", "shop", "b"),
+                archived("configmaps", "web", "page"),
+                archived("namespaces", "", "shop"),
+                archived("namespaces", "", "web"),
+                archived("persistentvolumeclaims", "shop", "data"),
+            ],
+        }
+    }
+
+    fn decided(args: Json, world: &World, restored: bool, differs: bool) -> Decision {
+        let (index, spec) = (index(), spec(args));
+        let judgement = judge(&index, &spec, world, &names());
+        let known = Known {
+            differs: &|_| differs,
+            was_restored: &|_, _| restored,
+        };
+        decide(&index, &spec, &judgement, &known)
+    }
+
+    fn alive() -> World {
+        let items = index().items;
+        let objects = items
+            .iter()
+            .map(|i| live(&i.resource, &i.namespace, &i.name, &i.uid));
+        World {
+            objects: objects.collect(),
+            ..World::default()
+        }
+    }
+
+    fn without(mut world: World, gone: impl Fn(&crate::index::Key) -> bool) -> World {
+        world.objects.retain(|key, _| !gone(key));
+        world
+    }
+
+    #[test]
+    fn an_empty_cluster_gets_everything_in_one_restore() {
+        let decision = decided(
+            json!({"cluster_scoped": true}),
+            &World::default(),
+            false,
+            false,
+        );
+        assert_eq!(decision.groups.len(), 1);
+        assert_eq!(decision.groups[0].namespaces, ["shop", "web"]);
+        assert!(decision.groups[0].cluster && decision.groups[0].kinds.is_empty());
+    }
+
+    #[test]
+    fn a_living_cluster_gets_nothing() {
+        let decision = decided(json!({"cluster_scoped": true}), &alive(), false, true);
+        assert_eq!(decision.groups, []);
+        assert!(decision.verdicts.iter().all(|v| *v == Verdict::Leave));
+    }
+
+    #[test]
+    fn one_lost_namespace_comes_back_alone() {
+        let world = without(alive(), |k| k.namespace == "web" || k.name == "web");
+        let decision = decided(json!({}), &world, false, false);
+        assert_eq!(decision.groups.len(), 1);
+        assert_eq!(decision.groups[0].namespaces, ["web"]);
+    }
+
+    #[test]
+    fn an_object_deleted_in_a_living_namespace_stays_so_unless_objects_are_asked_for() {
+        let world = without(alive(), |k| k.name == "b");
+        let decision = decided(json!({}), &world, false, false);
+        assert_eq!(decision.groups, []);
+        assert!(decision.verdicts.contains(&Verdict::Deleted));
+
+        let decision = decided(json!({"scope": "object"}), &world, false, false);
+        assert_eq!(decision.groups[0].namespaces, ["shop"]);
+        assert_eq!(decision.groups[0].kinds, ["configmaps"]);
+    }
+
+    #[test]
+    fn what_our_own_restore_left_out_is_tried_again_and_what_was_deleted_since_is_not() {
+        let world = World {
+            objects: [
+                ours("configmaps", "shop", "a", "2026-01-01T00:00:05Z"),
+                live("namespaces", "", "shop", "new"),
+            ]
+            .into(),
+            ..World::default()
+        };
+        let args = json!({"namespaces": ["shop"]});
+        assert_eq!(decided(args.clone(), &world, true, false).groups, []);
+        let again = decided(args, &world, false, false).groups;
+        assert_eq!(
+            again[0].kinds,
+            [
+                "configmaps",
+                "persistentvolumeclaims",
+                "persistentvolumes",
+                "pods"
+            ]
+        );
+    }
+
+    #[test]
+    fn foreign_data_is_a_conflict_only_where_something_is_written() {
+        let foreign = || World {
+            objects: [
+                live("configmaps", "shop", "a", "new"),
+                live("namespaces", "", "shop", "new"),
+            ]
+            .into(),
+            ..World::default()
+        };
+        let args = json!({"namespaces": ["shop"]});
+        assert_eq!(
+            decided(args.clone(), &foreign(), false, true).conflicts,
+            [1]
+        );
+        assert!(
+            decided(args.clone(), &foreign(), false, false)
+                .conflicts
+                .is_empty()
+        );
+        let mut whole = foreign();
+        whole.objects.extend([
+            live("configmaps", "shop", "b", "new"),
+            live("persistentvolumeclaims", "shop", "data", "new"),
+        ]);
+        let decision = decided(args, &whole, false, true);
+        assert_eq!((decision.conflicts.len(), decision.groups.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_claim_whose_data_was_not_saved_is_named() {
+        let (index, mut spec) = (index(), spec(json!({})));
+        spec.backup.volumes = vec![Volume {
+            namespace: "shop".to_owned(),
+            claim: "data".to_owned(),
+            method: String::new(),
+            missing: Some("skipped: no method".to_owned()),
+        }];
+        let judgement = judge(&index, &spec, &World::default(), &names());
+        let known = Known {
+            differs: &|_| false,
+            was_restored: &|_, _| false,
+        };
+        let decision = decide(&index, &spec, &judgement, &known);
+        assert_eq!(decision.dataless, ["`shop/data` (skipped: no method)"]);
+    }
+
+    #[test]
+    fn a_difference_is_overwritten_only_if_that_is_asked_for() {
+        let decision = decided(json!({"existing": "update"}), &alive(), false, true);
+        assert!(decision.verdicts.contains(&Verdict::Update));
+        let group = &decision.groups[0];
+        let body = body(group, &index(), &spec(json!({"existing": "update"})), false);
+        assert_eq!(body["existingResourcePolicy"], "update");
+        assert!(command("r", &body).contains("--existing-resource-policy=update"));
+        assert_eq!(group_of(&body), *group);
+    }
+}

@@ -1,0 +1,263 @@
+//! Proving a restore: what Velero says of each object, and then the objects themselves.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use drplan_api::Ask;
+use drplan_api::Conn;
+use drplan_api::ConnId;
+use drplan_api::ErrorKind;
+use drplan_api::Facts;
+use drplan_api::Json;
+use drplan_api::Proof;
+use drplan_api::ProviderError;
+use drplan_api::ReadCx;
+use drplan_api::TargetId;
+use drplan_api::TargetState;
+use drplan_api::View;
+use drplan_api::Want;
+
+use super::act;
+use super::decide::Group;
+use super::judge::Presence;
+use super::look;
+use super::look::State;
+use super::phase::Complaint;
+use super::phase::errors;
+use super::select::Sort;
+use super::show;
+use super::spec::Op;
+use super::spec::Spec;
+use super::spec::Volumes;
+use crate::index::Item;
+use crate::objects;
+use crate::objects::text;
+
+/// How often answers lead to further questions.
+const ROUNDS_MAX: usize = 8;
+
+/// Reads everything back.
+pub(crate) async fn prove(cx: &ReadCx, op: &Op) -> Result<Proof, ProviderError> {
+    let want = Want {
+        address: cx.address.clone(),
+        recovery: cx.recovery.clone(),
+        spec: op.spec.clone(),
+        hash: op.hash.clone(),
+        roles: op.roles.clone(),
+    };
+    let state = read(cx, &want).await?;
+    let mut proof = Proof::default();
+    let mut names = BTreeSet::new();
+    for (i, planned) in op.restores.iter().enumerate() {
+        let current = act::current(cx, op, planned, i + 1).await?;
+        let name = current
+            .as_ref()
+            .map_or(planned.name.as_str(), |r| text(&r["metadata"]["name"]));
+        proof = said(cx, op, name, proof).await?;
+        if op.spec.volumes != Volumes::None {
+            proof = volumes(cx, name, proof).await?;
+        }
+        names.insert(name.to_owned());
+    }
+    Ok(there(&want, &state, op, &names, proof))
+}
+
+/// Asks the same questions as planning, until there are no more.
+async fn read(cx: &ReadCx, want: &Want<Spec>) -> Result<State, ProviderError> {
+    let mut facts = Facts::default();
+    for conn in want.roles.values() {
+        // Whoever acts has an open connection, and who answers was checked when it was opened.
+        let open = TargetState::Ready(TargetId(conn.to_string()));
+        facts.targets.insert(conn.clone(), open);
+    }
+    for _ in 0..ROUNDS_MAX {
+        let view = View::new(&facts);
+        if let Ok(found) = look::look(want, &view) {
+            return found;
+        }
+        let (queries, _) = view.missing();
+        let mut asks = BTreeMap::<ConnId, Vec<Ask>>::new();
+        for query in queries {
+            asks.entry(query.conn).or_default().push(query.ask);
+        }
+        for (id, asks) in asks {
+            let conn = connection(cx, want, &id)?;
+            let answers = conn.fetch(&asks).await;
+            for (ask, answer) in asks.into_iter().zip(answers) {
+                let query = drplan_api::Query {
+                    conn: id.clone(),
+                    ask,
+                };
+                facts.answers.insert(query, answer);
+            }
+        }
+    }
+    Err(ProviderError::new(
+        ErrorKind::Bug,
+        "read a restore back",
+        cx.address.to_string(),
+    )
+    .because(format!(
+        "there were still questions after {ROUNDS_MAX} rounds"
+    )))
+}
+
+fn connection(cx: &ReadCx, want: &Want<Spec>, id: &ConnId) -> Result<Arc<dyn Conn>, ProviderError> {
+    let role = want.roles.iter().find(|(_, conn)| *conn == id);
+    let conn = role.and_then(|(role, _)| cx.conns.get(role));
+    conn.cloned().ok_or_else(|| {
+        ProviderError::new(
+            ErrorKind::Bug,
+            format!("use `{id}`"),
+            cx.address.to_string(),
+        )
+        .because("it is not open")
+    })
+}
+
+/// What Velero says of each object, and what it complains about.
+async fn said(cx: &ReadCx, op: &Op, name: &str, proof: Proof) -> Result<Proof, ProviderError> {
+    let place = op.spec.backup.place();
+    let file = look::list_file(name);
+    let source = format!("s3://{}/{}", place.bucket, place.restore(name, &file));
+    let proof = match act::restore_file(cx, op, name, &file).await? {
+        None => proof.with(
+            true,
+            "Velero left no list of what it did (it may not write there); reading the objects back \
+             decides alone",
+            source,
+        ),
+        Some(list) => {
+            let outcomes = look::outcomes(&list);
+            let mut counts = BTreeMap::<&str, usize>::new();
+            for outcome in outcomes.values() {
+                *counts.entry(outcome.as_str()).or_default() += 1;
+            }
+            let counts: Vec<String> = counts
+                .iter()
+                .map(|(what, n)| format!("{n} {what}"))
+                .collect();
+            let said = if counts.is_empty() {
+                "nothing".to_owned()
+            } else {
+                counts.join(", ")
+            };
+            let claim = format!("Velero says of each object of Restore `{name}`: {said}");
+            proof.with(true, claim, source)
+        }
+    };
+    let Some(results) = act::results(cx, op, name).await? else {
+        return Ok(proof);
+    };
+    let errors = errors(&results);
+    let grave: Vec<String> = errors
+        .into_iter()
+        .filter(|e| Complaint::of(e) == Complaint::Data)
+        .collect();
+    let claim = if grave.is_empty() {
+        "Velero complains about no volume".to_owned()
+    } else {
+        format!(
+            "Velero complains about volumes: {}",
+            show::some(grave.iter().cloned())
+        )
+    };
+    let file = place.restore(name, &format!("restore-{name}-results.gz"));
+    Ok(proof.with(
+        grave.is_empty(),
+        claim,
+        format!("s3://{}/{file}", place.bucket),
+    ))
+}
+
+/// Whether the data movers of a restore are done.
+async fn volumes(cx: &ReadCx, name: &str, proof: Proof) -> Result<Proof, ProviderError> {
+    let mut movers: Vec<Json> = Vec::new();
+    for of in [objects::volume_restores(), objects::volume_downloads()] {
+        movers.extend(act::list_of_restore(cx, &of, name).await?);
+    }
+    if movers.is_empty() {
+        return Ok(proof);
+    }
+    let bad: Vec<String> = movers
+        .iter()
+        .filter(|m| m["status"]["phase"] != "Completed")
+        .map(|m| {
+            format!(
+                "{} is {}",
+                text(&m["metadata"]["name"]),
+                text(&m["status"]["phase"])
+            )
+        })
+        .collect();
+    let whole = movers.len() - bad.len();
+    let mut claim = format!(
+        "{whole} of {} came back",
+        show::count(movers.len(), "volume")
+    );
+    if !bad.is_empty() {
+        claim.push_str(&format!(": {}", show::some(bad.iter().cloned())));
+    }
+    let source = format!("LIST podvolumerestores, datadownloads with restore-name={name}");
+    Ok(proof.with(bad.is_empty(), claim, source))
+}
+
+/// Whether every object that a restore is answerable for lives.
+fn there(
+    want: &Want<Spec>,
+    state: &State,
+    op: &Op,
+    names: &BTreeSet<String>,
+    proof: Proof,
+) -> Proof {
+    let (mut wanted, mut made, mut missing) = (0, 0, Vec::new());
+    let mut kinds = BTreeSet::new();
+    for (item, one) in state.index.items.iter().zip(&state.judgement.judged) {
+        let is_meant = op.restores.iter().any(|r| is_in(&r.group, item));
+        if one.sort != Sort::Restorable || !is_meant {
+            continue;
+        }
+        kinds.insert(item.resource.as_str());
+        wanted += 1;
+        match one.presence {
+            Presence::Missing => missing.push(look::target_title(item, &want.spec)),
+            Presence::Ours => {
+                let by_us = one.restore.as_ref().is_none_or(|r| names.contains(r));
+                made += usize::from(by_us);
+            }
+            Presence::Alive | Presence::Foreign => {}
+        }
+    }
+    let source = format!("LIST {}", kinds.into_iter().collect::<Vec<_>>().join(", "));
+    let there = wanted - missing.len();
+    let mut claim = format!("{there} of {} are there", show::count(wanted, "object"));
+    if !missing.is_empty() {
+        claim.push_str(&format!(
+            ", missing: {}",
+            show::some(missing.iter().cloned())
+        ));
+    }
+    proof.with(missing.is_empty(), claim, source.clone()).with(
+        true,
+        format!(
+            "{made} of them were made by {}",
+            names.iter().cloned().collect::<Vec<_>>().join(", ")
+        ),
+        source,
+    )
+}
+
+/// Whether a Restore was to bring an object back.
+fn is_in(group: &Group, item: &Item) -> bool {
+    let namespace = if item.is_namespace() {
+        &item.name
+    } else {
+        &item.namespace
+    };
+    let kinds = group.kinds.is_empty() || group.kinds.contains(&item.resource);
+    if namespace.is_empty() {
+        return group.cluster && kinds;
+    }
+    group.namespaces.contains(namespace) && (kinds || item.is_namespace())
+}

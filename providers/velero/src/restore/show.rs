@@ -1,0 +1,265 @@
+//! What a restore says about itself: counts, objects, reasons.
+
+use drplan_api::Breakdown;
+use drplan_api::Change;
+use drplan_api::ObjectLine;
+use drplan_api::Want;
+
+use super::decide::Decision;
+use super::decide::Verdict;
+use super::judge::Ground;
+use super::judge::Presence;
+use super::look::State;
+use super::select::Sort;
+use super::spec::Spec;
+
+/// How many names stand in one sentence.
+const NAMES_MAX: usize = 4;
+
+const ALIVE: &str = "alive";
+const OURS: &str = "restored before";
+const FOREIGN: &str = "there, from elsewhere";
+const CONTROLLERS: &str = "made again by controllers";
+const MISSING: &str = "missing";
+const DELETED: &str = "deleted since the backup";
+const NEVER: &str = "never restored";
+const OWN: &str = "the cluster's own";
+const CLASSES: [&str; 8] = [
+    ALIVE,
+    OURS,
+    FOREIGN,
+    CONTROLLERS,
+    MISSING,
+    DELETED,
+    NEVER,
+    OWN,
+];
+
+fn class(state: &State, decision: &Decision, i: usize) -> Option<&'static str> {
+    let one = &state.judgement.judged[i];
+    Some(match (&one.sort, one.presence) {
+        (Sort::Unselected, _) => return None,
+        (Sort::ClustersOwn, _) => OWN,
+        (Sort::Never(_), _) => NEVER,
+        (_, Presence::Alive) => ALIVE,
+        (_, Presence::Ours) => OURS,
+        (Sort::Controllers(_), _) => CONTROLLERS,
+        (Sort::Restorable, Presence::Foreign) => FOREIGN,
+        (Sort::Restorable, Presence::Missing) => match decision.verdicts[i] {
+            Verdict::Deleted => DELETED,
+            _ => MISSING,
+        },
+    })
+}
+
+/// Counts and lists what a backup consists of.
+pub(crate) fn breakdown(want: &Want<Spec>, state: &State, decision: &Decision) -> Breakdown {
+    let mut objects = Vec::new();
+    let mut counts = CLASSES.map(|class| (class, 0u64));
+    for (i, item) in state.index.items.iter().enumerate() {
+        let Some(class) = class(state, decision, i) else {
+            continue;
+        };
+        for count in counts.iter_mut().filter(|c| c.0 == class) {
+            count.1 += 1;
+        }
+        objects.push(ObjectLine {
+            name: item.title(),
+            class: class.to_owned(),
+            note: note(want, state, decision, i),
+            diff: state.diffs.get(&i).cloned().flatten(),
+        });
+    }
+    Breakdown {
+        headline: headline(state, decision, &counts),
+        counts: counts
+            .into_iter()
+            .filter(|(_, n)| *n > 0)
+            .map(|(class, n)| (class.to_owned(), n))
+            .collect(),
+        objects,
+    }
+}
+
+fn headline(state: &State, decision: &Decision, counts: &[(&'static str, u64)]) -> String {
+    let selected: u64 = counts.iter().map(|(_, n)| n).sum();
+    let all = state.index.items.len() as u64;
+    let mut out = if selected == all {
+        format!("{} in the backup", count(all as usize, "object"))
+    } else {
+        format!(
+            "{selected} of {} in the backup",
+            count(all as usize, "object")
+        )
+    };
+    // What is missing stands last, because its names follow.
+    let said: Vec<String> = counts
+        .iter()
+        .filter(|(class, n)| *n > 0 && *class != MISSING)
+        .chain(
+            counts
+                .iter()
+                .filter(|(class, n)| *n > 0 && *class == MISSING),
+        )
+        .map(|(class, n)| format!("{n} {class}"))
+        .collect();
+    out.push_str(": ");
+    out.push_str(&said.join(", "));
+    let missing = (0..state.index.items.len())
+        .filter(|&i| class(state, decision, i) == Some(MISSING))
+        .map(|i| state.index.items[i].title());
+    let missing = some(missing);
+    if !missing.is_empty() {
+        out.push_str(": ");
+        out.push_str(&missing);
+    }
+    if !state.diffs.is_empty() {
+        out.push_str(&format!("; {} from the backup", differ(state.diffs.len())));
+    }
+    out
+}
+
+fn differ(n: usize) -> String {
+    if n == 1 {
+        "1 differs".to_owned()
+    } else {
+        format!("{n} differ")
+    }
+}
+
+fn note(want: &Want<Spec>, state: &State, decision: &Decision, i: usize) -> String {
+    let one = &state.judgement.judged[i];
+    let item = &state.index.items[i];
+    match (&one.sort, decision.verdicts[i]) {
+        (Sort::Never(why), _) => why.clone(),
+        (Sort::Controllers(owner), _) => format!("by {owner}"),
+        (_, Verdict::Wanted) => "is restored".to_owned(),
+        (_, Verdict::Update) => "is set back to the backup".to_owned(),
+        (_, Verdict::Deleted) => "left alone; `scope = \"object\"` restores it".to_owned(),
+        _ if decision.conflicts.contains(&i) => "in the way".to_owned(),
+        _ if state.diffs.contains_key(&i) => {
+            "differs and is left alone; `existing = \"update\"` sets it back".to_owned()
+        }
+        _ => match want.spec.target(&item.namespace) {
+            target if target == item.namespace => String::new(),
+            target => format!("in namespace `{target}`"),
+        },
+    }
+}
+
+/// Why nothing is to be done.
+pub(crate) fn nothing(state: &State, decision: &Decision) -> String {
+    let deleted = decision
+        .verdicts
+        .iter()
+        .filter(|v| **v == Verdict::Deleted)
+        .count();
+    let mut out = "nothing that this backup holds is lost".to_owned();
+    if deleted > 0 {
+        out = format!(
+            "{} deleted since the backup and left alone",
+            count(deleted, "object")
+        );
+    }
+    if !state.diffs.is_empty() {
+        out.push_str(&format!("; {} and left alone", differ(state.diffs.len())));
+    }
+    out
+}
+
+/// Why something is to be done.
+pub(crate) fn because(want: &Want<Spec>, state: &State, decision: &Decision) -> String {
+    let grounds = &state.judgement.grounds;
+    let absent: Vec<&str> = decision
+        .groups
+        .iter()
+        .flat_map(|g| &g.namespaces)
+        .map(|n| want.spec.target(n))
+        .filter(|n| grounds.get(*n) == Some(&Ground::Absent))
+        .collect();
+    let wanted = decision
+        .verdicts
+        .iter()
+        .filter(|v| **v == Verdict::Wanted)
+        .count();
+    let updated = decision
+        .verdicts
+        .iter()
+        .filter(|v| **v == Verdict::Update)
+        .count();
+    let mut said = Vec::new();
+    if state.is_ahead {
+        said.push(format!(
+            "the cluster is new: {} missing",
+            objects_are(wanted)
+        ));
+    } else if !absent.is_empty() {
+        said.push(format!("{} missing", namespaces(absent.into_iter())));
+    } else if wanted > 0 {
+        said.push(format!("{} missing", objects_are(wanted)));
+    }
+    if updated > 0 {
+        said.push(format!("{} from the backup", differ(updated)));
+    }
+    said.join("; ")
+}
+
+fn objects_are(n: usize) -> String {
+    let verb = if n == 1 { "is" } else { "are" };
+    format!("{} {verb}", count(n, "object"))
+}
+
+/// One line for each object that is brought back or set back.
+pub(crate) fn changes(want: &Want<Spec>, state: &State, decision: &Decision) -> Vec<Change> {
+    let items = state.index.items.iter().enumerate();
+    items
+        .filter_map(|(i, item)| {
+            let (before, after, text) = match decision.verdicts[i] {
+                Verdict::Wanted => (None, "as in the backup", None),
+                Verdict::Update => (
+                    Some("differs".into()),
+                    "as in the backup",
+                    state.diffs.get(&i).cloned().flatten(),
+                ),
+                _ => return None,
+            };
+            Some(Change {
+                path: super::look::target_title(item, &want.spec),
+                before,
+                after: Some(after.into()),
+                sensitive: false,
+                text,
+            })
+        })
+        .collect()
+}
+
+/// "3 objects", "1 object".
+pub(crate) fn count(n: usize, noun: &str) -> String {
+    let s = if n == 1 { "" } else { "s" };
+    format!("{n} {noun}{s}")
+}
+
+/// "namespace `a` is", "namespaces `a`, `b` are".
+pub(crate) fn namespaces<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<String> = names.map(|n| format!("`{n}`")).collect();
+    match names.len() {
+        1 => format!("namespace {} is", names[0]),
+        _ => format!("namespaces {} are", names.join(", ")),
+    }
+}
+
+/// The first names, and how many more there are.
+pub(crate) fn some(names: impl Iterator<Item = String>) -> String {
+    let names: Vec<String> = names.collect();
+    let mut out = names
+        .iter()
+        .take(NAMES_MAX)
+        .cloned()
+        .collect::<Vec<_>>()
+        .join(", ");
+    if names.len() > NAMES_MAX {
+        out.push_str(&format!(" and {} more", names.len() - NAMES_MAX));
+    }
+    out
+}

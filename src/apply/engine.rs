@@ -1,0 +1,463 @@
+//! The ready queue: what runs next, what is blocked, and how a run ends.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::collections::BinaryHeap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use drplan_api::Address;
+use drplan_api::ErrorKind;
+use drplan_api::Fut;
+use drplan_api::Json;
+use drplan_api::ProviderError;
+use drplan_api::Registry;
+use drplan_api::Timestamp;
+use drplan_api::process::ProcessDoor;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::event::Event;
+use super::event::Outcome;
+use super::event::Sink;
+use super::frontier::Frontier;
+use super::journal::Journal;
+use super::journal::JournalError;
+use super::stale::stale;
+use super::step::Ended;
+use super::step::Turn;
+use crate::bind::Outs;
+use crate::bind::settle;
+use crate::graph::with_secrets;
+use crate::lang::FileId;
+use crate::lang::Span;
+use crate::observe::Observer;
+use crate::plan::Do;
+use crate::plan::Plan;
+use crate::plan::Step;
+use crate::secrets::Secrets;
+
+/// How far a run is being stopped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stop {
+    /// Goes on.
+    #[default]
+    No,
+    /// Starts nothing new; what runs may end.
+    Drain,
+    /// Leaves what runs at its next safe point.
+    Cancel,
+}
+
+/// How a person answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// Yes, and how it was said.
+    Approved(String),
+    /// No, or nobody is there to answer.
+    Unanswered,
+}
+
+/// Who asks people.
+pub trait Gatekeeper: Send + Sync {
+    /// Asks about one gate.
+    fn ask(&self, address: &Address, ask: &str) -> Fut<'_, Asked>;
+}
+
+/// Everything that applying needs.
+pub struct Apply {
+    /// What to apply.
+    pub plan: Arc<Plan>,
+    /// The kinds.
+    pub registry: Arc<Registry>,
+    /// Connections.
+    pub observer: Arc<Observer>,
+    /// Secrets.
+    pub secrets: Arc<Secrets>,
+    /// The journal of this run.
+    pub journal: Journal,
+    /// Who hears of events.
+    pub sink: Arc<dyn Sink>,
+    /// Who asks people.
+    pub gatekeeper: Arc<dyn Gatekeeper>,
+    /// How far the run is being stopped.
+    pub stop: watch::Receiver<Stop>,
+    /// The run's id.
+    pub run: String,
+    /// The folder of the spec.
+    pub base_dir: PathBuf,
+    /// Where steps keep their private folders.
+    pub work_dir: PathBuf,
+    /// The door to programs.
+    pub process: Arc<dyn ProcessDoor>,
+    /// How many steps may run at once.
+    pub parallelism: usize,
+    /// What time it is.
+    pub clock: fn() -> Timestamp,
+    /// Seeds the jitter of pauses.
+    pub seed: u64,
+    /// The command by which a person goes on after this run.
+    pub next: String,
+}
+
+/// What all steps of a run share.
+pub(crate) struct Shared {
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) observer: Arc<Observer>,
+    pub(crate) secrets: Arc<Secrets>,
+    pub(crate) run: String,
+    pub(crate) base_dir: PathBuf,
+    pub(crate) work_dir: PathBuf,
+    pub(crate) process: Arc<dyn ProcessDoor>,
+    journal: Journal,
+    sink: Arc<dyn Sink>,
+    clock: fn() -> Timestamp,
+    random: AtomicU64,
+    cancel: watch::Receiver<bool>,
+}
+
+impl Shared {
+    /// Writes a record and then tells it.
+    pub(crate) fn record(&self, event: Event) -> Result<(), ProviderError> {
+        self.write(event).map_err(|e| {
+            ProviderError::new(ErrorKind::Invalid, "write the journal", "this machine").caused_by(&e)
+        })
+    }
+
+    fn write(&self, event: Event) -> Result<(), JournalError> {
+        let seq = self.journal.write((self.clock)(), &event)?;
+        self.sink.hear(seq, &event);
+        Ok(())
+    }
+
+    /// Tells an event on which nothing depends.
+    pub(crate) fn say(&self, event: Event) {
+        // A journal that cannot be written shows at the next record, before anything is begun.
+        self.write(event).ok();
+    }
+
+    pub(crate) fn random(&self) -> u64 {
+        // Knuth's multiplicative step: good enough to spread pauses, and reproducible from the seed.
+        let mut x = self.random.fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed);
+        x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        x ^ (x >> 27)
+    }
+
+    pub(crate) fn cancelled(&self) -> watch::Receiver<bool> {
+        self.cancel.clone()
+    }
+}
+
+/// How a run ended.
+pub struct Ending {
+    /// How each step ended.
+    pub outcomes: BTreeMap<Address, Outcome>,
+    /// Where it stands.
+    pub frontier: Frontier,
+    /// Whether it was stopped.
+    pub stopped: bool,
+}
+
+/// Applies a plan.
+///
+/// # Errors
+///
+/// If the journal cannot be written.
+pub async fn apply(apply: Apply) -> Result<Ending, JournalError> {
+    let (cancel, cancelled) = watch::channel(false);
+    let shared = Arc::new(Shared {
+        plan: apply.plan,
+        observer: apply.observer,
+        secrets: apply.secrets,
+        run: apply.run,
+        base_dir: apply.base_dir,
+        work_dir: apply.work_dir,
+        process: apply.process,
+        journal: apply.journal,
+        sink: apply.sink,
+        clock: apply.clock,
+        random: AtomicU64::new(apply.seed),
+        cancel: cancelled,
+    });
+    let mut queue = Queue::new(&shared.plan);
+    shared.write(Event::RunStarted {
+        run: shared.run.clone(),
+        recovery: shared.plan.head.recovery.clone(),
+        plan: drplan_api::short_hash(&shared.plan.head),
+        tool: shared.plan.head.tool.clone(),
+        steps: shared.plan.steps.iter().filter(|s| s.is_action()).count(),
+    })?;
+    let mut outs = known_outputs(&shared.plan);
+    for (address, because) in stale(&shared, &apply.registry, &outs).await {
+        if let Some(i) = queue.index(&address) {
+            let ended = Ended::with(Outcome::Moved { because: shared.secrets.scrub(&because) });
+            queue.end(&shared, i, ended, Duration::ZERO)?;
+        }
+    }
+    let mut stop = apply.stop;
+    let mut running: JoinSet<(usize, Ended, Duration)> = JoinSet::new();
+    let mut stopped = false;
+    loop {
+        while !stopped && running.len() < apply.parallelism.max(1) {
+            let Some(i) = queue.pop() else { break };
+            start(&shared, &apply.registry, &apply.gatekeeper, i, &outs, &mut running, &mut queue)?;
+        }
+        if running.is_empty() {
+            // Ending a step at once (a barrier, a block) may have made others ready.
+            if stopped || queue.is_idle() {
+                break;
+            }
+            continue;
+        }
+        tokio::select! {
+            Some(done) = running.join_next() => {
+                let (i, ended, took) = match done {
+                    Ok(done) => done,
+                    Err(error) => std::panic::resume_unwind(error.into_panic()),
+                };
+                outs.insert(shared.plan.steps[i].address.clone(), with_secrets(&ended.outputs, NOWHERE));
+                queue.end(&shared, i, ended, took)?;
+            }
+            Ok(()) = stop.changed() => {
+                let now = *stop.borrow_and_update();
+                stopped |= now >= Stop::Drain;
+                if now >= Stop::Cancel {
+                    cancel.send_replace(true);
+                }
+            }
+        }
+    }
+    let frontier = Frontier::of(&shared.run, &shared.plan, &queue.ended, &[], apply.next);
+    Ok(Ending { outcomes: queue.ended, frontier, stopped })
+}
+
+const NOWHERE: Span = Span { file: FileId(u32::MAX), start: 0, end: 0 };
+
+/// Exports that were known while planning: those of steps with nothing to do.
+fn known_outputs(plan: &Plan) -> Outs {
+    plan.steps
+        .iter()
+        .filter(|s| s.what == Do::Nothing)
+        .map(|s| (s.address.clone(), with_secrets(&s.outputs, NOWHERE)))
+        .collect()
+}
+
+fn start(
+    shared: &Arc<Shared>,
+    registry: &Registry,
+    gatekeeper: &Arc<dyn Gatekeeper>,
+    i: usize,
+    outs: &Outs,
+    running: &mut JoinSet<(usize, Ended, Duration)>,
+    queue: &mut Queue,
+) -> Result<(), JournalError> {
+    let step = &shared.plan.steps[i];
+    if let Some(root) = queue.blocker(i) {
+        return queue.end(shared, i, Ended::with(Outcome::Blocked { by: root }), Duration::ZERO);
+    }
+    let began = Instant::now();
+    match &step.what {
+        Do::Barrier | Do::Idle => queue.end(shared, i, Ended::with(Outcome::Passed), Duration::ZERO),
+        Do::Nothing => {
+            let ended = Ended {
+                outcome: Outcome::Passed,
+                evidence: Vec::new(),
+                outputs: step.outputs.clone(),
+            };
+            queue.end(shared, i, ended, Duration::ZERO)
+        }
+        Do::Conflict | Do::Blocked { .. } => {
+            let because = step.because.clone();
+            queue.end(shared, i, Ended::with(Outcome::Failed { because }), Duration::ZERO)
+        }
+        Do::Check { asserts, warning } => {
+            shared.write(Event::StepStarted { address: step.address.clone(), action: None })?;
+            let ended = assert_all(shared, step, asserts, *warning, outs);
+            queue.end(shared, i, ended, began.elapsed())
+        }
+        Do::Gate { ask } => {
+            shared.write(Event::GateOpened { address: step.address.clone(), ask: ask.clone() })?;
+            let (gatekeeper, shared) = (Arc::clone(gatekeeper), Arc::clone(shared));
+            let ask = ask.clone();
+            running.spawn(async move {
+                let address = shared.plan.steps[i].address.clone();
+                let ended = match gatekeeper.ask(&address, &ask).await {
+                    Asked::Approved(how) => {
+                        let by = serde_json::json!({ "by": how, "at": (shared.clock)() });
+                        shared.say(Event::GatePassed { address, how });
+                        Ended { outcome: Outcome::Done, evidence: Vec::new(), outputs: by }
+                    }
+                    Asked::Unanswered => Ended::with(Outcome::Waiting { ask }),
+                };
+                (i, ended, began.elapsed())
+            });
+            Ok(())
+        }
+        Do::Act { .. } | Do::Late { .. } | Do::Read => {
+            let kind = if step.address.is_data() {
+                registry.get_data(&step.kind)
+            } else {
+                registry.get_resource(&step.kind)
+            };
+            let Some(kind) = kind.cloned() else {
+                let because = format!("this build does not know the kind `{}`", step.kind);
+                return queue.end(shared, i, Ended::with(Outcome::Failed { because }), Duration::ZERO);
+            };
+            shared.write(Event::StepStarted { address: step.address.clone(), action: step.action() })?;
+            let (shared, outs) = (Arc::clone(shared), outs.clone());
+            running.spawn(async move {
+                let step = &shared.plan.steps[i];
+                let deadline = began + Duration::from_secs(step.timeout_s);
+                let turn = Turn { shared: &shared, step, kind, outs, deadline };
+                let ended = turn.run().await;
+                (i, ended, began.elapsed())
+            });
+            Ok(())
+        }
+    }
+}
+
+fn assert_all(
+    shared: &Shared,
+    step: &Step,
+    asserts: &[(Json, Json)],
+    warning: bool,
+    outs: &Outs,
+) -> Ended {
+    let mut evidence = Vec::new();
+    let mut broken = Vec::new();
+    let source = format!("`{}` of the spec", step.address);
+    for (condition, message) in asserts {
+        let settled = settle(condition, &shared.plan.exprs, outs);
+        let message = match settle(message, &shared.plan.exprs, outs) {
+            Ok(Json::String(text)) => text,
+            Ok(other) => other.to_string(),
+            Err(error) => error.to_string(),
+        };
+        let (holds, claim) = match settled {
+            Ok(Json::Bool(true)) => (true, format!("holds: not \"{message}\"")),
+            Ok(Json::Bool(false)) => (false, message),
+            Ok(_) => (false, format!("the condition is neither true nor false ({message})")),
+            Err(error) => (false, error.to_string()),
+        };
+        if !holds {
+            broken.push(claim.clone());
+        }
+        evidence.push(drplan_api::Evidence { claim, source: source.clone(), holds });
+    }
+    let outcome = if broken.is_empty() {
+        Outcome::Done
+    } else {
+        Outcome::Refuted { because: shared.secrets.scrub(&broken.join("; ")), warning }
+    };
+    Ended { outcome, evidence, outputs: Json::Null }
+}
+
+/// Which steps are ready, the longest remaining path first. All operations together cost
+/// O((steps + edges) · log steps).
+struct Queue {
+    addresses: BTreeMap<Address, usize>,
+    names: Vec<Address>,
+    before: Vec<Vec<usize>>,
+    after: Vec<Vec<usize>>,
+    waits: Vec<usize>,
+    /// The number of steps on the longest path that starts here; barriers count nothing.
+    remaining: Vec<u32>,
+    ready: BinaryHeap<(u32, std::cmp::Reverse<usize>)>,
+    best_effort: Vec<bool>,
+    taken: BTreeSet<usize>,
+    ended: BTreeMap<Address, Outcome>,
+}
+
+impl Queue {
+    fn new(plan: &Plan) -> Self {
+        let before = plan.before();
+        let mut after = vec![Vec::new(); plan.steps.len()];
+        for (i, list) in before.iter().enumerate() {
+            for &b in list {
+                after[b].push(i);
+            }
+        }
+        let mut remaining = vec![0_u32; plan.steps.len()];
+        for i in (0..plan.steps.len()).rev() {
+            let longest = after[i].iter().map(|&a| remaining[a]).max().unwrap_or(0);
+            remaining[i] = longest + u32::from(plan.steps[i].is_action());
+        }
+        let waits: Vec<usize> = before.iter().map(Vec::len).collect();
+        let ready = (0..plan.steps.len())
+            .filter(|&i| waits[i] == 0)
+            .map(|i| (remaining[i], std::cmp::Reverse(i)))
+            .collect();
+        Self {
+            addresses: plan.steps.iter().enumerate().map(|(i, s)| (s.address.clone(), i)).collect(),
+            names: plan.steps.iter().map(|s| s.address.clone()).collect(),
+            best_effort: plan.steps.iter().map(|s| s.best_effort).collect(),
+            before,
+            after,
+            waits,
+            remaining,
+            ready,
+            taken: BTreeSet::new(),
+            ended: BTreeMap::new(),
+        }
+    }
+
+    fn index(&self, address: &Address) -> Option<usize> {
+        self.addresses.get(address).copied()
+    }
+
+    fn is_idle(&self) -> bool {
+        self.ready.is_empty()
+    }
+
+    fn pop(&mut self) -> Option<usize> {
+        while let Some((_, std::cmp::Reverse(i))) = self.ready.pop() {
+            if self.taken.insert(i) && !self.ended.contains_key(&self.names[i]) {
+                return Some(i);
+            }
+        }
+        None
+    }
+
+    /// The step at the root if something that this one waits for did not end well.
+    fn blocker(&self, i: usize) -> Option<Address> {
+        self.before[i].iter().find_map(|&b| {
+            let name = &self.names[b];
+            match self.ended.get(name) {
+                Some(outcome) if outcome.is_good() => None,
+                _ if self.best_effort[b] => None,
+                Some(Outcome::Blocked { by }) => Some(by.clone()),
+                _ => Some(name.clone()),
+            }
+        })
+    }
+
+    fn end(
+        &mut self,
+        shared: &Shared,
+        i: usize,
+        ended: Ended,
+        took: Duration,
+    ) -> Result<(), JournalError> {
+        shared.write(Event::StepEnded {
+            address: self.names[i].clone(),
+            outcome: ended.outcome.clone(),
+            evidence: ended.evidence,
+            outputs: ended.outputs,
+            elapsed_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        })?;
+        self.taken.insert(i);
+        self.ended.insert(self.names[i].clone(), ended.outcome);
+        for &next in &self.after[i] {
+            self.waits[next] -= 1;
+            if self.waits[next] == 0 {
+                self.ready.push((self.remaining[next], std::cmp::Reverse(next)));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,203 @@
+//! What happens while a plan is applied, as data: the one source of journal, terminal and JSON stream.
+
+use drplan_api::Action;
+use drplan_api::Address;
+use drplan_api::Evidence;
+use drplan_api::Json;
+use serde::Deserialize;
+use serde::Serialize;
+
+/// How a step ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Outcome {
+    /// Done and proven.
+    Done,
+    /// Already true when its turn came.
+    AlreadyTrue,
+    /// Nothing to do by plan.
+    Passed,
+    /// It failed.
+    Failed {
+        /// Why.
+        because: String,
+    },
+    /// An assertion does not hold.
+    Refuted {
+        /// Its message.
+        because: String,
+        /// Whether that is only a warning.
+        warning: bool,
+    },
+    /// The world is not what the plan rests on.
+    Moved {
+        /// What moved.
+        because: String,
+    },
+    /// What it waits for did not end well.
+    Blocked {
+        /// The step at the root.
+        by: Address,
+    },
+    /// A person has not answered.
+    Waiting {
+        /// What is asked.
+        ask: String,
+    },
+    /// The run stopped while it ran, at a safe point.
+    Stopped,
+}
+
+impl Outcome {
+    /// Whether what waits for the step may go on.
+    pub fn is_good(&self) -> bool {
+        matches!(
+            self,
+            Self::Done | Self::AlreadyTrue | Self::Passed | Self::Refuted { warning: true, .. }
+        )
+    }
+
+    /// The word for it.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::AlreadyTrue => "already true",
+            Self::Passed => "nothing to do",
+            Self::Failed { .. } => "FAILED",
+            Self::Refuted { warning: false, .. } => "CHECK FAILED",
+            Self::Refuted { warning: true, .. } => "warning",
+            Self::Moved { .. } => "MOVED",
+            Self::Blocked { .. } => "blocked",
+            Self::Waiting { .. } => "waiting for a person",
+            Self::Stopped => "stopped",
+        }
+    }
+
+    /// Why, if there is a reason.
+    pub fn because(&self) -> Option<String> {
+        match self {
+            Self::Failed { because } | Self::Refuted { because, .. } | Self::Moved { because } => {
+                Some(because.clone())
+            }
+            Self::Blocked { by } => Some(format!("by `{by}`")),
+            Self::Waiting { ask } => Some(ask.clone()),
+            _ => None,
+        }
+    }
+}
+
+/// One event. Journal records are the ones that are not progress.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The run began.
+    RunStarted {
+        /// Its id.
+        run: String,
+        /// The recovery.
+        recovery: String,
+        /// The digest of the plan.
+        plan: String,
+        /// The version of drplan.
+        tool: String,
+        /// How many steps act.
+        steps: usize,
+    },
+    /// A step's turn came.
+    StepStarted {
+        /// Which.
+        address: Address,
+        /// What it will do; `None` for checks and gates.
+        action: Option<Action>,
+    },
+    /// A request that changes the world is about to leave.
+    EffectStarted {
+        /// Which step.
+        address: Address,
+        /// Which of its effects.
+        effect: usize,
+        /// Which attempt.
+        attempt: u32,
+        /// The verb.
+        verb: String,
+        /// The object.
+        object: String,
+    },
+    /// It ended well.
+    EffectFinished {
+        /// Which step.
+        address: Address,
+        /// Which of its effects.
+        effect: usize,
+        /// Whether an earlier run had done it.
+        found: bool,
+    },
+    /// How far it is. Not kept in the journal.
+    Progress {
+        /// Which step.
+        address: Address,
+        /// Which of its effects.
+        effect: usize,
+        /// What is done.
+        done: u64,
+        /// Of how much.
+        of: Option<u64>,
+        /// What it does or waits for.
+        note: String,
+    },
+    /// An attempt failed and is tried again.
+    Retry {
+        /// Which step.
+        address: Address,
+        /// What failed.
+        because: String,
+        /// In how many milliseconds.
+        in_ms: u64,
+    },
+    /// A person is asked.
+    GateOpened {
+        /// Which gate.
+        address: Address,
+        /// What.
+        ask: String,
+    },
+    /// A person answered.
+    GatePassed {
+        /// Which gate.
+        address: Address,
+        /// How: `--approve` or the terminal.
+        how: String,
+    },
+    /// A step ended.
+    StepEnded {
+        /// Which.
+        address: Address,
+        /// How.
+        #[serde(flatten)]
+        outcome: Outcome,
+        /// What was read to prove it.
+        evidence: Vec<Evidence>,
+        /// Its exports, secrets as references.
+        outputs: Json,
+        /// How long it took.
+        elapsed_ms: u64,
+    },
+    /// The run ended.
+    RunEnded {
+        /// The exit code.
+        exit_code: u8,
+    },
+}
+
+impl Event {
+    /// Whether it is kept in the journal.
+    pub fn is_record(&self) -> bool {
+        !matches!(self, Self::Progress { .. })
+    }
+}
+
+/// Who hears of events while they happen. Must not block for long.
+pub trait Sink: Send + Sync {
+    /// Hears one event; `seq` counts from 1 within a run.
+    fn hear(&self, seq: u64, event: &Event);
+}

@@ -1,0 +1,82 @@
+//! What every ending writes: done, failed, running, blocked, not started, and the next command.
+#![expect(clippy::disallowed_methods, reason = "the frontier is a file")]
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::Path;
+
+use drplan_api::Address;
+use serde::Deserialize;
+use serde::Serialize;
+
+use super::event::Outcome;
+use crate::plan::Do;
+use crate::plan::Plan;
+
+/// Where a run stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Frontier {
+    /// The run.
+    pub run: String,
+    /// Done and proven, or already true.
+    pub done: Vec<Address>,
+    /// Failed, refuted or moved, with the reason.
+    pub failed: BTreeMap<Address, String>,
+    /// Begun and not ended: probe before anything else.
+    pub running: Vec<Address>,
+    /// Waiting for a person, with the question.
+    pub waiting: BTreeMap<Address, String>,
+    /// Blocked, with the step at the root.
+    pub blocked: BTreeMap<Address, Address>,
+    /// Not started.
+    pub not_started: Vec<Address>,
+    /// The exact next command.
+    pub next: String,
+}
+
+impl Frontier {
+    /// Sorts the steps of a plan by how they ended. Barriers and idle guards are left out.
+    pub fn of(
+        run: &str,
+        plan: &Plan,
+        ended: &BTreeMap<Address, Outcome>,
+        running: &[Address],
+        next: String,
+    ) -> Self {
+        let mut out = Self { run: run.to_owned(), next, ..Self::default() };
+        for step in plan.steps.iter().filter(|s| !matches!(s.what, Do::Barrier | Do::Idle)) {
+            let address = step.address.clone();
+            match ended.get(&address) {
+                Some(outcome) if outcome.is_good() => out.done.push(address),
+                Some(Outcome::Blocked { by }) => {
+                    out.blocked.insert(address, by.clone());
+                }
+                Some(Outcome::Waiting { ask }) => {
+                    out.waiting.insert(address, ask.clone());
+                }
+                Some(Outcome::Stopped) => out.running.push(address),
+                Some(outcome) => {
+                    out.failed.insert(address, outcome.because().unwrap_or_default());
+                }
+                None if running.contains(&address) => out.running.push(address),
+                None => out.not_started.push(address),
+            }
+        }
+        out
+    }
+
+    /// Writes the frontier, whole or not at all.
+    ///
+    /// # Errors
+    ///
+    /// What the system said.
+    pub fn write(&self, path: &Path) -> std::io::Result<()> {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        serde_json::to_writer_pretty(&mut file, self)?;
+        file.write_all(b"\n")?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|e| e.error)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,64 @@
+//! One apply of a recovery at a time on one machine: an advisory lock on a file, which the system
+//! releases when the holder ends, however it ends.
+#![expect(clippy::disallowed_methods, reason = "the lock is a file")]
+
+use std::fs::File;
+use std::io::Read as _;
+use std::io::Seek as _;
+use std::io::Write as _;
+use std::path::Path;
+
+/// A held lock; dropped, it is free.
+pub struct Lock {
+    _file: File,
+}
+
+/// Why the lock cannot be taken.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Another apply holds it.
+    #[error("another apply of this recovery runs: {holder}")]
+    Held {
+        /// What it wrote about itself.
+        holder: String,
+    },
+    /// The file cannot be used.
+    #[error("cannot lock `{path}`: {why}")]
+    Io {
+        /// Which.
+        path: String,
+        /// What the system said.
+        why: String,
+    },
+}
+
+impl Lock {
+    /// Takes the lock or says who has it.
+    ///
+    /// # Errors
+    ///
+    /// If another process holds it or the file cannot be used.
+    pub fn take(path: &Path, about: &str) -> Result<Self, LockError> {
+        let io = |e: std::io::Error| LockError::Io { path: path.display().to_string(), why: e.to_string() };
+        let mut file = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(io)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(std::fs::TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                file.read_to_string(&mut holder).map_err(io)?;
+                return Err(LockError::Held { holder: holder.trim().to_owned() });
+            }
+            Err(std::fs::TryLockError::Error(e)) => return Err(io(e)),
+        }
+        file.set_len(0).map_err(io)?;
+        file.rewind().map_err(io)?;
+        file.write_all(about.as_bytes()).map_err(io)?;
+        Ok(Self { _file: file })
+    }
+}

@@ -1,0 +1,31 @@
+//! Applying a plan: the only writer.
+//!
+//! Opens no spec. Every step observes its one resource again, lets the same kind decide, and goes on
+//! only inside the plan's envelope. What was begun is in the journal before the request leaves, and is
+//! probed, never blindly repeated.
+
+mod engine;
+mod event;
+mod frontier;
+mod journal;
+mod lock;
+mod retry;
+mod stale;
+mod step;
+
+pub use engine::Apply;
+pub use engine::Asked;
+pub use engine::Ending;
+pub use engine::Gatekeeper;
+pub use engine::Stop;
+pub use engine::apply;
+pub use event::Event;
+pub use event::Outcome;
+pub use event::Sink;
+pub use frontier::Frontier;
+pub use journal::Journal;
+pub use journal::JournalError;
+pub use journal::read as read_journal;
+pub use lock::Lock;
+pub use lock::LockError;
+pub(crate) use step::private_dir;

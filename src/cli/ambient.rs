@@ -1,0 +1,65 @@
+//! Everything ambient: clock, environment, terminal.
+#![expect(clippy::disallowed_methods, reason = "the one place where ambient values come in")]
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal as _;
+
+use drplan_api::Timestamp;
+
+use crate::render::style::Style;
+
+/// How wide text is where nobody says it.
+const WIDTH_DEFAULT: usize = 100;
+
+/// What the process finds around it.
+#[derive(Clone, Debug)]
+pub struct Ambient {
+    /// The environment.
+    pub env: BTreeMap<String, String>,
+    /// What time it is.
+    pub clock: fn() -> Timestamp,
+    /// Whether standard output is a terminal.
+    pub stdout_is_terminal: bool,
+    /// Whether a person can answer.
+    pub can_ask: bool,
+    color: bool,
+}
+
+impl Ambient {
+    /// Reads it from this process.
+    pub fn of_this_process() -> Self {
+        let env: BTreeMap<String, String> = std::env::vars_os()
+            .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
+            .collect();
+        let stdout_is_terminal = std::io::stdout().is_terminal();
+        let set = |name: &str| env.get(name).is_some_and(|v| !v.is_empty());
+        let dumb = env.get("TERM").is_some_and(|t| t == "dumb");
+        let input = env.get("DRPLAN_INPUT").is_none_or(|v| v != "false" && v != "0");
+        Self {
+            stdout_is_terminal: stdout_is_terminal && !dumb,
+            can_ask: std::io::stdin().is_terminal() && input && !set("CI"),
+            color: !set("NO_COLOR") && (set("CLICOLOR_FORCE") || (stdout_is_terminal && !dumb)),
+            clock: Timestamp::now,
+            env,
+        }
+    }
+
+    pub(super) fn with_color(mut self, no_color: bool) -> Self {
+        self.color &= !no_color;
+        self
+    }
+
+    /// How text is written.
+    pub fn style(&self) -> Style {
+        let width = self.env.get("COLUMNS").and_then(|c| c.parse().ok()).unwrap_or(WIDTH_DEFAULT);
+        Style { color: self.color, width }
+    }
+
+    /// Values of `DRPLAN_VAR_x`.
+    pub fn variables(&self) -> BTreeMap<String, String> {
+        self.env
+            .iter()
+            .filter_map(|(k, v)| Some((k.strip_prefix("DRPLAN_VAR_")?.to_owned(), v.clone())))
+            .collect()
+    }
+}

@@ -1,0 +1,209 @@
+//! The arguments of all commands.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::Parser;
+use clap::Subcommand;
+use clap::ValueEnum;
+
+use super::ambient::Ambient;
+
+/// Plan, apply and prove disaster recoveries.
+#[derive(Debug, Parser)]
+#[command(name = "drplan", version, disable_help_subcommand = true)]
+pub struct Cli {
+    /// The folder of the spec.
+    #[arg(long, global = true, value_name = "DIR", default_value = ".")]
+    pub chdir: PathBuf,
+    /// Write no colours; `NO_COLOR` does the same.
+    #[arg(long, global = true)]
+    pub no_color: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check a spec without reading anything but its files.
+    Validate(ValidateArgs),
+    /// Show what would be done, in order, with what the backups really hold.
+    Plan(PlanArgs),
+    /// Show a plan file; needs neither spec nor cluster nor credentials.
+    Show(ShowArgs),
+    /// Do it, and prove it.
+    Apply(ApplyArgs),
+    /// Draw the order of the steps.
+    Graph(GraphArgs),
+    /// Say why a step is what it is, or why one waits for another.
+    Why(WhyArgs),
+    /// Print the schema of all kinds as JSON.
+    Schema,
+    /// Print the version.
+    Version,
+}
+
+/// Values of variables.
+#[derive(Clone, Debug, Default, Args)]
+pub struct VarArgs {
+    /// Give a variable a value.
+    #[arg(long = "var", value_name = "NAME=VALUE")]
+    pub vars: Vec<String>,
+    /// Read values from a file.
+    #[arg(long = "var-file", value_name = "FILE")]
+    pub var_files: Vec<PathBuf>,
+}
+
+/// What a plan is told.
+#[derive(Clone, Debug, Default, Args)]
+pub struct PlanningArgs {
+    /// Values of variables.
+    #[command(flatten)]
+    pub vars: VarArgs,
+    /// Declare a failure domain lost: nothing in it is read or written.
+    #[arg(long, value_name = "DOMAIN")]
+    pub lost: Vec<String>,
+    /// When the disaster happened (RFC 3339): bounds recovery points and is the zero of all ages.
+    #[arg(long, value_name = "TIME")]
+    pub incident_at: Option<String>,
+    /// Accept that foreign data at one address is overwritten: `ADDRESS=overwrite`.
+    #[arg(long, value_name = "ADDRESS=overwrite")]
+    pub accept: Vec<String>,
+}
+
+/// `validate`.
+#[derive(Debug, Args)]
+pub struct ValidateArgs {
+    /// Values of variables.
+    #[command(flatten)]
+    pub vars: VarArgs,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `plan`.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// What the plan is told.
+    #[command(flatten)]
+    pub planning: PlanningArgs,
+    /// Save the plan.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// End with 2 if there is something to do.
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub json: bool,
+    /// Name every object.
+    #[arg(long)]
+    pub full: bool,
+}
+
+/// `show`.
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// The plan file.
+    #[arg(value_name = "PLAN")]
+    pub plan: PathBuf,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub json: bool,
+    /// Name every object.
+    #[arg(long)]
+    pub full: bool,
+}
+
+/// `apply`.
+#[derive(Debug, Args)]
+pub struct ApplyArgs {
+    /// The plan file; without one, plan and ask.
+    #[arg(value_name = "PLAN")]
+    pub plan: Option<PathBuf>,
+    /// What the plan is told; not together with a plan file, except for variables.
+    #[command(flatten)]
+    pub planning: PlanningArgs,
+    /// Do not ask before starting.
+    #[arg(long)]
+    pub auto_approve: bool,
+    /// Answer a gate of the plan with yes.
+    #[arg(long, value_name = "ADDRESS")]
+    pub approve: Vec<String>,
+    /// Print one JSON object for each event.
+    #[arg(long)]
+    pub json: bool,
+    /// How many steps may run at once.
+    #[arg(long, value_name = "N", default_value_t = 10, env = "DRPLAN_PARALLELISM")]
+    pub parallelism: usize,
+}
+
+/// Formats of a graph.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum GraphFormat {
+    /// Graphviz.
+    Dot,
+    /// For Markdown.
+    Mermaid,
+}
+
+/// `graph`.
+#[derive(Debug, Args)]
+pub struct GraphArgs {
+    /// The plan file; without one, the spec is drawn without reading anything else.
+    #[arg(value_name = "PLAN")]
+    pub plan: Option<PathBuf>,
+    /// Values of variables.
+    #[command(flatten)]
+    pub vars: VarArgs,
+    /// The format.
+    #[arg(long, value_enum, default_value_t = GraphFormat::Dot)]
+    pub format: GraphFormat,
+}
+
+/// `why`.
+#[derive(Debug, Args)]
+pub struct WhyArgs {
+    /// The step.
+    pub address: String,
+    /// Why this one waits for the first.
+    pub waits: Option<String>,
+    /// A plan file; without one, plan.
+    #[arg(long, value_name = "PLAN")]
+    pub plan: Option<PathBuf>,
+    /// What the plan is told.
+    #[command(flatten)]
+    pub planning: PlanningArgs,
+}
+
+/// Brings arguments into one spelling: `-name` is accepted for `--name`, and arguments of
+/// `DRPLAN_CLI_ARGS` and `DRPLAN_CLI_ARGS_command` come right behind the command.
+pub(super) fn normalised(argv: impl IntoIterator<Item = OsString>, ambient: &Ambient) -> Vec<OsString> {
+    let mut out = Vec::new();
+    let mut command_seen = false;
+    let mut value_of_global = false;
+    for (i, arg) in argv.into_iter().enumerate() {
+        let Some(text) = arg.to_str() else {
+            out.push(arg);
+            continue;
+        };
+        let long = text.starts_with('-') && !text.starts_with("--") && text.len() > 2;
+        let spelled = if long { format!("-{text}") } else { text.to_owned() };
+        let is_command = i > 0 && !command_seen && !value_of_global && !spelled.starts_with('-');
+        value_of_global = !command_seen && spelled == "--chdir";
+        out.push(OsString::from(&spelled));
+        if is_command {
+            command_seen = true;
+            for name in ["DRPLAN_CLI_ARGS".to_owned(), format!("DRPLAN_CLI_ARGS_{spelled}")] {
+                if let Some(extra) = ambient.env.get(&name) {
+                    out.extend(extra.split_whitespace().map(OsString::from));
+                }
+            }
+        }
+    }
+    out
+}

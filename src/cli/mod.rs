@@ -1,0 +1,90 @@
+//! The command line: one thin file for each command. Only here are arguments, questions, exit codes.
+
+mod ambient;
+mod apply;
+mod args;
+mod failure;
+mod graph;
+mod plan;
+mod session;
+mod show;
+mod validate;
+mod why;
+
+use std::ffi::OsString;
+use std::io::Write as _;
+
+use clap::Parser as _;
+
+pub use ambient::Ambient;
+pub use args::Cli;
+pub use args::Command;
+
+use crate::report::Exit;
+use failure::Failure;
+
+/// Runs one command and returns the exit code.
+pub fn run(argv: impl IntoIterator<Item = OsString>, ambient: Ambient) -> u8 {
+    let cli = match Cli::try_parse_from(args::normalised(argv, &ambient)) {
+        Ok(cli) => cli,
+        Err(error) => {
+            error.print().ok();
+            return if error.use_stderr() { Exit::Usage.code() } else { Exit::Ok.code() };
+        }
+    };
+    // One TLS provider for every client, before the first of them starts.
+    rustls::crypto::ring::default_provider().install_default().ok();
+    let ambient = ambient.with_color(cli.no_color);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return say(&ambient, Failure::from(anyhow::Error::from(error))),
+    };
+    let done = runtime.block_on(dispatch(&cli, &ambient));
+    // Threads that wait for a terminal must not keep the process.
+    runtime.shutdown_background();
+    match done {
+        Ok(exit) => exit.code(),
+        Err(failure) => say(&ambient, failure),
+    }
+}
+
+async fn dispatch(cli: &Cli, ambient: &Ambient) -> Result<Exit, Failure> {
+    match &cli.command {
+        Command::Validate(args) => validate::run(cli, args, ambient).await,
+        Command::Plan(args) => plan::run(cli, args, ambient).await,
+        Command::Show(args) => show::run(args, ambient),
+        Command::Apply(args) => apply::run(cli, args, ambient).await,
+        Command::Graph(args) => graph::run(cli, args, ambient).await,
+        Command::Why(args) => why::run(cli, args, ambient).await,
+        Command::Schema => {
+            print(&(serde_json::to_string_pretty(&crate::schema::document(&crate::registry::registry()))
+                .map_err(anyhow::Error::from)?
+                + "\n"))?;
+            Ok(Exit::Ok)
+        }
+        Command::Version => {
+            print(&format!("drplan {}\n", env!("CARGO_PKG_VERSION")))?;
+            Ok(Exit::Ok)
+        }
+    }
+}
+
+/// Writes data to standard output. A reader that went away ends the command quietly.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(anyhow::Error::from(e).into()),
+        _ => Ok(()),
+    }
+}
+
+/// Says something to the person, beside the data.
+fn talk(text: &str) {
+    writeln!(std::io::stderr().lock(), "{text}").ok();
+}
+
+fn say(ambient: &Ambient, failure: Failure) -> u8 {
+    let exit = failure.exit();
+    talk(failure.render(ambient.style()).trim_end());
+    exit.code()
+}

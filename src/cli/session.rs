@@ -1,0 +1,262 @@
+//! What every command that reads a spec does first: load, parse, check, bind, and make a plan.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use drplan_api::Facts;
+use drplan_api::Registry;
+use drplan_api::Timestamp;
+use drplan_api::canonical;
+use drplan_api::digest;
+use drplan_api::process::LocalProcess;
+use drplan_api::process::ProcessDoor;
+
+use super::Ambient;
+use super::args::PlanningArgs;
+use super::args::VarArgs;
+use super::failure::Failure;
+use super::talk;
+use crate::diag::Code;
+use crate::diag::Diagnostic;
+use crate::diag::Diagnostics;
+use crate::graph::Expander;
+use crate::graph::Round;
+use crate::graph::Situation;
+use crate::graph::SpecFiles;
+use crate::graph::build;
+use crate::graph::lost_closure;
+use crate::lang::Node;
+use crate::lang::Value;
+use crate::observe::Observer;
+use crate::observe::observe;
+use crate::plan::Options;
+use crate::plan::Plan;
+use crate::report::Exit;
+use crate::secrets::Secrets;
+use crate::spec::GivenVariables;
+use crate::spec::Module;
+use crate::spec::Source;
+use crate::spec::variables::Bound;
+use crate::spec::variables::Given;
+
+/// A loaded and checked spec with everything that planning needs.
+pub(super) struct Session {
+    pub(super) dir: PathBuf,
+    pub(super) source: Source,
+    pub(super) module: Module,
+    pub(super) bound: Bound,
+    pub(super) warnings: Diagnostics,
+    pub(super) registry: Arc<Registry>,
+    pub(super) secrets: Arc<Secrets>,
+    pub(super) process: Arc<dyn ProcessDoor>,
+    pub(super) observer: Arc<Observer>,
+}
+
+impl Session {
+    /// Loads a spec.
+    pub(super) fn open(dir: &Path, vars: &VarArgs, ambient: &Ambient) -> Result<Self, Failure> {
+        let mut source = Source::load(dir)?;
+        let given = given(&mut source, vars, ambient)?;
+        let registry = crate::registry::registry();
+        let (module, mut diags) = crate::spec::parse(&source);
+        diags.extend(crate::spec::check(&module, &registry));
+        let (bound, errors) = crate::spec::bind(&module, &source, &given);
+        diags.extend(errors);
+        if diags.has_errors() {
+            return Err(Failure::Spec(Box::new((diags, source.sources))));
+        }
+        let registry = Arc::new(registry);
+        let secrets = Arc::new(Secrets::new(dir, bound.secrets.clone()));
+        let process: Arc<dyn ProcessDoor> = Arc::new(LocalProcess);
+        let observer = Arc::new(Observer::new(
+            Arc::clone(&registry),
+            dir.to_owned(),
+            Arc::clone(&process),
+            Arc::clone(&secrets),
+        ));
+        Ok(Self {
+            dir: dir.to_owned(),
+            source,
+            module,
+            bound,
+            warnings: diags,
+            registry,
+            secrets,
+            process,
+            observer,
+        })
+    }
+
+    /// Mistakes of the spec as a failure.
+    pub(super) fn mistakes(&self, diags: Diagnostics) -> Failure {
+        Failure::Spec(Box::new((diags, self.source.sources.clone())))
+    }
+
+    /// Makes a plan from the live world, or offline from the spec alone.
+    pub(super) async fn plan(
+        &self,
+        planning: &PlanningArgs,
+        ambient: &Ambient,
+        offline: bool,
+    ) -> Result<Plan, Failure> {
+        let lost: BTreeSet<String> = planning.lost.iter().cloned().collect();
+        self.known_domains(&lost)?;
+        let accept = accepted(&planning.accept, &self.module)?;
+        let incident_at = match &planning.incident_at {
+            None => self.module.recovery.incident_at,
+            Some(text) => Some(text.parse::<Timestamp>().map_err(|_| {
+                Failure::refused(
+                    Exit::Usage,
+                    format!("`--incident-at {text}` is not a time"),
+                    "write it as in RFC 3339, for example 2026-01-05T03:10:00Z",
+                )
+            })?),
+        };
+        let files = SpecFiles::new(&self.dir);
+        let closure = lost_closure(&lost, &self.module.domains);
+        let situation = Situation {
+            module: &self.module,
+            registry: &self.registry,
+            bound: &self.bound,
+            files: &files,
+            lost: &closure,
+            accept: &accept,
+            observed_at: (ambient.clock)(),
+            incident_at,
+            offline,
+        };
+        let (expanded, facts) = if offline {
+            (expand_offline(&situation).map_err(|d| self.mistakes(d))?, Facts::default())
+        } else {
+            let mut said = |round: usize, asks: usize| {
+                talk(&format!("reading, round {}: {asks} questions", round + 1));
+            };
+            observe(&situation, &self.observer, &mut said).await.map_err(|d| self.mistakes(d))?
+        };
+        let graph = build(&self.module, *expanded).map_err(|d| self.mistakes(d))?;
+        let options = Options {
+            observed_at: situation.observed_at,
+            incident_at,
+            lost: planning.lost.clone(),
+            accept: accept.iter().cloned().collect(),
+            spec: self.source.digests(),
+            files: files.digests(),
+            variables: self
+                .bound
+                .values
+                .iter()
+                .map(|(name, value)| {
+                    let json = crate::lang::value_to_json(value, &mut |_| drplan_api::Json::Null);
+                    (name.clone(), digest(canonical(&json).as_bytes()))
+                })
+                .collect(),
+        };
+        let plan = crate::plan::plan(
+            &self.module,
+            &self.registry,
+            graph,
+            &facts,
+            &self.source.sources,
+            &options,
+        )
+        .map_err(|d| self.mistakes(d))?;
+        trusted(plan)
+    }
+
+    /// A domain that nothing lies in is a slip of the pen, and a dangerous one.
+    fn known_domains(&self, lost: &BTreeSet<String>) -> Result<(), Failure> {
+        let mut known: BTreeSet<String> = self.module.domains.keys().cloned().collect();
+        known.extend(self.module.domains.values().flatten().cloned());
+        for provider in self.module.providers.values() {
+            if let Some(Node::Tuple(items)) = provider.failure_domain.as_ref().map(|e| &e.node) {
+                for item in items {
+                    if let Some(Value::String(text)) = crate::spec::literal(item) {
+                        known.insert(text.to_string());
+                    }
+                }
+            }
+        }
+        let mut diags = Diagnostics::default();
+        for domain in lost.difference(&known) {
+            let near = crate::spec::nearest(domain, known.iter().map(String::as_str));
+            let all: Vec<&str> = known.iter().map(String::as_str).collect();
+            diags.push(
+                Diagnostic::error(Code::UnknownDomain, format!("nothing in the spec lies in `{domain}`")).hint(
+                    match near {
+                        Some(near) => format!("did you mean `--lost {near}`?"),
+                        None => format!("the spec names: {}", all.join(", ")),
+                    },
+                ),
+            );
+        }
+        if diags.has_errors() { Err(self.mistakes(diags)) } else { Ok(()) }
+    }
+}
+
+/// Every plan passes the independent checker before it is shown, saved or applied.
+pub(super) fn trusted(plan: Plan) -> Result<Plan, Failure> {
+    let broken = crate::plan::check(&plan);
+    if broken.is_empty() {
+        return Ok(plan);
+    }
+    Err(Failure::refused(
+        Exit::Refused,
+        format!("the plan breaks a safety rule: {}", broken.join("; ")),
+        "this is a bug of drplan; please report it with the spec",
+    ))
+}
+
+fn expand_offline(situation: &Situation<'_>) -> Result<Box<crate::graph::Expanded>, Diagnostics> {
+    match Expander::new(situation)?.round(&Facts::default())? {
+        (_, Round::Ready(expanded)) => Ok(expanded),
+        (_, Round::Need(_)) => {
+            let mut diags = Diagnostics::default();
+            diags.push(Diagnostic::error(Code::LimitExceeded, "a kind wanted to read while offline"));
+            Err(diags)
+        }
+    }
+}
+
+fn given(source: &mut Source, vars: &VarArgs, ambient: &Ambient) -> Result<GivenVariables, Failure> {
+    let mut out = GivenVariables { env: ambient.variables(), cli: Vec::new() };
+    for path in &vars.var_files {
+        out.cli.push(Given::File(source.add_values(path)?));
+    }
+    for pair in &vars.vars {
+        let Some((name, value)) = pair.split_once('=') else {
+            return Err(Failure::refused(
+                Exit::Usage,
+                format!("`--var {pair}` has no value"),
+                "write --var NAME=VALUE",
+            ));
+        };
+        out.cli.push(Given::Value(name.to_owned(), value.to_owned()));
+    }
+    Ok(out)
+}
+
+fn accepted(given: &[String], module: &Module) -> Result<BTreeSet<String>, Failure> {
+    let mut out = BTreeSet::new();
+    for pair in given {
+        let Some((address, "overwrite")) = pair.split_once('=') else {
+            return Err(Failure::refused(
+                Exit::Usage,
+                format!("`--accept {pair}` is not understood"),
+                "write --accept ADDRESS=overwrite",
+            ));
+        };
+        let block = drplan_api::Address::new(address).block();
+        if !module.resources.contains_key(&block) {
+            let near = crate::spec::nearest(address, module.resources.keys().map(|a| a.as_str()));
+            return Err(Failure::refused(
+                Exit::Usage,
+                format!("`--accept {pair}`: the spec has no `{address}`"),
+                near.map_or_else(|| "name a resource of the spec".to_owned(), |n| format!("did you mean `{n}`?")),
+            ));
+        }
+        out.insert(address.to_owned());
+    }
+    Ok(out)
+}

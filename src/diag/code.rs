@@ -1,0 +1,102 @@
+//! The stable codes of diagnostics, with the text that explains each.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::Serialize;
+
+macro_rules! codes {
+    ($($name:ident $code:literal $title:literal $explain:literal)*) => {
+        /// What sort of diagnostic it is. The code of each is stable; its page in the documentation
+        /// is made from [`Code::title`] and [`Code::explain`].
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum Code {
+            $(#[doc = $title] #[serde(rename = $code)] $name,)*
+        }
+
+        impl Code {
+            /// Every code, in order.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// Returns the stable code.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $code,)* }
+            }
+
+            /// Returns a few words that name the mistake.
+            pub fn title(self) -> &'static str {
+                match self { $(Self::$name => $title,)* }
+            }
+
+            /// Returns a paragraph: what it means, why it is a mistake, what to write instead.
+            pub fn explain(self) -> &'static str {
+                match self { $(Self::$name => $explain,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    SyntaxError "DR0001" "Syntax error"
+        "The text is not HCL: a brace, bracket or string is not closed, an argument has no value, or an expression cannot be read. Every block and every argument is read on its own, so one mistake does not hide the next; correct the place that is marked."
+    DuplicateName "DR0002" "Duplicate name"
+        "Two blocks of one type have the same name, or an argument is set twice in one block. Names are how other blocks refer to a block, so each must be unique in its module. Rename or remove one of the two places that are marked."
+    UnknownBlock "DR0003" "Unknown block"
+        "A block of this type does not exist, or not at this place. The message names the nearest type that does. Types of blocks are part of the language; kinds of resources are the first label of a `resource` or `data` block."
+    UnknownKind "DR0004" "Unknown kind"
+        "The first label of a `resource` or `data` block names a kind that drplan does not have. The message names the nearest ones. A kind that only reads is written with `data`, one that acts with `resource`."
+    UnknownArgument "DR0005" "Unknown argument"
+        "The kind or block has no argument of this name. The message names the nearest one. Arguments are declared by the schema of the kind; `drplan schema KIND` lists them."
+    MissingArgument "DR0006" "Missing argument"
+        "An argument that the kind or block needs is not set. Add it; the message says what it is for."
+    WrongType "DR0007" "Wrong type"
+        "A value has another type than the argument expects and cannot be converted. Strings that hold a number or a truth value are converted, as are numbers and truth values to strings; nothing else is."
+    UnknownReference "DR0008" "Unknown reference"
+        "An expression refers to something that the spec does not declare: a variable, a local value, a resource, a data source. The message names the nearest name. References start with `var.`, `local.`, `data.`, `check.`, `each.`, `path.`, or the kind of a resource."
+    MissingVariable "DR0009" "Missing variable"
+        "An input variable without a default has no value. Give it with `--var NAME=VALUE`, in a variable file, or in the environment as `DRPLAN_VAR_NAME`."
+    UnknownFunction "DR0010" "Unknown function"
+        "There is no function of this name. The message names the nearest one. Functions that read a clock or make random values do not exist, because a plan must be the same whenever it is made from the same input."
+    BadFunctionCall "DR0011" "Bad function call"
+        "A function was called with the wrong number of arguments, or with a value that it cannot work with. The message says which argument and what the function expects."
+    EvaluationError "DR0012" "Evaluation error"
+        "An expression cannot be evaluated with the values that it got: an operand of the wrong type, an index that is not there, a division by zero, a null where text is needed. The message shows the values, except secret ones."
+    DependencyCycle "DR0013" "Dependency cycle"
+        "Some blocks wait for each other, so none of them can be first. The message shows the whole cycle and why each edge exists. Remove one of the references or `depends_on` entries."
+    NoProvider "DR0014" "No provider"
+        "A resource needs a connection to a system, and no `provider` block of that system is declared. Add one, or name one with the argument `provider` or `providers`."
+    AmbiguousProvider "DR0015" "Ambiguous provider"
+        "A resource needs a connection to a system of which several are declared, and does not say which. Set `provider = SYSTEM.NAME`, or `providers = { ROLE = SYSTEM.NAME }` if the kind has several roles."
+    UnknownProvider "DR0016" "Unknown provider"
+        "A `provider` block names a system that drplan does not have, or a resource names a connection that is not declared. The message names the nearest one."
+    BadStage "DR0017" "Bad stage"
+        "The value of `stage` is not a stage. Stages are, in order: `cluster`, `velero`, `infra`, `databases`, `apps`, `dns`, `verify`."
+    StageOrder "DR0018" "Stage order"
+        "A resource has an explicit stage that comes before the stage of something that it depends on. Stages run one after the other, so it could never run. Move it to a later stage, or what it depends on to an earlier one."
+    MissingStage "DR0019" "Missing stage"
+        "This kind has no stage of its own, because it is used in several, and the resource does not say in which one. Add `stage = \"…\"`."
+    BadForEach "DR0020" "Bad for_each"
+        "The value of `for_each` must be a map or a set of strings that is known when planning, and not secret: its keys become part of addresses. Derive it from variables and local values, not from what a step makes."
+    UnknownDomain "DR0021" "Unknown failure domain"
+        "A failure domain is named that nothing declares. Failure domains are matched exactly; the message names the nearest one that occurs in `failure_domain` or `domain`."
+    NothingGives "DR0022" "Nothing gives what is needed"
+        "A resource needs something, such as a CRD, a namespace or a storage class, and neither a step of the spec nor the world gives it. Add the resource that provides it, or restore it from a backup that holds it."
+    SecretLiteral "DR0023" "Secret in the spec"
+        "A secret stands in the spec as text, or a function tries to uncover one. Specs are stored and shown, so a secret must come from a sensitive variable, an environment variable or a file, by reference."
+    BadVariableFile "DR0024" "Bad variable file"
+        "A variable file holds something else than `name = value` lines, or a value that cannot be evaluated without the spec. Variable files may use literals and functions, and no references."
+    UnknownVariable "DR0025" "Unknown variable"
+        "A value is given for an input variable that the spec does not declare. On the command line this is an error, in a file a warning, because it is most often a typing mistake. The message names the nearest variable."
+    FileNotFound "DR0026" "File not found"
+        "A file that the spec refers to cannot be read. Paths are relative to the folder of the spec, and do not leave it."
+    BadTarget "DR0027" "Bad target"
+        "An address on the command line does not name anything in the plan. The message names the nearest address. An address is `KIND.NAME`, `data.KIND.NAME` or `check.NAME`, with `[\"KEY\"]` behind it for one instance."
+    LimitExceeded "DR0028" "Limit exceeded"
+        "An expression is nested too deeply, or makes a value that is too large. The limits keep a mistake from using up the machine; the message names the limit. Split the expression with local values, or make less of it."
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}

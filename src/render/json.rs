@@ -1,0 +1,250 @@
+//! JSON: the plan in the shape of Terraform's `show -json` with drplan's own under `drplan`, and the
+//! event stream.
+
+use drplan_api::Action;
+use drplan_api::Json;
+use drplan_api::Timestamp;
+use drplan_api::holes;
+use serde_json::json;
+
+use crate::apply::Event;
+use crate::apply::Frontier;
+use crate::apply::Outcome;
+use crate::plan::Do;
+use crate::plan::Plan;
+use crate::plan::Step;
+use crate::plan::Summary;
+
+/// The version of the document: minor is additive, major is refused by readers.
+const FORMAT_VERSION: &str = "1.2";
+
+/// A plan as one JSON document.
+pub fn plan(plan: &Plan) -> Json {
+    let before = plan.before();
+    let changes: Vec<Json> = plan
+        .steps
+        .iter()
+        .enumerate()
+        .filter(|(_, s)| !matches!(s.what, Do::Barrier | Do::Check { .. }))
+        .map(|(i, step)| change(plan, step, &before[i]))
+        .collect();
+    let checks: Vec<Json> = plan
+        .steps
+        .iter()
+        .filter(|s| matches!(s.what, Do::Check { .. }))
+        .map(|s| json!({ "address": { "kind": "check", "to_display": s.address }, "status": "unknown" }))
+        .collect();
+    let outputs: serde_json::Map<String, Json> = plan
+        .outputs
+        .iter()
+        .map(|(name, value)| {
+            let unknown = !holes(value).is_empty();
+            let after = if unknown { Json::Null } else { value.clone() };
+            (name.clone(), json!({ "actions": ["create"], "after": after, "after_unknown": unknown }))
+        })
+        .collect();
+    json!({
+        "format_version": FORMAT_VERSION,
+        "resource_changes": changes,
+        "output_changes": outputs,
+        "checks": checks,
+        "timestamp": plan.head.observed_at,
+        "errored": false,
+        "drplan": {
+            "head": plan.head,
+            "summary": Summary::of(plan),
+            "points": plan.points,
+            "findings": plan.findings,
+            "targets": plan.targets.iter().map(|t| json!({
+                "conn": t.conn, "identity": t.identity, "made_by": t.made_by, "lost": t.lost,
+            })).collect::<Vec<_>>(),
+        },
+    })
+}
+
+fn actions(step: &Step) -> Vec<&'static str> {
+    match &step.what {
+        Do::Act { action, .. } => vec![word(*action)],
+        Do::Late { actions, .. } => vec![actions.first().map_or("create", |a| word(*a))],
+        Do::Read => vec!["read"],
+        _ => vec!["no-op"],
+    }
+}
+
+fn word(action: Action) -> &'static str {
+    match action {
+        Action::Create | Action::Restore | Action::Run => "create",
+        Action::Update => "update",
+        Action::Delete => "delete",
+    }
+}
+
+fn change(plan: &Plan, step: &Step, before: &[usize]) -> Json {
+    let args = step.want.as_ref().map_or(Json::Null, |w| w.args.clone());
+    let mut after = args.clone();
+    let mut unknown = json!({});
+    let mut sensitive = json!({});
+    for (at, hole) in holes(&args) {
+        if let Some(place) = after.pointer_mut(&at) {
+            *place = Json::Null;
+        }
+        let marks = if hole.secret { &mut sensitive } else { &mut unknown };
+        if let Json::Object(map) = marks {
+            map.insert(at, Json::Bool(true));
+        }
+    }
+    let waits: Vec<&str> = before.iter().map(|&b| plan.steps[b].address.as_str()).collect();
+    let effects = match &step.what {
+        Do::Act { effects, .. } => json!(effects),
+        _ => json!([]),
+    };
+    let what = serde_json::to_value(&step.what).ok().and_then(|w| w.get("do").cloned());
+    json!({
+        "address": step.address,
+        "mode": if step.address.is_data() { "data" } else { "managed" },
+        "type": step.kind,
+        "name": step.address.name(),
+        "provider_name": step.want.as_ref().and_then(|w| w.roles.values().next().cloned()),
+        "change": {
+            "actions": actions(step),
+            "before": Json::Null,
+            "after": after,
+            "after_unknown": unknown,
+            "before_sensitive": false,
+            "after_sensitive": sensitive,
+        },
+        "action_reason": step.because,
+        "drplan": {
+            "do": what,
+            "action": step.action(),
+            "because": step.because,
+            "stage": step.stage,
+            "wave": step.wave,
+            "at": step.at,
+            "diff": step.diff,
+            "breakdown": step.breakdown,
+            "hazard": step.hazard,
+            "sure": step.sure,
+            "effects": effects,
+            "waits_for": waits,
+            "guards": step.guards,
+            "warnings": step.warnings,
+            "manual": step.manual,
+            "timeout_s": step.timeout_s,
+            "best_effort": step.best_effort,
+        },
+    })
+}
+
+/// The first line of an event stream.
+pub fn version_line(at: Timestamp) -> Json {
+    json!({
+        "@level": "info",
+        "@message": format!("drplan {}", env!("CARGO_PKG_VERSION")),
+        "@module": "drplan",
+        "@timestamp": at,
+        "type": "version",
+        "drplan": env!("CARGO_PKG_VERSION"),
+        "ui": "1.2",
+    })
+}
+
+/// One event as one line of a stream. Numbers count within a run; unknown types can be passed over.
+pub fn event_line(at: Timestamp, seq: u64, event: &Event) -> Json {
+    let hook = |address: &drplan_api::Address| json!({ "resource": { "addr": address } });
+    let (kind, level, message, mut body) = match event {
+        Event::RunStarted { run, recovery, steps, .. } => (
+            "run_start",
+            "info",
+            format!("run {run} of recovery {recovery}: {steps} steps"),
+            json!({ "run": run, "recovery": recovery, "steps": steps }),
+        ),
+        Event::StepStarted { address, action } => (
+            "apply_start",
+            "info",
+            format!("{address}: started"),
+            json!({ "hook": hook(address), "action": action }),
+        ),
+        Event::EffectStarted { address, effect, attempt, verb, object } => (
+            "effect_start",
+            "info",
+            format!("{address}: {verb} {object}"),
+            json!({ "hook": hook(address), "effect": effect, "attempt": attempt, "verb": verb, "object": object }),
+        ),
+        Event::EffectFinished { address, effect, found } => (
+            "effect_complete",
+            "info",
+            format!("{address}: effect {effect} done"),
+            json!({ "hook": hook(address), "effect": effect, "found": found }),
+        ),
+        Event::Progress { address, effect, done, of, note } => (
+            "apply_progress",
+            "info",
+            format!("{address}: {note}"),
+            json!({ "hook": hook(address), "effect": effect, "done": done, "of": of, "note": note }),
+        ),
+        Event::Retry { address, because, in_ms } => (
+            "retry_scheduled",
+            "warn",
+            format!("{address}: tried again in {in_ms} ms: {because}"),
+            json!({ "hook": hook(address), "because": because, "in_ms": in_ms }),
+        ),
+        Event::GateOpened { address, ask } => (
+            "gate_waiting",
+            "info",
+            format!("{address}: {ask}"),
+            json!({ "hook": hook(address), "ask": ask }),
+        ),
+        Event::GatePassed { address, how } => (
+            "gate_passed",
+            "info",
+            format!("{address}: approved ({how})"),
+            json!({ "hook": hook(address), "how": how }),
+        ),
+        Event::StepEnded { address, outcome, evidence, elapsed_ms, .. } => (
+            if outcome.is_good() { "apply_complete" } else { "apply_errored" },
+            if outcome.is_good() { "info" } else { "error" },
+            format!("{address}: {}", ended_text(outcome)),
+            json!({
+                "hook": hook(address), "outcome": outcome, "evidence": evidence,
+                "elapsed_ms": elapsed_ms, "elapsed_seconds": elapsed_ms / 1000,
+            }),
+        ),
+        Event::RunEnded { exit_code } => (
+            "run_end",
+            "info",
+            format!("run ended with exit code {exit_code}"),
+            json!({ "exit_code": exit_code }),
+        ),
+    };
+    if let Json::Object(map) = &mut body {
+        map.insert("@level".to_owned(), level.into());
+        map.insert("@message".to_owned(), message.into());
+        map.insert("@module".to_owned(), "drplan.apply".into());
+        map.insert("@timestamp".to_owned(), json!(at));
+        map.insert("type".to_owned(), kind.into());
+        map.insert("seq".to_owned(), seq.into());
+    }
+    body
+}
+
+/// The last line of an event stream.
+pub fn summary_line(at: Timestamp, exit_code: u8, frontier: &Frontier) -> Json {
+    json!({
+        "@level": if exit_code == 0 { "info" } else { "error" },
+        "@message": format!("exit code {exit_code}"),
+        "@module": "drplan.apply",
+        "@timestamp": at,
+        "type": "apply_summary",
+        "exit_code": exit_code,
+        "frontier": frontier,
+    })
+}
+
+/// How a step ended, in words.
+pub(crate) fn ended_text(outcome: &Outcome) -> String {
+    match outcome.because() {
+        Some(because) => format!("{}: {because}", outcome.word()),
+        None => outcome.word().to_owned(),
+    }
+}

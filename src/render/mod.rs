@@ -1,0 +1,9 @@
+//! The only place that formats for people or machines. Holds no logic: whatever text says, JSON says
+//! too, and both say only what the plan or the run holds.
+
+pub mod graph;
+pub mod json;
+pub mod plan;
+pub mod run;
+pub mod style;
+pub mod why;

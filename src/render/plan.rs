@@ -1,0 +1,398 @@
+//! A plan as text: the summary that fits one screen, and the full form.
+
+use std::collections::BTreeMap;
+
+use drplan_api::Change;
+use drplan_api::HazardLevel;
+use drplan_api::Json;
+use drplan_api::Stage;
+
+use super::style::Style;
+use super::style::Tone;
+use super::style::count;
+use super::style::cut;
+use super::style::span;
+use super::style::time;
+use crate::graph::EdgeWhy;
+use crate::graph::sentence;
+use crate::plan::Do;
+use crate::plan::Plan;
+use crate::plan::Step;
+use crate::plan::Summary;
+use crate::plan::Sure;
+
+/// How many lines the summary may have.
+const SUMMARY_LINES_MAX: usize = 40;
+
+/// How many lines are kept for what stands around the steps, at least.
+const STEP_LINES_MIN: usize = 8;
+
+/// How many lines of one text diff the full form shows.
+const DIFF_LINES_MAX: usize = 200;
+
+/// The summary: what is lost, from when it is restored, what is lost for good, what cannot be undone,
+/// how many steps, what needs a person. At most 40 lines.
+pub fn summary(plan: &Plan, style: Style) -> String {
+    let style = Style { width: style.width.clamp(60, 100), ..style };
+    let mut head = title(plan, style);
+    head.extend(losses(plan, style));
+    let tail = foot(plan, style);
+    let room = SUMMARY_LINES_MAX.saturating_sub(head.len() + tail.len() + 1).max(STEP_LINES_MIN);
+    let mut lines = head;
+    lines.extend(steps(plan, style, room));
+    lines.push(String::new());
+    lines.extend(tail);
+    lines.join("\n") + "\n"
+}
+
+fn title(plan: &Plan, style: Style) -> Vec<String> {
+    let head = format!("Recovery plan `{}`", plan.head.recovery);
+    let read = format!("read {}", time(plan.head.observed_at));
+    let gap = style.width.saturating_sub(head.chars().count() + read.chars().count()).max(2);
+    vec![format!("{}{}{}", style.paint(Tone::Head, &head), " ".repeat(gap), style.paint(Tone::Dim, &read))]
+}
+
+fn losses(plan: &Plan, style: Style) -> Vec<String> {
+    let mut out = Vec::new();
+    let label = |name: &str| format!("{name:<14}");
+    if plan.head.lost.is_empty() {
+        out.push(format!("  {}nothing is declared lost", label("Lost")));
+    } else {
+        let lost = format!("{}, declared with --lost", plan.head.lost.join(", "));
+        out.push(format!("  {}{}", label("Lost"), style.paint(Tone::Bad, &lost)));
+    }
+    if let Some(at) = plan.head.incident_at {
+        out.push(format!("  {}{}", label("Incident at"), time(at)));
+    }
+    let used: Vec<_> = plan.points.iter().filter(|p| p.used).collect();
+    for (i, point) in used.iter().enumerate() {
+        let name = if i == 0 { "Restored from" } else { "" };
+        let age = span(point.loss_s);
+        let left = format!("{} of {}, {age} ago", point.id, time(point.at));
+        let line = cut(&format!("{left}: {}", point.of), style.width.saturating_sub(16));
+        out.push(format!("  {}{line}", label(name)));
+    }
+    let worst = used.iter().map(|p| p.loss_s).max();
+    let objective = plan.head.rpo_s.map(|s| format!("objective {}", span(s)));
+    match (worst, objective) {
+        (None, _) => out.push(format!("  {}none: no step restores data", label("Data lost"))),
+        (Some(worst), objective) => {
+            let broken = used.iter().any(|p| p.violates_rpo);
+            let text = format!("what was written in the last {}", span(worst));
+            let verdict = match (objective, broken) {
+                (None, _) => "no objective is given".to_owned(),
+                (Some(o), false) => format!("within the {o}"),
+                (Some(o), true) => format!("MORE than the {o}"),
+            };
+            let tone = if broken { Tone::Bad } else { Tone::Good };
+            out.push(format!("  {}{text} ({})", label("Data lost"), style.paint(tone, &verdict)));
+        }
+    }
+    for point in used.iter().filter(|p| p.incomplete.is_some()) {
+        let why = point.incomplete.as_deref().unwrap_or_default();
+        let line = cut(&format!("{}: {why}", point.id), style.width.saturating_sub(16));
+        out.push(format!("  {}{}", label("Incomplete"), style.paint(Tone::Bad, &line)));
+    }
+    out
+}
+
+/// The lines of the steps: one for each if there is room, else one for each kind of a stage.
+fn steps(plan: &Plan, style: Style, room: usize) -> Vec<String> {
+    let shown: Vec<&Step> = plan.steps.iter().filter(|s| is_shown(s)).collect();
+    if shown.is_empty() {
+        return vec![String::new(), style.paint(Tone::Good, "  Nothing is left to do.")];
+    }
+    let mut by_stage: BTreeMap<Option<Stage>, Vec<&Step>> = BTreeMap::new();
+    for step in shown {
+        by_stage.entry(step.stage).or_default().push(step);
+    }
+    let one_each = by_stage.values().map(|v| v.len() + 1).sum::<usize>() <= room;
+    let mut out = Vec::new();
+    for (stage, steps) in by_stage {
+        let name = stage.map_or("", Stage::as_str);
+        out.push(style.paint(Tone::Head, &format!("  {name}")));
+        if one_each {
+            out.extend(steps.iter().map(|step| step_line(step, style)));
+        } else {
+            out.extend(kind_lines(&steps, style));
+        }
+    }
+    if out.len() > room {
+        let more = out.len() - room + 1;
+        out.truncate(room - 1);
+        out.push(format!("    … and {more} more lines; `drplan show --full` names everything"));
+    }
+    out
+}
+
+fn is_shown(step: &Step) -> bool {
+    step.is_action()
+        || matches!(step.what, Do::Check { .. })
+        || differs(step)
+}
+
+/// A resource that is left alone although some of its objects differ.
+fn differs(step: &Step) -> bool {
+    step.what == Do::Nothing
+        && step.breakdown.as_ref().is_some_and(|b| b.objects.iter().any(|o| o.diff.is_some() || !o.note.is_empty()))
+}
+
+fn symbol(step: &Step) -> (&'static str, Tone) {
+    match &step.what {
+        Do::Act { action, .. } => match action {
+            drplan_api::Action::Create | drplan_api::Action::Restore => ("+", Tone::Good),
+            drplan_api::Action::Update => ("~", Tone::Change),
+            drplan_api::Action::Run => (">", Tone::Good),
+            drplan_api::Action::Delete => ("-", Tone::Bad),
+        },
+        Do::Late { .. } => ("?", Tone::Change),
+        Do::Gate { .. } => ("?", Tone::Ask),
+        Do::Check { .. } => ("=", Tone::Dim),
+        Do::Conflict | Do::Blocked { .. } => ("!", Tone::Bad),
+        Do::Read => ("<", Tone::Dim),
+        Do::Nothing | Do::Barrier | Do::Idle => (" ", Tone::Dim),
+    }
+}
+
+fn step_line(step: &Step, style: Style) -> String {
+    const ADDRESS_WIDTH: usize = 34;
+    let (sign, tone) = symbol(step);
+    let address = format!("{:<ADDRESS_WIDTH$}", step.address.as_str());
+    let room = style.width.saturating_sub(6 + address.chars().count() + 2);
+    format!("    {} {address}  {}", style.paint(tone, sign), cut(&say(step), room))
+}
+
+/// What is said about a step in one line.
+fn say(step: &Step) -> String {
+    let mut text = match &step.what {
+        Do::Gate { ask } => ask.clone(),
+        Do::Conflict => format!("CONFLICT: {}", step.because),
+        Do::Blocked { .. } => format!("BLOCKED: {}", step.because),
+        Do::Check { warning: true, .. } => format!("{} (a warning only)", step.because),
+        _ => match &step.breakdown {
+            Some(b) if !b.headline.is_empty() => b.headline.clone(),
+            _ => step.because.clone(),
+        },
+    };
+    if step.hazard.level == HazardLevel::Irreversible {
+        text = format!("CANNOT BE UNDONE. {text}");
+    }
+    match step.sure {
+        Sure::Approximate { .. } if matches!(step.what, Do::Act { .. }) => format!("≈ {text}"),
+        _ => text,
+    }
+}
+
+fn kind_lines(steps: &[&Step], style: Style) -> Vec<String> {
+    let mut groups: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+    for step in steps {
+        *groups.entry((symbol(step).0, &step.kind)).or_default() += 1;
+    }
+    groups
+        .into_iter()
+        .map(|((sign, kind), n)| style.fit(&format!("    {sign} {n} × {kind}")))
+        .collect()
+}
+
+fn foot(plan: &Plan, style: Style) -> Vec<String> {
+    let s = Summary::of(plan);
+    let mut parts: Vec<String> = s.actions.iter().map(|(word, n)| format!("{n} to {word}")).collect();
+    if s.checks > 0 {
+        parts.push(count(s.checks, "check", "checks"));
+    }
+    if s.gates > 0 {
+        parts.push(count(s.gates, "question", "questions"));
+    }
+    parts.push(format!("{} already true", s.true_already));
+    if s.conflicts > 0 {
+        parts.push(count(s.conflicts, "conflict", "conflicts"));
+    }
+    if s.blocked > 0 {
+        parts.push(format!("{} blocked", s.blocked));
+    }
+    let line = format!("Plan: {}: {}.", count(s.acting, "step", "steps"), parts.join(", "));
+    let mut out = vec![style.paint(Tone::Head, &style.fit(&line))];
+    let mut say = |name: &str, tone: Tone, texts: Vec<String>| {
+        const LINES_MAX: usize = 3;
+        let more = texts.len().saturating_sub(LINES_MAX);
+        for (i, text) in texts.iter().take(LINES_MAX).enumerate() {
+            let label = if i == 0 { name } else { "" };
+            let text = cut(text, style.width.saturating_sub(20));
+            out.push(format!("  {label:<18}{}", style.paint(tone, &text)));
+        }
+        if more > 0 {
+            out.push(format!("  {:<18}and {more} more", ""));
+        }
+    };
+    let lines = |test: &dyn Fn(&&Step) -> bool, text: &dyn Fn(&Step) -> String| -> Vec<String> {
+        plan.steps.iter().filter(test).map(text).collect()
+    };
+    let irreversible = lines(
+        &|s| s.is_action() && s.hazard.level == HazardLevel::Irreversible,
+        &|s| format!("{}: {}", s.address, s.hazard.text),
+    );
+    let none_irreversible = irreversible.is_empty();
+    say("Cannot be undone", Tone::Bad, irreversible);
+    if none_irreversible && s.acting > 0 {
+        say("Cannot be undone", Tone::Good, vec!["nothing; every step adds or can be changed back".to_owned()]);
+    }
+    say(
+        "Takes effect at",
+        Tone::Change,
+        lines(&|s| s.is_action() && s.cutover, &|s| format!("{}: {}", s.address, s.hazard.text)),
+    );
+    let gates = lines(&|s| matches!(s.what, Do::Gate { .. }), &|s| s.address.to_string());
+    if gates.is_empty() && s.acting > 0 {
+        say("Needs a person", Tone::Good, vec!["nobody beyond the one who starts it".to_owned()]);
+    }
+    say("Needs a person", Tone::Ask, gates);
+    say(
+        "Unsure",
+        Tone::Change,
+        if s.unsure == 0 {
+            Vec::new()
+        } else {
+            vec![format!("{} (≈) planned against what is not there yet", count(s.unsure, "step", "steps"))]
+        },
+    );
+    if s.incomplete {
+        say("INCOMPLETE", Tone::Bad, vec!["something could not be read; see the blocked steps".to_owned()]);
+    }
+    let warnings: Vec<String> = plan
+        .findings
+        .iter()
+        .map(|f| f.message.clone())
+        .chain(plan.steps.iter().flat_map(|s| s.warnings.iter().map(move |w| format!("{}: {w}", s.address))))
+        .collect();
+    say("Warnings", Tone::Change, warnings);
+    out
+}
+
+/// The full form: every step with its reasons, differences and objects, then the summary again.
+pub fn full(plan: &Plan, style: Style) -> String {
+    let mut out = Vec::new();
+    let before = plan.before();
+    for (i, step) in plan.steps.iter().enumerate() {
+        if matches!(step.what, Do::Barrier | Do::Idle) {
+            continue;
+        }
+        out.extend(step_block(plan, i, step, &before[i], style));
+        out.push(String::new());
+    }
+    for finding in &plan.findings {
+        let at = finding.at.as_ref().map(|w| format!(" ({}:{})", w.file, w.line)).unwrap_or_default();
+        out.push(format!("{}[{}]: {}{at}", finding.severity, finding.code, finding.message));
+        out.extend(finding.hints.iter().map(|h| format!("  hint: {h}")));
+    }
+    if !plan.findings.is_empty() {
+        out.push(String::new());
+    }
+    out.join("\n") + "\n" + &summary(plan, style)
+}
+
+fn step_block(plan: &Plan, i: usize, step: &Step, before: &[usize], style: Style) -> Vec<String> {
+    let (sign, tone) = symbol(step);
+    let at = step.at.as_ref().map(|w| format!("  {}:{}", w.file, w.line)).unwrap_or_default();
+    let stage = step.stage.map_or("-", Stage::as_str);
+    let mut out = vec![format!(
+        "{} {}  {}",
+        style.paint(tone, sign),
+        style.paint(Tone::Head, step.address.as_str()),
+        style.paint(Tone::Dim, &format!("stage {stage}, wave {}{at}", step.wave)),
+    )];
+    out.push(format!("    {}", say(step)));
+    if step.breakdown.is_some() && !step.because.is_empty() {
+        out.push(format!("    because {}", step.because));
+    }
+    match &step.sure {
+        Sure::Exact => {}
+        Sure::Approximate { by } => out.push(format!(
+            "    approximate: planned against an empty target, which {} will make",
+            list(by)
+        )),
+        Sure::Unknown { until } if until.is_empty() => {}
+        Sure::Unknown { until } => out.push(format!("    decided after {}", list(until))),
+    }
+    let waits: Vec<String> = before
+        .iter()
+        .map(|&b| {
+            let why = plan.edges.iter().find(|e| e.before == b && e.after == i).map(|e| &e.why);
+            let why = match why {
+                Some(why @ (EdgeWhy::Needs { .. } | EdgeWhy::Provider { .. })) => format!(" ({})", sentence(why)),
+                _ => String::new(),
+            };
+            format!("{}{why}", plan.steps[b].address)
+        })
+        .collect();
+    if !waits.is_empty() && step.what != Do::Nothing {
+        out.push(format!("    after {}", waits.join(", ")));
+    }
+    for change in &step.diff {
+        out.extend(change_lines(change, style));
+    }
+    if let Some(breakdown) = &step.breakdown {
+        for object in &breakdown.objects {
+            let note = if object.note.is_empty() { String::new() } else { format!("  {}", object.note) };
+            out.push(format!("      {:<14} {}{note}", object.class, object.name));
+            out.extend(object.diff.iter().flat_map(|d| diff_lines(d, style)));
+        }
+    }
+    if let Do::Act { effects, .. } = &step.what {
+        for effect in effects {
+            out.push(style.paint(Tone::Dim, &format!("    writes: {} {}", effect.verb, effect.object)));
+        }
+    }
+    if step.hazard.level != HazardLevel::None && step.is_action() {
+        out.push(format!("    undo: {}", step.hazard.text));
+    }
+    out.extend(step.warnings.iter().map(|w| style.paint(Tone::Change, &format!("    warning: {w}"))));
+    if step.is_action() {
+        out.extend(step.manual.iter().map(|m| style.paint(Tone::Dim, &format!("    by hand: {m}"))));
+    }
+    out
+}
+
+fn list(addresses: &[drplan_api::Address]) -> String {
+    addresses.iter().map(|a| format!("`{a}`")).collect::<Vec<_>>().join(", ")
+}
+
+fn change_lines(change: &Change, style: Style) -> Vec<String> {
+    if change.sensitive {
+        return vec![format!("      {}: (secret, differs)", change.path)];
+    }
+    if let Some(text) = &change.text {
+        let mut out = vec![format!("      {}", change.path)];
+        out.extend(diff_lines(text, style));
+        return out;
+    }
+    let show = |side: &Option<Json>| match side {
+        None => "nothing".to_owned(),
+        Some(json) if drplan_api::is_hole(json).is_some() => "(known after its step)".to_owned(),
+        Some(Json::String(text)) => text.clone(),
+        Some(Json::Array(items)) if items.iter().all(Json::is_string) => {
+            items.iter().filter_map(Json::as_str).collect::<Vec<_>>().join(", ")
+        }
+        Some(json) => json.to_string(),
+    };
+    vec![format!("      {}: {} → {}", change.path, show(&change.before), show(&change.after))]
+}
+
+fn diff_lines(text: &str, style: Style) -> Vec<String> {
+    let all: Vec<&str> = text.lines().collect();
+    let mut out: Vec<String> = all
+        .iter()
+        .take(DIFF_LINES_MAX)
+        .map(|line| {
+            let tone = match line.chars().next() {
+                Some('+') => Tone::Good,
+                Some('-') => Tone::Bad,
+                _ => Tone::Dim,
+            };
+            format!("        {}", style.paint(tone, line))
+        })
+        .collect();
+    if all.len() > DIFF_LINES_MAX {
+        out.push(format!("        … {} more lines", all.len() - DIFF_LINES_MAX));
+    }
+    out
+}

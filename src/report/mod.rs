@@ -1,0 +1,113 @@
+//! What happened, folded from outcomes: the verdict and its exit code. Pure.
+
+use std::collections::BTreeMap;
+
+use drplan_api::Address;
+
+use crate::apply::Outcome;
+use crate::plan::Do;
+use crate::plan::Plan;
+
+/// Exit codes, one table for all commands; `docs/exit-codes.md` says the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Exit {
+    /// All is well.
+    Ok = 0,
+    /// An error.
+    Error = 1,
+    /// `plan --detailed-exitcode`: there is something to do.
+    Changes = 2,
+    /// A check failed.
+    CheckFailed = 3,
+    /// A step is stale: the world moved since the plan.
+    Stale = 4,
+    /// Another apply holds the lock.
+    Locked = 5,
+    /// Some steps failed, others are done.
+    Partial = 6,
+    /// Stopped by a signal, orderly.
+    Stopped = 7,
+    /// A gate waits for a person.
+    Waiting = 8,
+    /// Refused before the start.
+    Refused = 9,
+    /// A deadline was missed.
+    Deadline = 10,
+    /// A conflict needs a person.
+    Conflict = 11,
+    /// The plan is incomplete: something is unreadable.
+    Incomplete = 12,
+    /// The command line is wrong.
+    Usage = 64,
+    /// The second signal.
+    Killed = 130,
+}
+
+impl Exit {
+    /// All codes with their meaning, for the reference page.
+    pub const ALL: [(Self, &'static str); 15] = [
+        (Self::Ok, "all is well; for `plan`, also when there is something to do"),
+        (Self::Error, "the spec, a file or the world has an error; nothing was changed unless the output says so"),
+        (Self::Changes, "`plan --detailed-exitcode`: there is something to do"),
+        (Self::CheckFailed, "a check does not hold"),
+        (Self::Stale, "the world moved since the plan: the named steps and what waits for them were refused"),
+        (Self::Locked, "another apply of this recovery runs"),
+        (Self::Partial, "some steps failed; the frontier says what is done and what is not"),
+        (Self::Stopped, "stopped by a signal; what ran ended or is left at a safe point"),
+        (Self::Waiting, "a gate waits for a person and nobody answered"),
+        (Self::Refused, "refused before the start: a safety rule, a missing confirmation or a missing secret"),
+        (Self::Deadline, "a deadline of the run was missed"),
+        (Self::Conflict, "something that did not come from this recovery is in the way; a person must decide"),
+        (Self::Incomplete, "the plan is incomplete because something is unreadable; it is still printed and saved"),
+        (Self::Usage, "the command line is wrong"),
+        (Self::Killed, "a second signal ended the run at once"),
+    ];
+
+    /// The number.
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+}
+
+/// The verdict of a run. What was refused before it began outweighs what happened later.
+pub fn verdict(plan: &Plan, outcomes: &BTreeMap<Address, Outcome>, stopped: bool) -> Exit {
+    let any = |test: fn(&Outcome) -> bool| outcomes.values().any(test);
+    let planned = |test: fn(&Do) -> bool| plan.steps.iter().any(|s| test(&s.what));
+    if any(|o| matches!(o, Outcome::Moved { .. })) {
+        return Exit::Stale;
+    }
+    if stopped {
+        return Exit::Stopped;
+    }
+    if planned(|d| *d == Do::Conflict) {
+        return Exit::Conflict;
+    }
+    if planned(|d| matches!(d, Do::Blocked { unreadable: true })) {
+        return Exit::Incomplete;
+    }
+    if any(|o| matches!(o, Outcome::Failed { .. })) {
+        return Exit::Partial;
+    }
+    if any(|o| matches!(o, Outcome::Refuted { warning: false, .. })) {
+        return Exit::CheckFailed;
+    }
+    if any(|o| matches!(o, Outcome::Waiting { .. })) {
+        return Exit::Waiting;
+    }
+    Exit::Ok
+}
+
+/// The exit code of a plan.
+pub fn plan_verdict(plan: &Plan, detailed: bool) -> Exit {
+    let any = |test: fn(&Do) -> bool| plan.steps.iter().any(|s| test(&s.what));
+    if any(|d| *d == Do::Conflict) {
+        Exit::Conflict
+    } else if any(|d| matches!(d, Do::Blocked { unreadable: true })) {
+        Exit::Incomplete
+    } else if detailed && !plan.is_empty() {
+        Exit::Changes
+    } else {
+        Exit::Ok
+    }
+}
