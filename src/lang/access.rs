@@ -176,21 +176,21 @@ fn out_of_range(cx: &Cx<'_>, length: usize, at: i64, span: Span) -> Diagnostic {
 
 fn index_later(of: &Value, key: &Value, span: Span) -> Outcome {
     let marks = Marks::of([of, key]);
-    if let Value::Hole(hole) = of {
-        if let Node::Out { address, path } = &hole.expr.node {
-            let at = match key {
-                Value::String(name) => Some(Key::Attr(name.to_string())),
-                Value::Number(n) => number::to_integer(n)
-                    .and_then(|at| usize::try_from(at).ok())
-                    .map(Key::Index),
-                _ => None,
-            };
-            if let Some(at) = at {
-                let mut path = path.clone();
-                path.push(at);
-                let address = address.clone();
-                return marks.hole(Node::Out { address, path }, span);
-            }
+    if let Value::Hole(hole) = of
+        && let Node::Out { address, path } = &hole.expr.node
+    {
+        let at = match key {
+            Value::String(name) => Some(Key::Attr(name.to_string())),
+            Value::Number(n) => number::to_integer(n)
+                .and_then(|at| usize::try_from(at).ok())
+                .map(Key::Index),
+            _ => None,
+        };
+        if let Some(at) = at {
+            let mut path = path.clone();
+            path.push(at);
+            let address = address.clone();
+            return marks.hole(Node::Out { address, path }, span);
         }
     }
     let of: Expr = residual::to_expr(of, span);

@@ -8,6 +8,7 @@
 //! What hangs on a hole becomes a hole again. An error in a part that may turn out not to be needed
 //! is kept in the residual expression as [`Node::Raise`] and counts only if it is reached.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
@@ -20,6 +21,7 @@ use super::Node;
 use super::Part;
 use super::Residual;
 use super::Span;
+use super::Step;
 use super::Value;
 use super::access;
 use super::functions;
@@ -32,7 +34,9 @@ use crate::diag::Code;
 use crate::diag::Diagnostic;
 
 /// How deeply evaluation may go.
-const DEPTH_MAX: u32 = 300;
+const DEPTH_MAX: u32 = 200;
+/// How many parts of expressions one evaluation may visit: loops inside of loops end here.
+const VISITS_MAX: u32 = 5_000_000;
 /// The most elements that an expression may make at once.
 pub(super) const ELEMENTS_MAX: usize = 100_000;
 /// The longest text that an expression may make, in bytes.
@@ -83,13 +87,13 @@ pub trait Scope {
 ///
 /// Says what cannot be evaluated, where, and with which values; never shows a secret.
 pub fn eval(expr: &Expr, scope: &dyn Scope) -> Result<Value, Diagnostic> {
-    let opened = Cell::new(false);
+    let state = State::default();
     let cx = Cx {
         scope,
         locals: None,
         depth: 0,
         binders: 0,
-        opened: &opened,
+        state: &state,
         sealed: false,
     };
     cx.eval(expr)
@@ -98,13 +102,22 @@ pub fn eval(expr: &Expr, scope: &dyn Scope) -> Result<Value, Diagnostic> {
 /// Variables that an expression binds, linked to those around them.
 pub(super) struct Local<'a> {
     pub(super) bind: Bind<'a>,
-    pub(super) around: Option<&'a Local<'a>>,
+    pub(super) around: Option<&'a Self>,
 }
 
 /// One variable, or those of a template file.
 pub(super) enum Bind<'a> {
     One(&'a str, &'a Value),
     All(&'a BTreeMap<String, Value>),
+}
+
+/// What one evaluation notes on its way.
+#[derive(Default)]
+struct State {
+    /// Whether an export or a secret was opened, so that no value may be shown any more.
+    opened: Cell<bool>,
+    /// How many parts were visited.
+    visits: Cell<u32>,
 }
 
 /// Where an expression is evaluated.
@@ -115,8 +128,7 @@ pub(super) struct Cx<'a> {
     depth: u32,
     /// How many loops around have variables that are not known.
     pub(super) binders: u32,
-    /// Whether an export or a secret was opened, so that no value may be shown any more.
-    opened: &'a Cell<bool>,
+    state: &'a State,
     /// Whether only local variables are visible: inside of a template file.
     pub(super) sealed: bool,
 }
@@ -143,26 +155,40 @@ impl<'a> Cx<'a> {
             Node::Binary(op, a, b) => operate::binary(&cx, *op, a, b, span),
             Node::Unary(op, of) => operate::unary(&cx, *op, of, span),
             Node::If(cond, then, otherwise) => operate::choose(&cx, [cond, then, otherwise], span),
-            Node::At(of, index) => {
-                let (of, key) = (cx.eval(of)?, cx.eval(index)?);
-                access::index(&cx, &of, &key, span).map(std::borrow::Cow::into_owned)
-            }
-            Node::Attr(of, name) => {
-                let of = cx.eval(of)?;
-                access::attr(&cx, &of, name, span).map(std::borrow::Cow::into_owned)
-            }
-            Node::Splat(of, steps) => {
-                let of = cx.eval(of)?;
-                iterate::splat(&cx, &of, steps, span)
-            }
+            Node::At(of, index) => cx.at(of, index, span),
+            Node::Attr(of, name) => cx.attr(of, name, span),
+            Node::Splat(of, steps) => cx.splat(of, steps, span),
             Node::Object(pairs) => cx.object(pairs, span),
-            Node::Tuple(items) => {
-                let items: Result<_, _> = items.iter().map(|item| cx.eval(item)).collect();
-                Ok(Value::List(items?))
-            }
+            Node::Tuple(items) => cx.tuple(items),
             Node::For { .. } => iterate::each(&cx, expr),
-            Node::Raise(message) => Err(cx.error(message.clone(), span, "")),
+            Node::Raise(message) => Err(cx.raise(message, span)),
         }
+    }
+
+    // Each form has a function of its own, which keeps the frames of the recursion small.
+
+    fn at(&self, of: &Expr, index: &Expr, span: Span) -> Outcome {
+        let (of, key) = (self.eval(of)?, self.eval(index)?);
+        access::index(self, &of, &key, span).map(Cow::into_owned)
+    }
+
+    fn attr(&self, of: &Expr, name: &str, span: Span) -> Outcome {
+        let of = self.eval(of)?;
+        access::attr(self, &of, name, span).map(Cow::into_owned)
+    }
+
+    fn splat(&self, of: &Expr, steps: &[Step], span: Span) -> Outcome {
+        let of = self.eval(of)?;
+        iterate::splat(self, &of, steps, span)
+    }
+
+    fn tuple(&self, items: &[Expr]) -> Outcome {
+        let items: Result<_, _> = items.iter().map(|item| self.eval(item)).collect();
+        Ok(Value::List(items?))
+    }
+
+    fn raise(&self, message: &str, span: Span) -> Diagnostic {
+        self.error(message, span, "")
     }
 
     /// Evaluates a part that may turn out not to be needed: an error becomes a hole that raises it.
@@ -182,6 +208,17 @@ impl<'a> Cx<'a> {
 
     /// Goes one level down.
     fn deeper(&self, span: Span) -> Result<Self, Diagnostic> {
+        let visits = self.state.visits.get() + 1;
+        self.state.visits.set(visits);
+        if visits > VISITS_MAX {
+            let long = Diagnostic::error(
+                Code::LimitExceeded,
+                format!("evaluating the expression takes more than {VISITS_MAX} operations"),
+            );
+            return Err(long
+                .label(span, "")
+                .hint("loops inside of loops multiply; make the collections smaller"));
+        }
         if self.depth >= DEPTH_MAX {
             let deep = Diagnostic::error(
                 Code::LimitExceeded,
@@ -274,7 +311,7 @@ impl<'a> Cx<'a> {
             let Some(mut value) = self.scope.out(address, &path[..known]) else {
                 continue;
             };
-            self.opened.set(true);
+            self.state.opened.set(true);
             for key in &path[known..] {
                 value = match key {
                     Key::Attr(name) => access::attr(self, &value, name, span)?.into_owned(),
@@ -299,7 +336,7 @@ impl<'a> Cx<'a> {
     fn secret(&self, secret: &SecretRef, span: Span) -> Value {
         match self.scope.secret(secret) {
             Some(value) => {
-                self.opened.set(true);
+                self.state.opened.set(true);
                 value
             }
             None => Value::Hole(Residual {
@@ -360,7 +397,7 @@ impl<'a> Cx<'a> {
 
     /// Writes a value for a message, or only its type once something secret may be in it.
     pub(super) fn show(&self, value: &Value) -> String {
-        if self.opened.get() {
+        if self.state.opened.get() {
             format!("a {}", value.type_name())
         } else {
             match value {
@@ -372,7 +409,7 @@ impl<'a> Cx<'a> {
 
     /// Tells whether texts that may hold parts of values may be shown.
     pub(super) fn may_show(&self) -> bool {
-        !self.opened.get()
+        !self.state.opened.get()
     }
 }
 

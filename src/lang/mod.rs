@@ -22,6 +22,7 @@ mod parse;
 mod residual;
 mod scan;
 mod span;
+mod syntax;
 mod template;
 #[cfg(test)]
 mod tests;

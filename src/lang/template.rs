@@ -176,14 +176,12 @@ fn finish(mut pieces: Vec<Piece>, dedents: bool, span: Span) -> Expr {
             ..
         },
     ] = pieces.as_slice()
-    {
-        if let Some(Piece {
+        && let Some(Piece {
             token: Token::Interpolation(expr),
             ..
         }) = pieces.pop()
-        {
-            return expr;
-        }
+    {
+        return expr;
     }
     let (parts, _) = fold(&mut meld(pieces).into_iter());
     text(parts, span)
@@ -210,15 +208,16 @@ fn text(mut parts: Vec<Expr>, span: Span) -> Expr {
 fn trim(pieces: &mut [Piece]) {
     for at in 0..pieces.len() {
         let strip = pieces[at].strip;
-        if strip.strip_start() && at > 0 {
-            if let Token::Literal(text, _) = &mut pieces[at - 1].token {
-                text.truncate(text.trim_end().len());
-            }
+        if strip.strip_start()
+            && at > 0
+            && let Token::Literal(text, _) = &mut pieces[at - 1].token
+        {
+            text.truncate(text.trim_end().len());
         }
-        if strip.strip_end() {
-            if let Some(Token::Literal(text, _)) = pieces.get_mut(at + 1).map(|p| &mut p.token) {
-                *text = text.trim_start().to_owned();
-            }
+        if strip.strip_end()
+            && let Some(Token::Literal(text, _)) = pieces.get_mut(at + 1).map(|p| &mut p.token)
+        {
+            *text = text.trim_start().to_owned();
         }
     }
 }

@@ -27,9 +27,9 @@ pub enum Value {
     /// Text.
     String(Arc<str>),
     /// A list, tuple or set.
-    List(Vec<Value>),
+    List(Vec<Self>),
     /// A map or object; ordered by key, as iteration is.
-    Map(BTreeMap<String, Value>),
+    Map(BTreeMap<String, Self>),
     /// Not known now, or secret.
     Hole(Residual),
 }

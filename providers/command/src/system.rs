@@ -83,6 +83,10 @@ impl System for LocalSystem {
         "local"
     }
 
+    fn implicit(&self) -> bool {
+        true
+    }
+
     fn schema(&self) -> Schema {
         Schema::default()
     }

@@ -137,6 +137,10 @@ impl System for HttpSystem {
         "http"
     }
 
+    fn implicit(&self) -> bool {
+        true
+    }
+
     fn schema(&self) -> Schema {
         Schema {
             args: vec![

@@ -87,9 +87,7 @@ pub(crate) async fn roles(client: &PgClient) -> Result<Vec<String>, ProviderErro
 }
 
 pub(crate) async fn objects(client: &PgClient) -> Result<Json, ProviderError> {
-    let rows = client
-        .rows(OBJECTS, &[&OBJECTS_MAX], "list tables")
-        .await?;
+    let rows = client.rows(OBJECTS, &[&OBJECTS_MAX], "list tables").await?;
     let one = |row: &tokio_postgres::Row| {
         json!({
             "name": row.get::<_, String>(0),
@@ -103,7 +101,9 @@ pub(crate) async fn objects(client: &PgClient) -> Result<Json, ProviderError> {
 /// Tells whether a database exists.
 pub(crate) async fn exists(client: &PgClient, database: &str) -> Result<bool, ProviderError> {
     let sql = "select 1 from pg_database where datname = $1";
-    let rows = client.rows(sql, &[&database], "look for a database").await?;
+    let rows = client
+        .rows(sql, &[&database], "look for a database")
+        .await?;
     Ok(!rows.is_empty())
 }
 

@@ -167,7 +167,9 @@ pub(crate) fn trusted(config: &Config) -> Result<Vec<CertificateDer<'static>>, P
         .hint("give a PEM file with at least one certificate as `ca`")
     };
     match read {
-        Ok(certificates) if certificates.is_empty() => Err(failed().because("it has no certificate")),
+        Ok(certificates) if certificates.is_empty() => {
+            Err(failed().because("it has no certificate"))
+        }
         Ok(certificates) => Ok(certificates),
         Err(e) => Err(failed().caused_by(&e)),
     }

@@ -111,8 +111,11 @@ impl Config {
             Some(text) => duration(&text)
                 .ok_or_else(|| invalid(&format!("`{name}` is no length of time above zero"))),
         };
-        config.connect_timeout =
-            time("connect_timeout", raw.connect_timeout, CONNECT_TIMEOUT_DEFAULT)?;
+        config.connect_timeout = time(
+            "connect_timeout",
+            raw.connect_timeout,
+            CONNECT_TIMEOUT_DEFAULT,
+        )?;
         config.statement_timeout = time(
             "statement_timeout",
             raw.statement_timeout,
@@ -176,9 +179,7 @@ fn read_url(text: &str) -> Result<Config, &'static str> {
             }
             ("sslrootcert", path) => config.ca = Some(PathBuf::from(path)),
             _ => {
-                return Err(
-                    "`connection` has a parameter other than `sslmode` and `sslrootcert`",
-                );
+                return Err("`connection` has a parameter other than `sslmode` and `sslrootcert`");
             }
         }
     }
@@ -217,15 +218,20 @@ mod tests {
     fn a_url_is_taken_apart() {
         let url = "postgres://me:p%40ss%2Fword@db.example:6000/shop?sslmode=verify-full";
         let config = read(&json!({"connection": url, "ca": "ca.pem", "connect_timeout": "3s"}))
-            .ok()
-            .expect("a config");
+            .map_err(|e| e.to_string())
+            .unwrap_or_else(|e| panic!("{e}"));
         assert_eq!(config.place(), "db.example:6000");
         assert_eq!(config.password.as_deref(), Some("p@ss/word"));
-        assert_eq!((config.user.as_str(), config.database.as_str()), ("me", "shop"));
+        assert_eq!(
+            (config.user.as_str(), config.database.as_str()),
+            ("me", "shop")
+        );
         assert_eq!(config.tls, Tls::Required);
         assert_eq!(config.ca, Some(PathBuf::from("/spec/ca.pem")));
         assert_eq!(config.connect_timeout, Duration::from_secs(3));
-        let short = read(&json!({"connection": "postgresql://me@h"})).ok().expect("a config");
+        let short = read(&json!({"connection": "postgresql://me@h"}))
+            .map_err(|e| e.to_string())
+            .unwrap_or_else(|e| panic!("{e}"));
         assert_eq!((short.port, short.database.as_str()), (5432, "postgres"));
         assert_eq!(short.tls, Tls::IfOffered);
     }
@@ -244,7 +250,9 @@ mod tests {
             assert_eq!(error.kind, ErrorKind::Invalid);
             assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
         }
-        let error = read(&json!({"connection": ["hunter2-secret"]})).err().expect("an error");
+        let error = read(&json!({"connection": ["hunter2-secret"]}))
+            .err()
+            .expect("an error");
         assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
     }
 }

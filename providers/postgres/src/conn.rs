@@ -91,7 +91,11 @@ impl PgConn {
         application: &str,
     ) -> Result<PgClient, ProviderError> {
         let configured = Some(self.config.database.as_str()).filter(|&name| name != except);
-        let always = if except == EVERYWHERE { TEMPLATE } else { EVERYWHERE };
+        let always = if except == EVERYWHERE {
+            TEMPLATE
+        } else {
+            EVERYWHERE
+        };
         match configured {
             Some(name) if name != always => match self.open(name, application).await {
                 Err(e) if e.kind == ErrorKind::NotFound => self.open(always, application).await,
@@ -133,7 +137,9 @@ impl PgConn {
 
 /// Returns the database that a question is about.
 fn database_of(ask: &Ask) -> Option<String> {
-    ask.args::<asks::InDatabase>().ok().map(|args| args.database)
+    ask.args::<asks::InDatabase>()
+        .ok()
+        .map(|args| args.database)
 }
 
 impl Conn for PgConn {
@@ -141,7 +147,10 @@ impl Conn for PgConn {
         Box::pin(async move {
             let client = self.maintenance("", READER).await?;
             let sql = "select system_identifier::text from pg_control_system()";
-            match client.value::<String>(sql, &[], "read the system identifier").await {
+            match client
+                .value::<String>(sql, &[], "read the system identifier")
+                .await
+            {
                 Ok(Some(id)) => Ok(TargetId(format!("postgres:{id}"))),
                 Err(e) if e.kind != ErrorKind::Denied => Err(e),
                 _ => {

@@ -272,11 +272,17 @@ fn not_found(kind: ErrorKind, place: &str) -> ProviderError {
 }
 
 /// Returns the objects whose contents are worth reading, newest upload first.
-fn candidates<'a>(objects: &'a [Object], spec: &DumpArchiveSpec) -> Result<Vec<&'a Object>, String> {
+fn candidates<'a>(
+    objects: &'a [Object],
+    spec: &DumpArchiveSpec,
+) -> Result<Vec<&'a Object>, String> {
     if let Some(key) = &spec.key {
         return match objects.iter().find(|o| o.key == *key) {
             Some(object) => Ok(vec![object]),
-            None => Err(format!("there is no object `{key}`{}", nearest(key, objects))),
+            None => Err(format!(
+                "there is no object `{key}`{}",
+                nearest(key, objects)
+            )),
         };
     }
     let prefix = spec.prefix.as_deref().unwrap_or_default();
@@ -288,7 +294,10 @@ fn candidates<'a>(objects: &'a [Object], spec: &DumpArchiveSpec) -> Result<Vec<&
         .before
         .map_or(0, |before| objects.partition_point(|o| o.modified > before));
     let from = later.saturating_sub(LATER_CANDIDATES_MAX);
-    Ok(objects[from..].iter().take(later - from + CANDIDATES_MAX).collect())
+    Ok(objects[from..]
+        .iter()
+        .take(later - from + CANDIDATES_MAX)
+        .collect())
 }
 
 fn nearest(key: &str, objects: &[Object]) -> String {
@@ -347,16 +356,24 @@ fn choose(
     let mut warnings: Vec<String> = corrupt
         .iter()
         .filter(|(o, _)| o.modified > object.modified)
-        .map(|(o, e)| format!("newer object `{}` was passed over: {}", o.key, e.why.join(": ")))
+        .map(|(o, e)| {
+            format!(
+                "newer object `{}` was passed over: {}",
+                o.key,
+                e.why.join(": ")
+            )
+        })
         .collect();
     warnings.extend(small(object, objects));
-    let others = usable[1..].iter().map(|(at, object, summary)| RecoveryPoint {
-        of: format!("database {}", summary.database),
-        id: object.key.clone(),
-        at: *at,
-        incomplete: None,
-        bytes: Some(object.size),
-    });
+    let others = usable[1..]
+        .iter()
+        .map(|(at, object, summary)| RecoveryPoint {
+            of: format!("database {}", summary.database),
+            id: object.key.clone(),
+            at: *at,
+            incomplete: None,
+            bytes: Some(object.size),
+        });
     Ok(DumpsSeen {
         chosen: DumpRef {
             conn: conn.clone(),
@@ -386,7 +403,12 @@ fn point(summary: &Summary, object: &Object) -> Timestamp {
 
 /// Warns if a dump is much smaller than those before it.
 fn small(chosen: &Object, objects: &[Object]) -> Option<String> {
-    let ending = |key: &str| key.rsplit('/').next()?.rsplit_once('.').map(|(_, e)| e.to_owned());
+    let ending = |key: &str| {
+        key.rsplit('/')
+            .next()?
+            .rsplit_once('.')
+            .map(|(_, e)| e.to_owned())
+    };
     let mut sizes: Vec<u64> = objects
         .iter()
         .filter(|o| o.key != chosen.key && o.modified <= chosen.modified)

@@ -5,6 +5,9 @@ use super::parsed;
 use super::planned;
 use crate::diag::Code;
 use crate::diag::Diagnostic;
+use crate::lang::Expr;
+use crate::lang::Node;
+use crate::lang::eval;
 
 fn told(error: &Diagnostic) -> String {
     let labels = error.labels.iter().map(|l| l.text.clone());
@@ -192,6 +195,42 @@ fn no_error_shows_a_secret_once_it_was_opened() {
         assert!(!text.contains("hunter2"), "{source}: {text}");
         assert!(!text.contains("db.example"), "{source}: {text}");
     }
+}
+
+/// The parser never makes such depths; what a plan file holds may.
+#[test]
+fn the_limit_of_depth_is_reached_before_the_end_of_the_stack() {
+    let mut expr = parsed("\"x\"");
+    for level in 0..400 {
+        let span = expr.span;
+        let node = match level % 3 {
+            0 => Node::Template(vec![expr, parsed("\"y\"")]),
+            1 => Node::Call {
+                name: "upper".to_owned(),
+                args: vec![expr],
+                spread_last: false,
+            },
+            _ => Node::If(
+                Box::new(parsed("true")),
+                Box::new(expr),
+                Box::new(parsed("1")),
+            ),
+        };
+        expr = Expr::new(node, span);
+    }
+    let world = super::World {
+        known: true,
+        opens: true,
+    };
+    let error = eval(&expr, &world).expect_err("too deep");
+    assert_eq!(error.code, Code::LimitExceeded);
+}
+
+#[test]
+fn loops_inside_of_loops_end() {
+    let source = "length([for a in range(10000) : [for b in range(100000) : a]])";
+    let error = known(source).expect_err("too long");
+    assert_eq!(error.code, Code::LimitExceeded);
 }
 
 #[test]

@@ -127,7 +127,7 @@ d {
         "3:7 this string is never closed",
         "4:7 this `[` is never closed",
         "8:3 the argument `ok` is set twice",
-        "9:12 the expression ends with an operator",
+        "9:11 the expression ends with an operator",
         "10:8 the argument `colon` is set with `:`",
         "11:3 `word` is neither an argument nor a block",
         "12:3 a name in quotes cannot start an argument or a block",

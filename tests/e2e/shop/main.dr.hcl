@@ -24,6 +24,7 @@ variable "bucket_credentials_file" { description = "An AWS credentials file for 
 variable "bucket_access_key" { sensitive = true }
 variable "bucket_secret_key" { sensitive = true }
 variable "apps_backup" { default = "apps-" }
+variable "dumps" { default = "dumps/shop-" }
 
 variable "dns_endpoint" {}
 variable "dns_access_key" { sensitive = true }
@@ -157,7 +158,7 @@ data "velero_backup" "apps" {
 data "dump_archive" "shop" {
   provider = s3.backups
   bucket   = var.bucket
-  prefix   = "dumps/shop-"
+  prefix   = var.dumps
 }
 
 resource "velero_restore" "infra" {

@@ -146,10 +146,7 @@ mod tests {
     fn a_text_may_be_absent_empty_or_cut() {
         assert_eq!(cursor(&[1, 1, 0, 0, 0]).text(), Ok(None));
         assert_eq!(cursor(&[0, 0, 0, 0, 0]).text(), Ok(Some(String::new())));
-        assert_eq!(
-            cursor(b"\0\x02\0\0\0ab").text(),
-            Ok(Some("ab".to_owned()))
-        );
+        assert_eq!(cursor(b"\0\x02\0\0\0ab").text(), Ok(Some("ab".to_owned())));
         assert_eq!(cursor(b"\0\x02\0\0\0a").text(), Err(Cut::Short));
         assert!(matches!(
             cursor(&[0, 255, 255, 255, 255]).text(),

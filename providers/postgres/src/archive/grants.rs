@@ -80,10 +80,16 @@ mod tests {
     fn roles_are_found_in_every_form_of_statement_that_pg_dump_writes() {
         let cases = [
             ("GRANT SELECT ON TABLE public.a TO app;", vec!["app"]),
-            ("GRANT ALL ON SCHEMA \"from TO x\" TO \"My \"\"Role\";", vec!["My \"Role"]),
+            (
+                "GRANT ALL ON SCHEMA \"from TO x\" TO \"My \"\"Role\";",
+                vec!["My \"Role"],
+            ),
             ("REVOKE ALL ON TABLE public.a FROM owner;", vec!["owner"]),
             ("GRANT USAGE ON SCHEMA public TO PUBLIC;", vec![]),
-            ("GRANT SELECT ON TABLE a TO app WITH GRANT OPTION;", vec!["app"]),
+            (
+                "GRANT SELECT ON TABLE a TO app WITH GRANT OPTION;",
+                vec!["app"],
+            ),
             (
                 "ALTER DEFAULT PRIVILEGES FOR ROLE maker IN SCHEMA s GRANT SELECT ON TABLES  TO reader;",
                 vec!["maker", "reader"],

@@ -55,7 +55,10 @@ impl Header {
     pub(super) fn read(bytes: &[u8]) -> Result<(Self, usize), HeaderError> {
         let mut c = Cursor::new(bytes, 0, 4, 8);
         if c.take(MAGIC.len())? != MAGIC {
-            return Err(broken(0, "`PGDMP`, with which every dump of `pg_dump -Fc` begins"));
+            return Err(broken(
+                0,
+                "`PGDMP`, with which every dump of `pg_dump -Fc` begins",
+            ));
         }
         let (major, minor, revision) = (c.byte()?, c.byte()?, c.byte()?);
         if major != 1 || !MINOR.contains(&minor) {
@@ -140,7 +143,14 @@ fn created(c: &mut Cursor<'_>) -> Result<DateTime, HeaderError> {
     let small = |n: i64| i8::try_from(n).ok();
     let year = i16::try_from(year + 1900).ok();
     // A leap second is written as 60.
-    let parts = (year, small(month + 1), small(day), small(hour), small(minute), small(second.min(59)));
+    let parts = (
+        year,
+        small(month + 1),
+        small(day),
+        small(hour),
+        small(minute),
+        small(second.min(59)),
+    );
     let (Some(year), Some(month), Some(day), Some(hour), Some(minute), Some(second)) = parts else {
         return Err(broken(at, "the date of the dump"));
     };

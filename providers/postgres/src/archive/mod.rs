@@ -117,7 +117,9 @@ impl Archive {
                 self.header.offset_bytes,
             );
             let read = match count {
-                None => c.int().map(|n| count = Some(u64::try_from(n).unwrap_or(u64::MAX))),
+                None => c
+                    .int()
+                    .map(|n| count = Some(u64::try_from(n).unwrap_or(u64::MAX))),
                 Some(_) => Entry::read(&mut c, &self.header).map(|e| self.entries.push(e)),
             };
             match read {
@@ -126,7 +128,10 @@ impl Archive {
                     return Err(corrupt(window.object, at as u64, &expected, None));
                 }
                 Err(Cut::Short) => {
-                    let what = format!("entry {} of {total} of the contents", self.entries.len() + 1);
+                    let what = format!(
+                        "entry {} of {total} of the contents",
+                        self.entries.len() + 1
+                    );
                     window.grow(&what).await?;
                 }
             }
@@ -135,7 +140,12 @@ impl Archive {
             {
                 let expected = format!("{n} entries in the contents");
                 let size = window.object.size();
-                return Err(corrupt(window.object, size, &expected, Some("there is no room for so many")));
+                return Err(corrupt(
+                    window.object,
+                    size,
+                    &expected,
+                    Some("there is no room for so many"),
+                ));
             }
         }
     }
@@ -157,7 +167,12 @@ impl Window<'_> {
     async fn grow(&mut self, expected: &str) -> Result<(), ProviderError> {
         let have = self.bytes.len() as u64;
         if have >= self.object.size() {
-            return Err(corrupt(self.object, have, expected, Some("the object ends there")));
+            return Err(corrupt(
+                self.object,
+                have,
+                expected,
+                Some("the object ends there"),
+            ));
         }
         if have >= CONTENTS_BYTES_MAX {
             return Err(unusable(self.object).because(format!(
@@ -167,7 +182,12 @@ impl Window<'_> {
         let more = have.max(FIRST_BYTES);
         let bytes = self.object.range(have, more).await?;
         if bytes.is_empty() {
-            return Err(corrupt(self.object, have, expected, Some("nothing more could be read")));
+            return Err(corrupt(
+                self.object,
+                have,
+                expected,
+                Some("nothing more could be read"),
+            ));
         }
         self.bytes.extend_from_slice(&bytes);
         Ok(())
@@ -175,7 +195,11 @@ impl Window<'_> {
 }
 
 fn unusable(object: &dyn RangeRead) -> ProviderError {
-    ProviderError::new(ErrorKind::Invalid, "read a dump", format!("object `{}`", object.key()))
+    ProviderError::new(
+        ErrorKind::Invalid,
+        "read a dump",
+        format!("object `{}`", object.key()),
+    )
 }
 
 fn corrupt(object: &dyn RangeRead, at: u64, expected: &str, why: Option<&str>) -> ProviderError {

@@ -56,7 +56,12 @@ fn a_real_dump_is_read_as_pg_restore_lists_it() {
         assert!(seen.server_version.starts_with("15."));
         assert_eq!(seen.created.date(), jiff::civil::date(2026, 11, 20));
         assert_eq!(seen.encoding.as_deref(), Some("UTF8"));
-        let tables = ["public.Odd Näme", "public.nothing", "public.people", "sales.orders"];
+        let tables = [
+            "public.Odd Näme",
+            "public.nothing",
+            "public.people",
+            "sales.orders",
+        ];
         assert_eq!(names(&seen.tables), tables);
         assert_eq!(names(&seen.with_data), tables);
         assert_eq!(names(&seen.indexes), ["sales.orders_total"]);

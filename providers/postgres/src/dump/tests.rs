@@ -36,7 +36,8 @@ fn look(
     let spec = DumpArchiveSpec::deserialize(&args).expect("arguments");
     let key = spec.key.clone().unwrap_or_default();
     let prefix = spec.prefix.clone().unwrap_or_else(|| {
-        key.rfind('/').map_or(String::new(), |at| key[..=at].to_owned())
+        key.rfind('/')
+            .map_or(String::new(), |at| key[..=at].to_owned())
     });
     let want = Want {
         address: Address::new("data.dump_archive.shop"),
@@ -54,10 +55,15 @@ fn look(
     let listing = json!({"keys": listed, "prefixes": []});
     put(asks::keys(&conn, "b", &prefix, None), Ok(listing));
     for (key, answer) in contents {
-        put(asks::lens(&conn, "b", key, DumpToc::NAME, &json!({})), answer);
+        put(
+            asks::lens(&conn, "b", key, DumpToc::NAME, &json!({})),
+            answer,
+        );
     }
     let view = View::new(&facts);
-    DumpArchive.observe(&want, &view).expect("all answers are there")
+    DumpArchive
+        .observe(&want, &view)
+        .expect("all answers are there")
 }
 
 fn present(seen: Seen<DumpsSeen>) -> DumpsSeen {
@@ -71,7 +77,11 @@ fn present(seen: Seen<DumpsSeen>) -> DumpsSeen {
 fn the_newest_beginning_wins_over_names_and_uploads() {
     let seen = present(look(
         json!({"bucket": "b", "prefix": "d/"}),
-        vec![object("d/z.dump", 1, 10), object("d/a.dump", 9, 10), object("d/m.dump", 8, 10)],
+        vec![
+            object("d/z.dump", 1, 10),
+            object("d/a.dump", 9, 10),
+            object("d/m.dump", 8, 10),
+        ],
         vec![
             ("d/z.dump", Ok(summary("2026-01-01T00:30:00"))),
             ("d/a.dump", Ok(summary("2026-01-01T02:00:00"))),
@@ -99,7 +109,11 @@ fn a_corrupt_newer_dump_is_passed_over_with_a_warning_but_silence_of_the_store_i
     let listed = || vec![object("d/old.dump", 1, 10), object("d/new.dump", 2, 10)];
     let old = || ("d/old.dump", Ok(summary("2026-01-01T00:00:00")));
     let args = || json!({"bucket": "b", "prefix": "d/"});
-    let seen = present(look(args(), listed(), vec![old(), ("d/new.dump", Err(corrupt()))]));
+    let seen = present(look(
+        args(),
+        listed(),
+        vec![old(), ("d/new.dump", Err(corrupt()))],
+    ));
     assert_eq!(seen.chosen.key, "d/old.dump");
     assert!(seen.warnings[0].contains("d/new.dump") && seen.warnings[0].contains("byte 7"));
 
@@ -127,11 +141,19 @@ fn a_dump_that_ended_after_before_but_began_earlier_is_taken() {
 #[test]
 fn a_missing_key_is_answered_with_the_nearest_names() {
     let args = json!({"bucket": "b", "key": "d/shop-2026-01-02.dump"});
-    let listed = vec![object("d/shop-2026-01-01.dump", 1, 10), object("d/x", 1, 10)];
+    let listed = vec![
+        object("d/shop-2026-01-01.dump", 1, 10),
+        object("d/x", 1, 10),
+    ];
     match look(args, listed, Vec::new()) {
         Seen::Unreadable(error) => {
             assert_eq!(error.kind, ErrorKind::NotFound);
-            assert!(error.to_string().contains("nearest: `d/shop-2026-01-01.dump`"), "{error}");
+            assert!(
+                error
+                    .to_string()
+                    .contains("nearest: `d/shop-2026-01-01.dump`"),
+                "{error}"
+            );
         }
         other => panic!("{other:?}"),
     }
@@ -139,16 +161,31 @@ fn a_missing_key_is_answered_with_the_nearest_names() {
 
 #[test]
 fn a_dump_of_less_than_half_the_usual_size_is_warned_about() {
-    let mut listed: Vec<Json> = (0..7).map(|n| object(&format!("d/{n}.dump"), n, 1000)).collect();
+    let mut listed: Vec<Json> = (0..7)
+        .map(|n| object(&format!("d/{n}.dump"), n, 1000))
+        .collect();
     listed.push(object("d/new.dump", 9, 400));
     let created = "2026-01-01T08:00:00";
     let keys = ["d/new.dump", "d/6.dump", "d/5.dump", "d/4.dump", "d/3.dump"];
     let old = "2025-12-31T00:00:00";
     let contents = keys
         .iter()
-        .map(|&key| (key, Ok(summary(if key == "d/new.dump" { created } else { old }))))
+        .map(|&key| {
+            (
+                key,
+                Ok(summary(if key == "d/new.dump" { created } else { old })),
+            )
+        })
         .collect();
-    let seen = present(look(json!({"bucket": "b", "prefix": "d/"}), listed, contents));
+    let seen = present(look(
+        json!({"bucket": "b", "prefix": "d/"}),
+        listed,
+        contents,
+    ));
     assert_eq!(seen.chosen.key, "d/new.dump");
-    assert!(seen.warnings[0].contains("less than 50 %"), "{:?}", seen.warnings);
+    assert!(
+        seen.warnings[0].contains("less than 50 %"),
+        "{:?}",
+        seen.warnings
+    );
 }

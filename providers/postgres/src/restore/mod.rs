@@ -10,6 +10,7 @@
 //! (`ALTER DATABASE … SET`) and its locale are those of the server.
 
 mod decide;
+mod notes;
 mod op;
 mod progress;
 mod prove;
@@ -21,7 +22,6 @@ use drplan_api::Action;
 use drplan_api::Acts;
 use drplan_api::Arg;
 use drplan_api::Because;
-use drplan_api::Breakdown;
 use drplan_api::Cap;
 use drplan_api::Change;
 use drplan_api::Def;
@@ -35,7 +35,6 @@ use drplan_api::Lack;
 use drplan_api::Landed;
 use drplan_api::Mode;
 use drplan_api::Notes;
-use drplan_api::ObjectLine;
 use drplan_api::Pending;
 use drplan_api::PlanCx;
 use drplan_api::Planned;
@@ -59,7 +58,6 @@ use serde_json::json;
 use crate::asks;
 use crate::dump::DumpRef;
 use crate::sql::ident;
-use crate::sql::literal;
 use decide::Class;
 use decide::Database;
 use decide::InPlace;
@@ -158,8 +156,11 @@ impl Kind for PostgresRestore {
         match seen {
             Seen::Present(seen) => decide(cx, want, seen),
             Seen::Absent(Lack::Lost { domain }) => Planned::Blocked(
-                format!("the server `{}` was declared lost with `{domain}`", want.conn("database"))
-                    .into(),
+                format!(
+                    "the server `{}` was declared lost with `{domain}`",
+                    want.conn("database")
+                )
+                .into(),
             ),
             Seen::Absent(_) => step(
                 want,
@@ -182,18 +183,9 @@ impl Kind for PostgresRestore {
     }
 
     fn notes(&self, _: &PlanCx, want: &Want<Self::Spec>, seen: &Seen<Self::State>) -> Notes {
-        let nothing = nothing_there();
-        let state = match seen {
-            Seen::Present(seen) => seen,
-            _ => &nothing,
-        };
-        let class = state.class(&want.recovery);
-        let alive = matches!(class, Class::Ours(_) | Class::Alive(_));
-        Notes {
-            manual: if alive { Vec::new() } else { manual(want, state) },
-            points: Vec::new(),
-            breakdown: (!alive).then(|| breakdown(want)),
-            warnings: warnings(want, state, alive),
+        match seen {
+            Seen::Present(seen) => notes::notes(want, seen),
+            _ => notes::notes(want, &nothing_there()),
         }
     }
 }
@@ -231,7 +223,10 @@ fn schema() -> Schema {
         ],
         exports: vec![
             ("database", "The name of the database."),
-            ("rows", "Rows of each table with data, known when it has been restored."),
+            (
+                "rows",
+                "Rows of each table with data, known when it has been restored.",
+            ),
         ],
     }
 }
@@ -277,7 +272,10 @@ fn in_place(
     let tables = asks::tables(conn, &database.name);
     let question = want.spec.alive.as_ref();
     let alive = question.map(|alive| asks::alive(conn, &database.name, &alive.sql));
-    for query in [Some(&marker), Some(&tables), alive.as_ref()].into_iter().flatten() {
+    for query in [Some(&marker), Some(&tables), alive.as_ref()]
+        .into_iter()
+        .flatten()
+    {
         view.want(query);
     }
     let (marker, tables) = (view.get(&marker)?, view.get(&tables)?);
@@ -316,17 +314,16 @@ fn refused(want: &Want<PostgresRestoreSpec>) -> Option<String> {
     }
     let system = ["postgres", "template0", "template1"];
     if spec.database.is_empty() || system.contains(&spec.database.as_str()) {
-        return Some(format!("`{}` is no name for a restored database", spec.database));
+        return Some(format!(
+            "`{}` is no name for a restored database",
+            spec.database
+        ));
     }
     let jobs = spec.jobs.unwrap_or(JOBS_DEFAULT);
     (!(1..=JOBS_MAX).contains(&jobs)).then(|| format!("`jobs` is {jobs}, not 1 to {JOBS_MAX}"))
 }
 
-fn decide(
-    cx: &PlanCx,
-    want: &Want<PostgresRestoreSpec>,
-    seen: &RestoreSeen,
-) -> Planned<RestoreOp> {
+fn decide(cx: &PlanCx, want: &Want<PostgresRestoreSpec>, seen: &RestoreSeen) -> Planned<RestoreOp> {
     let database = &want.spec.database;
     let because = |text: String| Because::from(text);
     match seen.class(&want.recovery) {
@@ -338,8 +335,16 @@ fn decide(
             "database `{database}` is alive: `alive.sql` says so, {}",
             alive.why
         ))),
-        Class::Absent => step(want, seen, because(format!("database `{database}` is missing"))),
-        Class::Empty => step(want, seen, because(format!("database `{database}` is empty"))),
+        Class::Absent => step(
+            want,
+            seen,
+            because(format!("database `{database}` is missing")),
+        ),
+        Class::Empty => step(
+            want,
+            seen,
+            because(format!("database `{database}` is empty")),
+        ),
         Class::Unfinished => Planned::Conflict(
             because(format!(
                 "database `{database}` carries this recovery's marker but was never finished; \
@@ -466,9 +471,8 @@ fn hazard(op: &RestoreOp, class: &Class<'_>) -> Hazard {
 }
 
 fn effects(op: &RestoreOp, class: &Class<'_>) -> Vec<Effect> {
-    let rename = |from: &str, to: &str| {
-        format!("ALTER DATABASE {} RENAME TO {}", ident(from), ident(to))
-    };
+    let rename =
+        |from: &str, to: &str| format!("ALTER DATABASE {} RENAME TO {}", ident(from), ident(to));
     let mut back = vec![rename(&op.database, &op.staging)];
     if matches!(class, Class::Empty | Class::Foreign(_)) {
         back.push(rename(&op.aside, &op.database));
@@ -487,89 +491,6 @@ fn effects(op: &RestoreOp, class: &Class<'_>) -> Vec<Effect> {
             inverse: Some(json!({ "sql": back })),
         },
     ]
-}
-
-fn breakdown(want: &Want<PostgresRestoreSpec>) -> Breakdown {
-    let dump = &want.spec.dump;
-    let line = |name: &String| ObjectLine {
-        name: name.clone(),
-        class: "in the dump".to_owned(),
-        note: String::new(),
-        diff: None,
-    };
-    let count = dump.tables.len() as u64;
-    Breakdown {
-        headline: format!("{count} tables with data in the dump ({})", size(dump.bytes)),
-        counts: vec![("in the dump".to_owned(), count)],
-        objects: dump.tables.iter().map(line).collect(),
-    }
-}
-
-fn warnings(want: &Want<PostgresRestoreSpec>, seen: &RestoreSeen, alive: bool) -> Vec<String> {
-    let mut warnings = Vec::new();
-    let spec = &want.spec;
-    if !alive && !seen.roles_missing.is_empty() {
-        warnings.push(format!(
-            "no privileges are restored into `{}`: they name roles that the server lacks: {}",
-            spec.database,
-            seen.roles_missing.join(", ")
-        ));
-    }
-    let own = op::staging_name(&spec.database, &want.hash);
-    let prefix = op::staging_name(&spec.database, "");
-    let left: Vec<&str> = seen
-        .names()
-        .filter(|name| name.starts_with(&prefix) && *name != own)
-        .collect();
-    if !left.is_empty() {
-        warnings.push(format!(
-            "staging databases of other restores of `{}` are left on the server: {}",
-            spec.database,
-            left.join(", ")
-        ));
-    }
-    warnings
-}
-
-fn manual(want: &Want<PostgresRestoreSpec>, seen: &RestoreSeen) -> Vec<String> {
-    let spec = &want.spec;
-    let staging = op::staging_name(&spec.database, &want.hash);
-    let shell = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
-    let sql = |text: String| format!("psql -d postgres -c {}", shell(&text));
-    let rename = |from: &str, to: &str| {
-        sql(format!("ALTER DATABASE {} RENAME TO {}", ident(from), ident(to)))
-    };
-    let owner = spec.owner.as_ref();
-    let role = owner.map_or_else(String::new, |o| format!(" --role={}", shell(o)));
-    let privileges = match seen.roles_missing.is_empty() {
-        true => "",
-        false => " --no-privileges",
-    };
-    let mut lines = vec![
-        "# PGHOST, PGPORT, PGUSER and PGPASSWORD name the server".to_owned(),
-        format!(
-            "aws s3 cp {} {}",
-            shell(&format!("s3://{}/{}", spec.dump.bucket, spec.dump.key)),
-            shell(&format!("{staging}.dump"))
-        ),
-        sql(format!(
-            "CREATE DATABASE {}{} TEMPLATE template0",
-            ident(&staging),
-            owner.map_or_else(String::new, |o| format!(" OWNER {}", ident(o))),
-        )),
-        format!(
-            "pg_restore --exit-on-error --no-owner{privileges}{role} --jobs={} -d {} {}",
-            spec.jobs.unwrap_or(JOBS_DEFAULT),
-            shell(&format!("dbname={}", literal(&staging))),
-            shell(&format!("{staging}.dump"))
-        ),
-        format!("psql -d {} -c ANALYZE", shell(&staging)),
-    ];
-    if seen.in_place.is_some() {
-        lines.push(rename(&spec.database, &aside(want, seen)));
-    }
-    lines.push(rename(&staging, &spec.database));
-    lines
 }
 
 impl Acts for PostgresRestore {

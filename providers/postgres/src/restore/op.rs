@@ -82,7 +82,9 @@ pub(super) fn aside_name<'a>(
         n => with_end(database, &format!("-aside-{hash}-{n}")),
     };
     let tries = taken.clone().count() + 1;
-    let free = (1..=tries).map(name).find(|name| !taken.clone().any(|t| t == name));
+    let free = (1..=tries)
+        .map(name)
+        .find(|name| !taken.clone().any(|t| t == name));
     free.unwrap_or_else(|| name(tries + 1))
 }
 
@@ -119,9 +121,18 @@ mod tests {
     #[test]
     fn an_application_name_survives_the_server() {
         let address = Address::new("postgres_restore.shop");
-        assert_eq!(application("shop", &address), "drplan/shop/postgres_restore.shop");
-        let a = application("shop", &Address::new(format!("postgres_restore.{}", "x".repeat(80))));
-        let b = application("shop", &Address::new(format!("postgres_restore.{}", "x".repeat(81))));
+        assert_eq!(
+            application("shop", &address),
+            "drplan/shop/postgres_restore.shop"
+        );
+        let a = application(
+            "shop",
+            &Address::new(format!("postgres_restore.{}", "x".repeat(80))),
+        );
+        let b = application(
+            "shop",
+            &Address::new(format!("postgres_restore.{}", "x".repeat(81))),
+        );
         assert!(a.len() <= 63 && b.len() <= 63 && a != b);
     }
 }

@@ -42,7 +42,7 @@ pub(super) enum Staging {
     Foreign(String),
     /// It carries the marker of this step and this dump.
     Ours {
-        marker: Marker,
+        marker: Box<Marker>,
         /// Sessions of the program.
         workers: Vec<Session>,
         /// The identity of the database, which a later one of the same name does not share.
@@ -72,7 +72,10 @@ pub(super) async fn staging(
     let maintenance = pg.maintenance(&op.staging, "drplan").await?;
     let sql = "select oid from pg_database where datname = $1";
     let during = "look for the staging database";
-    let Some(oid) = maintenance.value::<u32>(sql, &[&op.staging], during).await? else {
+    let Some(oid) = maintenance
+        .value::<u32>(sql, &[&op.staging], during)
+        .await?
+    else {
         return Ok(Staging::Absent);
     };
     let mut workers = catalogue::sessions(&maintenance, &op.staging).await?;
@@ -81,7 +84,7 @@ pub(super) async fn staging(
     let client = pg.reader(&op.staging).await?;
     Ok(match marker::read(&client).await? {
         Some(marker) if is_ours(&marker, cx, op) => Staging::Ours {
-            marker,
+            marker: Box::new(marker),
             workers,
             oid,
         },
@@ -223,7 +226,10 @@ async fn read_messages(path: &Path) -> String {
     let mut bytes = Vec::new();
     if let Ok(file) = tokio::fs::File::open(path).await {
         // Messages are for people only; what cannot be read of them changes nothing.
-        file.take(MESSAGES_BYTES_MAX).read_to_end(&mut bytes).await.ok();
+        file.take(MESSAGES_BYTES_MAX)
+            .read_to_end(&mut bytes)
+            .await
+            .ok();
     }
     String::from_utf8_lossy(&bytes).into_owned()
 }
@@ -238,7 +244,11 @@ fn loaded(messages: &str) -> Option<u64> {
     let finished = count(|l| l.contains("finished item ") && l.contains(" TABLE DATA "));
     let begun = count(|l| l.contains(": processing data for table "));
     let parallel = messages.contains("entering main parallel loop");
-    Some(if parallel { finished } else { begun.saturating_sub(1) })
+    Some(if parallel {
+        finished
+    } else {
+        begun.saturating_sub(1)
+    })
 }
 
 /// Says what the program does, in words of its own latest message.
@@ -275,7 +285,15 @@ fn failure(messages: &str, password: Option<&str>) -> (String, bool) {
         "the database system is",
         "too many clients",
     ];
-    let marks = ["error:", "ERROR:", "FATAL:", "DETAIL:", "HINT:", "command not found", "not found"];
+    let marks = [
+        "error:",
+        "ERROR:",
+        "FATAL:",
+        "DETAIL:",
+        "HINT:",
+        "command not found",
+        "not found",
+    ];
     let errors: Vec<&str> = messages
         .lines()
         .filter(|line| marks.iter().any(|mark| line.contains(mark)))

@@ -39,21 +39,54 @@ pub(super) async fn prove(cx: &ReadCx, op: &RestoreOp) -> Result<Proof, Provider
     let ours = found.filter(|m| is_ours(m, cx, op) && m.finished_at.is_some());
     let proof = Proof::default().with(
         ours.is_some(),
-        format!("`{}` carries the finished marker of `{}`", op.database, op.source.url()),
+        format!(
+            "`{}` carries the finished marker of `{}`",
+            op.database,
+            op.source.url()
+        ),
         "select from drplan.restore",
     );
     let (Some(marker), Some(contents)) = (ours, marker::contents(&client).await?) else {
         return Ok(proof);
     };
-    let proof = all_there(&client, proof, "tables", &contents.tables, TABLES, "pg_class").await?;
+    let proof = all_there(
+        &client,
+        proof,
+        "tables",
+        &contents.tables,
+        TABLES,
+        "pg_class",
+    )
+    .await?;
     let indexes = &contents.indexes;
-    let proof = all_there(&client, proof, "valid indexes", indexes, INDEXES, "pg_index").await?;
+    let proof = all_there(
+        &client,
+        proof,
+        "valid indexes",
+        indexes,
+        INDEXES,
+        "pg_index",
+    )
+    .await?;
     let (constraints, from) = (&contents.constraints, "pg_constraint");
-    let mut proof =
-        all_there(&client, proof, "constraints", constraints, CONSTRAINTS, from).await?;
+    let mut proof = all_there(
+        &client,
+        proof,
+        "constraints",
+        constraints,
+        CONSTRAINTS,
+        from,
+    )
+    .await?;
     let restored = marker.rows.unwrap_or_default();
     for table in &contents.with_data {
-        proof = rows(&client, proof, table, restored.get(&table.to_string()).copied()).await?;
+        proof = rows(
+            &client,
+            proof,
+            table,
+            restored.get(&table.to_string()).copied(),
+        )
+        .await?;
     }
     for left_out in &marker.left_out {
         proof = proof.with(true, format!("not restored: {left_out}"), "drplan.restore");
@@ -79,7 +112,11 @@ async fn all_there(
         })
         .collect();
     let missing: Vec<String> = wanted.difference(&there).map(ToString::to_string).collect();
-    let mut claim = format!("{} of {} {what} are there", wanted.len() - missing.len(), wanted.len());
+    let mut claim = format!(
+        "{} of {} {what} are there",
+        wanted.len() - missing.len(),
+        wanted.len()
+    );
     if !missing.is_empty() {
         claim += "; missing: ";
         claim += &missing[..missing.len().min(MISSING_NAMED_MAX)].join(", ");
@@ -100,7 +137,10 @@ async fn rows(
         ident(&table.schema),
         ident(&table.name)
     );
-    let counted = match client.value::<i64>(&sql, &[], &format!("count `{table}`")).await {
+    let counted = match client
+        .value::<i64>(&sql, &[], &format!("count `{table}`"))
+        .await
+    {
         Ok(counted) => u64::try_from(counted.unwrap_or_default()).unwrap_or_default(),
         Err(e) if e.is_transient() => return Err(e),
         Err(e) => return Ok(proof.with(false, format!("`{table}` can be counted: {e}"), sql)),

@@ -72,37 +72,41 @@ impl Script<'_> {
     /// Writes the script.
     pub(super) fn text(&self) -> String {
         let attempt = literal(self.attempt);
-        let raise = |why: &str| format!("do $$ begin raise exception '{why}'; end $$;\n");
-        let mut out = format!(
-            "\\set ON_ERROR_STOP on\n\
-             select set_config(name, '0', false) from pg_settings where name in \
-             ('statement_timeout', 'lock_timeout', 'idle_session_timeout') \\g /dev/null\n\
-             select count(*) = 1 as ours from drplan.restore \
-             where attempt = {attempt} and finished_at is null \\gset\n\
-             \\if :ours\n\\else\n{}\\endif\n",
-            raise("another attempt has taken this database over")
-        );
-        // Whatever follows a colon inside these quotes would be a variable of psql's.
-        out += &format!("\\set code `{} 1>&2; echo $?`\n", self.command());
-        out += &format!(
-            "select :'code' = '0' as restored \\gset\n\\if :restored\n\\else\n{}\\endif\n\
-             analyze;\n\
-             create temporary table drplan_rows (name text, n bigint);\n",
-            raise(TOOL_FAILED)
-        );
-        for table in &self.tables {
-            out += &format!(
+        let unless = |name: &str, why: &str| {
+            format!(
+                "\\if :{name}\n\\else\n\
+                 do $$ begin raise exception '{why}'; end $$;\n\\endif\n"
+            )
+        };
+        let mut parts = vec![
+            format!(
+                "\\set ON_ERROR_STOP on\n\
+                 select set_config(name, '0', false) from pg_settings where name in \
+                 ('statement_timeout', 'lock_timeout', 'idle_session_timeout') \\g /dev/null\n\
+                 select count(*) = 1 as ours from drplan.restore \
+                 where attempt = {attempt} and finished_at is null \\gset\n"
+            ),
+            unless("ours", "another attempt has taken this database over"),
+            // Whatever follows a colon inside these quotes would be a variable of psql's.
+            format!("\\set code `{} 1>&2; echo $?`\n", self.command()),
+            "select :'code' = '0' as restored \\gset\n".to_owned(),
+            unless("restored", TOOL_FAILED),
+            "analyze;\ncreate temporary table drplan_rows (name text, n bigint);\n".to_owned(),
+        ];
+        parts.extend(self.tables.iter().map(|table| {
+            format!(
                 "insert into drplan_rows select {}, count(*) from only {}.{};\n",
                 literal(&table.to_string()),
                 ident(&table.schema),
                 ident(&table.name)
-            );
-        }
-        out += &format!(
+            )
+        }));
+        parts.push(format!(
             "update drplan.restore set finished_at = clock_timestamp(), rows = (select \
-             coalesce(jsonb_object_agg(name, n), '{{}}') from drplan_rows) where attempt = {attempt};\n"
-        );
-        out
+             coalesce(jsonb_object_agg(name, n), '{{}}') from drplan_rows) \
+             where attempt = {attempt};\n"
+        ));
+        parts.concat()
     }
 
     fn command(&self) -> String {
@@ -142,7 +146,10 @@ pub(super) async fn program(
         ("PGPASSWORD", config.password.clone().unwrap_or_default()),
         ("PGDATABASE", database.to_owned()),
         ("PGAPPNAME", application.to_owned()),
-        ("PGCONNECT_TIMEOUT", config.connect_timeout.as_secs().max(2).to_string()),
+        (
+            "PGCONNECT_TIMEOUT",
+            config.connect_timeout.as_secs().max(2).to_string(),
+        ),
         ("PGCLIENTENCODING", "UTF8".to_owned()),
         ("PGSSLMODE", "disable".to_owned()),
         ("LC_ALL", "C".to_owned()),
@@ -160,7 +167,9 @@ pub(super) async fn program(
     }
     let dir = files.dump.parent().unwrap_or(Path::new("/"));
     Ok(Program {
-        argv: ["/bin/sh", "-c", SHELL, "drplan-restore"].map(str::to_owned).to_vec(),
+        argv: ["/bin/sh", "-c", SHELL, "drplan-restore"]
+            .map(str::to_owned)
+            .to_vec(),
         env: env.into_iter().map(|(k, v)| (k.to_owned(), v)).collect(),
         cwd: dir.to_owned(),
         stdin: None,

@@ -77,7 +77,11 @@ pub(super) async fn begin(cx: &WriteCx, op: &RestoreOp) -> Result<(), ProviderEr
             None
         }
         Staging::Foreign(why) => return Err(in_the_way(pg, op, why)),
-        Staging::Ours { marker, workers, oid } => {
+        Staging::Ours {
+            marker,
+            workers,
+            oid,
+        } => {
             let program = cx.process.look(&traces(&cx.work_dir)).await?;
             let alive = !workers.is_empty() || program == Detached::Running;
             if marker.finished_at.is_some() || alive {
@@ -102,7 +106,11 @@ pub(super) async fn begin(cx: &WriteCx, op: &RestoreOp) -> Result<(), ProviderEr
     drop(maintenance);
     // While this session is open, the server shows from anywhere that somebody works here.
     let client = pg.open(&op.staging, &app).await?;
-    let marker = new_marker(cx, op, &missing);
+    let sql = "select oid from pg_database where datname = current_database()";
+    let oid = client
+        .value::<u32>(sql, &[], "identify the staging database")
+        .await?;
+    let marker = new_marker(cx, op, &missing, oid.unwrap_or_default());
     marker::write(&client, &marker, &summary).await?;
     let program = prepare(cx, op, &client, &marker, &summary).await?;
     let mut download = program.0;
@@ -139,7 +147,8 @@ struct Listed {
 async fn check_etag(s3: &S3Conn, op: &RestoreOp) -> Result<(), ProviderError> {
     let source = &op.source;
     let list = s3.keys(&source.bucket, &source.key, None).await?;
-    let list = Listing::deserialize(&list).map_err(|e| source_error(ErrorKind::Bug, op).caused_by(&e))?;
+    let list =
+        Listing::deserialize(&list).map_err(|e| source_error(ErrorKind::Bug, op).caused_by(&e))?;
     match list.keys.iter().find(|listed| listed.key == source.key) {
         None => Err(source_error(ErrorKind::NotFound, op).because("it is not there any more")),
         Some(listed) if listed.etag != source.etag => Err(source_error(ErrorKind::Conflict, op)
@@ -189,13 +198,16 @@ async fn check_tools(cx: &WriteCx, summary: &Summary) -> Result<(), ProviderErro
             .and_then(|word| word.parse::<u32>().ok());
         let needed = summary.pg_restore_major_min;
         if tool == "pg_restore" && major.is_some_and(|major| major < needed) {
-            return Err(ProviderError::new(
-                ErrorKind::Invalid,
-                "restore the dump",
-                "this machine",
-            )
-            .because(format!("the dump has format {}, and here is {said}", summary.format))
-            .hint(format!("install the client programs of PostgreSQL {needed} or later")));
+            return Err(
+                ProviderError::new(ErrorKind::Invalid, "restore the dump", "this machine")
+                    .because(format!(
+                        "the dump has format {}, and here is {said}",
+                        summary.format
+                    ))
+                    .hint(format!(
+                        "install the client programs of PostgreSQL {needed} or later"
+                    )),
+            );
         }
     }
     Ok(())
@@ -211,20 +223,28 @@ fn check_space(dir: &Path, bytes: u64) -> Result<(), ProviderError> {
     if free >= bytes.saturating_add(SPACE_LEFT_MIN) {
         return Ok(());
     }
-    Err(ProviderError::new(ErrorKind::Invalid, "download the dump", at())
-        .because(format!(
-            "it has {bytes} bytes and {SPACE_LEFT_MIN} must stay free, but only {free} are"
-        ))
-        .hint("free some space, or put the folder of runs on a larger disk"))
+    Err(
+        ProviderError::new(ErrorKind::Invalid, "download the dump", at())
+            .because(format!(
+                "it has {bytes} bytes and {SPACE_LEFT_MIN} must stay free, but only {free} are"
+            ))
+            .hint("free some space, or put the folder of runs on a larger disk"),
+    )
 }
 
 /// Drops the half-done staging database whose marker was read just before, and no other of that name.
 async fn drop_own(client: &PgClient, op: &RestoreOp, oid: u32) -> Result<(), ProviderError> {
     let during = format!("drop the half-done `{}`", op.staging);
     let sql = "select 1 from pg_database where datname = $1 and oid = $2";
-    if client.rows(sql, &[&op.staging, &oid], &during).await?.is_empty() {
-        return Err(ProviderError::new(ErrorKind::Conflict, during, client.place())
-            .because("another database has taken its name"));
+    if client
+        .rows(sql, &[&op.staging, &oid], &during)
+        .await?
+        .is_empty()
+    {
+        return Err(
+            ProviderError::new(ErrorKind::Conflict, during, client.place())
+                .because("another database has taken its name"),
+        );
     }
     let sql = format!("drop database {}", ident(&op.staging));
     client.run(&sql, &during).await
@@ -253,27 +273,33 @@ async fn missing_roles(
 }
 
 async fn create(client: &PgClient, op: &RestoreOp, summary: &Summary) -> Result<(), ProviderError> {
-    let mut sql = format!("create database {} template template0", ident(&op.staging));
-    if let Some(owner) = &op.owner {
-        sql += &format!(" owner {}", ident(owner));
-    }
-    if let Some(encoding) = &summary.encoding {
-        sql += &format!(" encoding {}", literal(encoding));
-    }
+    let owner = op
+        .owner
+        .as_ref()
+        .map(|owner| format!(" owner {}", ident(owner)));
+    let encoding = summary.encoding.as_ref();
+    let encoding = encoding.map(|encoding| format!(" encoding {}", literal(encoding)));
+    let sql = format!(
+        "create database {} template template0{}{}",
+        ident(&op.staging),
+        owner.unwrap_or_default(),
+        encoding.unwrap_or_default()
+    );
     let during = format!("create database `{}`", op.staging);
     client.run(&sql, &during).await
 }
 
-fn new_marker(cx: &WriteCx, op: &RestoreOp, missing: &BTreeSet<String>) -> Marker {
-    // Distinct on every start, wherever it happens.
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let nanos = now.map(|d| d.as_nanos()).unwrap_or_default();
-    let seed = format!("{}\n{}\n{}\n{nanos}", cx.run, cx.attempt, std::process::id());
+fn new_marker(cx: &WriteCx, op: &RestoreOp, missing: &BTreeSet<String>, oid: u32) -> Marker {
+    // No two databases of a server ever share this number, so that no two attempts share a seed.
+    let seed = format!("{}\n{}\n{oid}", cx.run, cx.attempt);
     let left_out = match missing.is_empty() {
         true => Vec::new(),
         false => {
             let names: Vec<&str> = missing.iter().map(String::as_str).collect();
-            vec![format!("privileges, since roles are missing: {}", names.join(", "))]
+            vec![format!(
+                "privileges, since roles are missing: {}",
+                names.join(", ")
+            )]
         }
     };
     Marker {
@@ -307,7 +333,8 @@ async fn prepare(
         kept: false,
     };
     let source = &op.source;
-    s3.download(&source.bucket, &source.key, &files.dump).await?;
+    s3.download(&source.bucket, &source.key, &files.dump)
+        .await?;
     // Only now it is certain that what was downloaded is what was planned.
     check_etag(s3, op).await?;
     let archive = Archive::read(&LocalArchive::open(&files.dump).await?).await?;
@@ -326,7 +353,9 @@ async fn prepare(
     .text();
     script::write_private(&files.script, &text).await?;
     let sql = "select ssl from pg_stat_ssl where pid = pg_backend_pid()";
-    let encrypted = client.value::<bool>(sql, &[], "read how the session is encrypted").await?;
+    let encrypted = client
+        .value::<bool>(sql, &[], "read how the session is encrypted")
+        .await?;
     let app = application(&cx.recovery, &cx.address);
     let role = op.owner.as_deref();
     let encrypted = encrypted.unwrap_or_default();

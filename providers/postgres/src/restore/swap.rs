@@ -63,9 +63,8 @@ pub(super) async fn begin(cx: &WriteCx, op: &RestoreOp) -> Result<(), ProviderEr
 }
 
 fn statements(op: &RestoreOp, occupied: bool) -> String {
-    let rename = |from: &str, to: &str| {
-        format!("alter database {} rename to {};", ident(from), ident(to))
-    };
+    let rename =
+        |from: &str, to: &str| format!("alter database {} rename to {};", ident(from), ident(to));
     let mut sql = "begin;".to_owned();
     if occupied {
         sql += &rename(&op.database, &op.aside);
@@ -102,10 +101,16 @@ async fn check_empty(pg: &PgConn, op: &RestoreOp) -> Result<(), Occupied> {
 /// Names the sessions that keep a database from being renamed.
 async fn explain(client: &PgClient, op: &RestoreOp, error: ProviderError) -> ProviderError {
     // The transaction that failed is still open.
-    client.run("rollback", "end a failed transaction").await.ok();
+    client
+        .run("rollback", "end a failed transaction")
+        .await
+        .ok();
     let mut names = Vec::new();
     for database in [&op.database, &op.staging] {
-        for session in catalogue::sessions(client, database).await.unwrap_or_default() {
+        for session in catalogue::sessions(client, database)
+            .await
+            .unwrap_or_default()
+        {
             names.push(format!("`{database}`: {session}"));
         }
     }
@@ -115,7 +120,9 @@ async fn explain(client: &PgClient, op: &RestoreOp, error: ProviderError) -> Pro
     names.truncate(SESSIONS_NAMED_MAX);
     error
         .because(format!("connected to {}", names.join("; ")))
-        .hint("stop what is connected, for instance SELECT pg_terminate_backend(PROCESS), and go on")
+        .hint(
+            "stop what is connected, for instance SELECT pg_terminate_backend(PROCESS), and go on",
+        )
 }
 
 pub(super) async fn probe(cx: &ReadCx, op: &RestoreOp) -> Result<Landed, ProviderError> {

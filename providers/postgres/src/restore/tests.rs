@@ -92,23 +92,48 @@ fn foreign_data_is_a_conflict_until_a_person_accepts() {
 #[test]
 fn arguments_that_cannot_work_block() {
     let seen = with(json!([]));
-    for args in [json!({"jobs": 0}), json!({"jobs": 65}), json!({"database": "postgres"})] {
+    for args in [
+        json!({"jobs": 0}),
+        json!({"jobs": 65}),
+        json!({"database": "postgres"}),
+    ] {
         let planned = PostgresRestore.plan(&cx(false), &want(args.clone()), &seen);
         assert!(matches!(planned, Planned::Blocked(_)), "{args}");
     }
     let mut other = want(json!({}));
-    other.roles.insert("bucket".to_owned(), ConnId::new("s3.other"));
+    other
+        .roles
+        .insert("bucket".to_owned(), ConnId::new("s3.other"));
     let planned = PostgresRestore.plan(&cx(false), &other, &seen);
     assert!(matches!(planned, Planned::Blocked(_)));
 }
 
 #[test]
 fn missing_roles_are_warned_about_and_manual_commands_follow() {
-    let notes = PostgresRestore.notes(&cx(false), &want(json!({"owner": "boss"})), &with(json!([])));
+    let notes = PostgresRestore.notes(
+        &cx(false),
+        &want(json!({"owner": "boss"})),
+        &with(json!([])),
+    );
     assert!(notes.warnings[0].contains("lacks: app"));
-    assert!(notes.manual.iter().any(|l| l.contains("--no-privileges --role='boss' --jobs=2")));
-    assert!(notes.manual.last().is_some_and(|l| l.contains("RENAME TO \"shop\"")));
-    let counted: u64 = notes.breakdown.iter().flat_map(|b| &b.counts).map(|(_, n)| n).sum();
+    assert!(
+        notes
+            .manual
+            .iter()
+            .any(|l| l.contains("--no-privileges --role='boss' --jobs=2"))
+    );
+    assert!(
+        notes
+            .manual
+            .last()
+            .is_some_and(|l| l.contains("RENAME TO \"shop\""))
+    );
+    let counted: u64 = notes
+        .breakdown
+        .iter()
+        .flat_map(|b| &b.counts)
+        .map(|(_, n)| n)
+        .sum();
     assert_eq!(counted, 2);
 }
 
