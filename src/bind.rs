@@ -58,7 +58,10 @@ impl Scope for Filled<'_> {
         match self.secrets?.open(secret) {
             Ok(text) => Some(Value::String(text.into())),
             Err(error) => {
-                self.failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+                self.failed
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .get_or_insert(error);
                 None
             }
         }
@@ -76,19 +79,32 @@ fn evaluate(
     secrets: Option<&Secrets>,
 ) -> Result<Option<Json>, ProviderError> {
     let expr = exprs.get(hole.expr).ok_or_else(|| {
-        ProviderError::new(ErrorKind::Bug, "fill a hole", "the plan").because("its expression is missing")
+        ProviderError::new(ErrorKind::Bug, "fill a hole", "the plan")
+            .because("its expression is missing")
     })?;
-    let scope = Filled { outs, secrets, failed: Mutex::default() };
+    let scope = Filled {
+        outs,
+        secrets,
+        failed: Mutex::default(),
+    };
     let value = eval(expr, &scope).map_err(|d| {
-        ProviderError::new(ErrorKind::Invalid, "evaluate an expression of the plan", "the plan")
-            .because(d.message)
+        ProviderError::new(
+            ErrorKind::Invalid,
+            "evaluate an expression of the plan",
+            "the plan",
+        )
+        .because(d.message)
     })?;
     let mut open = false;
     let json = value_to_json(&value, &mut |_| {
         open = true;
         Json::Null
     });
-    if let Some(error) = scope.failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+    if let Some(error) = scope
+        .failed
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner)
+    {
         return Err(error);
     }
     Ok((!open).then_some(json))
@@ -107,9 +123,11 @@ fn walk(
                 .map(|(k, v)| Ok((k.clone(), walk(v, on_hole)?)))
                 .collect::<Result<_, ProviderError>>()?,
         ),
-        Json::Array(list) => {
-            Json::Array(list.iter().map(|v| walk(v, on_hole)).collect::<Result<_, _>>()?)
-        }
+        Json::Array(list) => Json::Array(
+            list.iter()
+                .map(|v| walk(v, on_hole))
+                .collect::<Result<_, _>>()?,
+        ),
         scalar => scalar.clone(),
     })
 }
@@ -120,19 +138,24 @@ fn walk(
 ///
 /// If an expression fails, or needs a step that has not ended.
 pub fn settle(json: &Json, exprs: &[Arc<Expr>], outs: &Outs) -> Result<Json, ProviderError> {
-    walk(json, &mut |hole| match evaluate(hole, exprs, Some(outs), None)? {
-        Some(value) => Ok(value),
-        None => {
-            // What is left must be secrets alone: everything that the hole waited for has ended.
-            let known = hole.after.iter().all(|a| outs.contains_key(a));
-            if !known {
-                let names: Vec<&str> = hole.after.iter().map(Address::as_str).collect();
-                return Err(ProviderError::new(ErrorKind::Invalid, "fill a hole", "the plan")
-                    .because(format!("an export of {} is not known", names.join(", "))));
+    walk(
+        json,
+        &mut |hole| match evaluate(hole, exprs, Some(outs), None)? {
+            Some(value) => Ok(value),
+            None => {
+                // What is left must be secrets alone: everything that the hole waited for has ended.
+                let known = hole.after.iter().all(|a| outs.contains_key(a));
+                if !known {
+                    let names: Vec<&str> = hole.after.iter().map(Address::as_str).collect();
+                    return Err(
+                        ProviderError::new(ErrorKind::Invalid, "fill a hole", "the plan")
+                            .because(format!("an export of {} is not known", names.join(", "))),
+                    );
+                }
+                Ok(json!({ "$hole": Hole { expr: hole.expr, secret: true, after: Vec::new() } }))
             }
-            Ok(json!({ "$hole": Hole { expr: hole.expr, secret: true, after: Vec::new() } }))
-        }
-    })
+        },
+    )
 }
 
 /// Fills everything, secrets included. The result must not be logged or kept.
@@ -167,6 +190,11 @@ pub struct StepOpener {
 
 impl Opener for StepOpener {
     fn open(&self, hole: &Hole) -> Result<Json, ProviderError> {
-        fill(&json!({ "$hole": hole }), &self.exprs, Some(&self.outs), &self.secrets)
+        fill(
+            &json!({ "$hole": hole }),
+            &self.exprs,
+            Some(&self.outs),
+            &self.secrets,
+        )
     }
 }

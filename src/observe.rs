@@ -66,7 +66,13 @@ impl Observer {
         process: Arc<dyn ProcessDoor>,
         secrets: Arc<Secrets>,
     ) -> Self {
-        Self { registry, base_dir, process, secrets, open: Mutex::default() }
+        Self {
+            registry,
+            base_dir,
+            process,
+            secrets,
+            open: Mutex::default(),
+        }
     }
 
     /// Opens a connection, or returns the one that is open with the same arguments. One attempt.
@@ -80,7 +86,13 @@ impl Observer {
         config: &Json,
         exprs: &[Arc<Expr>],
     ) -> Result<(Arc<dyn Conn>, TargetId), ProviderError> {
-        let known = self.open.lock().await.get(id).filter(|o| o.config == *config).cloned();
+        let known = self
+            .open
+            .lock()
+            .await
+            .get(id)
+            .filter(|o| o.config == *config)
+            .cloned();
         if let Some(open) = known {
             return Ok((open.conn, open.id));
         }
@@ -99,11 +111,18 @@ impl Observer {
             let target = conn.identity().await?;
             Ok::<_, ProviderError>((conn, target))
         };
-        let (conn, target) = tokio::time::timeout(CONNECT_TIMEOUT, both).await.map_err(|_| {
-            ProviderError::new(ErrorKind::Unreachable, "open a connection", id.to_string())
-                .because(format!("no answer within {} s", CONNECT_TIMEOUT.as_secs()))
-        })??;
-        let open = Open { config: config.clone(), conn: Arc::clone(&conn), id: target.clone() };
+        let (conn, target) =
+            tokio::time::timeout(CONNECT_TIMEOUT, both)
+                .await
+                .map_err(|_| {
+                    ProviderError::new(ErrorKind::Unreachable, "open a connection", id.to_string())
+                        .because(format!("no answer within {} s", CONNECT_TIMEOUT.as_secs()))
+                })??;
+        let open = Open {
+            config: config.clone(),
+            conn: Arc::clone(&conn),
+            id: target.clone(),
+        };
         self.open.lock().await.insert(id.clone(), open);
         Ok((conn, target))
     }
@@ -116,7 +135,12 @@ impl Observer {
     /// Answers everything that planning asked for. All connections are asked at the same time; within
     /// one, its own bound holds.
     pub async fn answer(&self, asks: Asks, facts: &mut Facts) {
-        let opened = join_all(asks.targets.iter().map(|(id, ask)| self.target(id, ask, &asks.exprs))).await;
+        let opened = join_all(
+            asks.targets
+                .iter()
+                .map(|(id, ask)| self.target(id, ask, &asks.exprs)),
+        )
+        .await;
         for (id, state) in asks.targets.into_keys().zip(opened) {
             facts.targets.insert(id, state);
         }
@@ -125,8 +149,12 @@ impl Observer {
 
     async fn target(&self, id: &ConnId, ask: &TargetAsk, exprs: &[Arc<Expr>]) -> TargetState {
         match ask {
-            TargetAsk::Lost(domain) => TargetState::Lost { domain: domain.clone() },
-            TargetAsk::NotYet(made_by) => TargetState::NotYet { made_by: made_by.clone() },
+            TargetAsk::Lost(domain) => TargetState::Lost {
+                domain: domain.clone(),
+            },
+            TargetAsk::NotYet(made_by) => TargetState::NotYet {
+                made_by: made_by.clone(),
+            },
             TargetAsk::Open(config) => match self.connect(id, config, exprs).await {
                 Ok((_, target)) => TargetState::Ready(target),
                 Err(error) => TargetState::Unreadable(self.scrub(error)),
@@ -154,7 +182,13 @@ impl Observer {
         for (id, asks, answers) in join_all(all).await {
             for (ask, answer) in asks.into_iter().zip(answers) {
                 let answer = answer.map_err(|e| self.scrub(e));
-                facts.answers.insert(Query { conn: id.clone(), ask }, answer);
+                facts.answers.insert(
+                    Query {
+                        conn: id.clone(),
+                        ask,
+                    },
+                    answer,
+                );
             }
         }
     }

@@ -1,7 +1,12 @@
 //! The one table of providers; each leaf can be left out of a build.
 
 use drplan_api::Registry;
-#[cfg(any(feature = "kubernetes", feature = "helm", feature = "velero", feature = "postgres"))]
+#[cfg(any(
+    feature = "kubernetes",
+    feature = "helm",
+    feature = "velero",
+    feature = "postgres"
+))]
 use drplan_api::acting;
 #[cfg(any(feature = "velero", feature = "postgres"))]
 use drplan_api::reading;
@@ -42,7 +47,9 @@ pub fn registry() -> Registry {
 fn s3() -> drplan_s3::S3System {
     let s3 = drplan_s3::S3System::new();
     #[cfg(feature = "velero")]
-    let s3 = drplan_velero::lenses().into_iter().fold(s3, drplan_s3::S3System::lens);
+    let s3 = drplan_velero::lenses()
+        .into_iter()
+        .fold(s3, drplan_s3::S3System::lens);
     #[cfg(feature = "postgres")]
     let s3 = s3.lens(std::sync::Arc::new(drplan_postgres::DumpToc));
     s3

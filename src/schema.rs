@@ -12,7 +12,11 @@ use serde_json::json;
 /// Describes everything that a build knows.
 pub fn document(registry: &Registry) -> Json {
     let defs = |kinds: Vec<&Def>| -> Json {
-        kinds.into_iter().map(|d| (d.name.to_owned(), kind(d))).collect::<serde_json::Map<_, _>>().into()
+        kinds
+            .into_iter()
+            .map(|d| (d.name.to_owned(), kind(d)))
+            .collect::<serde_json::Map<_, _>>()
+            .into()
     };
     json!({
         "format": "drplan-schema/1.0",
@@ -37,7 +41,15 @@ fn kind(def: &Def) -> Json {
         map.insert("doc".to_owned(), def.doc.into());
         map.insert("mode".to_owned(), mode.into());
         map.insert("stage".to_owned(), json!(def.stage));
-        map.insert("roles".to_owned(), json!(def.roles.iter().copied().collect::<std::collections::BTreeMap<_, _>>()));
+        map.insert(
+            "roles".to_owned(),
+            json!(
+                def.roles
+                    .iter()
+                    .copied()
+                    .collect::<std::collections::BTreeMap<_, _>>()
+            ),
+        );
         map.insert("actions".to_owned(), json!(def.envelope));
         map.insert("hazard_max".to_owned(), json!(def.hazard_max));
     }

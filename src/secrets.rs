@@ -1,7 +1,10 @@
 //! Opens secrets at the moment of the effect, and scrubs them from whatever is said.
 //!
 //! Nothing here is ever serialised. The planner has no access: it sees only references.
-#![expect(clippy::disallowed_methods, reason = "secrets live in files and the environment")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "secrets live in files and the environment"
+)]
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -28,7 +31,11 @@ pub struct Secrets {
 impl Secrets {
     /// Makes a store for the sensitive variables that were given; files start at the spec's folder.
     pub fn new(base_dir: &Path, variables: BTreeMap<String, String>) -> Self {
-        let store = Self { base_dir: base_dir.to_owned(), variables, opened: Mutex::default() };
+        let store = Self {
+            base_dir: base_dir.to_owned(),
+            variables,
+            opened: Mutex::default(),
+        };
         for text in store.variables.values() {
             store.remember(text);
         }
@@ -47,20 +54,23 @@ impl Secrets {
     /// If it is not there; the error names the reference only.
     pub fn open(&self, reference: &SecretRef) -> Result<String, ProviderError> {
         let missing = |hint: String| {
-            ProviderError::new(ErrorKind::NotFound, "open a secret", reference.to_string()).hint(hint)
+            ProviderError::new(ErrorKind::NotFound, "open a secret", reference.to_string())
+                .hint(hint)
         };
         let read = |path: &str| {
             std::fs::read_to_string(self.base_dir.join(path)).map_err(|e| {
-                ProviderError::new(ErrorKind::NotFound, "open a secret", reference.to_string()).caused_by(&e)
+                ProviderError::new(ErrorKind::NotFound, "open a secret", reference.to_string())
+                    .caused_by(&e)
             })
         };
         let text = match reference {
             SecretRef::Variable(name) => self.variables.get(name).cloned().ok_or_else(|| {
-                missing(format!("give it with DRPLAN_VAR_{name}, `--var` or `--var-file`"))
+                missing(format!(
+                    "give it with DRPLAN_VAR_{name}, `--var` or `--var-file`"
+                ))
             })?,
-            SecretRef::Env(name) => {
-                std::env::var(name).map_err(|_| missing(format!("set {name} in the environment")))?
-            }
+            SecretRef::Env(name) => std::env::var(name)
+                .map_err(|_| missing(format!("set {name} in the environment")))?,
             SecretRef::File(path) => read(path)?.trim_end_matches('\n').to_owned(),
             SecretRef::JsonFile(path, at) => {
                 let json: Json = serde_json::from_str(&read(path)?)
@@ -79,7 +89,11 @@ impl Secrets {
     fn remember(&self, text: &str) {
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         // A secret of several lines (a kubeconfig) is quoted line by line, a URL by its password.
-        for line in text.lines().map(str::trim).filter(|l| l.len() >= SCRUB_CHARACTERS_MIN) {
+        for line in text
+            .lines()
+            .map(str::trim)
+            .filter(|l| l.len() >= SCRUB_CHARACTERS_MIN)
+        {
             opened.insert(line.to_owned());
             if let Some((_, value)) = line.split_once(": ") {
                 if value.len() >= 2 * SCRUB_CHARACTERS_MIN && !value.starts_with("http") {

@@ -124,7 +124,8 @@ impl Shared {
     /// Writes a record and then tells it.
     pub(crate) fn record(&self, event: Event) -> Result<(), ProviderError> {
         self.write(event).map_err(|e| {
-            ProviderError::new(ErrorKind::Invalid, "write the journal", "this machine").caused_by(&e)
+            ProviderError::new(ErrorKind::Invalid, "write the journal", "this machine")
+                .caused_by(&e)
         })
     }
 
@@ -142,7 +143,9 @@ impl Shared {
 
     pub(crate) fn random(&self) -> u64 {
         // Knuth's multiplicative step: good enough to spread pauses, and reproducible from the seed.
-        let mut x = self.random.fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed);
+        let mut x = self
+            .random
+            .fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed);
         x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         x ^ (x >> 27)
     }
@@ -194,7 +197,9 @@ pub async fn apply(apply: Apply) -> Result<Ending, JournalError> {
     let mut outs = known_outputs(&shared.plan);
     for (address, because) in stale(&shared, &apply.registry, &outs).await {
         if let Some(i) = queue.index(&address) {
-            let ended = Ended::with(Outcome::Moved { because: shared.secrets.scrub(&because) });
+            let ended = Ended::with(Outcome::Moved {
+                because: shared.secrets.scrub(&because),
+            });
             queue.end(&shared, i, ended, Duration::ZERO)?;
         }
     }
@@ -204,7 +209,15 @@ pub async fn apply(apply: Apply) -> Result<Ending, JournalError> {
     loop {
         while !stopped && running.len() < apply.parallelism.max(1) {
             let Some(i) = queue.pop() else { break };
-            start(&shared, &apply.registry, &apply.gatekeeper, i, &outs, &mut running, &mut queue)?;
+            start(
+                &shared,
+                &apply.registry,
+                &apply.gatekeeper,
+                i,
+                &outs,
+                &mut running,
+                &mut queue,
+            )?;
         }
         if running.is_empty() {
             // Ending a step at once (a barrier, a block) may have made others ready.
@@ -232,10 +245,18 @@ pub async fn apply(apply: Apply) -> Result<Ending, JournalError> {
         }
     }
     let frontier = Frontier::of(&shared.run, &shared.plan, &queue.ended, &[], apply.next);
-    Ok(Ending { outcomes: queue.ended, frontier, stopped })
+    Ok(Ending {
+        outcomes: queue.ended,
+        frontier,
+        stopped,
+    })
 }
 
-const NOWHERE: Span = Span { file: FileId(u32::MAX), start: 0, end: 0 };
+const NOWHERE: Span = Span {
+    file: FileId(u32::MAX),
+    start: 0,
+    end: 0,
+};
 
 /// Exports that were known while planning: those of steps with nothing to do.
 fn known_outputs(plan: &Plan) -> Outs {
@@ -257,12 +278,19 @@ fn start(
 ) -> Result<(), JournalError> {
     let step = &shared.plan.steps[i];
     if let Some(root) = queue.blocker(i) {
-        return queue.end(shared, i, Ended::with(Outcome::Blocked { by: root }), Duration::ZERO);
+        return queue.end(
+            shared,
+            i,
+            Ended::with(Outcome::Blocked { by: root }),
+            Duration::ZERO,
+        );
     }
     let began = Instant::now();
     match &step.what {
-        Do::Barrier | Do::Idle => queue.end(shared, i, Ended::with(Outcome::Passed), Duration::ZERO),
-        Do::Nothing => {
+        Do::Barrier | Do::Idle => {
+            queue.end(shared, i, Ended::with(Outcome::Passed), Duration::ZERO)
+        }
+        Do::Nothing if !queue.behind_action(i) || step.address.is_data() => {
             let ended = Ended {
                 outcome: Outcome::Passed,
                 evidence: Vec::new(),
@@ -272,15 +300,26 @@ fn start(
         }
         Do::Conflict | Do::Blocked { .. } => {
             let because = step.because.clone();
-            queue.end(shared, i, Ended::with(Outcome::Failed { because }), Duration::ZERO)
+            queue.end(
+                shared,
+                i,
+                Ended::with(Outcome::Failed { because }),
+                Duration::ZERO,
+            )
         }
         Do::Check { asserts, warning } => {
-            shared.write(Event::StepStarted { address: step.address.clone(), action: None })?;
+            shared.write(Event::StepStarted {
+                address: step.address.clone(),
+                action: None,
+            })?;
             let ended = assert_all(shared, step, asserts, *warning, outs);
             queue.end(shared, i, ended, began.elapsed())
         }
         Do::Gate { ask } => {
-            shared.write(Event::GateOpened { address: step.address.clone(), ask: ask.clone() })?;
+            shared.write(Event::GateOpened {
+                address: step.address.clone(),
+                ask: ask.clone(),
+            })?;
             let (gatekeeper, shared) = (Arc::clone(gatekeeper), Arc::clone(shared));
             let ask = ask.clone();
             running.spawn(async move {
@@ -289,7 +328,11 @@ fn start(
                     Asked::Approved(how) => {
                         let by = serde_json::json!({ "by": how, "at": (shared.clock)() });
                         shared.say(Event::GatePassed { address, how });
-                        Ended { outcome: Outcome::Done, evidence: Vec::new(), outputs: by }
+                        Ended {
+                            outcome: Outcome::Done,
+                            evidence: Vec::new(),
+                            outputs: by,
+                        }
                     }
                     Asked::Unanswered => Ended::with(Outcome::Waiting { ask }),
                 };
@@ -297,7 +340,8 @@ fn start(
             });
             Ok(())
         }
-        Do::Act { .. } | Do::Late { .. } | Do::Read => {
+        // What was true may not be any more once something before it has acted.
+        Do::Act { .. } | Do::Late { .. } | Do::Read | Do::Nothing => {
             let kind = if step.address.is_data() {
                 registry.get_data(&step.kind)
             } else {
@@ -305,14 +349,28 @@ fn start(
             };
             let Some(kind) = kind.cloned() else {
                 let because = format!("this build does not know the kind `{}`", step.kind);
-                return queue.end(shared, i, Ended::with(Outcome::Failed { because }), Duration::ZERO);
+                return queue.end(
+                    shared,
+                    i,
+                    Ended::with(Outcome::Failed { because }),
+                    Duration::ZERO,
+                );
             };
-            shared.write(Event::StepStarted { address: step.address.clone(), action: step.action() })?;
+            shared.write(Event::StepStarted {
+                address: step.address.clone(),
+                action: step.action(),
+            })?;
             let (shared, outs) = (Arc::clone(shared), outs.clone());
             running.spawn(async move {
                 let step = &shared.plan.steps[i];
                 let deadline = began + Duration::from_secs(step.timeout_s);
-                let turn = Turn { shared: &shared, step, kind, outs, deadline };
+                let turn = Turn {
+                    shared: &shared,
+                    step,
+                    kind,
+                    outs,
+                    deadline,
+                };
                 let ended = turn.run().await;
                 (i, ended, began.elapsed())
             });
@@ -339,22 +397,36 @@ fn assert_all(
             Err(error) => error.to_string(),
         };
         let (holds, claim) = match settled {
-            Ok(Json::Bool(true)) => (true, format!("holds: not \"{message}\"")),
+            Ok(Json::Bool(true)) => (true, "the assertion holds".to_owned()),
             Ok(Json::Bool(false)) => (false, message),
-            Ok(_) => (false, format!("the condition is neither true nor false ({message})")),
+            Ok(_) => (
+                false,
+                format!("the condition is neither true nor false ({message})"),
+            ),
             Err(error) => (false, error.to_string()),
         };
         if !holds {
             broken.push(claim.clone());
         }
-        evidence.push(drplan_api::Evidence { claim, source: source.clone(), holds });
+        evidence.push(drplan_api::Evidence {
+            claim,
+            source: source.clone(),
+            holds,
+        });
     }
     let outcome = if broken.is_empty() {
         Outcome::Done
     } else {
-        Outcome::Refuted { because: shared.secrets.scrub(&broken.join("; ")), warning }
+        Outcome::Refuted {
+            because: shared.secrets.scrub(&broken.join("; ")),
+            warning,
+        }
     };
-    Ended { outcome, evidence, outputs: Json::Null }
+    Ended {
+        outcome,
+        evidence,
+        outputs: Json::Null,
+    }
 }
 
 /// Which steps are ready, the longest remaining path first. All operations together cost
@@ -370,6 +442,8 @@ struct Queue {
     ready: BinaryHeap<(u32, std::cmp::Reverse<usize>)>,
     best_effort: Vec<bool>,
     taken: BTreeSet<usize>,
+    /// Steps that acted in this run, and those behind one that did.
+    acted: Vec<bool>,
     ended: BTreeMap<Address, Outcome>,
 }
 
@@ -393,7 +467,12 @@ impl Queue {
             .map(|i| (remaining[i], std::cmp::Reverse(i)))
             .collect();
         Self {
-            addresses: plan.steps.iter().enumerate().map(|(i, s)| (s.address.clone(), i)).collect(),
+            addresses: plan
+                .steps
+                .iter()
+                .enumerate()
+                .map(|(i, s)| (s.address.clone(), i))
+                .collect(),
             names: plan.steps.iter().map(|s| s.address.clone()).collect(),
             best_effort: plan.steps.iter().map(|s| s.best_effort).collect(),
             before,
@@ -402,6 +481,7 @@ impl Queue {
             remaining,
             ready,
             taken: BTreeSet::new(),
+            acted: vec![false; plan.steps.len()],
             ended: BTreeMap::new(),
         }
     }
@@ -421,6 +501,10 @@ impl Queue {
             }
         }
         None
+    }
+
+    fn behind_action(&self, i: usize) -> bool {
+        self.before[i].iter().any(|&b| self.acted[b])
     }
 
     /// The step at the root if something that this one waits for did not end well.
@@ -451,11 +535,13 @@ impl Queue {
             elapsed_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         })?;
         self.taken.insert(i);
+        self.acted[i] = ended.outcome == Outcome::Done || self.behind_action(i);
         self.ended.insert(self.names[i].clone(), ended.outcome);
         for &next in &self.after[i] {
             self.waits[next] -= 1;
             if self.waits[next] == 0 {
-                self.ready.push((self.remaining[next], std::cmp::Reverse(next)));
+                self.ready
+                    .push((self.remaining[next], std::cmp::Reverse(next)));
             }
         }
         Ok(())

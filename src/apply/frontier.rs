@@ -43,8 +43,16 @@ impl Frontier {
         running: &[Address],
         next: String,
     ) -> Self {
-        let mut out = Self { run: run.to_owned(), next, ..Self::default() };
-        for step in plan.steps.iter().filter(|s| !matches!(s.what, Do::Barrier | Do::Idle)) {
+        let mut out = Self {
+            run: run.to_owned(),
+            next,
+            ..Self::default()
+        };
+        for step in plan
+            .steps
+            .iter()
+            .filter(|s| !matches!(s.what, Do::Barrier | Do::Idle))
+        {
             let address = step.address.clone();
             match ended.get(&address) {
                 Some(outcome) if outcome.is_good() => out.done.push(address),
@@ -56,7 +64,8 @@ impl Frontier {
                 }
                 Some(Outcome::Stopped) => out.running.push(address),
                 Some(outcome) => {
-                    out.failed.insert(address, outcome.because().unwrap_or_default());
+                    out.failed
+                        .insert(address, outcome.because().unwrap_or_default());
                 }
                 None if running.contains(&address) => out.running.push(address),
                 None => out.not_started.push(address),

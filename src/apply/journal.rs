@@ -1,5 +1,8 @@
 //! The journal: an append-only file of JSON lines, on disk before the request leaves.
-#![expect(clippy::disallowed_methods, reason = "the journal is written and read here")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the journal is written and read here"
+)]
 
 use std::fs::File;
 use std::io::Write as _;
@@ -67,8 +70,15 @@ impl Journal {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(path).map_err(|e| failed("start", path, &e))?;
-        let state = State { file, seq: 0, chain: String::new() };
-        Ok(Self { path: path.to_owned(), state: Mutex::new(state) })
+        let state = State {
+            file,
+            seq: 0,
+            chain: String::new(),
+        };
+        Ok(Self {
+            path: path.to_owned(),
+            state: Mutex::new(state),
+        })
     }
 
     /// Writes a record and waits until it is on disk; returns its number. Progress only gets a number.
@@ -84,18 +94,34 @@ impl Journal {
         }
         let record = serde_json::to_string(event).map_err(|e| failed("write", &self.path, &e))?;
         let chain = digest(format!("{}{}{record}", state.chain, state.seq).as_bytes());
-        let line = Line { v: FORMAT, seq: state.seq, at, record: event.clone(), chain: chain.clone() };
+        let line = Line {
+            v: FORMAT,
+            seq: state.seq,
+            at,
+            record: event.clone(),
+            chain: chain.clone(),
+        };
         let mut text = serde_json::to_string(&line).map_err(|e| failed("write", &self.path, &e))?;
         text.push('\n');
-        state.file.write_all(text.as_bytes()).map_err(|e| failed("write", &self.path, &e))?;
-        state.file.sync_data().map_err(|e| failed("write", &self.path, &e))?;
+        state
+            .file
+            .write_all(text.as_bytes())
+            .map_err(|e| failed("write", &self.path, &e))?;
+        state
+            .file
+            .sync_data()
+            .map_err(|e| failed("write", &self.path, &e))?;
         state.chain = chain;
         Ok(state.seq)
     }
 }
 
 fn failed(during: &'static str, path: &Path, why: &dyn std::fmt::Display) -> JournalError {
-    JournalError { during, path: path.display().to_string(), why: why.to_string() }
+    JournalError {
+        during,
+        path: path.display().to_string(),
+        why: why.to_string(),
+    }
 }
 
 /// Reads a journal. A last line that was cut off by a crash is left out.
@@ -118,7 +144,11 @@ pub fn read(path: &Path) -> Result<Vec<Line>, JournalError> {
         let record = serde_json::to_string(&line.record).map_err(|e| failed("read", path, &e))?;
         chain = digest(format!("{chain}{}{record}", line.seq).as_bytes());
         if chain != line.chain {
-            return Err(failed("read", path, &format!("line {} does not fit the one before it", i + 1)));
+            return Err(failed(
+                "read",
+                path,
+                &format!("line {} does not fit the one before it", i + 1),
+            ));
         }
         out.push(line);
     }
@@ -139,12 +169,18 @@ mod tests {
         let path = dir.path().join("journal.jsonl");
         let journal = Journal::create(&path).expect("a journal");
         for code in 0..3 {
-            journal.write(Timestamp::UNIX_EPOCH, &some_event(code)).expect("a record");
+            journal
+                .write(Timestamp::UNIX_EPOCH, &some_event(code))
+                .expect("a record");
         }
         let text = std::fs::read_to_string(&path).expect("text");
         std::fs::write(&path, format!("{text}{{\"v\":1,\"se")).expect("a cut");
         assert_eq!(read(&path).expect("lines").len(), 3);
-        std::fs::write(&path, text.replacen("\"exit_code\":1", "\"exit_code\":9", 1)).expect("a change");
+        std::fs::write(
+            &path,
+            text.replacen("\"exit_code\":1", "\"exit_code\":9", 1),
+        )
+        .expect("a change");
         assert!(read(&path).is_err());
     }
 }

@@ -39,7 +39,10 @@ impl Lock {
     ///
     /// If another process holds it or the file cannot be used.
     pub fn take(path: &Path, about: &str) -> Result<Self, LockError> {
-        let io = |e: std::io::Error| LockError::Io { path: path.display().to_string(), why: e.to_string() };
+        let io = |e: std::io::Error| LockError::Io {
+            path: path.display().to_string(),
+            why: e.to_string(),
+        };
         let mut file = File::options()
             .read(true)
             .write(true)
@@ -52,7 +55,9 @@ impl Lock {
             Err(std::fs::TryLockError::WouldBlock) => {
                 let mut holder = String::new();
                 file.read_to_string(&mut holder).map_err(io)?;
-                return Err(LockError::Held { holder: holder.trim().to_owned() });
+                return Err(LockError::Held {
+                    holder: holder.trim().to_owned(),
+                });
             }
             Err(std::fs::TryLockError::Error(e)) => return Err(io(e)),
         }

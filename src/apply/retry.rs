@@ -38,10 +38,19 @@ mod tests {
     fn only_what_may_pass_by_itself_is_tried_again_and_a_wish_to_slow_down_is_kept() {
         let error = |kind| ProviderError::new(kind, "x", "y");
         assert_eq!(pause(&error(ErrorKind::Denied), 2, 0), None);
-        assert_eq!(pause(&error(ErrorKind::Unreachable), ATTEMPTS_MAX + 1, 0), None);
+        assert_eq!(
+            pause(&error(ErrorKind::Unreachable), ATTEMPTS_MAX + 1, 0),
+            None
+        );
         let first = pause(&error(ErrorKind::Unreachable), 2, u64::MAX).expect("a pause");
         assert!(first <= Duration::from_millis(PAUSE_MS_FIRST));
-        let slow = pause(&error(ErrorKind::Throttled { after_ms: Some(60_000) }), 2, 1);
+        let slow = pause(
+            &error(ErrorKind::Throttled {
+                after_ms: Some(60_000),
+            }),
+            2,
+            1,
+        );
         assert_eq!(slow, Some(Duration::from_secs(60)));
     }
 }

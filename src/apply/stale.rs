@@ -27,23 +27,41 @@ const ROUNDS_MAX: usize = 16;
 
 /// Returns the stale steps and what changed. All reads are shared: one list for each kind and target,
 /// however many steps need it.
-pub(crate) async fn stale(shared: &Shared, registry: &Registry, outs: &Outs) -> BTreeMap<Address, String> {
+pub(crate) async fn stale(
+    shared: &Shared,
+    registry: &Registry,
+    outs: &Outs,
+) -> BTreeMap<Address, String> {
     let mut facts = Facts::default();
     let mut moved = BTreeMap::new();
     let mut open: Vec<(&Step, RawWant)> = Vec::new();
     for step in shared.plan.steps.iter().filter(|s| can_be_decided(s)) {
         let Some(raw) = &step.want else { continue };
-        let Ok(args) = settle(&raw.args, &shared.plan.exprs, outs) else { continue };
-        open.push((step, RawWant { args, ..raw.clone() }));
+        let Ok(args) = settle(&raw.args, &shared.plan.exprs, outs) else {
+            continue;
+        };
+        open.push((
+            step,
+            RawWant {
+                args,
+                ..raw.clone()
+            },
+        ));
     }
-    let conns: BTreeSet<_> = open.iter().flat_map(|(_, want)| want.roles.values().cloned()).collect();
+    let conns: BTreeSet<_> = open
+        .iter()
+        .flat_map(|(_, want)| want.roles.values().cloned())
+        .collect();
     for conn in conns {
         match shared.target(&conn, outs).await {
             Ok(state) => {
                 facts.targets.insert(conn, state);
             }
             Err(because) => {
-                for (step, _) in open.iter().filter(|(_, w)| w.roles.values().any(|c| *c == conn)) {
+                for (step, _) in open
+                    .iter()
+                    .filter(|(_, w)| w.roles.values().any(|c| *c == conn))
+                {
                     moved.insert(step.address.clone(), because.clone());
                 }
             }
@@ -53,15 +71,19 @@ pub(crate) async fn stale(shared: &Shared, registry: &Registry, outs: &Outs) -> 
         let mut queries = BTreeSet::new();
         let mut pending = Vec::new();
         for (step, want) in open {
-            let ready = want
-                .roles
-                .values()
-                .all(|c| matches!(facts.targets.get(c), Some(TargetState::Ready(_) | TargetState::Lost { .. })));
+            let ready = want.roles.values().all(|c| {
+                matches!(
+                    facts.targets.get(c),
+                    Some(TargetState::Ready(_) | TargetState::Lost { .. })
+                )
+            });
             if !ready {
                 // What cannot be read now is read again at its turn.
                 continue;
             }
-            let Some(kind) = kind_of(registry, step) else { continue };
+            let Some(kind) = kind_of(registry, step) else {
+                continue;
+            };
             let view = View::new(&facts);
             let looked = kind.look(&shared.plan_cx(&step.address), &want, &view);
             match looked {
@@ -108,7 +130,9 @@ fn changed(
     match now {
         Planned::Nothing(_) => None,
         Planned::Step(proposal) => within(step, kind, proposal).err(),
-        other if step.what == Do::Nothing => Some(format!("it was true when planned: {}", because_of(other))),
+        other if step.what == Do::Nothing => {
+            Some(format!("it was true when planned: {}", because_of(other)))
+        }
         other => Some(because_of(other)),
     }
 }

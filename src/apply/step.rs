@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use drplan_api::Address;
 use drplan_api::Because;
+use drplan_api::BoundOp;
 use drplan_api::DynKind;
 use drplan_api::Effect;
 use drplan_api::ErrorKind;
@@ -67,7 +68,11 @@ pub(crate) struct Ended {
 
 impl Ended {
     pub(crate) fn with(outcome: Outcome) -> Self {
-        Self { outcome, evidence: Vec::new(), outputs: Json::Null }
+        Self {
+            outcome,
+            evidence: Vec::new(),
+            outputs: Json::Null,
+        }
     }
 }
 
@@ -98,9 +103,9 @@ impl Turn<'_> {
         match self.whole().await {
             Ok(ended) => ended,
             Err(Stop::Cancelled) => Ended::with(Outcome::Stopped),
-            Err(Stop::Moved(because)) => {
-                Ended::with(Outcome::Moved { because: self.shared.secrets.scrub(&because) })
-            }
+            Err(Stop::Moved(because)) => Ended::with(Outcome::Moved {
+                because: self.shared.secrets.scrub(&because),
+            }),
             Err(Stop::Failed(error)) => {
                 let error = self.shared.observer.scrub(error);
                 let because = match &error.hint {
@@ -113,8 +118,13 @@ impl Turn<'_> {
     }
 
     async fn whole(&self) -> Result<Ended, Stop> {
-        let Some(raw) = &self.step.want else { return Ok(Ended::with(Outcome::Passed)) };
-        let want = RawWant { args: settle(&raw.args, &self.shared.plan.exprs, &self.outs)?, ..raw.clone() };
+        let Some(raw) = &self.step.want else {
+            return Ok(Ended::with(Outcome::Passed));
+        };
+        let want = RawWant {
+            args: settle(&raw.args, &self.shared.plan.exprs, &self.outs)?,
+            ..raw.clone()
+        };
         let (looked, _) = self.look(&want).await?;
         if self.step.what == Do::Read {
             return match &looked.planned {
@@ -123,7 +133,10 @@ impl Turn<'_> {
                     evidence: Vec::new(),
                     outputs: looked.outputs,
                 }),
-                other => Err(Stop::Moved(format!("it finds nothing usable: {}", because_of(other)))),
+                other => Err(Stop::Moved(format!(
+                    "it finds nothing usable: {}",
+                    because_of(other)
+                ))),
             };
         }
         let proposal = match looked.planned {
@@ -146,7 +159,11 @@ impl Turn<'_> {
         let evidence = self.act(&want, &proposal).await?;
         let outputs = self.settled(&want).await?;
         self.clear_work_dir();
-        Ok(Ended { outcome: Outcome::Done, evidence, outputs })
+        Ok(Ended {
+            outcome: Outcome::Done,
+            evidence,
+            outputs,
+        })
     }
 
     /// Looks at this one resource with fresh facts. Passing trouble is waited out within bounds.
@@ -154,7 +171,9 @@ impl Turn<'_> {
         let mut attempt = 1;
         loop {
             let (looked, facts) = self.look_once(want).await?;
-            let Err(error) = &looked.present else { return Ok((looked, facts)) };
+            let Err(error) = &looked.present else {
+                return Ok((looked, facts));
+            };
             attempt += 1;
             let error = error.clone();
             for conn in want.roles.keys().filter_map(|role| want.roles.get(role)) {
@@ -167,13 +186,19 @@ impl Turn<'_> {
     async fn look_once(&self, want: &RawWant) -> Result<(Looked, Facts), Stop> {
         let mut facts = Facts::default();
         for conn in want.roles.values() {
-            let state = self.shared.target(conn, &self.outs).await.map_err(Stop::Moved)?;
+            let state = self
+                .shared
+                .target(conn, &self.outs)
+                .await
+                .map_err(Stop::Moved)?;
             facts.targets.insert(conn.clone(), state);
         }
         for _ in 0..LOOK_ROUNDS_MAX {
             let (looked, queries) = {
                 let view = View::new(&facts);
-                let looked = self.kind.look(&self.shared.plan_cx(&self.step.address), want, &view);
+                let looked = self
+                    .kind
+                    .look(&self.shared.plan_cx(&self.step.address), want, &view);
                 (looked, view.missing().0)
             };
             match looked {
@@ -190,16 +215,24 @@ impl Turn<'_> {
                 }
             }
         }
-        Err(ProviderError::new(ErrorKind::Bug, "observe", self.step.address.to_string())
-            .because(format!("the kind asked for more facts {LOOK_ROUNDS_MAX} times"))
-            .into())
+        Err(
+            ProviderError::new(ErrorKind::Bug, "observe", self.step.address.to_string())
+                .because(format!(
+                    "the kind asked for more facts {LOOK_ROUNDS_MAX} times"
+                ))
+                .into(),
+        )
     }
 
     /// Waits before the next attempt, or gives the error back if another one changes nothing.
     async fn wait_after(&self, error: ProviderError, next: u32) -> Result<(), Stop> {
-        let Some(pause) = pause(&error, next, self.shared.random()) else { return Err(error.into()) };
+        let Some(pause) = pause(&error, next, self.shared.random()) else {
+            return Err(error.into());
+        };
         if Instant::now() + pause >= self.deadline {
-            return Err(error.because("the time-out of the step would pass before another attempt").into());
+            return Err(error
+                .because("the time-out of the step would pass before another attempt")
+                .into());
         }
         self.shared.say(Event::Retry {
             address: self.step.address.clone(),
@@ -218,18 +251,23 @@ impl Turn<'_> {
     }
 
     async fn act(&self, want: &RawWant, proposal: &Proposal<Json>) -> Result<Vec<Evidence>, Stop> {
+        let op = self.kind.bind(&proposal.op, &self.step.address)?;
         for (n, effect) in proposal.effects.iter().enumerate() {
-            self.effect(want, proposal, n, effect).await?;
+            self.effect(want, &*op, n, effect).await?;
         }
         let mut attempt = 1;
         loop {
             let cx = self.read_cx(want, attempt).await?;
-            let proof = self.bounded(self.kind.prove(&cx, &proposal.op)).await;
+            let proof = self.bounded(op.prove(&cx)).await;
             match proof {
                 Ok(proof) if proof.holds() => return Ok(proof.evidence),
                 Ok(proof) => {
-                    let missing: Vec<String> =
-                        proof.evidence.iter().filter(|e| !e.holds).map(|e| e.claim.clone()).collect();
+                    let missing: Vec<String> = proof
+                        .evidence
+                        .iter()
+                        .filter(|e| !e.holds)
+                        .map(|e| e.claim.clone())
+                        .collect();
                     let why = if proof.evidence.is_empty() {
                         "there is no evidence".to_owned()
                     } else {
@@ -254,14 +292,14 @@ impl Turn<'_> {
     async fn effect(
         &self,
         want: &RawWant,
-        proposal: &Proposal<Json>,
+        op: &dyn BoundOp,
         n: usize,
         effect: &Effect,
     ) -> Result<(), Stop> {
         let mut attempt = 0;
         loop {
             attempt += 1;
-            match self.attempt(want, proposal, n, effect, attempt).await {
+            match self.attempt(want, op, n, effect, attempt).await {
                 Ok(found) => {
                     self.shared.record(Event::EffectFinished {
                         address: self.step.address.clone(),
@@ -280,18 +318,21 @@ impl Turn<'_> {
     async fn attempt(
         &self,
         want: &RawWant,
-        proposal: &Proposal<Json>,
+        op: &dyn BoundOp,
         n: usize,
         effect: &Effect,
         attempt: u32,
     ) -> Result<bool, Stop> {
         let cx = self.read_cx(want, attempt).await?;
-        let landed = self.bounded(self.kind.probe(&cx, &proposal.op, n)).await?;
+        let landed = self.bounded(op.probe(&cx, n)).await?;
         match landed {
             Landed::Yes => return Ok(true),
             Landed::Running => {}
             Landed::Foreign(because) => return Err(Stop::Moved(because.to_string())),
-            Landed::Partly { disposable: false, because } => {
+            Landed::Partly {
+                disposable: false,
+                because,
+            } => {
                 return Err(ProviderError::new(
                     ErrorKind::Invalid,
                     "go on with what is half done",
@@ -301,7 +342,10 @@ impl Turn<'_> {
                 .hint("a person must look; then apply again")
                 .into());
             }
-            Landed::No | Landed::Partly { disposable: true, .. } => {
+            Landed::No
+            | Landed::Partly {
+                disposable: true, ..
+            } => {
                 self.shared.record(Event::EffectStarted {
                     address: self.step.address.clone(),
                     effect: n,
@@ -310,24 +354,24 @@ impl Turn<'_> {
                     object: effect.object.clone(),
                 })?;
                 let cx = self.write_cx(want, attempt).await?;
-                self.bounded(self.kind.begin(&cx, &proposal.op, n)).await?;
+                self.bounded(op.begin(&cx, n)).await?;
             }
         }
-        self.poll(want, proposal, n, attempt).await?;
+        self.poll(want, op, n, attempt).await?;
         Ok(false)
     }
 
     async fn poll(
         &self,
         want: &RawWant,
-        proposal: &Proposal<Json>,
+        op: &dyn BoundOp,
         n: usize,
         attempt: u32,
     ) -> Result<(), Stop> {
         let mut lost = 1;
         loop {
             let cx = self.read_cx(want, attempt).await?;
-            let progress = match self.bounded(self.kind.poll(&cx, &proposal.op, n)).await {
+            let progress = match self.bounded(op.poll(&cx, n)).await {
                 Ok(progress) => progress,
                 Err(error) => {
                     lost += 1;
@@ -339,19 +383,33 @@ impl Turn<'_> {
             match progress {
                 Progress::Done => return Ok(()),
                 Progress::Failed { because, retry } => {
-                    let kind = if retry { ErrorKind::Unreachable } else { ErrorKind::Invalid };
-                    return Err(ProviderError::new(kind, "finish", self.step.address.to_string())
-                        .because(because.to_string())
-                        .into());
+                    let kind = if retry {
+                        ErrorKind::Unreachable
+                    } else {
+                        ErrorKind::Invalid
+                    };
+                    return Err(
+                        ProviderError::new(kind, "finish", self.step.address.to_string())
+                            .because(because.to_string())
+                            .into(),
+                    );
                 }
-                Progress::Going { done, of, note, again_in } => {
+                Progress::Going {
+                    done,
+                    of,
+                    note,
+                    again_in,
+                } => {
                     if Instant::now() >= self.deadline {
                         return Err(ProviderError::new(
                             ErrorKind::Invalid,
                             "finish in time",
                             self.step.address.to_string(),
                         )
-                        .because(format!("its time-out of {} s passed: {note}", self.step.timeout_s))
+                        .because(format!(
+                            "its time-out of {} s passed: {note}",
+                            self.step.timeout_s
+                        ))
                         .hint("apply again to go on waiting, or raise `timeout` in the spec")
                         .into());
                     }
@@ -362,7 +420,8 @@ impl Turn<'_> {
                         of,
                         note: self.shared.secrets.scrub(&note),
                     });
-                    self.rest(again_in.clamp(POLL_PAUSES.0, POLL_PAUSES.1)).await?;
+                    self.rest(again_in.clamp(POLL_PAUSES.0, POLL_PAUSES.1))
+                        .await?;
                 }
             }
         }
@@ -382,7 +441,10 @@ impl Turn<'_> {
                         "come to rest",
                         self.step.address.to_string(),
                     )
-                    .because(format!("done and proven, yet there is still something to do: {}", because_of(other)))
+                    .because(format!(
+                        "done and proven, yet there is still something to do: {}",
+                        because_of(other)
+                    ))
                     .into());
                 }
                 _ => self.rest(SETTLE_PAUSE).await?,
@@ -395,10 +457,16 @@ impl Turn<'_> {
         &self,
         attempt: impl Future<Output = Result<T, ProviderError>>,
     ) -> Result<T, ProviderError> {
-        tokio::time::timeout(ATTEMPT_TIMEOUT, attempt).await.map_err(|_| {
-            ProviderError::new(ErrorKind::Unreachable, "wait for one request", self.step.address.to_string())
+        tokio::time::timeout(ATTEMPT_TIMEOUT, attempt)
+            .await
+            .map_err(|_| {
+                ProviderError::new(
+                    ErrorKind::Unreachable,
+                    "wait for one request",
+                    self.step.address.to_string(),
+                )
                 .because(format!("no answer within {} s", ATTEMPT_TIMEOUT.as_secs()))
-        })?
+            })?
     }
 
     async fn read_cx(&self, want: &RawWant, attempt: u32) -> Result<ReadCx, Stop> {
@@ -425,20 +493,31 @@ impl Turn<'_> {
             outs: self.outs.clone(),
             secrets: Arc::clone(&self.shared.secrets),
         };
-        Ok(WriteCx::new(self.read_cx(want, attempt).await?, Arc::new(opener) as Arc<dyn Opener>))
+        Ok(WriteCx::new(
+            self.read_cx(want, attempt).await?,
+            Arc::new(opener) as Arc<dyn Opener>,
+        ))
     }
 
     fn work_path(&self) -> PathBuf {
         let address = &self.step.address;
-        let name = format!("{}-{}", address.slug(48), drplan_api::short_hash(&address.as_str()));
+        let name = format!(
+            "{}-{}",
+            address.slug(48),
+            drplan_api::short_hash(&address.as_str())
+        );
         self.shared.work_dir.join(name)
     }
 
     fn work_dir(&self) -> Result<PathBuf, ProviderError> {
         let path = self.work_path();
         private_dir(&path).map_err(|e| {
-            ProviderError::new(ErrorKind::Invalid, "make a private folder", path.display().to_string())
-                .caused_by(&e)
+            ProviderError::new(
+                ErrorKind::Invalid,
+                "make a private folder",
+                path.display().to_string(),
+            )
+            .caused_by(&e)
         })?;
         Ok(path)
     }
@@ -462,11 +541,18 @@ pub(crate) fn private_dir(path: &std::path::Path) -> std::io::Result<()> {
 pub(crate) fn because_of(planned: &Planned<Json>) -> String {
     match planned {
         Planned::Nothing(Because(text))
-        | Planned::Gate { because: Because(text), .. }
+        | Planned::Gate {
+            because: Because(text),
+            ..
+        }
         | Planned::Blocked(Because(text)) => text.clone(),
         Planned::Conflict(Because(text), changes) => {
             let names: Vec<&str> = changes.iter().map(|c| c.path.as_str()).take(5).collect();
-            if names.is_empty() { text.clone() } else { format!("{text} ({})", names.join(", ")) }
+            if names.is_empty() {
+                text.clone()
+            } else {
+                format!("{text} ({})", names.join(", "))
+            }
         }
         Planned::Step(p) => p.because.to_string(),
     }
@@ -476,27 +562,51 @@ pub(crate) fn because_of(planned: &Planned<Json>) -> String {
 pub(crate) fn within(step: &Step, kind: &dyn DynKind, now: &Proposal<Json>) -> Result<(), String> {
     let def = kind.def();
     let (allowed, hazard_max, bound) = match (&step.what, &step.sure) {
-        (Do::Act { action, binding, .. }, Sure::Exact) => {
-            (vec![*action], step.hazard.level, Some(binding))
-        }
+        (
+            Do::Act {
+                action, binding, ..
+            },
+            Sure::Exact,
+        ) => (vec![*action], step.hazard.level, Some(binding)),
         (Do::Act { action, .. }, _) => {
             let mut allowed = def.envelope.to_vec();
             allowed.push(*action);
             (allowed, def.hazard_max.max(step.hazard.level), None)
         }
-        (Do::Late { actions, hazard_max }, _) => (actions.clone(), *hazard_max, None),
-        _ => return Err(format!("the plan shows no action, but now it would {}: {}", now.action.as_str(), now.because)),
+        (
+            Do::Late {
+                actions,
+                hazard_max,
+            },
+            _,
+        ) => (actions.clone(), *hazard_max, None),
+        // Waiting for what was true when planned changes nothing.
+        (Do::Nothing, _) if now.effects.iter().all(Effect::only_reads) => return Ok(()),
+        _ => {
+            return Err(format!(
+                "the plan shows no action, but now it would {}: {}",
+                now.action.as_str(),
+                now.because
+            ));
+        }
     };
     if !allowed.contains(&now.action) {
         return Err(format!(
             "the plan shows {}, but now it would {}: {}",
-            allowed.iter().map(|a| a.as_str()).collect::<Vec<_>>().join(" or "),
+            allowed
+                .iter()
+                .map(|a| a.as_str())
+                .collect::<Vec<_>>()
+                .join(" or "),
             now.action.as_str(),
             now.because
         ));
     }
     if now.hazard.level > hazard_max {
-        return Err(format!("it is more dangerous than the plan shows: {}", now.hazard.text));
+        return Err(format!(
+            "it is more dangerous than the plan shows: {}",
+            now.hazard.text
+        ));
     }
     match bound {
         Some(binding) if *binding != now.binding => Err(moved(binding, &now.binding)),
@@ -513,13 +623,23 @@ fn moved(then: &Json, now: &Json) -> String {
             .filter(|key| a.get(*key) != b.get(*key))
             .take(5)
             .map(|key| {
-                let text = |m: &serde_json::Map<String, Json>| m.get(key).map_or("nothing".to_owned(), brief);
-                format!("`{key}` was {} when planned and is {} now", text(a), text(b))
+                let text = |m: &serde_json::Map<String, Json>| {
+                    m.get(key).map_or("nothing".to_owned(), brief)
+                };
+                format!(
+                    "`{key}` was {} when planned and is {} now",
+                    text(a),
+                    text(b)
+                )
             })
             .collect();
         return format!("somebody changed it since the plan: {}", parts.join("; "));
     }
-    format!("somebody changed it since the plan: it was {} and is {} now", brief(then), brief(now))
+    format!(
+        "somebody changed it since the plan: it was {} and is {} now",
+        brief(then),
+        brief(now)
+    )
 }
 
 fn brief(json: &Json) -> String {
@@ -551,7 +671,9 @@ impl Shared {
             return Err(format!("the plan holds no connection `{id}`"));
         };
         if let Some(domain) = &pin.lost {
-            return Ok(TargetState::Lost { domain: domain.clone() });
+            return Ok(TargetState::Lost {
+                domain: domain.clone(),
+            });
         }
         let config = match settle(&pin.config, &self.plan.exprs, outs) {
             Ok(config) => config,
@@ -574,10 +696,17 @@ impl Shared {
         id: &drplan_api::ConnId,
         outs: &Outs,
     ) -> Result<Arc<dyn drplan_api::Conn>, Stop> {
-        let pin = self.plan.targets.iter().find(|t| t.conn == *id).ok_or_else(|| {
-            Stop::Moved(format!("the plan holds no connection `{id}`"))
-        })?;
+        let pin = self
+            .plan
+            .targets
+            .iter()
+            .find(|t| t.conn == *id)
+            .ok_or_else(|| Stop::Moved(format!("the plan holds no connection `{id}`")))?;
         let config = settle(&pin.config, &self.plan.exprs, outs)?;
-        Ok(self.observer.connect(id, &config, &self.plan.exprs).await?.0)
+        Ok(self
+            .observer
+            .connect(id, &config, &self.plan.exprs)
+            .await?
+            .0)
     }
 }

@@ -1,5 +1,8 @@
 //! Everything ambient: clock, environment, terminal.
-#![expect(clippy::disallowed_methods, reason = "the one place where ambient values come in")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the one place where ambient values come in"
+)]
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
@@ -34,7 +37,9 @@ impl Ambient {
         let stdout_is_terminal = std::io::stdout().is_terminal();
         let set = |name: &str| env.get(name).is_some_and(|v| !v.is_empty());
         let dumb = env.get("TERM").is_some_and(|t| t == "dumb");
-        let input = env.get("DRPLAN_INPUT").is_none_or(|v| v != "false" && v != "0");
+        let input = env
+            .get("DRPLAN_INPUT")
+            .is_none_or(|v| v != "false" && v != "0");
         Self {
             stdout_is_terminal: stdout_is_terminal && !dumb,
             can_ask: std::io::stdin().is_terminal() && input && !set("CI"),
@@ -51,8 +56,15 @@ impl Ambient {
 
     /// How text is written.
     pub fn style(&self) -> Style {
-        let width = self.env.get("COLUMNS").and_then(|c| c.parse().ok()).unwrap_or(WIDTH_DEFAULT);
-        Style { color: self.color, width }
+        let width = self
+            .env
+            .get("COLUMNS")
+            .and_then(|c| c.parse().ok())
+            .unwrap_or(WIDTH_DEFAULT);
+        Style {
+            color: self.color,
+            width,
+        }
     }
 
     /// Values of `DRPLAN_VAR_x`.

@@ -79,7 +79,12 @@ struct World {
 }
 
 /// Applying a file opens no spec: variables are read only for the secrets that the plan names.
-fn from_file(cli: &Cli, args: &ApplyArgs, path: &Path, ambient: &Ambient) -> Result<(Plan, World), Failure> {
+fn from_file(
+    cli: &Cli,
+    args: &ApplyArgs,
+    path: &Path,
+    ambient: &Ambient,
+) -> Result<(Plan, World), Failure> {
     let planning = &args.planning;
     if !planning.lost.is_empty() || planning.incident_at.is_some() || !planning.accept.is_empty() {
         return Err(Failure::refused(
@@ -107,14 +112,23 @@ fn from_file(cli: &Cli, args: &ApplyArgs, path: &Path, ambient: &Ambient) -> Res
     given.retain(|name, _| plan.head.secrets.contains(name));
     let secrets = Arc::new(Secrets::new(&cli.chdir, given));
     let registry = Arc::new(crate::registry::registry());
-    let process: Arc<dyn drplan_api::process::ProcessDoor> = Arc::new(drplan_api::process::LocalProcess);
+    let process: Arc<dyn drplan_api::process::ProcessDoor> =
+        Arc::new(drplan_api::process::LocalProcess);
     let observer = Arc::new(Observer::new(
         Arc::clone(&registry),
         cli.chdir.clone(),
         Arc::clone(&process),
         Arc::clone(&secrets),
     ));
-    Ok((plan, World { secrets, observer, registry, process }))
+    Ok((
+        plan,
+        World {
+            secrets,
+            observer,
+            registry,
+            process,
+        },
+    ))
 }
 
 fn confirm(plan: &Plan, ambient: &Ambient) -> Result<(), Failure> {
@@ -126,28 +140,48 @@ fn confirm(plan: &Plan, ambient: &Ambient) -> Result<(), Failure> {
         ));
     }
     // What cannot be undone is started by typing the recovery's name, not a word that fingers know.
-    let word = if Summary::of(plan).irreversible > 0 { plan.head.recovery.as_str() } else { "yes" };
+    let word = if Summary::of(plan).irreversible > 0 {
+        plan.head.recovery.as_str()
+    } else {
+        "yes"
+    };
     let mut out = std::io::stderr().lock();
-    write!(out, "\nStart? Type `{word}`: ").and_then(|()| out.flush()).map_err(anyhow::Error::from)?;
+    write!(out, "\nStart? Type `{word}`: ")
+        .and_then(|()| out.flush())
+        .map_err(anyhow::Error::from)?;
     let mut line = String::new();
-    std::io::stdin().read_line(&mut line).map_err(anyhow::Error::from)?;
+    std::io::stdin()
+        .read_line(&mut line)
+        .map_err(anyhow::Error::from)?;
     if line.trim() == word {
         Ok(())
     } else {
-        Err(Failure::refused(Exit::Refused, "not started", "nothing was changed"))
+        Err(Failure::refused(
+            Exit::Refused,
+            "not started",
+            "nothing was changed",
+        ))
     }
 }
 
 fn needs_secrets(plan: &Plan, secrets: &Secrets) -> Result<(), Failure> {
-    let missing: Vec<&str> =
-        plan.head.secrets.iter().filter(|n| !secrets.has_variable(n)).map(String::as_str).collect();
+    let missing: Vec<&str> = plan
+        .head
+        .secrets
+        .iter()
+        .filter(|n| !secrets.has_variable(n))
+        .map(String::as_str)
+        .collect();
     if missing.is_empty() {
         return Ok(());
     }
     let hints: Vec<String> = missing.iter().map(|n| format!("DRPLAN_VAR_{n}")).collect();
     Err(Failure::refused(
         Exit::Refused,
-        format!("the plan needs the sensitive variables {}", missing.join(", ")),
+        format!(
+            "the plan needs the sensitive variables {}",
+            missing.join(", ")
+        ),
         format!("give them with {} or `--var-file`", hints.join(", ")),
     ))
 }
@@ -189,17 +223,25 @@ async fn start(
 ) -> Result<Exit, Failure> {
     let at = (ambient.clock)();
     let run = run_id(at);
-    let store = std::path::absolute(&cli.chdir).map_err(anyhow::Error::from)?.join(".drplan");
+    let store = std::path::absolute(&cli.chdir)
+        .map_err(anyhow::Error::from)?
+        .join(".drplan");
     let run_dir = store.join("runs").join(&run);
     crate::apply::private_dir(&run_dir).map_err(anyhow::Error::from)?;
-    let _lock = Lock::take(&store.join("lock"), &format!("run {run}, process {}", std::process::id()))?;
+    let _lock = Lock::take(
+        &store.join("lock"),
+        &format!("run {run}, process {}", std::process::id()),
+    )?;
     crate::plan::write(&plan, &run_dir.join("plan.json"))?;
     let journal = Journal::create(&run_dir.join("journal.jsonl")).map_err(anyhow::Error::from)?;
     let sink: Arc<dyn Sink> = if args.json {
         print(&(render::json::version_line(at).to_string() + "\n"))?;
         Arc::new(render::run::JsonSink::new(ambient.clock))
     } else {
-        Arc::new(render::run::TextSink::new(ambient.style(), ambient.stdout_is_terminal))
+        Arc::new(render::run::TextSink::new(
+            ambient.style(),
+            ambient.stdout_is_terminal,
+        ))
     };
     let asks = Asks {
         approved: args.approve.iter().map(Address::new).collect(),
@@ -228,12 +270,20 @@ async fn start(
     .await
     .map_err(anyhow::Error::from)?;
     let exit = verdict(&plan, &ending.outcomes, ending.stopped);
-    ending.frontier.write(&run_dir.join("frontier.json")).map_err(anyhow::Error::from)?;
+    ending
+        .frontier
+        .write(&run_dir.join("frontier.json"))
+        .map_err(anyhow::Error::from)?;
     if args.json {
         let line = render::json::summary_line((ambient.clock)(), exit.code(), &ending.frontier);
         print(&format!("{line}\n"))?;
     } else {
-        print(&render::run::ending(&ending.outcomes, &ending.frontier, ambient.style(), exit.code()))?;
+        print(&render::run::ending(
+            &ending.outcomes,
+            &ending.frontier,
+            ambient.style(),
+            exit.code(),
+        ))?;
     }
     Ok(exit)
 }
@@ -269,7 +319,9 @@ fn signals() -> watch::Receiver<Stop> {
             count += 1;
             match count {
                 1 => {
-                    talk("stopping: nothing new is started; what runs may end (again to leave it at a safe point)");
+                    talk(
+                        "stopping: nothing new is started; what runs may end (again to leave it at a safe point)",
+                    );
                     sender.send_replace(Stop::Drain);
                 }
                 2 => {
@@ -283,7 +335,10 @@ fn signals() -> watch::Receiver<Stop> {
     receiver
 }
 
-#[expect(clippy::exit, reason = "the third signal leaves at once; the journal is on disk already")]
+#[expect(
+    clippy::exit,
+    reason = "the third signal leaves at once; the journal is on disk already"
+)]
 fn leave_at_once() {
     std::process::exit(i32::from(Exit::Killed.code()));
 }
@@ -292,7 +347,10 @@ fn leave_at_once() {
 async fn stop_signal() -> bool {
     use tokio::signal::unix::SignalKind;
     use tokio::signal::unix::signal;
-    let (Ok(mut int), Ok(mut term)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+    let (Ok(mut int), Ok(mut term)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) else {
         return false;
     };
     tokio::select! {

@@ -138,7 +138,12 @@ pub struct ApplyArgs {
     #[arg(long)]
     pub json: bool,
     /// How many steps may run at once.
-    #[arg(long, value_name = "N", default_value_t = 10, env = "DRPLAN_PARALLELISM")]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 10,
+        env = "DRPLAN_PARALLELISM"
+    )]
     pub parallelism: usize,
 }
 
@@ -182,7 +187,10 @@ pub struct WhyArgs {
 
 /// Brings arguments into one spelling: `-name` is accepted for `--name`, and arguments of
 /// `DRPLAN_CLI_ARGS` and `DRPLAN_CLI_ARGS_command` come right behind the command.
-pub(super) fn normalised(argv: impl IntoIterator<Item = OsString>, ambient: &Ambient) -> Vec<OsString> {
+pub(super) fn normalised(
+    argv: impl IntoIterator<Item = OsString>,
+    ambient: &Ambient,
+) -> Vec<OsString> {
     let mut out = Vec::new();
     let mut command_seen = false;
     let mut value_of_global = false;
@@ -192,13 +200,20 @@ pub(super) fn normalised(argv: impl IntoIterator<Item = OsString>, ambient: &Amb
             continue;
         };
         let long = text.starts_with('-') && !text.starts_with("--") && text.len() > 2;
-        let spelled = if long { format!("-{text}") } else { text.to_owned() };
+        let spelled = if long {
+            format!("-{text}")
+        } else {
+            text.to_owned()
+        };
         let is_command = i > 0 && !command_seen && !value_of_global && !spelled.starts_with('-');
         value_of_global = !command_seen && spelled == "--chdir";
         out.push(OsString::from(&spelled));
         if is_command {
             command_seen = true;
-            for name in ["DRPLAN_CLI_ARGS".to_owned(), format!("DRPLAN_CLI_ARGS_{spelled}")] {
+            for name in [
+                "DRPLAN_CLI_ARGS".to_owned(),
+                format!("DRPLAN_CLI_ARGS_{spelled}"),
+            ] {
                 if let Some(extra) = ambient.env.get(&name) {
                     out.extend(extra.split_whitespace().map(OsString::from));
                 }

@@ -16,12 +16,20 @@ pub(super) enum Failure {
     /// Mistakes of the spec, with its sources.
     Spec(Box<(Diagnostics, Sources)>),
     /// Anything else: exit code, message, what to do.
-    Other { exit: Exit, error: anyhow::Error, hint: Option<String> },
+    Other {
+        exit: Exit,
+        error: anyhow::Error,
+        hint: Option<String>,
+    },
 }
 
 impl Failure {
     pub(super) fn refused(exit: Exit, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self::Other { exit, error: anyhow::anyhow!(message.into()), hint: Some(hint.into()) }
+        Self::Other {
+            exit,
+            error: anyhow::anyhow!(message.into()),
+            hint: Some(hint.into()),
+        }
     }
 
     pub(super) fn exit(&self) -> Exit {
@@ -70,7 +78,11 @@ pub(super) fn diagnostics(diags: &Diagnostics, sources: &Sources, style: Style) 
 
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
-        Self::Other { exit: Exit::Error, error, hint: None }
+        Self::Other {
+            exit: Exit::Error,
+            error,
+            hint: None,
+        }
     }
 }
 
@@ -82,7 +94,11 @@ impl From<LoadError> for Failure {
             }
             LoadError::Unreadable { .. } => None,
         };
-        Self::Other { exit: Exit::Error, error: error.into(), hint }
+        Self::Other {
+            exit: Exit::Error,
+            error: error.into(),
+            hint,
+        }
     }
 }
 
@@ -90,12 +106,18 @@ impl From<PlanFileError> for Failure {
     fn from(error: PlanFileError) -> Self {
         let hint = match &error {
             PlanFileError::Io { .. } => None,
-            PlanFileError::Broken { .. } => Some("make a new one with `drplan plan --out FILE`".to_owned()),
+            PlanFileError::Broken { .. } => {
+                Some("make a new one with `drplan plan --out FILE`".to_owned())
+            }
             PlanFileError::Version { .. } => {
                 Some("use the drplan that wrote it, or plan again with this one".to_owned())
             }
         };
-        Self::Other { exit: Exit::Error, error: error.into(), hint }
+        Self::Other {
+            exit: Exit::Error,
+            error: error.into(),
+            hint,
+        }
     }
 }
 
@@ -105,9 +127,15 @@ impl From<LockError> for Failure {
             LockError::Held { .. } => Self::Other {
                 exit: Exit::Locked,
                 error: error.into(),
-                hint: Some("wait until it has ended; the lock is free as soon as it has".to_owned()),
+                hint: Some(
+                    "wait until it has ended; the lock is free as soon as it has".to_owned(),
+                ),
             },
-            LockError::Io { .. } => Self::Other { exit: Exit::Error, error: error.into(), hint: None },
+            LockError::Io { .. } => Self::Other {
+                exit: Exit::Error,
+                error: error.into(),
+                hint: None,
+            },
         }
     }
 }

@@ -16,7 +16,10 @@ pub(super) async fn run(cli: &Cli, args: &GraphArgs, ambient: &Ambient) -> Resul
         Some(path) => crate::plan::read(path)?,
         None => {
             let session = Session::open(&cli.chdir, &args.vars, ambient)?;
-            let planning = PlanningArgs { vars: args.vars.clone(), ..PlanningArgs::default() };
+            let planning = PlanningArgs {
+                vars: args.vars.clone(),
+                ..PlanningArgs::default()
+            };
             session.plan(&planning, ambient, true).await?
         }
     };

@@ -29,13 +29,22 @@ pub fn run(argv: impl IntoIterator<Item = OsString>, ambient: Ambient) -> u8 {
         Ok(cli) => cli,
         Err(error) => {
             error.print().ok();
-            return if error.use_stderr() { Exit::Usage.code() } else { Exit::Ok.code() };
+            return if error.use_stderr() {
+                Exit::Usage.code()
+            } else {
+                Exit::Ok.code()
+            };
         }
     };
     // One TLS provider for every client, before the first of them starts.
-    rustls::crypto::ring::default_provider().install_default().ok();
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .ok();
     let ambient = ambient.with_color(cli.no_color);
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return say(&ambient, Failure::from(anyhow::Error::from(error))),
     };
@@ -57,9 +66,13 @@ async fn dispatch(cli: &Cli, ambient: &Ambient) -> Result<Exit, Failure> {
         Command::Graph(args) => graph::run(cli, args, ambient).await,
         Command::Why(args) => why::run(cli, args, ambient).await,
         Command::Schema => {
-            print(&(serde_json::to_string_pretty(&crate::schema::document(&crate::registry::registry()))
+            print(
+                &(serde_json::to_string_pretty(&crate::schema::document(
+                    &crate::registry::registry(),
+                ))
                 .map_err(anyhow::Error::from)?
-                + "\n"))?;
+                    + "\n"),
+            )?;
             Ok(Exit::Ok)
         }
         Command::Version => {

@@ -16,7 +16,11 @@ use crate::report::plan_verdict;
 pub(super) async fn run(cli: &Cli, args: &PlanArgs, ambient: &Ambient) -> Result<Exit, Failure> {
     let session = Session::open(&cli.chdir, &args.planning.vars, ambient)?;
     if !session.warnings.is_empty() {
-        talk(&diagnostics(&session.warnings, &session.source.sources, ambient.style()));
+        talk(&diagnostics(
+            &session.warnings,
+            &session.source.sources,
+            ambient.style(),
+        ));
     }
     let plan = session.plan(&args.planning, ambient, false).await?;
     if let Some(path) = &args.out {
@@ -24,7 +28,10 @@ pub(super) async fn run(cli: &Cli, args: &PlanArgs, ambient: &Ambient) -> Result
     }
     show(&plan, args.json, args.full, ambient)?;
     if let Some(path) = &args.out {
-        talk(&format!("saved; apply exactly this with: drplan apply {}", path.display()));
+        talk(&format!(
+            "saved; apply exactly this with: drplan apply {}",
+            path.display()
+        ));
     }
     Ok(plan_verdict(&plan, args.detailed_exitcode))
 }

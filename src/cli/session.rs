@@ -128,12 +128,18 @@ impl Session {
             offline,
         };
         let (expanded, facts) = if offline {
-            (expand_offline(&situation).map_err(|d| self.mistakes(d))?, Facts::default())
+            (
+                expand_offline(&situation).map_err(|d| self.mistakes(d))?,
+                Facts::default(),
+            )
         } else {
             let mut said = |round: usize, asks: usize| {
-                talk(&format!("reading, round {}: {asks} questions", round + 1));
+                let questions = crate::render::style::count(asks as u64, "question", "questions");
+                talk(&format!("reading, round {}: {questions}", round + 1));
             };
-            observe(&situation, &self.observer, &mut said).await.map_err(|d| self.mistakes(d))?
+            observe(&situation, &self.observer, &mut said)
+                .await
+                .map_err(|d| self.mistakes(d))?
         };
         let graph = build(&self.module, *expanded).map_err(|d| self.mistakes(d))?;
         let options = Options {
@@ -183,15 +189,21 @@ impl Session {
             let near = crate::spec::nearest(domain, known.iter().map(String::as_str));
             let all: Vec<&str> = known.iter().map(String::as_str).collect();
             diags.push(
-                Diagnostic::error(Code::UnknownDomain, format!("nothing in the spec lies in `{domain}`")).hint(
-                    match near {
-                        Some(near) => format!("did you mean `--lost {near}`?"),
-                        None => format!("the spec names: {}", all.join(", ")),
-                    },
-                ),
+                Diagnostic::error(
+                    Code::UnknownDomain,
+                    format!("nothing in the spec lies in `{domain}`"),
+                )
+                .hint(match near {
+                    Some(near) => format!("did you mean `--lost {near}`?"),
+                    None => format!("the spec names: {}", all.join(", ")),
+                }),
             );
         }
-        if diags.has_errors() { Err(self.mistakes(diags)) } else { Ok(()) }
+        if diags.has_errors() {
+            Err(self.mistakes(diags))
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -213,14 +225,24 @@ fn expand_offline(situation: &Situation<'_>) -> Result<Box<crate::graph::Expande
         (_, Round::Ready(expanded)) => Ok(expanded),
         (_, Round::Need(_)) => {
             let mut diags = Diagnostics::default();
-            diags.push(Diagnostic::error(Code::LimitExceeded, "a kind wanted to read while offline"));
+            diags.push(Diagnostic::error(
+                Code::LimitExceeded,
+                "a kind wanted to read while offline",
+            ));
             Err(diags)
         }
     }
 }
 
-fn given(source: &mut Source, vars: &VarArgs, ambient: &Ambient) -> Result<GivenVariables, Failure> {
-    let mut out = GivenVariables { env: ambient.variables(), cli: Vec::new() };
+fn given(
+    source: &mut Source,
+    vars: &VarArgs,
+    ambient: &Ambient,
+) -> Result<GivenVariables, Failure> {
+    let mut out = GivenVariables {
+        env: ambient.variables(),
+        cli: Vec::new(),
+    };
     for path in &vars.var_files {
         out.cli.push(Given::File(source.add_values(path)?));
     }
@@ -232,7 +254,8 @@ fn given(source: &mut Source, vars: &VarArgs, ambient: &Ambient) -> Result<Given
                 "write --var NAME=VALUE",
             ));
         };
-        out.cli.push(Given::Value(name.to_owned(), value.to_owned()));
+        out.cli
+            .push(Given::Value(name.to_owned(), value.to_owned()));
     }
     Ok(out)
 }
@@ -253,7 +276,10 @@ fn accepted(given: &[String], module: &Module) -> Result<BTreeSet<String>, Failu
             return Err(Failure::refused(
                 Exit::Usage,
                 format!("`--accept {pair}`: the spec has no `{address}`"),
-                near.map_or_else(|| "name a resource of the spec".to_owned(), |n| format!("did you mean `{n}`?")),
+                near.map_or_else(
+                    || "name a resource of the spec".to_owned(),
+                    |n| format!("did you mean `{n}`?"),
+                ),
             ));
         }
         out.insert(address.to_owned());

@@ -15,10 +15,17 @@ use crate::diag::Sources;
 use crate::plan::Plan;
 use crate::report::Exit;
 
-pub(super) async fn run(cli: &Cli, args: &ValidateArgs, ambient: &Ambient) -> Result<Exit, Failure> {
+pub(super) async fn run(
+    cli: &Cli,
+    args: &ValidateArgs,
+    ambient: &Ambient,
+) -> Result<Exit, Failure> {
     let checked = match Session::open(&cli.chdir, &args.vars, ambient) {
         Ok(session) => {
-            let planning = PlanningArgs { vars: args.vars.clone(), ..PlanningArgs::default() };
+            let planning = PlanningArgs {
+                vars: args.vars.clone(),
+                ..PlanningArgs::default()
+            };
             let plan = session.plan(&planning, ambient, true).await;
             plan.map(|plan| (plan, session.warnings, session.source.sources))
         }
@@ -51,10 +58,18 @@ fn valid(
         super::talk(&diagnostics(warnings, sources, ambient.style()));
     }
     for finding in &plan.findings {
-        let at = finding.at.as_ref().map(|w| format!(" ({}:{})", w.file, w.line)).unwrap_or_default();
+        let at = finding
+            .at
+            .as_ref()
+            .map(|w| format!(" ({}:{})", w.file, w.line))
+            .unwrap_or_default();
         super::talk(&format!("note[{}]: {}{at}", finding.code, finding.message));
     }
-    let resources = plan.steps.iter().filter(|s| s.want.is_some() && !s.address.is_data()).count();
+    let resources = plan
+        .steps
+        .iter()
+        .filter(|s| s.want.is_some() && !s.address.is_data())
+        .count();
     let data = plan.steps.iter().filter(|s| s.address.is_data()).count();
     print(&format!(
         "The spec is valid: recovery `{}`, {resources} resources, {data} data sources.\n",
@@ -64,8 +79,14 @@ fn valid(
 
 fn document(diags: &Diagnostics, sources: &Sources) -> Result<(), Failure> {
     let list: Vec<_> = diags.clone().sorted().into_iter().collect();
-    let errors = list.iter().filter(|d| d.severity == crate::diag::Severity::Error).count();
-    let warnings = list.iter().filter(|d| d.severity == crate::diag::Severity::Warning).count();
+    let errors = list
+        .iter()
+        .filter(|d| d.severity == crate::diag::Severity::Error)
+        .count();
+    let warnings = list
+        .iter()
+        .filter(|d| d.severity == crate::diag::Severity::Warning)
+        .count();
     let json = json!({
         "format_version": "1.0",
         "valid": errors == 0,

@@ -16,7 +16,10 @@ pub(super) async fn run(cli: &Cli, args: &WhyArgs, ambient: &Ambient) -> Result<
         Some(path) => (crate::plan::read(path)?, None),
         None => {
             let session = Session::open(&cli.chdir, &args.planning.vars, ambient)?;
-            (session.plan(&args.planning, ambient, false).await?, Some(session))
+            (
+                session.plan(&args.planning, ambient, false).await?,
+                Some(session),
+            )
         }
     };
     let sources = session.as_ref().map(|s| &s.source.sources);
@@ -28,18 +31,29 @@ pub(super) async fn run(cli: &Cli, args: &WhyArgs, ambient: &Ambient) -> Result<
     let second = find(&plan, waits)?;
     let text = render::why::two(&plan, first, second, sources)
         .or_else(|| render::why::two(&plan, second, first, sources))
-        .unwrap_or_else(|| format!("`{}` and `{waits}` do not wait for each other\n", args.address));
+        .unwrap_or_else(|| {
+            format!(
+                "`{}` and `{waits}` do not wait for each other\n",
+                args.address
+            )
+        });
     print(&text)?;
     Ok(Exit::Ok)
 }
 
 fn find(plan: &Plan, address: &str) -> Result<usize, Failure> {
-    plan.steps.iter().position(|s| s.address.as_str() == address).ok_or_else(|| {
-        let near = nearest(address, plan.steps.iter().map(|s| s.address.as_str()));
-        Failure::refused(
-            Exit::Usage,
-            format!("the plan has no step `{address}`"),
-            near.map_or_else(|| "name a step of the plan".to_owned(), |n| format!("did you mean `{n}`?")),
-        )
-    })
+    plan.steps
+        .iter()
+        .position(|s| s.address.as_str() == address)
+        .ok_or_else(|| {
+            let near = nearest(address, plan.steps.iter().map(|s| s.address.as_str()));
+            Failure::refused(
+                Exit::Usage,
+                format!("the plan has no step `{address}`"),
+                near.map_or_else(
+                    || "name a step of the plan".to_owned(),
+                    |n| format!("did you mean `{n}`?"),
+                ),
+            )
+        })
 }

@@ -66,28 +66,50 @@ pub(crate) fn named(module: &Module, parts: &[Part], span: Span) -> Result<Named
             if module.variables.contains_key(var) {
                 return Ok(Named::Ambient);
             }
-            Err(unknown(format!("no variable `{var}` is declared"), span, var, module.variables.keys()))
+            Err(unknown(
+                format!("no variable `{var}` is declared"),
+                span,
+                var,
+                module.variables.keys(),
+            ))
         }
         ("local", Some(local)) => {
             if module.locals.contains_key(local) {
                 return Ok(Named::Block(BlockId::Local(local.to_owned())));
             }
-            Err(unknown(format!("there is no local `{local}`"), span, local, module.locals.keys()))
+            Err(unknown(
+                format!("there is no local `{local}`"),
+                span,
+                local,
+                module.locals.keys(),
+            ))
         }
         ("check", Some(check)) => {
             let address = Address::new(format!("check.{check}"));
             if module.checks.contains_key(&address) {
                 return Ok(Named::Block(BlockId::Check(address)));
             }
-            Err(unknown(format!("there is no check `{check}`"), span, check, module.checks.keys()))
+            Err(unknown(
+                format!("there is no check `{check}`"),
+                span,
+                check,
+                module.checks.keys(),
+            ))
         }
-        ("data", Some(kind)) => resource(module, format!("data.{kind}.{}", name(2).unwrap_or_default()), span),
+        ("data", Some(kind)) => resource(
+            module,
+            format!("data.{kind}.{}", name(2).unwrap_or_default()),
+            span,
+        ),
         (kind, Some(rest)) => resource(module, format!("{kind}.{rest}"), span),
         (alone, None) => Err(Diagnostic::error(
             Code::UnknownReference,
             format!("`{alone}` alone refers to nothing"),
         )
-        .label(span, "a reference is KIND.NAME, data.KIND.NAME, var.NAME or local.NAME")
+        .label(
+            span,
+            "a reference is KIND.NAME, data.KIND.NAME, var.NAME or local.NAME",
+        )
         .hint(format!("if a text is meant, write \"{alone}\""))),
     }
 }
@@ -97,7 +119,12 @@ fn resource(module: &Module, address: String, span: Span) -> Result<Named, Diagn
     if module.resources.contains_key(&address) {
         return Ok(Named::Block(BlockId::Resource(address)));
     }
-    Err(unknown(format!("the spec has no `{address}`"), span, address.as_str(), module.resources.keys()))
+    Err(unknown(
+        format!("the spec has no `{address}`"),
+        span,
+        address.as_str(),
+        module.resources.keys(),
+    ))
 }
 
 fn unknown<T: std::fmt::Display>(
@@ -185,10 +212,30 @@ pub(crate) fn ordered(
         .locals
         .keys()
         .map(|name| BlockId::Local(name.clone()))
-        .chain(module.providers.keys().map(|conn| BlockId::Provider(conn.clone())))
-        .chain(module.resources.keys().map(|address| BlockId::Resource(address.clone())))
-        .chain(module.checks.keys().map(|address| BlockId::Check(address.clone())))
-        .chain(module.outputs.keys().map(|name| BlockId::Output(name.clone())));
+        .chain(
+            module
+                .providers
+                .keys()
+                .map(|conn| BlockId::Provider(conn.clone())),
+        )
+        .chain(
+            module
+                .resources
+                .keys()
+                .map(|address| BlockId::Resource(address.clone())),
+        )
+        .chain(
+            module
+                .checks
+                .keys()
+                .map(|address| BlockId::Check(address.clone())),
+        )
+        .chain(
+            module
+                .outputs
+                .keys()
+                .map(|name| BlockId::Output(name.clone())),
+        );
     for id in ids {
         index.insert(id.clone(), graph.add_node(id));
     }
@@ -249,7 +296,11 @@ fn sorted(graph: &DiGraph<BlockId, Span>) -> Vec<BlockId> {
 /// Walks once around a strongly connected component and says every hop.
 fn cycle(graph: &DiGraph<BlockId, Span>, component: &[NodeIndex]) -> Diagnostic {
     let members: BTreeSet<NodeIndex> = component.iter().copied().collect();
-    let start = component.iter().copied().min_by_key(|n| &graph[*n]).unwrap_or(component[0]);
+    let start = component
+        .iter()
+        .copied()
+        .min_by_key(|n| &graph[*n])
+        .unwrap_or(component[0]);
     // The shortest way from the start back to itself.
     let mut from: BTreeMap<NodeIndex, NodeIndex> = BTreeMap::new();
     let mut queue = std::collections::VecDeque::from([start]);
@@ -272,7 +323,11 @@ fn cycle(graph: &DiGraph<BlockId, Span>, component: &[NodeIndex]) -> Diagnostic 
         back.push(*previous);
     }
     way.extend(back.into_iter().rev().filter(|n| *n != start));
-    let names: Vec<String> = way.iter().chain([&start]).map(|n| format!("`{}`", graph[*n])).collect();
+    let names: Vec<String> = way
+        .iter()
+        .chain([&start])
+        .map(|n| format!("`{}`", graph[*n]))
+        .collect();
     let mut d = Diagnostic::error(
         Code::DependencyCycle,
         format!("these blocks wait for each other: {}", names.join(" → ")),
@@ -280,7 +335,10 @@ fn cycle(graph: &DiGraph<BlockId, Span>, component: &[NodeIndex]) -> Diagnostic 
     for (i, node) in way.iter().enumerate() {
         let next = way[(i + 1) % way.len()];
         if let Some(edge) = graph.find_edge(*node, next) {
-            d = d.label(graph[edge], format!("`{}` waits for `{}`", graph[next], graph[*node]));
+            d = d.label(
+                graph[edge],
+                format!("`{}` waits for `{}`", graph[next], graph[*node]),
+            );
         }
     }
     d.hint("remove one of these references")

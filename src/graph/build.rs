@@ -126,12 +126,23 @@ pub fn build(module: &Module, expanded: Expanded) -> Result<Graph, Diagnostics> 
         nodes.insert(address, node);
     }
     let gate = gate.then(|| (cutover(), Some(Stage::Dns)));
-    let barriers = barriers.into_iter().map(|stage| (barrier(stage), Some(stage)));
+    let barriers = barriers
+        .into_iter()
+        .map(|stage| (barrier(stage), Some(stage)));
     for (address, stage) in barriers.chain(gate) {
-        let node = Node { address: address.clone(), span: None, stage, what: What::Barrier };
+        let node = Node {
+            address: address.clone(),
+            span: None,
+            stage,
+            what: What::Barrier,
+        };
         nodes.insert(address, node);
     }
-    let edges = builder.edges.into_iter().filter(|e| nodes.contains_key(&e.before)).collect();
+    let edges = builder
+        .edges
+        .into_iter()
+        .filter(|e| nodes.contains_key(&e.before))
+        .collect();
     Ok(Graph {
         nodes,
         edges,
@@ -151,7 +162,11 @@ struct Builder {
 impl Builder {
     fn edge(&mut self, before: &Address, after: &Address, why: EdgeWhy) {
         if before != after {
-            self.edges.insert(Edge { before: before.clone(), after: after.clone(), why });
+            self.edges.insert(Edge {
+                before: before.clone(),
+                after: after.clone(),
+                why,
+            });
         }
     }
 
@@ -171,9 +186,17 @@ impl Builder {
 
     fn providers(&mut self, instance: &Instance, targets: &BTreeMap<ConnId, TargetPlan>) {
         for conn in instance.want.roles.values() {
-            let Some(target) = targets.get(conn) else { continue };
+            let Some(target) = targets.get(conn) else {
+                continue;
+            };
             for before in &target.made_by {
-                self.edge(before, &instance.address, EdgeWhy::Provider { conn: conn.to_string() });
+                self.edge(
+                    before,
+                    &instance.address,
+                    EdgeWhy::Provider {
+                        conn: conn.to_string(),
+                    },
+                );
             }
         }
     }
@@ -216,9 +239,12 @@ impl Builder {
             (None, None) => {
                 if ordering == Ordering::Staged {
                     self.diags.push(
-                        Diagnostic::error(Code::MissingStage, format!("`{address}` must say its stage"))
-                            .label(instance.span, "this kind has no default stage")
-                            .hint("add stage = \"infra\" or stage = \"apps\""),
+                        Diagnostic::error(
+                            Code::MissingStage,
+                            format!("`{address}` must say its stage"),
+                        )
+                        .label(instance.span, "this kind has no default stage")
+                        .hint("add stage = \"infra\" or stage = \"apps\""),
                     );
                 }
                 latest.map_or(Stage::Infra, |(later, _)| later)
@@ -253,19 +279,35 @@ impl Builder {
                     self.edge(
                         before,
                         &instance.address,
-                        EdgeWhy::Needs { what, because: because.to_string() },
+                        EdgeWhy::Needs {
+                            what,
+                            because: because.to_string(),
+                        },
                     );
                 }
-                let idle = instance.looked.as_ref().is_some_and(|l| matches!(l.planned, Planned::Nothing(_)));
+                let idle = instance
+                    .looked
+                    .as_ref()
+                    .is_some_and(|l| matches!(l.planned, Planned::Nothing(_)));
                 let known = cap.conn.as_ref().is_none_or(|conn| {
-                    expanded.targets.get(conn).is_some_and(|t| t.made_by.is_empty() && t.lost.is_none())
+                    expanded
+                        .targets
+                        .get(conn)
+                        .is_some_and(|t| t.made_by.is_empty() && t.lost.is_none())
                 });
                 if !found.is_empty() || instance.wires.already.contains(cap) || idle || !known {
                     continue;
                 }
-                let on = cap.conn.as_ref().map(|c| format!(" on `{c}`")).unwrap_or_default();
-                let message =
-                    format!("nothing provides the {} `{}`{on}", cap.space.replace('_', " "), cap.key);
+                let on = cap
+                    .conn
+                    .as_ref()
+                    .map(|c| format!(" on `{c}`"))
+                    .unwrap_or_default();
+                let message = format!(
+                    "nothing provides the {} `{}`{on}",
+                    cap.space.replace('_', " "),
+                    cap.key
+                );
                 let d = if runs_programs || instance.looked.is_none() {
                     Diagnostic::warning(Code::NothingGives, message)
                         .hint("if a `command` makes it, name that in `depends_on`")
@@ -274,8 +316,11 @@ impl Builder {
                         .hint("add the resource that makes it, or make it by hand first")
                 };
                 self.diags.push(
-                    d.label(instance.span, format!("`{}` needs it: {because}", instance.address))
-                        .address(instance.address.as_str()),
+                    d.label(
+                        instance.span,
+                        format!("`{}` needs it: {because}", instance.address),
+                    )
+                    .address(instance.address.as_str()),
                 );
             }
         }
@@ -340,7 +385,13 @@ impl Builder {
             .checks
             .iter()
             .map(|c| &c.address)
-            .chain(expanded.instances.iter().filter(|i| self.runs_early(i)).map(|i| &i.address))
+            .chain(
+                expanded
+                    .instances
+                    .iter()
+                    .filter(|i| self.runs_early(i))
+                    .map(|i| &i.address),
+            )
             .filter(|a| !behind.contains(a))
             .cloned()
             .collect();
@@ -356,17 +407,27 @@ impl Builder {
     /// A guard goes before what it guards, and after everything that that waits for, so that a person is
     /// asked when the answer matters.
     fn guards(&mut self, expanded: &Expanded) {
-        let guards: BTreeSet<&Address> =
-            expanded.instances.iter().filter(|i| !i.guards.is_empty()).map(|i| &i.address).collect();
+        let guards: BTreeSet<&Address> = expanded
+            .instances
+            .iter()
+            .filter(|i| !i.guards.is_empty())
+            .map(|i| &i.address)
+            .collect();
         if guards.is_empty() {
             return;
         }
         let mut before: BTreeMap<Address, Vec<Address>> = BTreeMap::new();
         let mut behind: BTreeMap<Address, Vec<Address>> = BTreeMap::new();
         for edge in &self.edges {
-            behind.entry(edge.before.clone()).or_default().push(edge.after.clone());
+            behind
+                .entry(edge.before.clone())
+                .or_default()
+                .push(edge.after.clone());
             if !guards.contains(&edge.before) {
-                before.entry(edge.after.clone()).or_default().push(edge.before.clone());
+                before
+                    .entry(edge.after.clone())
+                    .or_default()
+                    .push(edge.before.clone());
             }
         }
         for instance in &expanded.instances {
@@ -374,7 +435,13 @@ impl Builder {
             let mut later: BTreeSet<&Address> = instance.guards.iter().collect();
             let mut open: Vec<&Address> = instance.guards.iter().collect();
             while let Some(address) = open.pop() {
-                open.extend(behind.get(address).into_iter().flatten().filter(|a| later.insert(a)));
+                open.extend(
+                    behind
+                        .get(address)
+                        .into_iter()
+                        .flatten()
+                        .filter(|a| later.insert(a)),
+                );
             }
             let mut stage = None;
             for guarded in &instance.guards {

@@ -11,10 +11,12 @@ use drplan_api::Address;
 use drplan_api::ConnId;
 use drplan_api::Def;
 use drplan_api::DynKind;
+use drplan_api::ErrorKind;
 use drplan_api::Facts;
 use drplan_api::Json;
 use drplan_api::LookError;
 use drplan_api::Looked;
+use drplan_api::Mode;
 use drplan_api::PlanCx;
 use drplan_api::Planned;
 use drplan_api::Query;
@@ -197,7 +199,10 @@ impl<'a> Expander<'a> {
     pub fn new(situation: &'a Situation<'a>) -> Result<Self, Diagnostics> {
         let (roles, implicit, mut diags) = choose_connections(situation);
         let conns_of = |address: &Address| {
-            roles.get(address).map(|r| r.values().cloned().collect()).unwrap_or_default()
+            roles
+                .get(address)
+                .map(|r| r.values().cloned().collect())
+                .unwrap_or_default()
         };
         let order = match ordered(situation.module, conns_of) {
             Ok(order) => order,
@@ -209,7 +214,10 @@ impl<'a> Expander<'a> {
         if diags.has_errors() {
             return Err(diags);
         }
-        let mut out = Expanded { findings: diags, ..Expanded::default() };
+        let mut out = Expanded {
+            findings: diags,
+            ..Expanded::default()
+        };
         for conn in implicit {
             let target = TargetPlan {
                 conn: conn.clone(),
@@ -257,7 +265,8 @@ impl<'a> Expander<'a> {
         out.findings.extend(state.diags);
         for id in &self.order {
             if let BlockId::Resource(address) = id {
-                out.instances.extend(self.made.remove(address).unwrap_or_default());
+                out.instances
+                    .extend(self.made.remove(address).unwrap_or_default());
             }
         }
         Ok((None, Round::Ready(Box::new(out))))
@@ -278,21 +287,23 @@ impl<'a> Expander<'a> {
             locals,
         };
         match id {
-            BlockId::Provider(conn) => match provider(self.situation, &world, conn, &mut self.out.exprs) {
-                Ok((target, uses)) => {
-                    let pending = uses.keys().any(|a| state.pending.contains(a));
-                    if pending {
+            BlockId::Provider(conn) => {
+                match provider(self.situation, &world, conn, &mut self.out.exprs) {
+                    Ok((target, uses)) => {
+                        let pending = uses.keys().any(|a| state.pending.contains(a));
+                        if pending {
+                            state.pending_conns.insert(conn.clone());
+                        } else {
+                            self.settled.insert(id.clone());
+                            self.out.targets.insert(conn.clone(), target);
+                        }
+                    }
+                    Err(errors) => {
                         state.pending_conns.insert(conn.clone());
-                    } else {
-                        self.settled.insert(id.clone());
-                        self.out.targets.insert(conn.clone(), target);
+                        state.diags.extend(errors);
                     }
                 }
-                Err(errors) => {
-                    state.pending_conns.insert(conn.clone());
-                    state.diags.extend(errors);
-                }
-            },
+            }
             BlockId::Resource(address) => {
                 let roles = self.roles.get(address).cloned().unwrap_or_default();
                 let mut work = Work {
@@ -313,7 +324,13 @@ impl<'a> Expander<'a> {
             }
             BlockId::Check(address) => {
                 let mut diags = Diagnostics::default();
-                if let Some(check) = check(self.situation, &world, address, &mut self.out.exprs, &mut diags) {
+                if let Some(check) = check(
+                    self.situation,
+                    &world,
+                    address,
+                    &mut self.out.exprs,
+                    &mut diags,
+                ) {
                     let pending = check.uses.keys().any(|a| state.pending.contains(a));
                     if !pending {
                         self.settled.insert(id.clone());
@@ -325,11 +342,16 @@ impl<'a> Expander<'a> {
                 }
             }
             BlockId::Output(name) => {
-                let Some(attr) = self.situation.module.outputs.get(name) else { return };
+                let Some(attr) = self.situation.module.outputs.get(name) else {
+                    return;
+                };
                 let looking = Looking::new(&world, None);
                 match looking.eval(&attr.expr) {
                     Ok(value) => {
-                        let pending = looking.into_uses().keys().any(|a| state.pending.contains(a));
+                        let pending = looking
+                            .into_uses()
+                            .keys()
+                            .any(|a| state.pending.contains(a));
                         if !pending {
                             self.settled.insert(id.clone());
                             let json = self.out.exprs.to_json(&value);
@@ -361,12 +383,20 @@ fn provider(
 ) -> Result<(TargetPlan, Uses), Diagnostics> {
     let mut diags = Diagnostics::default();
     let block = &situation.module.providers[conn];
-    let schema = situation.registry.get_system(&block.system).map(|s| s.schema()).unwrap_or_default();
+    let schema = situation
+        .registry
+        .get_system(&block.system)
+        .map(|s| s.schema())
+        .unwrap_or_default();
     let looking = Looking::new(world, None);
     let mut config = serde_json::Map::new();
     let mut made_by = BTreeSet::new();
     for (name, attr) in &block.args {
-        let ty = schema.args.iter().find(|a| a.name == name).map_or(&Type::Any, |a| &a.ty);
+        let ty = schema
+            .args
+            .iter()
+            .find(|a| a.name == name)
+            .map_or(&Type::Any, |a| &a.ty);
         match argument(situation, &looking, name, ty, attr) {
             Ok(value) => {
                 let json = exprs.to_json(&value);
@@ -386,9 +416,12 @@ fn provider(
         }),
         Some(Ok(_)) => {
             diags.push(
-                Diagnostic::error(Code::WrongType, "`failure_domain` must be a list of strings")
-                    .label(block.span, "in this block")
-                    .hint("write for example failure_domain = [\"region:eu-west-1\"]"),
+                Diagnostic::error(
+                    Code::WrongType,
+                    "`failure_domain` must be a list of strings",
+                )
+                .label(block.span, "in this block")
+                .hint("write for example failure_domain = [\"region:eu-west-1\"]"),
             );
             None
         }
@@ -425,9 +458,12 @@ fn argument(
     };
     fits(ty, &value).map_err(|wanted| wrong(&wanted))?;
     let cannot_read = |why: String| {
-        Diagnostic::error(Code::FileNotFound, format!("`{name}` names what cannot be read"))
-            .label(attr.expr.span, why)
-            .hint("paths start at the folder of the spec")
+        Diagnostic::error(
+            Code::FileNotFound,
+            format!("`{name}` names what cannot be read"),
+        )
+        .label(attr.expr.span, why)
+        .hint("paths start at the folder of the spec")
     };
     Ok(match (ty, value) {
         (Type::String, Value::Number(n)) => Value::String(n.normalized().to_plain_string().into()),
@@ -538,7 +574,8 @@ fn named_blocks(
                 out.insert(address, item.span);
             }
             Ok(_) => diags.push(
-                Diagnostic::error(Code::UnknownReference, "this is not a step").label(item.span, "here"),
+                Diagnostic::error(Code::UnknownReference, "this is not a step")
+                    .label(item.span, "here"),
             ),
             Err(d) => diags.push(d),
         }
@@ -561,7 +598,9 @@ impl Work<'_, '_> {
     fn resource(&mut self, address: &Address) -> (Vec<Instance>, Instances, bool) {
         let block = &self.situation.module.resources[address];
         let unknown = Instances::One(Value::Null);
-        let Some(kind) = self.kind(block) else { return (Vec::new(), unknown, true) };
+        let Some(kind) = self.kind(block) else {
+            return (Vec::new(), unknown, true);
+        };
         let keys = match self.keys(block) {
             Ok(keys) => keys,
             Err(Some(d)) => {
@@ -587,7 +626,10 @@ impl Work<'_, '_> {
                     } else {
                         Value::String(key.as_str().into())
                     };
-                    (instance_address(address, key, keys.by_count), Some((index, value.clone())))
+                    (
+                        instance_address(address, key, keys.by_count),
+                        Some((index, value.clone())),
+                    )
                 }
             };
             let (instance, exports) = self.instance(block, &kind, address, each);
@@ -620,24 +662,37 @@ impl Work<'_, '_> {
     /// The instance keys of a block; `Err(None)` while what they come from is pending.
     fn keys(&mut self, block: &ResourceBlock) -> Result<Keys, Option<Diagnostic>> {
         let (attr, by_count) = match (block.meta.get("for_each"), block.meta.get("count")) {
-            (None, None) => return Ok(Keys { list: vec![None], by_count: false }),
+            (None, None) => {
+                return Ok(Keys {
+                    list: vec![None],
+                    by_count: false,
+                });
+            }
             (Some(attr), None) => (attr, false),
             (None, Some(attr)) => (attr, true),
             (Some(_), Some(count)) => {
                 return Err(Some(
-                    Diagnostic::error(Code::BadForEach, "`for_each` and `count` exclude each other")
-                        .label(count.name_span, "remove one of them"),
+                    Diagnostic::error(
+                        Code::BadForEach,
+                        "`for_each` and `count` exclude each other",
+                    )
+                    .label(count.name_span, "remove one of them"),
                 ));
             }
         };
         let looking = Looking::new(self.world, None);
         let value = looking.eval(&attr.expr).map_err(Some)?;
         let bad = |what: String| {
-            Diagnostic::error(Code::BadForEach, what).label(attr.expr.span, "this decides how many there are")
+            Diagnostic::error(Code::BadForEach, what)
+                .label(attr.expr.span, "this decides how many there are")
         };
         let list: Vec<(String, Value)> = match (value, by_count) {
             (Value::Hole(residual), _) => {
-                if residual.after.iter().any(|a| self.state.pending.contains(a)) {
+                if residual
+                    .after
+                    .iter()
+                    .any(|a| self.state.pending.contains(a))
+                {
                     return Err(None);
                 }
                 let names: Vec<String> = residual.after.iter().map(|a| format!("`{a}`")).collect();
@@ -653,7 +708,9 @@ impl Work<'_, '_> {
                 let mut out = BTreeMap::new();
                 for item in list {
                     let Value::String(text) = &item else {
-                        return Err(Some(bad("a list for `for_each` must hold strings only".to_owned())));
+                        return Err(Some(bad(
+                            "a list for `for_each` must hold strings only".to_owned()
+                        )));
                     };
                     out.insert(text.to_string(), item.clone());
                 }
@@ -661,20 +718,35 @@ impl Work<'_, '_> {
             }
             (Value::Number(n), true) => {
                 let count: usize = n.normalized().to_plain_string().parse().map_err(|_| {
-                    Some(bad("`count` must be a whole number of at least 0".to_owned()))
+                    Some(bad(
+                        "`count` must be a whole number of at least 0".to_owned()
+                    ))
                 })?;
                 if count > INSTANCES_MAX {
-                    return Err(Some(bad(format!("a block can have at most {INSTANCES_MAX} instances"))));
+                    return Err(Some(bad(format!(
+                        "a block can have at most {INSTANCES_MAX} instances"
+                    ))));
                 }
-                (0..count).map(|i| (i.to_string(), Value::Number(i.into_number()))).collect()
+                (0..count)
+                    .map(|i| (i.to_string(), Value::Number(i.into_number())))
+                    .collect()
             }
-            (_, false) => return Err(Some(bad("`for_each` must be a map or a list of strings".to_owned()))),
+            (_, false) => {
+                return Err(Some(bad(
+                    "`for_each` must be a map or a list of strings".to_owned()
+                )));
+            }
             (_, true) => return Err(Some(bad("`count` must be a number".to_owned()))),
         };
         if list.len() > INSTANCES_MAX {
-            return Err(Some(bad(format!("a block can have at most {INSTANCES_MAX} instances"))));
+            return Err(Some(bad(format!(
+                "a block can have at most {INSTANCES_MAX} instances"
+            ))));
         }
-        Ok(Keys { list: list.into_iter().map(Some).collect(), by_count })
+        Ok(Keys {
+            list: list.into_iter().map(Some).collect(),
+            by_count,
+        })
     }
 
     /// One instance and its exports; without an instance while something is pending.
@@ -690,7 +762,12 @@ impl Work<'_, '_> {
         let looking = Looking::new(self.world, each);
         let mut args = serde_json::Map::new();
         for (name, attr) in &block.args {
-            let ty = def.schema.args.iter().find(|a| a.name == name).map_or(&Type::Any, |a| &a.ty);
+            let ty = def
+                .schema
+                .args
+                .iter()
+                .find(|a| a.name == name)
+                .map_or(&Type::Any, |a| &a.ty);
             match argument(self.situation, &looking, name, ty, attr) {
                 Ok(Value::Null) => {}
                 Ok(value) => {
@@ -700,7 +777,12 @@ impl Work<'_, '_> {
             }
         }
         let meta = self.meta(block, &looking, &mut diags);
-        let depends_on = named_blocks(self.situation, self.world, block.meta.get("depends_on"), &mut diags);
+        let depends_on = named_blocks(
+            self.situation,
+            self.world,
+            block.meta.get("depends_on"),
+            &mut diags,
+        );
         let guards = self.guards(block, &mut diags);
         if !guards.is_empty() {
             let names: Vec<Json> = guards.iter().map(|a| Json::from(a.as_str())).collect();
@@ -714,21 +796,26 @@ impl Work<'_, '_> {
             self.state.pending.insert(address);
             return (None, nothing_known);
         }
+        let bounded = def.mode == Mode::Data && def.schema.args.iter().any(|a| a.name == "before");
+        if let (true, Some(at)) = (bounded, self.situation.incident_at) {
+            // What was written after the incident is no point to go back to.
+            args.entry("before")
+                .or_insert_with(|| Json::from(at.to_string()));
+        }
         let args = Json::Object(args);
         let mut after = BTreeSet::new();
         let mut unknown_now = false;
         for (at, hole) in holes(&args) {
-            if hole.after.is_empty() {
-                // A plain secret is known at apply; only arguments that may be late can hold it in the
-                // meantime, and kinds that take secrets declare so.
-            }
             let top = at.split('/').nth(1).unwrap_or_default();
             let late = def.schema.args.iter().any(|a| a.name == top && a.late);
             unknown_now |= !late;
             after.extend(hole.after);
         }
         let pending = after.iter().any(|a| self.state.pending.contains(a))
-            || self.roles.values().any(|conn| self.state.pending_conns.contains(conn));
+            || self
+                .roles
+                .values()
+                .any(|conn| self.state.pending_conns.contains(conn));
         let mut instance = Instance {
             address: address.clone(),
             span: block.span,
@@ -788,7 +875,10 @@ impl Work<'_, '_> {
         };
         let looked = instance.kind.look(&cx, &instance.want, &view);
         if looked.is_ok() {
-            instance.wires = instance.kind.wires(&instance.want, &view).unwrap_or_default();
+            instance.wires = instance
+                .kind
+                .wires(&instance.want, &view)
+                .unwrap_or_default();
         }
         let (queries, conns) = view.missing();
         match looked {
@@ -824,8 +914,11 @@ impl Work<'_, '_> {
                 Ok(Value::String(text)) => Some((text.to_string(), attr.expr.span)),
                 Ok(_) => {
                     diags.push(
-                        Diagnostic::error(Code::WrongType, format!("`{name}` must be a string that is known"))
-                            .label(attr.expr.span, "here"),
+                        Diagnostic::error(
+                            Code::WrongType,
+                            format!("`{name}` must be a string that is known"),
+                        )
+                        .label(attr.expr.span, "here"),
                     );
                     None
                 }
@@ -838,7 +931,9 @@ impl Work<'_, '_> {
         let (stage, timeout) = (text("stage"), text("timeout"));
         let (criticality, read) = (text("criticality"), text("read"));
         let mut word = |given: Option<(String, Span)>, name: &str, words: &[&str]| -> bool {
-            let Some((given, span)) = given else { return false };
+            let Some((given, span)) = given else {
+                return false;
+            };
             if !words.contains(&given.as_str()) {
                 diags.push(
                     Diagnostic::error(Code::WrongType, format!("`{given}` is no {name}"))
@@ -871,12 +966,19 @@ impl Work<'_, '_> {
             }
             parsed
         });
-        Meta { stage, timeout, best_effort, read_late }
+        Meta {
+            stage,
+            timeout,
+            best_effort,
+            read_late,
+        }
     }
 
     /// What a guard guards. The addresses may stand later in the order, so they are read as names.
     fn guards(&self, block: &ResourceBlock, diags: &mut Diagnostics) -> Vec<Address> {
-        named_blocks(self.situation, self.world, block.meta.get("guards"), diags).into_keys().collect()
+        named_blocks(self.situation, self.world, block.meta.get("guards"), diags)
+            .into_keys()
+            .collect()
     }
 }
 
@@ -904,14 +1006,35 @@ impl IntoNumber for usize {
 
 /// A data source that finds nothing is a mistake of the spec or of the world that no step will mend.
 fn absent_data(instance: &Instance, looked: &Looked) -> Result<(), Diagnostic> {
+    let here = |text: String, hint: Option<&String>| {
+        let d = Diagnostic::error(
+            Code::EvaluationError,
+            format!("`{}` finds nothing usable", instance.address),
+        )
+        .label(instance.span, text)
+        .address(instance.address.as_str());
+        match hint {
+            Some(hint) => d.hint(hint.clone()),
+            None => d,
+        }
+    };
     match (&looked.present, &looked.planned) {
+        (Err(error), _) if is_final(error.kind) => {
+            Err(here(error.to_string(), error.hint.as_ref()))
+        }
         (Ok(_), Planned::Blocked(because) | Planned::Conflict(because, _)) => {
-            Err(Diagnostic::error(Code::EvaluationError, format!("`{}` finds nothing usable", instance.address))
-                .label(instance.span, because.to_string())
-                .address(instance.address.as_str()))
+            Err(here(because.to_string(), None))
         }
         _ => Ok(()),
     }
+}
+
+/// Whether the world said no, rather than nothing.
+fn is_final(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::NotFound | ErrorKind::Corrupt | ErrorKind::Invalid
+    )
 }
 
 /// The value of a whole resource: what is known, and a hole for each other export.
@@ -939,14 +1062,22 @@ pub(crate) fn with_secrets(json: &Json, span: Span) -> Value {
                     return secret(reference, span);
                 }
             }
-            Value::Map(map.iter().map(|(k, v)| (k.clone(), with_secrets(v, span))).collect())
+            Value::Map(
+                map.iter()
+                    .map(|(k, v)| (k.clone(), with_secrets(v, span)))
+                    .collect(),
+            )
         }
         Json::Array(list) => Value::List(list.iter().map(|v| with_secrets(v, span)).collect()),
         scalar => json_to_value(scalar),
     }
 }
 
-type Chosen = (BTreeMap<Address, BTreeMap<String, ConnId>>, BTreeSet<ConnId>, Diagnostics);
+type Chosen = (
+    BTreeMap<Address, BTreeMap<String, ConnId>>,
+    BTreeSet<ConnId>,
+    Diagnostics,
+);
 
 /// Chooses the connection of each role of each resource.
 fn choose_connections(situation: &Situation<'_>) -> Chosen {
@@ -959,13 +1090,17 @@ fn choose_connections(situation: &Situation<'_>) -> Chosen {
     let mut implicit = BTreeSet::new();
     let mut diags = Diagnostics::default();
     for (address, block) in &module.resources {
-        let Some(def) = def_of(block, situation.registry) else { continue };
+        let Some(def) = def_of(block, situation.registry) else {
+            continue;
+        };
         let given = given_connections(module, block, &mut diags);
         let mut roles = BTreeMap::new();
         for (role, system) in def.roles {
             let all = by_system.get(system).map_or(&[][..], |list| &list[..]);
             let by_role = given.iter().find(|(r, _, _)| r.as_deref() == Some(*role));
-            let by_kind = given.iter().find(|(r, c, _)| r.is_none() && c.system() == *system);
+            let by_kind = given
+                .iter()
+                .find(|(r, c, _)| r.is_none() && c.system() == *system);
             if let Some((_, conn, _)) = by_role.or(by_kind) {
                 roles.insert((*role).to_owned(), conn.clone());
                 continue;
@@ -974,7 +1109,11 @@ fn choose_connections(situation: &Situation<'_>) -> Chosen {
                 [only] => {
                     roles.insert((*role).to_owned(), (*only).clone());
                 }
-                [] if situation.registry.get_system(system).is_some_and(|s| s.implicit()) => {
+                [] if situation
+                    .registry
+                    .get_system(system)
+                    .is_some_and(|s| s.implicit()) =>
+                {
                     let conn = ConnId::new(format!("{system}.default"));
                     implicit.insert(conn.clone());
                     roles.insert((*role).to_owned(), conn);
@@ -982,10 +1121,14 @@ fn choose_connections(situation: &Situation<'_>) -> Chosen {
                 [] => diags.push(
                     Diagnostic::error(
                         Code::NoProvider,
-                        format!("`{address}` needs a connection to `{system}` and the spec has none"),
+                        format!(
+                            "`{address}` needs a connection to `{system}` and the spec has none"
+                        ),
                     )
                     .label(block.span, format!("as its {role}"))
-                    .hint(format!("add a block `provider \"{system}\" \"NAME\" {{ … }}`")),
+                    .hint(format!(
+                        "add a block `provider \"{system}\" \"NAME\" {{ … }}`"
+                    )),
                 ),
                 many => {
                     let names: Vec<&str> = many.iter().map(|c| c.as_str()).collect();
@@ -995,13 +1138,19 @@ fn choose_connections(situation: &Situation<'_>) -> Chosen {
                             format!("`{address}` does not say which `{system}` it means"),
                         )
                         .label(block.span, format!("as its {role}"))
-                        .hint(format!("add `provider = {}`; there are {}", names[0], names.join(", "))),
+                        .hint(format!(
+                            "add `provider = {}`; there are {}",
+                            names[0],
+                            names.join(", ")
+                        )),
                     );
                 }
             }
         }
         for (role, conn, span) in &given {
-            let used = roles.iter().any(|(r, c)| c == conn && role.as_ref().is_none_or(|g| g == r));
+            let used = roles
+                .iter()
+                .any(|(r, c)| c == conn && role.as_ref().is_none_or(|g| g == r));
             if !used {
                 diags.push(
                     Diagnostic::error(
@@ -1011,7 +1160,11 @@ fn choose_connections(situation: &Situation<'_>) -> Chosen {
                     .label(*span, "not used by this kind")
                     .hint(format!(
                         "its roles are: {}",
-                        def.roles.iter().map(|(r, s)| format!("{r} ({s})")).collect::<Vec<_>>().join(", ")
+                        def.roles
+                            .iter()
+                            .map(|(r, s)| format!("{r} ({s})"))
+                            .collect::<Vec<_>>()
+                            .join(", ")
                     )),
                 );
             }
@@ -1032,7 +1185,13 @@ fn given_connections(
         let text = match &expr.node {
             Node::Ref(parts) => parts
                 .iter()
-                .filter_map(|p| if let Part::Attr(name, _) = p { Some(name.as_str()) } else { None })
+                .filter_map(|p| {
+                    if let Part::Attr(name, _) = p {
+                        Some(name.as_str())
+                    } else {
+                        None
+                    }
+                })
                 .collect::<Vec<_>>()
                 .join("."),
             _ => String::new(),
@@ -1069,8 +1228,11 @@ fn given_connections(
             }
         } else {
             diags.push(
-                Diagnostic::error(Code::WrongType, "`providers` must be an object of role and connection")
-                    .label(attr.expr.span, "write for example { bucket = s3.backups }"),
+                Diagnostic::error(
+                    Code::WrongType,
+                    "`providers` must be an object of role and connection",
+                )
+                .label(attr.expr.span, "write for example { bucket = s3.backups }"),
             );
         }
     }

@@ -23,7 +23,11 @@ pub struct SpecFiles {
 impl SpecFiles {
     /// Starts an empty snapshot of a folder.
     pub fn new(dir: &Path) -> Self {
-        Self { dir: dir.to_owned(), texts: RefCell::default(), trees: RefCell::default() }
+        Self {
+            dir: dir.to_owned(),
+            texts: RefCell::default(),
+            trees: RefCell::default(),
+        }
     }
 
     /// Returns the text of a file; a relative path starts at the folder.
@@ -33,7 +37,11 @@ impl SpecFiles {
     /// What the system said.
     pub fn text(&self, path: &str) -> Result<String, String> {
         let read = || crate::spec_read(&self.dir.join(path)).map_err(|e: LoadError| e.to_string());
-        self.texts.borrow_mut().entry(path.to_owned()).or_insert_with(read).clone()
+        self.texts
+            .borrow_mut()
+            .entry(path.to_owned())
+            .or_insert_with(read)
+            .clone()
     }
 
     /// Returns what a kind receives for a path argument of type `Tree`.
@@ -43,7 +51,12 @@ impl SpecFiles {
     /// What the system said.
     pub fn tree(&self, path: &str) -> Result<Json, String> {
         let read = || crate::spec_tree_digest(&self.dir.join(path)).map_err(|e| e.to_string());
-        let digest = self.trees.borrow_mut().entry(path.to_owned()).or_insert_with(read).clone()?;
+        let digest = self
+            .trees
+            .borrow_mut()
+            .entry(path.to_owned())
+            .or_insert_with(read)
+            .clone()?;
         Ok(json!({ "path": path, "digest": digest }))
     }
 
@@ -70,10 +83,22 @@ impl SpecFiles {
         let names = crate::spec_names(&self.dir.join(folder)).map_err(|e| e.to_string())?;
         let found: Vec<String> = names
             .into_iter()
-            .filter(|n| n.len() >= head.len() + tail.len() && n.starts_with(head) && n.ends_with(tail))
-            .map(|n| if folder == "." { n } else { format!("{folder}/{n}") })
+            .filter(|n| {
+                n.len() >= head.len() + tail.len() && n.starts_with(head) && n.ends_with(tail)
+            })
+            .map(|n| {
+                if folder == "." {
+                    n
+                } else {
+                    format!("{folder}/{n}")
+                }
+            })
             .collect();
-        if found.is_empty() { Err(format!("no file matches `{pattern}`")) } else { Ok(found) }
+        if found.is_empty() {
+            Err(format!("no file matches `{pattern}`"))
+        } else {
+            Ok(found)
+        }
     }
 
     /// Returns the digest of everything that was read, by path.

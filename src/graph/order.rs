@@ -31,12 +31,15 @@ pub struct Order {
 /// Cycles, each shown whole with the reason of every hop.
 pub fn order(graph: &Graph) -> Result<Order, Diagnostics> {
     let addresses: Vec<&Address> = graph.nodes.keys().collect();
-    let index: BTreeMap<&Address, usize> = addresses.iter().enumerate().map(|(i, a)| (*a, i)).collect();
+    let index: BTreeMap<&Address, usize> =
+        addresses.iter().enumerate().map(|(i, a)| (*a, i)).collect();
     let mut next: Vec<Vec<usize>> = vec![Vec::new(); addresses.len()];
     let mut waits = vec![0_usize; addresses.len()];
     let mut last = None;
     for edge in &graph.edges {
-        let (Some(&from), Some(&to)) = (index.get(&edge.before), index.get(&edge.after)) else { continue };
+        let (Some(&from), Some(&to)) = (index.get(&edge.before), index.get(&edge.after)) else {
+            continue;
+        };
         // Edges are sorted, so several reasons of one pair stand together.
         if last != Some((from, to)) {
             next[from].push(to);
@@ -58,7 +61,11 @@ pub fn order(graph: &Graph) -> Result<Order, Diagnostics> {
             }
         }
     }
-    if out.list.len() == addresses.len() { Ok(out) } else { Err(cycles(graph)) }
+    if out.list.len() == addresses.len() {
+        Ok(out)
+    } else {
+        Err(cycles(graph))
+    }
 }
 
 fn cycles(graph: &Graph) -> Diagnostics {
@@ -72,21 +79,31 @@ fn cycles(graph: &Graph) -> Diagnostics {
     }
     for component in tarjan_scc(&pet).into_iter().filter(|c| c.len() > 1) {
         let members: BTreeSet<&Address> = component.iter().map(|n| pet[*n]).collect();
-        let Some(start) = members.first() else { continue };
+        let Some(start) = members.first() else {
+            continue;
+        };
         let edges: Vec<&Edge> = graph
             .edges
             .iter()
             .filter(|e| members.contains(&e.before) && members.contains(&e.after))
             .collect();
         let way = shortest(&edges, start, start);
-        let names: Vec<String> =
-            way.iter().map(|e| format!("`{}`", e.before)).chain([format!("`{start}`")]).collect();
+        let names: Vec<String> = way
+            .iter()
+            .map(|e| format!("`{}`", e.before))
+            .chain([format!("`{start}`")])
+            .collect();
         let mut d = Diagnostic::error(
             Code::DependencyCycle,
             format!("these steps wait for each other: {}", names.join(" → ")),
         );
         for edge in &way {
-            let text = format!("`{}` waits for `{}`: {}", edge.after, edge.before, sentence(&edge.why));
+            let text = format!(
+                "`{}` waits for `{}`: {}",
+                edge.after,
+                edge.before,
+                sentence(&edge.why)
+            );
             let span = match &edge.why {
                 EdgeWhy::Reference { span } | EdgeWhy::DependsOn { span } => Some(*span),
                 _ => graph.nodes.get(&edge.after).and_then(|n| n.span),
@@ -107,7 +124,9 @@ pub(crate) fn sentence(why: &EdgeWhy) -> String {
         EdgeWhy::Reference { .. } => "an expression refers to it".to_owned(),
         EdgeWhy::DependsOn { .. } => "`depends_on` names it".to_owned(),
         EdgeWhy::Provider { conn } => format!("it makes the connection `{conn}`"),
-        EdgeWhy::Needs { what, because } => format!("it gives the {what}, needed because {because}"),
+        EdgeWhy::Needs { what, because } => {
+            format!("it gives the {what}, needed because {because}")
+        }
         EdgeWhy::Stage => "its stage comes first".to_owned(),
         EdgeWhy::Cutover => "cutovers wait for all checks".to_owned(),
         EdgeWhy::Guard => "it is guarded".to_owned(),

@@ -56,7 +56,11 @@ pub(crate) struct Looking<'a> {
 
 impl<'a> Looking<'a> {
     pub(crate) fn new(world: &'a World<'a>, each: Option<(Value, Value)>) -> Self {
-        Self { world, each, uses: RefCell::default() }
+        Self {
+            world,
+            each,
+            uses: RefCell::default(),
+        }
     }
 
     /// Evaluates an expression in this scope.
@@ -70,30 +74,52 @@ impl<'a> Looking<'a> {
 
     fn local(&self, name: &str, span: Span) -> Result<Value, Diagnostic> {
         if let Some((value, uses)) = self.world.locals.borrow().get(name) {
-            self.uses.borrow_mut().extend(uses.iter().map(|(a, _)| (a.clone(), span)));
+            self.uses
+                .borrow_mut()
+                .extend(uses.iter().map(|(a, _)| (a.clone(), span)));
             return Ok(value.clone());
         }
         let Some(attr) = self.world.module.locals.get(name) else {
-            return Err(Diagnostic::error(Code::UnknownReference, format!("there is no local `{name}`"))
-                .label(span, "here"));
+            return Err(Diagnostic::error(
+                Code::UnknownReference,
+                format!("there is no local `{name}`"),
+            )
+            .label(span, "here"));
         };
         let inner = Looking::new(self.world, None);
         let value = inner.eval(&attr.expr)?;
         let uses = inner.into_uses();
-        self.uses.borrow_mut().extend(uses.iter().map(|(a, _)| (a.clone(), span)));
-        self.world.locals.borrow_mut().insert(name.to_owned(), (value.clone(), uses));
+        self.uses
+            .borrow_mut()
+            .extend(uses.iter().map(|(a, _)| (a.clone(), span)));
+        self.world
+            .locals
+            .borrow_mut()
+            .insert(name.to_owned(), (value.clone(), uses));
         Ok(value)
     }
 
-    fn block(&self, address: &Address, parts: &[Part], from: usize, span: Span) -> Result<(Value, usize), Diagnostic> {
+    fn block(
+        &self,
+        address: &Address,
+        parts: &[Part],
+        from: usize,
+        span: Span,
+    ) -> Result<(Value, usize), Diagnostic> {
         let missing = || {
-            Diagnostic::error(Code::UnknownReference, format!("`{address}` cannot be used here"))
-                .label(span, "it is not evaluated before this")
+            Diagnostic::error(
+                Code::UnknownReference,
+                format!("`{address}` cannot be used here"),
+            )
+            .label(span, "it is not evaluated before this")
         };
         let instances = self.world.exports.get(address).ok_or_else(missing)?;
         match instances {
             Instances::One(value) => {
-                self.uses.borrow_mut().entry(address.clone()).or_insert(span);
+                self.uses
+                    .borrow_mut()
+                    .entry(address.clone())
+                    .or_insert(span);
                 Ok((value.clone(), from))
             }
             Instances::Many(map, by_count) => {
@@ -124,7 +150,8 @@ impl<'a> Looking<'a> {
                 }
                 let mut uses = self.uses.borrow_mut();
                 for key in map.keys() {
-                    uses.entry(instance_address(address, key, *by_count)).or_insert(span);
+                    uses.entry(instance_address(address, key, *by_count))
+                        .or_insert(span);
                 }
                 let whole = if *by_count {
                     Value::List(map.values().cloned().collect())
@@ -160,7 +187,15 @@ impl Scope for Looking<'_> {
                 if module.variables.get(var).is_some_and(|v| v.sensitive) {
                     return Ok((secret(SecretRef::Variable(var.to_owned()), span), 2));
                 }
-                Ok((self.world.bound.values.get(var).cloned().unwrap_or(Value::Null), 2))
+                Ok((
+                    self.world
+                        .bound
+                        .values
+                        .get(var)
+                        .cloned()
+                        .unwrap_or(Value::Null),
+                    2,
+                ))
             }
             "local" => Ok((self.local(name(1), span)?, 2)),
             "each" | "count" => match (&self.each, name(1)) {
@@ -196,7 +231,10 @@ impl Scope for Looking<'_> {
 /// A value that is a secret.
 pub(crate) fn secret(reference: SecretRef, span: Span) -> Value {
     Value::Hole(Residual {
-        expr: Arc::new(Expr { node: Node::Secret(reference), span }),
+        expr: Arc::new(Expr {
+            node: Node::Secret(reference),
+            span,
+        }),
         secret: true,
         after: BTreeSet::new(),
     })

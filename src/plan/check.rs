@@ -18,26 +18,49 @@ pub fn check(plan: &Plan) -> Vec<String> {
         if !seen.insert(&step.address) {
             broken.push(format!("`{}` stands twice in the plan", step.address));
         }
-        if let Do::Act { action, effects, .. } = &step.what {
+        if let Do::Act {
+            action, effects, ..
+        } = &step.what
+        {
             if effects.is_empty() {
-                broken.push(format!("`{}` acts without naming what it changes", step.address));
+                broken.push(format!(
+                    "`{}` acts without naming what it changes",
+                    step.address
+                ));
             }
-            let deletes = effects.iter().any(|e| e.verb == "delete" || e.verb == "drop");
+            let deletes = effects
+                .iter()
+                .any(|e| e.verb == "delete" || e.verb == "drop");
             if deletes && *action != Action::Delete {
-                broken.push(format!("`{}` deletes something and is not shown as a deletion", step.address));
+                broken.push(format!(
+                    "`{}` deletes something and is not shown as a deletion",
+                    step.address
+                ));
             }
         }
         if let Some(want) = &step.want {
             for (at, hole) in holes(&want.args) {
                 if hole.expr >= plan.exprs.len() {
-                    broken.push(format!("`{}` at `{at}` names an expression that is not there", step.address));
+                    broken.push(format!(
+                        "`{}` at `{at}` names an expression that is not there",
+                        step.address
+                    ));
                 }
             }
             for conn in want.roles.values() {
                 match plan.targets.iter().find(|t| t.conn == *conn) {
-                    None => broken.push(format!("`{}` uses `{conn}`, which the plan does not hold", step.address)),
-                    Some(t) if t.lost.is_some() && matches!(step.what, Do::Act { .. } | Do::Late { .. }) => {
-                        broken.push(format!("`{}` writes to `{conn}`, which is declared lost", step.address));
+                    None => broken.push(format!(
+                        "`{}` uses `{conn}`, which the plan does not hold",
+                        step.address
+                    )),
+                    Some(t)
+                        if t.lost.is_some()
+                            && matches!(step.what, Do::Act { .. } | Do::Late { .. }) =>
+                    {
+                        broken.push(format!(
+                            "`{}` writes to `{conn}`, which is declared lost",
+                            step.address
+                        ));
                     }
                     Some(_) => {}
                 }
@@ -46,7 +69,10 @@ pub fn check(plan: &Plan) -> Vec<String> {
     }
     for edge in &plan.edges {
         if edge.before >= edge.after {
-            broken.push(format!("edge {} → {} goes backwards", edge.before, edge.after));
+            broken.push(format!(
+                "edge {} → {} goes backwards",
+                edge.before, edge.after
+            ));
         }
     }
     broken.extend(cutovers(plan));
@@ -57,7 +83,11 @@ pub fn check(plan: &Plan) -> Vec<String> {
 fn cutovers(plan: &Plan) -> Vec<String> {
     let mut behind = vec![false; plan.steps.len()];
     let mut next: Vec<Vec<usize>> = vec![Vec::new(); plan.steps.len()];
-    for edge in plan.edges.iter().filter(|e| e.before < plan.steps.len() && e.after < plan.steps.len()) {
+    for edge in plan
+        .edges
+        .iter()
+        .filter(|e| e.before < plan.steps.len() && e.after < plan.steps.len())
+    {
         next[edge.before].push(edge.after);
     }
     // Steps stand in topological order, so one pass forward marks all that is behind a cutover.
@@ -69,7 +99,9 @@ fn cutovers(plan: &Plan) -> Vec<String> {
         }
     }
     // One pass backward marks what is before every cutover, by counting none: a check must reach each.
-    let cutovers: Vec<usize> = (0..plan.steps.len()).filter(|&i| plan.steps[i].cutover).collect();
+    let cutovers: Vec<usize> = (0..plan.steps.len())
+        .filter(|&i| plan.steps[i].cutover)
+        .collect();
     let mut out = Vec::new();
     for &cutover in &cutovers {
         let mut reaches = vec![false; plan.steps.len()];

@@ -79,14 +79,22 @@ pub fn plan(
     options: &Options,
 ) -> Result<Plan, Diagnostics> {
     let ordered = order(&graph)?;
-    let index: BTreeMap<&Address, usize> =
-        ordered.list.iter().enumerate().map(|(i, a)| (a, i)).collect();
+    let index: BTreeMap<&Address, usize> = ordered
+        .list
+        .iter()
+        .enumerate()
+        .map(|(i, a)| (a, i))
+        .collect();
     let mut edges: Vec<PlanEdge> = graph
         .edges
         .iter()
         .filter_map(|e| {
             let (before, after) = (*index.get(&e.before)?, *index.get(&e.after)?);
-            Some(PlanEdge { before, after, why: e.why.clone() })
+            Some(PlanEdge {
+                before,
+                after,
+                why: e.why.clone(),
+            })
         })
         .collect();
     edges.sort();
@@ -107,7 +115,11 @@ pub fn plan(
         steps,
         edges,
         points,
-        findings: graph.findings.into_iter().map(|d| finding(&d, sources)).collect(),
+        findings: graph
+            .findings
+            .into_iter()
+            .map(|d| finding(&d, sources))
+            .collect(),
         outputs: graph.outputs,
     };
     plan.exprs = graph.exprs.into_list();
@@ -160,7 +172,10 @@ fn target(target: &crate::graph::TargetPlan, facts: &Facts) -> TargetPin {
 
 fn place(span: Option<Span>, sources: &Sources) -> Option<Where> {
     let (file, line, _) = sources.line_column(span?);
-    Some(Where { file: file.to_owned(), line })
+    Some(Where {
+        file: file.to_owned(),
+        line,
+    })
 }
 
 fn finding(d: &Diagnostic, sources: &Sources) -> Finding {
@@ -218,7 +233,10 @@ fn step(node: &Node, wave: usize, facts: &Facts, sources: &Sources) -> Step {
             step.kind = "check".to_owned();
             step.timeout_s = CHECK_TIMEOUT_S;
             step.because = "the spec asserts it".to_owned();
-            step.what = Do::Check { asserts: check.asserts.clone(), warning: check.warning };
+            step.what = Do::Check {
+                asserts: check.asserts.clone(),
+                warning: check.warning,
+            };
         }
         What::Resource(instance) => resource(&mut step, instance, facts),
     }
@@ -243,17 +261,26 @@ fn resource(step: &mut Step, instance: &Instance, facts: &Facts) {
 
 fn late(step: &mut Step, instance: &Instance) {
     let def = instance.def();
-    let names: Vec<String> = instance.waits_for.iter().map(|a| format!("`{a}`")).collect();
+    let names: Vec<String> = instance
+        .waits_for
+        .iter()
+        .map(|a| format!("`{a}`"))
+        .collect();
     step.because = if names.is_empty() {
         "it is read when its turn comes".to_owned()
     } else {
         format!("known after {}", names.join(", "))
     };
-    step.sure = Sure::Unknown { until: instance.waits_for.clone() };
+    step.sure = Sure::Unknown {
+        until: instance.waits_for.clone(),
+    };
     step.what = if def.mode == Mode::Data {
         Do::Read
     } else {
-        Do::Late { actions: def.envelope.to_vec(), hazard_max: def.hazard_max }
+        Do::Late {
+            actions: def.envelope.to_vec(),
+            hazard_max: def.hazard_max,
+        }
     };
 }
 
@@ -281,7 +308,9 @@ fn decided(step: &mut Step, instance: &Instance, looked: &Looked, facts: &Facts)
         }
         Planned::Blocked(because) => {
             step.because = because.to_string();
-            step.what = Do::Blocked { unreadable: looked.present.is_err() };
+            step.what = Do::Blocked {
+                unreadable: looked.present.is_err(),
+            };
         }
         Planned::Step(p) => {
             step.because = p.because.to_string();
@@ -299,16 +328,20 @@ fn decided(step: &mut Step, instance: &Instance, looked: &Looked, facts: &Facts)
 
 /// The steps that make one of the resource's targets, if one of them is not there yet.
 fn target_to_come(instance: &Instance, facts: &Facts) -> Option<Vec<Address>> {
-    instance.want.roles.values().find_map(|conn| {
-        match Lack::of(facts.targets.get(conn)?)? {
+    instance
+        .want
+        .roles
+        .values()
+        .find_map(|conn| match Lack::of(facts.targets.get(conn)?)? {
             Lack::Target { made_by } => Some(made_by),
             _ => None,
-        }
-    })
+        })
 }
 
 fn points_of(instance: &Instance, module: &Module, options: &Options) -> Vec<Point> {
-    let Some(looked) = &instance.looked else { return Vec::new() };
+    let Some(looked) = &instance.looked else {
+        return Vec::new();
+    };
     let zero = options.incident_at.unwrap_or(options.observed_at);
     looked
         .notes
@@ -323,7 +356,10 @@ fn points_of(instance: &Instance, module: &Module, options: &Options) -> Vec<Poi
                 at: point.at,
                 loss_s,
                 incomplete: point.incomplete.clone(),
-                violates_rpo: module.recovery.rpo.is_some_and(|rpo| loss_s > rpo.as_secs()),
+                violates_rpo: module
+                    .recovery
+                    .rpo
+                    .is_some_and(|rpo| loss_s > rpo.as_secs()),
                 used: false,
             }
         })
@@ -334,7 +370,10 @@ fn points_of(instance: &Instance, module: &Module, options: &Options) -> Vec<Poi
 fn block_dependents(plan: &mut Plan) {
     let before = plan.before();
     for i in 0..plan.steps.len() {
-        if matches!(plan.steps[i].what, Do::Nothing | Do::Conflict | Do::Blocked { .. }) {
+        if matches!(
+            plan.steps[i].what,
+            Do::Nothing | Do::Conflict | Do::Blocked { .. }
+        ) {
             continue;
         }
         let blocker = before[i].iter().copied().find(|&b| {
@@ -352,8 +391,12 @@ fn block_dependents(plan: &mut Plan) {
 
 /// A guard acts only around others: without an action to guard it stays out.
 fn idle_guards(plan: &mut Plan) {
-    let acting: BTreeSet<Address> =
-        plan.steps.iter().filter(|s| s.is_action()).map(|s| s.address.clone()).collect();
+    let acting: BTreeSet<Address> = plan
+        .steps
+        .iter()
+        .filter(|s| s.is_action())
+        .map(|s| s.address.clone())
+        .collect();
     for step in plan.steps.iter_mut().filter(|s| !s.guards.is_empty()) {
         if !step.guards.iter().any(|a| acting.contains(a)) {
             step.what = Do::Idle;
@@ -380,7 +423,11 @@ fn mark_used_points(plan: &mut Plan) {
 /// The sensitive variables that some hole of the plan starts at.
 fn secrets(plan: &Plan) -> Vec<String> {
     let mut used = BTreeSet::new();
-    let wants = plan.steps.iter().filter_map(|s| s.want.as_ref()).map(|w| &w.args);
+    let wants = plan
+        .steps
+        .iter()
+        .filter_map(|s| s.want.as_ref())
+        .map(|w| &w.args);
     for json in wants.chain(plan.targets.iter().map(|t| &t.config)) {
         for (_, hole) in holes(json) {
             used.insert(hole.expr);

@@ -1,5 +1,8 @@
 //! The plan file: two lines of canonical JSON, the plan and its digest; readable with `head -1 | jq`.
-#![expect(clippy::disallowed_methods, reason = "the plan file is written and read here")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the plan file is written and read here"
+)]
 
 use std::io::Write as _;
 use std::path::Path;
@@ -59,7 +62,10 @@ pub fn write(plan: &Plan, path: &Path) -> Result<(), PlanFileError> {
     };
     let body = canonical(&serde_json::to_value(plan).map_err(|e| io(&e))?);
     let seal = canonical(&json!({ "sha256": digest(body.as_bytes()) }));
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = path
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     // A temporary file of this crate is made with mode 0600.
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|e| io(&e))?;
     file.write_all(body.as_bytes())
@@ -84,18 +90,29 @@ pub fn read(path: &Path) -> Result<Plan, PlanFileError> {
         path: name.clone(),
         why: why.to_string(),
     };
-    let broken = |why: &str| PlanFileError::Broken { path: name.clone(), why: why.to_owned() };
+    let broken = |why: &str| PlanFileError::Broken {
+        path: name.clone(),
+        why: why.to_owned(),
+    };
     if std::fs::metadata(path).map_err(|e| io(&e))?.len() > PLAN_BYTES_MAX {
         return Err(broken("it is too large"));
     }
     let text = std::fs::read_to_string(path).map_err(|e| io(&e))?;
-    let (body, seal) = text.trim_end().split_once('\n').ok_or_else(|| broken("its second line is missing"))?;
-    let seal: Json = serde_json::from_str(seal).map_err(|_| broken("its second line is not JSON"))?;
+    let (body, seal) = text
+        .trim_end()
+        .split_once('\n')
+        .ok_or_else(|| broken("its second line is missing"))?;
+    let seal: Json =
+        serde_json::from_str(seal).map_err(|_| broken("its second line is not JSON"))?;
     if seal.get("sha256").and_then(Json::as_str) != Some(digest(body.as_bytes()).as_str()) {
         return Err(broken("its digest does not fit: it was changed or cut off"));
     }
     let raw: Json = serde_json::from_str(body).map_err(|_| broken("its first line is not JSON"))?;
-    let found = raw.pointer("/head/format").and_then(Json::as_str).unwrap_or("none").to_owned();
+    let found = raw
+        .pointer("/head/format")
+        .and_then(Json::as_str)
+        .unwrap_or("none")
+        .to_owned();
     let major = |format: &str| format.split('.').next().map(str::to_owned);
     if major(&found) != major(FORMAT) {
         return Err(PlanFileError::Version { path: name, found });

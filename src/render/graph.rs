@@ -13,7 +13,9 @@ fn pairs(plan: &Plan) -> BTreeSet<(usize, usize)> {
 
 /// Graphviz DOT.
 pub fn dot(plan: &Plan) -> String {
-    let mut out = String::from("digraph drplan {\n  rankdir = LR;\n  node [shape = box, fontname = \"monospace\"];\n");
+    let mut out = String::from(
+        "digraph drplan {\n  rankdir = LR;\n  node [shape = box, fontname = \"monospace\"];\n",
+    );
     for (i, step) in plan.steps.iter().enumerate() {
         let shape = match step.what {
             Do::Barrier => ", shape = point",
@@ -21,8 +23,17 @@ pub fn dot(plan: &Plan) -> String {
             Do::Check { .. } => ", shape = hexagon",
             _ => "",
         };
-        let style = if step.is_action() { "" } else { ", style = dashed" };
-        writeln!(out, "  n{i} [label = {:?}{shape}{style}];", step.address.as_str()).ok();
+        let style = if step.is_action() {
+            ""
+        } else {
+            ", style = dashed"
+        };
+        writeln!(
+            out,
+            "  n{i} [label = {:?}{shape}{style}];",
+            step.address.as_str()
+        )
+        .ok();
     }
     let mut last = None;
     for edge in &plan.edges {
@@ -31,7 +42,12 @@ pub fn dot(plan: &Plan) -> String {
         }
         last = Some((edge.before, edge.after));
         let why = sentence(&edge.why);
-        writeln!(out, "  n{} -> n{} [tooltip = {why:?}];", edge.before, edge.after).ok();
+        writeln!(
+            out,
+            "  n{} -> n{} [tooltip = {why:?}];",
+            edge.before, edge.after
+        )
+        .ok();
     }
     out.push_str("}\n");
     out

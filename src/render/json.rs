@@ -40,7 +40,10 @@ pub fn plan(plan: &Plan) -> Json {
         .map(|(name, value)| {
             let unknown = !holes(value).is_empty();
             let after = if unknown { Json::Null } else { value.clone() };
-            (name.clone(), json!({ "actions": ["create"], "after": after, "after_unknown": unknown }))
+            (
+                name.clone(),
+                json!({ "actions": ["create"], "after": after, "after_unknown": unknown }),
+            )
         })
         .collect();
     json!({
@@ -88,17 +91,26 @@ fn change(plan: &Plan, step: &Step, before: &[usize]) -> Json {
         if let Some(place) = after.pointer_mut(&at) {
             *place = Json::Null;
         }
-        let marks = if hole.secret { &mut sensitive } else { &mut unknown };
+        let marks = if hole.secret {
+            &mut sensitive
+        } else {
+            &mut unknown
+        };
         if let Json::Object(map) = marks {
             map.insert(at, Json::Bool(true));
         }
     }
-    let waits: Vec<&str> = before.iter().map(|&b| plan.steps[b].address.as_str()).collect();
+    let waits: Vec<&str> = before
+        .iter()
+        .map(|&b| plan.steps[b].address.as_str())
+        .collect();
     let effects = match &step.what {
         Do::Act { effects, .. } => json!(effects),
         _ => json!([]),
     };
-    let what = serde_json::to_value(&step.what).ok().and_then(|w| w.get("do").cloned());
+    let what = serde_json::to_value(&step.what)
+        .ok()
+        .and_then(|w| w.get("do").cloned());
     json!({
         "address": step.address,
         "mode": if step.address.is_data() { "data" } else { "managed" },
@@ -153,7 +165,12 @@ pub fn version_line(at: Timestamp) -> Json {
 pub fn event_line(at: Timestamp, seq: u64, event: &Event) -> Json {
     let hook = |address: &drplan_api::Address| json!({ "resource": { "addr": address } });
     let (kind, level, message, mut body) = match event {
-        Event::RunStarted { run, recovery, steps, .. } => (
+        Event::RunStarted {
+            run,
+            recovery,
+            steps,
+            ..
+        } => (
             "run_start",
             "info",
             format!("run {run} of recovery {recovery}: {steps} steps"),
@@ -165,25 +182,45 @@ pub fn event_line(at: Timestamp, seq: u64, event: &Event) -> Json {
             format!("{address}: started"),
             json!({ "hook": hook(address), "action": action }),
         ),
-        Event::EffectStarted { address, effect, attempt, verb, object } => (
+        Event::EffectStarted {
+            address,
+            effect,
+            attempt,
+            verb,
+            object,
+        } => (
             "effect_start",
             "info",
             format!("{address}: {verb} {object}"),
             json!({ "hook": hook(address), "effect": effect, "attempt": attempt, "verb": verb, "object": object }),
         ),
-        Event::EffectFinished { address, effect, found } => (
+        Event::EffectFinished {
+            address,
+            effect,
+            found,
+        } => (
             "effect_complete",
             "info",
             format!("{address}: effect {effect} done"),
             json!({ "hook": hook(address), "effect": effect, "found": found }),
         ),
-        Event::Progress { address, effect, done, of, note } => (
+        Event::Progress {
+            address,
+            effect,
+            done,
+            of,
+            note,
+        } => (
             "apply_progress",
             "info",
             format!("{address}: {note}"),
             json!({ "hook": hook(address), "effect": effect, "done": done, "of": of, "note": note }),
         ),
-        Event::Retry { address, because, in_ms } => (
+        Event::Retry {
+            address,
+            because,
+            in_ms,
+        } => (
             "retry_scheduled",
             "warn",
             format!("{address}: tried again in {in_ms} ms: {because}"),
@@ -201,8 +238,18 @@ pub fn event_line(at: Timestamp, seq: u64, event: &Event) -> Json {
             format!("{address}: approved ({how})"),
             json!({ "hook": hook(address), "how": how }),
         ),
-        Event::StepEnded { address, outcome, evidence, elapsed_ms, .. } => (
-            if outcome.is_good() { "apply_complete" } else { "apply_errored" },
+        Event::StepEnded {
+            address,
+            outcome,
+            evidence,
+            elapsed_ms,
+            ..
+        } => (
+            if outcome.is_good() {
+                "apply_complete"
+            } else {
+                "apply_errored"
+            },
             if outcome.is_good() { "info" } else { "error" },
             format!("{address}: {}", ended_text(outcome)),
             json!({

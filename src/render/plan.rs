@@ -33,11 +33,16 @@ const DIFF_LINES_MAX: usize = 200;
 /// The summary: what is lost, from when it is restored, what is lost for good, what cannot be undone,
 /// how many steps, what needs a person. At most 40 lines.
 pub fn summary(plan: &Plan, style: Style) -> String {
-    let style = Style { width: style.width.clamp(60, 100), ..style };
+    let style = Style {
+        width: style.width.clamp(60, 100),
+        ..style
+    };
     let mut head = title(plan, style);
     head.extend(losses(plan, style));
     let tail = foot(plan, style);
-    let room = SUMMARY_LINES_MAX.saturating_sub(head.len() + tail.len() + 1).max(STEP_LINES_MIN);
+    let room = SUMMARY_LINES_MAX
+        .saturating_sub(head.len() + tail.len() + 1)
+        .max(STEP_LINES_MIN);
     let mut lines = head;
     lines.extend(steps(plan, style, room));
     lines.push(String::new());
@@ -48,8 +53,16 @@ pub fn summary(plan: &Plan, style: Style) -> String {
 fn title(plan: &Plan, style: Style) -> Vec<String> {
     let head = format!("Recovery plan `{}`", plan.head.recovery);
     let read = format!("read {}", time(plan.head.observed_at));
-    let gap = style.width.saturating_sub(head.chars().count() + read.chars().count()).max(2);
-    vec![format!("{}{}{}", style.paint(Tone::Head, &head), " ".repeat(gap), style.paint(Tone::Dim, &read))]
+    let gap = style
+        .width
+        .saturating_sub(head.chars().count() + read.chars().count())
+        .max(2);
+    vec![format!(
+        "{}{}{}",
+        style.paint(Tone::Head, &head),
+        " ".repeat(gap),
+        style.paint(Tone::Dim, &read)
+    )]
 }
 
 fn losses(plan: &Plan, style: Style) -> Vec<String> {
@@ -59,7 +72,11 @@ fn losses(plan: &Plan, style: Style) -> Vec<String> {
         out.push(format!("  {}nothing is declared lost", label("Lost")));
     } else {
         let lost = format!("{}, declared with --lost", plan.head.lost.join(", "));
-        out.push(format!("  {}{}", label("Lost"), style.paint(Tone::Bad, &lost)));
+        out.push(format!(
+            "  {}{}",
+            label("Lost"),
+            style.paint(Tone::Bad, &lost)
+        ));
     }
     if let Some(at) = plan.head.incident_at {
         out.push(format!("  {}{}", label("Incident at"), time(at)));
@@ -69,13 +86,19 @@ fn losses(plan: &Plan, style: Style) -> Vec<String> {
         let name = if i == 0 { "Restored from" } else { "" };
         let age = span(point.loss_s);
         let left = format!("{} of {}, {age} ago", point.id, time(point.at));
-        let line = cut(&format!("{left}: {}", point.of), style.width.saturating_sub(16));
+        let line = cut(
+            &format!("{left}: {}", point.of),
+            style.width.saturating_sub(16),
+        );
         out.push(format!("  {}{line}", label(name)));
     }
     let worst = used.iter().map(|p| p.loss_s).max();
     let objective = plan.head.rpo_s.map(|s| format!("objective {}", span(s)));
     match (worst, objective) {
-        (None, _) => out.push(format!("  {}none: no step restores data", label("Data lost"))),
+        (None, _) => out.push(format!(
+            "  {}none: no step restores data",
+            label("Data lost")
+        )),
         (Some(worst), objective) => {
             let broken = used.iter().any(|p| p.violates_rpo);
             let text = format!("what was written in the last {}", span(worst));
@@ -85,13 +108,24 @@ fn losses(plan: &Plan, style: Style) -> Vec<String> {
                 (Some(o), true) => format!("MORE than the {o}"),
             };
             let tone = if broken { Tone::Bad } else { Tone::Good };
-            out.push(format!("  {}{text} ({})", label("Data lost"), style.paint(tone, &verdict)));
+            out.push(format!(
+                "  {}{text} ({})",
+                label("Data lost"),
+                style.paint(tone, &verdict)
+            ));
         }
     }
     for point in used.iter().filter(|p| p.incomplete.is_some()) {
         let why = point.incomplete.as_deref().unwrap_or_default();
-        let line = cut(&format!("{}: {why}", point.id), style.width.saturating_sub(16));
-        out.push(format!("  {}{}", label("Incomplete"), style.paint(Tone::Bad, &line)));
+        let line = cut(
+            &format!("{}: {why}", point.id),
+            style.width.saturating_sub(16),
+        );
+        out.push(format!(
+            "  {}{}",
+            label("Incomplete"),
+            style.paint(Tone::Bad, &line)
+        ));
     }
     out
 }
@@ -100,14 +134,17 @@ fn losses(plan: &Plan, style: Style) -> Vec<String> {
 fn steps(plan: &Plan, style: Style, room: usize) -> Vec<String> {
     let shown: Vec<&Step> = plan.steps.iter().filter(|s| is_shown(s)).collect();
     if shown.is_empty() {
-        return vec![String::new(), style.paint(Tone::Good, "  Nothing is left to do.")];
+        return vec![style.paint(Tone::Good, "  Nothing is left to do.")];
+    }
+    let mut out = Vec::new();
+    if plan.is_empty() {
+        out.push(style.paint(Tone::Good, "  Nothing is left to do."));
     }
     let mut by_stage: BTreeMap<Option<Stage>, Vec<&Step>> = BTreeMap::new();
     for step in shown {
         by_stage.entry(step.stage).or_default().push(step);
     }
     let one_each = by_stage.values().map(|v| v.len() + 1).sum::<usize>() <= room;
-    let mut out = Vec::new();
     for (stage, steps) in by_stage {
         let name = stage.map_or("", Stage::as_str);
         out.push(style.paint(Tone::Head, &format!("  {name}")));
@@ -120,21 +157,25 @@ fn steps(plan: &Plan, style: Style, room: usize) -> Vec<String> {
     if out.len() > room {
         let more = out.len() - room + 1;
         out.truncate(room - 1);
-        out.push(format!("    … and {more} more lines; `drplan show --full` names everything"));
+        out.push(format!(
+            "    … and {more} more lines; `drplan show --full` names everything"
+        ));
     }
     out
 }
 
 fn is_shown(step: &Step) -> bool {
-    step.is_action()
-        || matches!(step.what, Do::Check { .. })
-        || differs(step)
+    step.is_action() || matches!(step.what, Do::Check { .. }) || differs(step)
 }
 
 /// A resource that is left alone although some of its objects differ.
 fn differs(step: &Step) -> bool {
     step.what == Do::Nothing
-        && step.breakdown.as_ref().is_some_and(|b| b.objects.iter().any(|o| o.diff.is_some() || !o.note.is_empty()))
+        && step.breakdown.as_ref().is_some_and(|b| {
+            b.objects
+                .iter()
+                .any(|o| o.diff.is_some() || !o.note.is_empty())
+        })
 }
 
 fn symbol(step: &Step) -> (&'static str, Tone) {
@@ -159,7 +200,11 @@ fn step_line(step: &Step, style: Style) -> String {
     let (sign, tone) = symbol(step);
     let address = format!("{:<ADDRESS_WIDTH$}", step.address.as_str());
     let room = style.width.saturating_sub(6 + address.chars().count() + 2);
-    format!("    {} {address}  {}", style.paint(tone, sign), cut(&say(step), room))
+    format!(
+        "    {} {address}  {}",
+        style.paint(tone, sign),
+        cut(&say(step), room)
+    )
 }
 
 /// What is said about a step in one line.
@@ -196,7 +241,11 @@ fn kind_lines(steps: &[&Step], style: Style) -> Vec<String> {
 
 fn foot(plan: &Plan, style: Style) -> Vec<String> {
     let s = Summary::of(plan);
-    let mut parts: Vec<String> = s.actions.iter().map(|(word, n)| format!("{n} to {word}")).collect();
+    let mut parts: Vec<String> = s
+        .actions
+        .iter()
+        .map(|(word, n)| format!("{n} to {word}"))
+        .collect();
     if s.checks > 0 {
         parts.push(count(s.checks, "check", "checks"));
     }
@@ -210,7 +259,11 @@ fn foot(plan: &Plan, style: Style) -> Vec<String> {
     if s.blocked > 0 {
         parts.push(format!("{} blocked", s.blocked));
     }
-    let line = format!("Plan: {}: {}.", count(s.acting, "step", "steps"), parts.join(", "));
+    let line = format!(
+        "Plan: {}: {}.",
+        count(s.acting, "step", "steps"),
+        parts.join(", ")
+    );
     let mut out = vec![style.paint(Tone::Head, &style.fit(&line))];
     let mut say = |name: &str, tone: Tone, texts: Vec<String>| {
         const LINES_MAX: usize = 3;
@@ -234,16 +287,28 @@ fn foot(plan: &Plan, style: Style) -> Vec<String> {
     let none_irreversible = irreversible.is_empty();
     say("Cannot be undone", Tone::Bad, irreversible);
     if none_irreversible && s.acting > 0 {
-        say("Cannot be undone", Tone::Good, vec!["nothing; every step adds or can be changed back".to_owned()]);
+        say(
+            "Cannot be undone",
+            Tone::Good,
+            vec!["nothing; every step adds or can be changed back".to_owned()],
+        );
     }
     say(
         "Takes effect at",
         Tone::Change,
-        lines(&|s| s.is_action() && s.cutover, &|s| format!("{}: {}", s.address, s.hazard.text)),
+        lines(&|s| s.is_action() && s.cutover, &|s| {
+            format!("{}: {}", s.address, s.hazard.text)
+        }),
     );
-    let gates = lines(&|s| matches!(s.what, Do::Gate { .. }), &|s| s.address.to_string());
+    let gates = lines(&|s| matches!(s.what, Do::Gate { .. }), &|s| {
+        s.address.to_string()
+    });
     if gates.is_empty() && s.acting > 0 {
-        say("Needs a person", Tone::Good, vec!["nobody beyond the one who starts it".to_owned()]);
+        say(
+            "Needs a person",
+            Tone::Good,
+            vec!["nobody beyond the one who starts it".to_owned()],
+        );
     }
     say("Needs a person", Tone::Ask, gates);
     say(
@@ -252,17 +317,28 @@ fn foot(plan: &Plan, style: Style) -> Vec<String> {
         if s.unsure == 0 {
             Vec::new()
         } else {
-            vec![format!("{} (≈) planned against what is not there yet", count(s.unsure, "step", "steps"))]
+            vec![format!(
+                "{} (≈) planned against what is not there yet",
+                count(s.unsure, "step", "steps")
+            )]
         },
     );
     if s.incomplete {
-        say("INCOMPLETE", Tone::Bad, vec!["something could not be read; see the blocked steps".to_owned()]);
+        say(
+            "INCOMPLETE",
+            Tone::Bad,
+            vec!["something could not be read; see the blocked steps".to_owned()],
+        );
     }
     let warnings: Vec<String> = plan
         .findings
         .iter()
         .map(|f| f.message.clone())
-        .chain(plan.steps.iter().flat_map(|s| s.warnings.iter().map(move |w| format!("{}: {w}", s.address))))
+        .chain(plan.steps.iter().flat_map(|s| {
+            s.warnings
+                .iter()
+                .map(move |w| format!("{}: {w}", s.address))
+        }))
         .collect();
     say("Warnings", Tone::Change, warnings);
     out
@@ -280,8 +356,15 @@ pub fn full(plan: &Plan, style: Style) -> String {
         out.push(String::new());
     }
     for finding in &plan.findings {
-        let at = finding.at.as_ref().map(|w| format!(" ({}:{})", w.file, w.line)).unwrap_or_default();
-        out.push(format!("{}[{}]: {}{at}", finding.severity, finding.code, finding.message));
+        let at = finding
+            .at
+            .as_ref()
+            .map(|w| format!(" ({}:{})", w.file, w.line))
+            .unwrap_or_default();
+        out.push(format!(
+            "{}[{}]: {}{at}",
+            finding.severity, finding.code, finding.message
+        ));
         out.extend(finding.hints.iter().map(|h| format!("  hint: {h}")));
     }
     if !plan.findings.is_empty() {
@@ -292,7 +375,11 @@ pub fn full(plan: &Plan, style: Style) -> String {
 
 fn step_block(plan: &Plan, i: usize, step: &Step, before: &[usize], style: Style) -> Vec<String> {
     let (sign, tone) = symbol(step);
-    let at = step.at.as_ref().map(|w| format!("  {}:{}", w.file, w.line)).unwrap_or_default();
+    let at = step
+        .at
+        .as_ref()
+        .map(|w| format!("  {}:{}", w.file, w.line))
+        .unwrap_or_default();
     let stage = step.stage.map_or("-", Stage::as_str);
     let mut out = vec![format!(
         "{} {}  {}",
@@ -316,9 +403,15 @@ fn step_block(plan: &Plan, i: usize, step: &Step, before: &[usize], style: Style
     let waits: Vec<String> = before
         .iter()
         .map(|&b| {
-            let why = plan.edges.iter().find(|e| e.before == b && e.after == i).map(|e| &e.why);
+            let why = plan
+                .edges
+                .iter()
+                .find(|e| e.before == b && e.after == i)
+                .map(|e| &e.why);
             let why = match why {
-                Some(why @ (EdgeWhy::Needs { .. } | EdgeWhy::Provider { .. })) => format!(" ({})", sentence(why)),
+                Some(why @ (EdgeWhy::Needs { .. } | EdgeWhy::Provider { .. })) => {
+                    format!(" ({})", sentence(why))
+                }
                 _ => String::new(),
             };
             format!("{}{why}", plan.steps[b].address)
@@ -332,28 +425,47 @@ fn step_block(plan: &Plan, i: usize, step: &Step, before: &[usize], style: Style
     }
     if let Some(breakdown) = &step.breakdown {
         for object in &breakdown.objects {
-            let note = if object.note.is_empty() { String::new() } else { format!("  {}", object.note) };
+            let note = if object.note.is_empty() {
+                String::new()
+            } else {
+                format!("  {}", object.note)
+            };
             out.push(format!("      {:<14} {}{note}", object.class, object.name));
             out.extend(object.diff.iter().flat_map(|d| diff_lines(d, style)));
         }
     }
     if let Do::Act { effects, .. } = &step.what {
         for effect in effects {
-            out.push(style.paint(Tone::Dim, &format!("    writes: {} {}", effect.verb, effect.object)));
+            out.push(style.paint(
+                Tone::Dim,
+                &format!("    writes: {} {}", effect.verb, effect.object),
+            ));
         }
     }
     if step.hazard.level != HazardLevel::None && step.is_action() {
         out.push(format!("    undo: {}", step.hazard.text));
     }
-    out.extend(step.warnings.iter().map(|w| style.paint(Tone::Change, &format!("    warning: {w}"))));
+    out.extend(
+        step.warnings
+            .iter()
+            .map(|w| style.paint(Tone::Change, &format!("    warning: {w}"))),
+    );
     if step.is_action() {
-        out.extend(step.manual.iter().map(|m| style.paint(Tone::Dim, &format!("    by hand: {m}"))));
+        out.extend(
+            step.manual
+                .iter()
+                .map(|m| style.paint(Tone::Dim, &format!("    by hand: {m}"))),
+        );
     }
     out
 }
 
 fn list(addresses: &[drplan_api::Address]) -> String {
-    addresses.iter().map(|a| format!("`{a}`")).collect::<Vec<_>>().join(", ")
+    addresses
+        .iter()
+        .map(|a| format!("`{a}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn change_lines(change: &Change, style: Style) -> Vec<String> {
@@ -369,12 +481,19 @@ fn change_lines(change: &Change, style: Style) -> Vec<String> {
         None => "nothing".to_owned(),
         Some(json) if drplan_api::is_hole(json).is_some() => "(known after its step)".to_owned(),
         Some(Json::String(text)) => text.clone(),
-        Some(Json::Array(items)) if items.iter().all(Json::is_string) => {
-            items.iter().filter_map(Json::as_str).collect::<Vec<_>>().join(", ")
-        }
+        Some(Json::Array(items)) if items.iter().all(Json::is_string) => items
+            .iter()
+            .filter_map(Json::as_str)
+            .collect::<Vec<_>>()
+            .join(", "),
         Some(json) => json.to_string(),
     };
-    vec![format!("      {}: {} → {}", change.path, show(&change.before), show(&change.after))]
+    vec![format!(
+        "      {}: {} → {}",
+        change.path,
+        show(&change.before),
+        show(&change.after)
+    )]
 }
 
 fn diff_lines(text: &str, style: Style) -> Vec<String> {
@@ -392,7 +511,10 @@ fn diff_lines(text: &str, style: Style) -> Vec<String> {
         })
         .collect();
     if all.len() > DIFF_LINES_MAX {
-        out.push(format!("        … {} more lines", all.len() - DIFF_LINES_MAX));
+        out.push(format!(
+            "        … {} more lines",
+            all.len() - DIFF_LINES_MAX
+        ));
     }
     out
 }

@@ -45,8 +45,18 @@ struct Bars {
 impl TextSink {
     /// Makes a sink; `live` on a terminal.
     pub fn new(style: Style, live: bool) -> Self {
-        let bars = live.then(|| Bars { multi: MultiProgress::new(), running: BTreeMap::new() });
-        Self { style, state: Mutex::new(State { bars, total: 0, ended: 0 }) }
+        let bars = live.then(|| Bars {
+            multi: MultiProgress::new(),
+            running: BTreeMap::new(),
+        });
+        Self {
+            style,
+            state: Mutex::new(State {
+                bars,
+                total: 0,
+                ended: 0,
+            }),
+        }
     }
 
     fn line(&self, state: &State, text: &str) {
@@ -88,7 +98,10 @@ impl Sink for TextSink {
         match event {
             Event::RunStarted { run, steps, .. } => {
                 state.total = *steps;
-                self.line(&state, &style.paint(Tone::Dim, &format!("run {run}: {steps} steps")));
+                self.line(
+                    &state,
+                    &style.paint(Tone::Dim, &format!("run {run}: {steps} steps")),
+                );
             }
             Event::StepStarted { address, .. } => {
                 Self::bar(&mut state, address, "started", None);
@@ -96,23 +109,47 @@ impl Sink for TextSink {
                     self.line(&state, &format!("         started  {address}"));
                 }
             }
-            Event::EffectStarted { address, verb, object, .. } => {
+            Event::EffectStarted {
+                address,
+                verb,
+                object,
+                ..
+            } => {
                 Self::bar(&mut state, address, &format!("{verb} {object}"), None);
             }
-            Event::Progress { address, done, of, note, .. } => {
+            Event::Progress {
+                address,
+                done,
+                of,
+                note,
+                ..
+            } => {
                 Self::bar(&mut state, address, note, of.map(|of| (*done, of)));
             }
-            Event::Retry { address, because, in_ms } => {
+            Event::Retry {
+                address,
+                because,
+                in_ms,
+            } => {
                 let text = format!("         retry    {address} in {in_ms} ms: {because}");
                 self.line(&state, &style.paint(Tone::Change, &text));
             }
             Event::GateOpened { address, ask } => {
-                self.line(&state, &style.paint(Tone::Ask, &format!("         asks     {address}: {ask}")));
+                self.line(
+                    &state,
+                    &style.paint(Tone::Ask, &format!("         asks     {address}: {ask}")),
+                );
             }
             Event::GatePassed { address, how } => {
                 self.line(&state, &format!("         approved {address} ({how})"));
             }
-            Event::StepEnded { address, outcome, evidence, elapsed_ms, .. } => {
+            Event::StepEnded {
+                address,
+                outcome,
+                evidence,
+                elapsed_ms,
+                ..
+            } => {
                 if let Some(bar) = state.bars.as_mut().and_then(|b| b.running.remove(address)) {
                     bar.finish_and_clear();
                 }
@@ -123,16 +160,26 @@ impl Sink for TextSink {
                 let tone = match outcome {
                     Outcome::Done | Outcome::AlreadyTrue | Outcome::Passed => Tone::Good,
                     Outcome::Waiting { .. } => Tone::Ask,
-                    Outcome::Blocked { .. } | Outcome::Refuted { warning: true, .. } | Outcome::Stopped => {
-                        Tone::Change
-                    }
+                    Outcome::Blocked { .. }
+                    | Outcome::Refuted { warning: true, .. }
+                    | Outcome::Stopped => Tone::Change,
                     _ => Tone::Bad,
                 };
                 let seconds = Duration::from_millis(*elapsed_ms).as_secs_f64();
                 let word = style.paint(tone, outcome.word());
-                let because = outcome.because().map(|b| format!(": {b}")).unwrap_or_default();
-                self.line(&state, &format!("{seconds:>7.1}s {word}  {address}{because}"));
-                for fact in evidence.iter().filter(|_| *outcome == Outcome::Done).take(4) {
+                let because = outcome
+                    .because()
+                    .map(|b| format!(": {b}"))
+                    .unwrap_or_default();
+                self.line(
+                    &state,
+                    &format!("{seconds:>7.1}s {word}  {address}{because}"),
+                );
+                for fact in evidence
+                    .iter()
+                    .filter(|_| *outcome == Outcome::Done)
+                    .take(4)
+                {
                     let text = format!("           {} ({})", fact.claim, fact.source);
                     self.line(&state, &style.paint(Tone::Dim, &style.fit(&text)));
                 }
@@ -164,10 +211,23 @@ impl Sink for JsonSink {
 }
 
 /// What every ending says.
-pub fn ending(outcomes: &BTreeMap<Address, Outcome>, frontier: &Frontier, style: Style, exit_code: u8) -> String {
+pub fn ending(
+    outcomes: &BTreeMap<Address, Outcome>,
+    frontier: &Frontier,
+    style: Style,
+    exit_code: u8,
+) -> String {
     let mut out = Vec::new();
-    let verdict = if exit_code == 0 { "Recovered: every step is done and proven." } else { "NOT recovered." };
-    let tone = if exit_code == 0 { Tone::Good } else { Tone::Bad };
+    let verdict = if exit_code == 0 {
+        "Recovered: every step is done and proven."
+    } else {
+        "NOT recovered."
+    };
+    let tone = if exit_code == 0 {
+        Tone::Good
+    } else {
+        Tone::Bad
+    };
     out.push(String::new());
     out.push(style.paint(tone, verdict));
     out.push(format!(
@@ -181,14 +241,20 @@ pub fn ending(outcomes: &BTreeMap<Address, Outcome>, frontier: &Frontier, style:
     ));
     for address in frontier.failed.keys().chain(frontier.waiting.keys()) {
         if let Some(outcome) = outcomes.get(address) {
-            out.push(format!("  {} {address}: {}", style.paint(Tone::Bad, "!"), ended_text(outcome)));
+            out.push(format!(
+                "  {} {address}: {}",
+                style.paint(Tone::Bad, "!"),
+                ended_text(outcome)
+            ));
         }
     }
     for (address, by) in &frontier.blocked {
         out.push(format!("    {address}: blocked by {by}"));
     }
     for address in &frontier.running {
-        out.push(format!("    {address}: begun and not ended; it is probed when applied again"));
+        out.push(format!(
+            "    {address}: begun and not ended; it is probed when applied again"
+        ));
     }
     if exit_code != 0 {
         out.push(format!("  next: {}", frontier.next));

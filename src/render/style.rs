@@ -32,7 +32,10 @@ pub enum Tone {
 
 impl Style {
     /// Without colour, for files and tests.
-    pub const PLAIN: Self = Self { color: false, width: 100 };
+    pub const PLAIN: Self = Self {
+        color: false,
+        width: 100,
+    };
 
     /// Paints a text.
     pub fn paint(self, tone: Tone, text: &str) -> String {
@@ -61,7 +64,10 @@ pub(crate) fn cut(text: &str, characters_max: usize) -> String {
     if text.chars().count() <= characters_max {
         return text.to_owned();
     }
-    let mut out: String = text.chars().take(characters_max.saturating_sub(1)).collect();
+    let mut out: String = text
+        .chars()
+        .take(characters_max.saturating_sub(1))
+        .collect();
     out.push('…');
     out
 }
@@ -78,5 +84,9 @@ pub(crate) fn span(seconds: u64) -> String {
 
 /// A number with its noun.
 pub(crate) fn count(n: u64, one: &str, many: &str) -> String {
-    if n == 1 { format!("1 {one}") } else { format!("{n} {many}") }
+    if n == 1 {
+        format!("1 {one}")
+    } else {
+        format!("{n} {many}")
+    }
 }

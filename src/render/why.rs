@@ -4,16 +4,18 @@ use drplan_api::Address;
 
 use super::style::Style;
 use super::style::Tone;
+use crate::diag::Sources;
 use crate::graph::EdgeWhy;
 use crate::graph::sentence;
+use crate::lang::FileId;
 use crate::plan::Plan;
 use crate::plan::PlanEdge;
 use crate::plan::Step;
-use crate::diag::Sources;
-use crate::lang::FileId;
 
 fn place(why: &EdgeWhy, sources: Option<&Sources>) -> String {
-    let (EdgeWhy::Reference { span } | EdgeWhy::DependsOn { span }) = why else { return String::new() };
+    let (EdgeWhy::Reference { span } | EdgeWhy::DependsOn { span }) = why else {
+        return String::new();
+    };
     match sources {
         Some(sources) if span.file != FileId(u32::MAX) => {
             let (file, line, _) = sources.line_column(*span);
@@ -27,17 +29,39 @@ fn place(why: &EdgeWhy, sources: Option<&Sources>) -> String {
 pub fn one(plan: &Plan, index: usize, sources: Option<&Sources>, style: Style) -> String {
     let step: &Step = &plan.steps[index];
     let mut out = Vec::new();
-    let at = step.at.as_ref().map(|w| format!(" ({}:{})", w.file, w.line)).unwrap_or_default();
-    out.push(format!("{}{at}", style.paint(Tone::Head, step.address.as_str())));
+    let at = step
+        .at
+        .as_ref()
+        .map(|w| format!(" ({}:{})", w.file, w.line))
+        .unwrap_or_default();
+    out.push(format!(
+        "{}{at}",
+        style.paint(Tone::Head, step.address.as_str())
+    ));
     let what = step.action().map_or("no action", |a| a.as_str());
     out.push(format!("  {what}: {}", step.because));
     let say = |edge: &PlanEdge, other: usize| {
-        format!("    {}: {}{}", plan.steps[other].address, sentence(&edge.why), place(&edge.why, sources))
+        format!(
+            "    {}: {}{}",
+            plan.steps[other].address,
+            sentence(&edge.why),
+            place(&edge.why, sources)
+        )
     };
     out.push("  waits for".to_owned());
-    out.extend(plan.edges.iter().filter(|e| e.after == index).map(|e| say(e, e.before)));
+    out.extend(
+        plan.edges
+            .iter()
+            .filter(|e| e.after == index)
+            .map(|e| say(e, e.before)),
+    );
     out.push("  is waited for by".to_owned());
-    out.extend(plan.edges.iter().filter(|e| e.before == index).map(|e| say(e, e.after)));
+    out.extend(
+        plan.edges
+            .iter()
+            .filter(|e| e.before == index)
+            .map(|e| say(e, e.after)),
+    );
     out.join("\n") + "\n"
 }
 

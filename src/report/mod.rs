@@ -47,19 +47,49 @@ pub enum Exit {
 impl Exit {
     /// All codes with their meaning, for the reference page.
     pub const ALL: [(Self, &'static str); 15] = [
-        (Self::Ok, "all is well; for `plan`, also when there is something to do"),
-        (Self::Error, "the spec, a file or the world has an error; nothing was changed unless the output says so"),
-        (Self::Changes, "`plan --detailed-exitcode`: there is something to do"),
+        (
+            Self::Ok,
+            "all is well; for `plan`, also when there is something to do",
+        ),
+        (
+            Self::Error,
+            "the spec, a file or the world has an error; nothing was changed unless the output says so",
+        ),
+        (
+            Self::Changes,
+            "`plan --detailed-exitcode`: there is something to do",
+        ),
         (Self::CheckFailed, "a check does not hold"),
-        (Self::Stale, "the world moved since the plan: the named steps and what waits for them were refused"),
+        (
+            Self::Stale,
+            "the world moved since the plan: the named steps and what waits for them were refused",
+        ),
         (Self::Locked, "another apply of this recovery runs"),
-        (Self::Partial, "some steps failed; the frontier says what is done and what is not"),
-        (Self::Stopped, "stopped by a signal; what ran ended or is left at a safe point"),
-        (Self::Waiting, "a gate waits for a person and nobody answered"),
-        (Self::Refused, "refused before the start: a safety rule, a missing confirmation or a missing secret"),
+        (
+            Self::Partial,
+            "some steps failed; the frontier says what is done and what is not",
+        ),
+        (
+            Self::Stopped,
+            "stopped by a signal; what ran ended or is left at a safe point",
+        ),
+        (
+            Self::Waiting,
+            "a gate waits for a person and nobody answered",
+        ),
+        (
+            Self::Refused,
+            "refused before the start: a safety rule, a missing confirmation or a missing secret",
+        ),
         (Self::Deadline, "a deadline of the run was missed"),
-        (Self::Conflict, "something that did not come from this recovery is in the way; a person must decide"),
-        (Self::Incomplete, "the plan is incomplete because something is unreadable; it is still printed and saved"),
+        (
+            Self::Conflict,
+            "something that did not come from this recovery is in the way; a person must decide",
+        ),
+        (
+            Self::Incomplete,
+            "the plan is incomplete because something is unreadable; it is still printed and saved",
+        ),
         (Self::Usage, "the command line is wrong"),
         (Self::Killed, "a second signal ended the run at once"),
     ];

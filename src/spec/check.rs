@@ -46,7 +46,13 @@ pub fn check(module: &Module, registry: &Registry) -> Diagnostics {
             continue;
         };
         let what = format!("provider `{}`", provider.system);
-        arguments(&what, &system.schema().args, &provider.args, provider.span, &mut diags);
+        arguments(
+            &what,
+            &system.schema().args,
+            &provider.args,
+            provider.span,
+            &mut diags,
+        );
     }
     for resource in module.resources.values() {
         check_resource(resource, registry, &mut diags);
@@ -68,19 +74,46 @@ fn check_resource(resource: &ResourceBlock, registry: &Registry, diags: &mut Dia
     let data = resource.address.is_data();
     let Some(def) = def_of(resource, registry) else {
         let word = if data { "data source" } else { "resource kind" };
-        let d = Diagnostic::error(Code::UnknownKind, format!("there is no {word} `{}`", resource.kind))
-            .label(resource.span, "of this block");
-        let other = if data { registry.get_resource(&resource.kind) } else { registry.get_data(&resource.kind) };
+        let d = Diagnostic::error(
+            Code::UnknownKind,
+            format!("there is no {word} `{}`", resource.kind),
+        )
+        .label(resource.span, "of this block");
+        let other = if data {
+            registry.get_resource(&resource.kind)
+        } else {
+            registry.get_data(&resource.kind)
+        };
         diags.push(match other {
-            Some(_) if data => d.hint(format!("`{}` is a resource: write `resource`", resource.kind)),
-            Some(_) => d.hint(format!("`{}` is a data source: write `data`", resource.kind)),
-            None if data => with_nearest(d, &resource.kind, registry.data_sources().map(|k| k.def().name)),
-            None => with_nearest(d, &resource.kind, registry.resources().map(|k| k.def().name)),
+            Some(_) if data => d.hint(format!(
+                "`{}` is a resource: write `resource`",
+                resource.kind
+            )),
+            Some(_) => d.hint(format!(
+                "`{}` is a data source: write `data`",
+                resource.kind
+            )),
+            None if data => with_nearest(
+                d,
+                &resource.kind,
+                registry.data_sources().map(|k| k.def().name),
+            ),
+            None => with_nearest(
+                d,
+                &resource.kind,
+                registry.resources().map(|k| k.def().name),
+            ),
         });
         return;
     };
     let what = format!("`{}`", resource.kind);
-    arguments(&what, &def.schema.args, &resource.args, resource.span, diags);
+    arguments(
+        &what,
+        &def.schema.args,
+        &resource.args,
+        resource.span,
+        diags,
+    );
     let guard = match def.mode {
         Mode::Guard => true,
         Mode::GoalIf(arg) => !resource.args.contains_key(arg),
@@ -90,11 +123,16 @@ fn check_resource(resource: &ResourceBlock, registry: &Registry, diags: &mut Dia
         diags.push(
             Diagnostic::error(
                 Code::MissingArgument,
-                format!("`{}` is a guard and does not say what it guards", resource.address),
+                format!(
+                    "`{}` is a guard and does not say what it guards",
+                    resource.address
+                ),
             )
             .label(resource.span, "acts only around other steps")
             .hint(match def.mode {
-                Mode::GoalIf(arg) => format!("add `guards = [ADDRESS, …]`, or `{arg}` to make it a goal"),
+                Mode::GoalIf(arg) => {
+                    format!("add `guards = [ADDRESS, …]`, or `{arg}` to make it a goal")
+                }
                 _ => "add `guards = [ADDRESS, …]`".to_owned(),
             }),
         );
@@ -121,23 +159,33 @@ fn arguments(
         match schema.iter().find(|arg| arg.name == name) {
             Some(arg) => check_type(name, &arg.ty, &attr.expr, diags),
             None => {
-                let d = Diagnostic::error(Code::UnknownArgument, format!("{what} has no argument `{name}`"))
-                    .label(attr.name_span, "not known here");
+                let d = Diagnostic::error(
+                    Code::UnknownArgument,
+                    format!("{what} has no argument `{name}`"),
+                )
+                .label(attr.name_span, "not known here");
                 diags.push(with_nearest(d, name, schema.iter().map(|arg| arg.name)));
             }
         }
     }
-    for arg in schema.iter().filter(|arg| arg.required && !given.contains_key(arg.name)) {
+    for arg in schema
+        .iter()
+        .filter(|arg| arg.required && !given.contains_key(arg.name))
+    {
         diags.push(
-            Diagnostic::error(Code::MissingArgument, format!("{what} needs `{}`", arg.name))
-                .label(span, "in this block")
-                .hint(format!("{}: {}", arg.name, arg.doc)),
+            Diagnostic::error(
+                Code::MissingArgument,
+                format!("{what} needs `{}`", arg.name),
+            )
+            .label(span, "in this block")
+            .hint(format!("{}: {}", arg.name, arg.doc)),
         );
     }
 }
 
 fn wrong(name: &str, wanted: &str, expr: &Expr) -> Diagnostic {
-    Diagnostic::error(Code::WrongType, format!("`{name}` must be {wanted}")).label(expr.span, "here")
+    Diagnostic::error(Code::WrongType, format!("`{name}` must be {wanted}"))
+        .label(expr.span, "here")
 }
 
 /// Checks what can be told without evaluating: literals, lists and objects of them, and references
@@ -148,7 +196,9 @@ fn check_type(name: &str, ty: &Type, expr: &Expr, diags: &mut Diagnostics) {
         (Type::Object(fields), Node::Object(given)) => {
             let mut seen = Vec::new();
             for (key, value) in given {
-                let Some(Value::String(key_name)) = literal(key) else { continue };
+                let Some(Value::String(key_name)) = literal(key) else {
+                    continue;
+                };
                 match fields.iter().find(|f| *f.name == *key_name) {
                     Some(field) => check_type(field.name, &field.ty, value, diags),
                     None => {
@@ -162,10 +212,16 @@ fn check_type(name: &str, ty: &Type, expr: &Expr, diags: &mut Diagnostics) {
                 }
                 seen.push(key_name);
             }
-            for field in fields.iter().filter(|f| f.required && !seen.iter().any(|s| **s == *f.name)) {
+            for field in fields
+                .iter()
+                .filter(|f| f.required && !seen.iter().any(|s| **s == *f.name))
+            {
                 diags.push(
-                    Diagnostic::error(Code::MissingArgument, format!("`{name}` needs `{}`", field.name))
-                        .label(expr.span, "in this block"),
+                    Diagnostic::error(
+                        Code::MissingArgument,
+                        format!("`{name}` needs `{}`", field.name),
+                    )
+                    .label(expr.span, "in this block"),
                 );
             }
         }
@@ -190,14 +246,29 @@ fn check_type(name: &str, ty: &Type, expr: &Expr, diags: &mut Diagnostics) {
 }
 
 fn check_reference(name: &str, kinds: &[&str], node: &Node, expr: &Expr, diags: &mut Diagnostics) {
-    let wanted = format!("a reference to {}", kinds.iter().map(|k| format!("a `{k}`")).collect::<Vec<_>>().join(" or "));
+    let wanted = format!(
+        "a reference to {}",
+        kinds
+            .iter()
+            .map(|k| format!("a `{k}`"))
+            .collect::<Vec<_>>()
+            .join(" or ")
+    );
     let Node::Ref(parts) = node else {
-        diags.push(wrong(name, &wanted, expr).hint(format!("write for example `data.{}.NAME`", kinds[0])));
+        diags.push(
+            wrong(name, &wanted, expr).hint(format!("write for example `data.{}.NAME`", kinds[0])),
+        );
         return;
     };
     let names: Vec<&str> = parts
         .iter()
-        .filter_map(|part| if let Part::Attr(name, _) = part { Some(name.as_str()) } else { None })
+        .filter_map(|part| {
+            if let Part::Attr(name, _) = part {
+                Some(name.as_str())
+            } else {
+                None
+            }
+        })
         .collect();
     let (kind, rest) = match names.as_slice() {
         ["data", kind, _, rest @ ..] => (*kind, rest),
@@ -218,31 +289,45 @@ pub(crate) fn fits(ty: &Type, value: &Value) -> Result<(), String> {
     let ok = |yes: bool, wanted: &str| if yes { Ok(()) } else { Err(wanted.to_owned()) };
     match (ty, value) {
         (_, Value::Hole(_) | Value::Null) | (Type::Any | Type::Reference(_), _) => Ok(()),
-        (Type::String | Type::Tree, v) => {
-            ok(matches!(v, Value::String(_) | Value::Number(_) | Value::Bool(_)), "text")
-        }
+        (Type::String | Type::Tree, v) => ok(
+            matches!(v, Value::String(_) | Value::Number(_) | Value::Bool(_)),
+            "text",
+        ),
         (Type::Bool, v) => ok(matches!(v, Value::Bool(_)), "true or false"),
         (Type::Number, v) => ok(matches!(v, Value::Number(_)), "a number"),
         (Type::Duration, Value::String(text)) if parse_duration(text).is_some() => Ok(()),
         (Type::Duration, _) => Err("a length of time such as \"90s\" or \"15m\"".to_owned()),
         (Type::OneOf(words), Value::String(text)) if words.contains(&&**text) => Ok(()),
-        (Type::OneOf(words), _) => {
-            Err(format!("one of {}", words.iter().map(|w| format!("\"{w}\"")).collect::<Vec<_>>().join(", ")))
+        (Type::OneOf(words), _) => Err(format!(
+            "one of {}",
+            words
+                .iter()
+                .map(|w| format!("\"{w}\""))
+                .collect::<Vec<_>>()
+                .join(", ")
+        )),
+        (Type::List(inner), Value::List(items)) => {
+            items.iter().try_for_each(|item| fits(inner, item))
         }
-        (Type::List(inner), Value::List(items)) => items.iter().try_for_each(|item| fits(inner, item)),
         (Type::List(_), _) => Err("a list".to_owned()),
-        (Type::Files, Value::List(items)) => items.iter().try_for_each(|item| fits(&Type::String, item)),
+        (Type::Files, Value::List(items)) => {
+            items.iter().try_for_each(|item| fits(&Type::String, item))
+        }
         (Type::Files, _) => Err("a list of paths".to_owned()),
         (Type::Map(inner), Value::Map(map)) => map.values().try_for_each(|item| fits(inner, item)),
         (Type::Map(_), _) => Err("a map".to_owned()),
         (Type::Object(fields), Value::Map(map)) => {
             for (key, item) in map {
                 match fields.iter().find(|f| f.name == key) {
-                    Some(field) => fits(&field.ty, item).map_err(|w| format!("an object whose `{key}` is {w}"))?,
+                    Some(field) => fits(&field.ty, item)
+                        .map_err(|w| format!("an object whose `{key}` is {w}"))?,
                     None => return Err(format!("an object without `{key}`")),
                 }
             }
-            match fields.iter().find(|f| f.required && !map.contains_key(f.name)) {
+            match fields
+                .iter()
+                .find(|f| f.required && !map.contains_key(f.name))
+            {
                 Some(field) => Err(format!("an object with `{}`", field.name)),
                 None => Ok(()),
             }

@@ -1,5 +1,8 @@
 //! Reads the files of a spec from a folder. The only part of `spec` that touches the disk.
-#![expect(clippy::disallowed_methods, reason = "loading is where the files of a spec are read")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "loading is where the files of a spec are read"
+)]
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -59,17 +62,29 @@ impl Source {
             names.push(entry.file_name().to_string_lossy().into_owned());
         }
         names.sort();
-        let mut source = Self { dir: dir.to_owned(), ..Self::default() };
+        let mut source = Self {
+            dir: dir.to_owned(),
+            ..Self::default()
+        };
         let visible = |name: &&String| !name.starts_with(['.', '~', '#']);
-        for name in names.iter().filter(visible).filter(|n| n.ends_with(".dr.hcl")) {
+        for name in names
+            .iter()
+            .filter(visible)
+            .filter(|n| n.ends_with(".dr.hcl"))
+        {
             let id = source.add_file(name)?;
             source.specs.push(id);
         }
         if source.specs.is_empty() {
-            return Err(LoadError::NoSpec { dir: dir.display().to_string() });
+            return Err(LoadError::NoSpec {
+                dir: dir.display().to_string(),
+            });
         }
         let own = names.iter().filter(|n| *n == "drplan.drvars.hcl");
-        let auto = names.iter().filter(visible).filter(|n| n.ends_with(".auto.drvars.hcl"));
+        let auto = names
+            .iter()
+            .filter(visible)
+            .filter(|n| n.ends_with(".auto.drvars.hcl"));
         for name in own.chain(auto) {
             let id = source.add_file(name)?;
             source.values.push(id);
@@ -94,7 +109,10 @@ impl Source {
 }
 
 fn unreadable(path: &Path, why: &dyn std::fmt::Display) -> LoadError {
-    LoadError::Unreadable { path: path.display().to_string(), why: why.to_string() }
+    LoadError::Unreadable {
+        path: path.display().to_string(),
+        why: why.to_string(),
+    }
 }
 
 /// Reads a text file of bounded size.
@@ -105,7 +123,10 @@ fn unreadable(path: &Path, why: &dyn std::fmt::Display) -> LoadError {
 pub(crate) fn read(path: &Path) -> Result<String, LoadError> {
     let meta = std::fs::metadata(path).map_err(|e| unreadable(path, &e))?;
     if meta.len() > FILE_BYTES_MAX {
-        return Err(unreadable(path, &format!("it is larger than {FILE_BYTES_MAX} bytes")));
+        return Err(unreadable(
+            path,
+            &format!("it is larger than {FILE_BYTES_MAX} bytes"),
+        ));
     }
     std::fs::read_to_string(path).map_err(|e| unreadable(path, &e))
 }
@@ -126,14 +147,24 @@ pub(crate) fn tree_digest(path: &Path) -> Result<String, LoadError> {
             }
         } else {
             let bytes = std::fs::read(&next).map_err(|e| unreadable(&next, &e))?;
-            let name = next.strip_prefix(path).unwrap_or(&next).display().to_string();
+            let name = next
+                .strip_prefix(path)
+                .unwrap_or(&next)
+                .display()
+                .to_string();
             files.insert(name, drplan_api::digest(&bytes));
         }
         if files.len() + open.len() > TREE_FILES_MAX {
-            return Err(unreadable(path, &format!("it holds more than {TREE_FILES_MAX} files")));
+            return Err(unreadable(
+                path,
+                &format!("it holds more than {TREE_FILES_MAX} files"),
+            ));
         }
     }
-    let lines: String = files.into_iter().map(|(name, digest)| name + " " + &digest + "\n").collect();
+    let lines: String = files
+        .into_iter()
+        .map(|(name, digest)| name + " " + &digest + "\n")
+        .collect();
     Ok(drplan_api::digest(lines.as_bytes()))
 }
 
@@ -145,7 +176,13 @@ pub(crate) fn tree_digest(path: &Path) -> Result<String, LoadError> {
 pub(crate) fn names(dir: &Path) -> Result<Vec<String>, LoadError> {
     let mut out = Vec::new();
     for entry in std::fs::read_dir(dir).map_err(|e| unreadable(dir, &e))? {
-        out.push(entry.map_err(|e| unreadable(dir, &e))?.file_name().to_string_lossy().into_owned());
+        out.push(
+            entry
+                .map_err(|e| unreadable(dir, &e))?
+                .file_name()
+                .to_string_lossy()
+                .into_owned(),
+        );
     }
     out.sort();
     Ok(out)

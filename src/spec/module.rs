@@ -130,13 +130,19 @@ const META: &[&str] = &[
     "timeout",
 ];
 
-const BLOCKS: &[&str] =
-    &["check", "data", "domain", "locals", "output", "provider", "recovery", "resource", "scenario", "variable"];
+const BLOCKS: &[&str] = &[
+    "check", "data", "domain", "locals", "output", "provider", "recovery", "resource", "scenario",
+    "variable",
+];
 
 /// Parses all files of a spec. What is well-formed comes back even if something else is not.
 pub fn parse(source: &Source) -> (Module, Diagnostics) {
     let mut diags = Diagnostics::default();
-    let mut reader = Reader { module: Module::empty(), diags: Diagnostics::default(), named: None };
+    let mut reader = Reader {
+        module: Module::empty(),
+        diags: Diagnostics::default(),
+        named: None,
+    };
     for &file in &source.specs {
         let (_, text) = source.sources.get(file);
         let (blocks, errors) = parse_file(file, text);
@@ -194,8 +200,9 @@ impl Reader {
                 self.labels(&block, &["NAME"]);
             }
             other => {
-                let mut d = Diagnostic::error(Code::UnknownBlock, format!("there is no block `{other}`"))
-                    .label(block.kind_span, "not a block of the language");
+                let mut d =
+                    Diagnostic::error(Code::UnknownBlock, format!("there is no block `{other}`"))
+                        .label(block.kind_span, "not a block of the language");
                 if let Some(near) = nearest(other, BLOCKS.iter().copied()) {
                     d = d.hint(format!("did you mean `{near}`?"));
                 } else {
@@ -214,7 +221,11 @@ impl Reader {
             self.diags.push(
                 Diagnostic::error(
                     Code::SyntaxError,
-                    format!("a `{}` block takes {N} label(s), not {}", block.kind, block.labels.len()),
+                    format!(
+                        "a `{}` block takes {N} label(s), not {}",
+                        block.kind,
+                        block.labels.len()
+                    ),
                 )
                 .label(block.span, "this header")
                 .hint(format!("write `{wanted}`")),
@@ -274,8 +285,10 @@ impl Reader {
             Some(Value::String(text)) => Some(text.to_string()),
             _ => {
                 self.diags.push(
-                    Diagnostic::error(Code::WrongType, "this must be a plain string")
-                        .label(attr.expr.span, "no expression here: it is read before anything else"),
+                    Diagnostic::error(Code::WrongType, "this must be a plain string").label(
+                        attr.expr.span,
+                        "no expression here: it is read before anything else",
+                    ),
                 );
                 None
             }
@@ -297,13 +310,19 @@ impl Reader {
     }
 
     fn recovery(&mut self, block: &Block) {
-        let Some([name]) = self.labels(block, &["NAME"]) else { return };
+        let Some([name]) = self.labels(block, &["NAME"]) else {
+            return;
+        };
         if let Some(first) = self.named {
             self.duplicate("the `recovery` block", block.span, first);
             return;
         }
         self.named = Some(block.span);
-        self.known_args(block, &["rpo", "rto", "incident_at", "ordering", "contacts"], &[]);
+        self.known_args(
+            block,
+            &["rpo", "rto", "incident_at", "ordering", "contacts"],
+            &[],
+        );
         let mut recovery = Recovery {
             name,
             rpo: self.duration(block.attrs.get("rpo")),
@@ -345,8 +364,14 @@ impl Reader {
     }
 
     fn variable(&mut self, block: Block) {
-        let Some([name]) = self.labels(&block, &["NAME"]) else { return };
-        self.known_args(&block, &["type", "default", "description", "sensitive"], &[]);
+        let Some([name]) = self.labels(&block, &["NAME"]) else {
+            return;
+        };
+        self.known_args(
+            &block,
+            &["type", "default", "description", "sensitive"],
+            &[],
+        );
         if let Some(first) = self.module.variables.get(&name) {
             let first = first.span;
             self.duplicate(&format!("variable `{name}`"), block.span, first);
@@ -381,7 +406,9 @@ impl Reader {
     }
 
     fn provider(&mut self, block: Block) {
-        let Some([system, name]) = self.labels(&block, &["SYSTEM", "NAME"]) else { return };
+        let Some([system, name]) = self.labels(&block, &["SYSTEM", "NAME"]) else {
+            return;
+        };
         let conn = ConnId::new(format!("{system}.{name}"));
         if let Some(first) = self.module.providers.get(&conn) {
             let first = first.span;
@@ -390,12 +417,20 @@ impl Reader {
         }
         let (mut args, _) = arguments(block.attrs, block.blocks);
         let failure_domain = args.remove("failure_domain").map(|a| a.expr);
-        let provider = ProviderBlock { conn: conn.clone(), system, args, failure_domain, span: block.span };
+        let provider = ProviderBlock {
+            conn: conn.clone(),
+            system,
+            args,
+            failure_domain,
+            span: block.span,
+        };
         self.module.providers.insert(conn, provider);
     }
 
     fn resource(&mut self, block: Block, data: bool) {
-        let Some([kind, name]) = self.labels(&block, &["KIND", "NAME"]) else { return };
+        let Some([kind, name]) = self.labels(&block, &["KIND", "NAME"]) else {
+            return;
+        };
         let address = Address::new(format!("{}{kind}.{name}", if data { "data." } else { "" }));
         if let Some(first) = self.module.resources.get(&address) {
             let first = first.span;
@@ -403,13 +438,23 @@ impl Reader {
             return;
         }
         let (all, _) = arguments(block.attrs, block.blocks);
-        let (meta, args) = all.into_iter().partition(|(name, _)| META.contains(&name.as_str()));
-        let resource = ResourceBlock { address: address.clone(), kind, args, meta, span: block.span };
+        let (meta, args) = all
+            .into_iter()
+            .partition(|(name, _)| META.contains(&name.as_str()));
+        let resource = ResourceBlock {
+            address: address.clone(),
+            kind,
+            args,
+            meta,
+            span: block.span,
+        };
         self.module.resources.insert(address, resource);
     }
 
     fn check(&mut self, block: Block) {
-        let Some([name]) = self.labels(&block, &["NAME"]) else { return };
+        let Some([name]) = self.labels(&block, &["NAME"]) else {
+            return;
+        };
         self.known_args(&block, &["severity", "depends_on"], &["assert", "data"]);
         let address = Address::new(format!("check.{name}"));
         if let Some(first) = self.module.checks.get(&address) {
@@ -449,7 +494,9 @@ impl Reader {
             self.known_args(&inner, &["condition", "error_message"], &[]);
             let mut attrs = inner.attrs;
             match (attrs.remove("condition"), attrs.remove("error_message")) {
-                (Some(condition), Some(message)) => check.asserts.push((condition.expr, message.expr)),
+                (Some(condition), Some(message)) => {
+                    check.asserts.push((condition.expr, message.expr))
+                }
                 _ => self.diags.push(
                     Diagnostic::error(
                         Code::MissingArgument,
@@ -461,22 +508,30 @@ impl Reader {
         }
         if check.asserts.is_empty() {
             self.diags.push(
-                Diagnostic::error(Code::MissingArgument, format!("`{address}` asserts nothing"))
-                    .label(check.span, "this check could not fail")
-                    .hint("add an `assert { condition = …, error_message = … }` block"),
+                Diagnostic::error(
+                    Code::MissingArgument,
+                    format!("`{address}` asserts nothing"),
+                )
+                .label(check.span, "this check could not fail")
+                .hint("add an `assert { condition = …, error_message = … }` block"),
             );
         }
         self.module.checks.insert(address, check);
     }
 
     fn output(&mut self, block: Block) {
-        let Some([name]) = self.labels(&block, &["NAME"]) else { return };
+        let Some([name]) = self.labels(&block, &["NAME"]) else {
+            return;
+        };
         self.known_args(&block, &["value", "description", "sensitive"], &[]);
         let mut attrs = block.attrs;
         match attrs.remove("value") {
             None => self.diags.push(
-                Diagnostic::error(Code::MissingArgument, format!("output `{name}` has no `value`"))
-                    .label(block.span, "in this block"),
+                Diagnostic::error(
+                    Code::MissingArgument,
+                    format!("output `{name}` has no `value`"),
+                )
+                .label(block.span, "in this block"),
             ),
             Some(attr) => {
                 if let Some(first) = self.module.outputs.insert(name.clone(), attr) {
@@ -487,12 +542,20 @@ impl Reader {
     }
 
     fn domain(&mut self, block: &Block) {
-        let Some([name]) = self.labels(block, &["CLASS:NAME"]) else { return };
+        let Some([name]) = self.labels(block, &["CLASS:NAME"]) else {
+            return;
+        };
         self.known_args(block, &["within"], &[]);
         let within = match block.attrs.get("within").and_then(|a| literal(&a.expr)) {
             Some(Value::List(list)) => list
                 .into_iter()
-                .filter_map(|v| if let Value::String(s) = v { Some(s.to_string()) } else { None })
+                .filter_map(|v| {
+                    if let Value::String(s) = v {
+                        Some(s.to_string())
+                    } else {
+                        None
+                    }
+                })
                 .collect(),
             _ => Vec::new(),
         };
@@ -510,12 +573,21 @@ fn arguments(attrs: BTreeMap<String, Attr>, blocks: Vec<Block>) -> (BTreeMap<Str
         let fields = inner
             .into_iter()
             .map(|(name, attr)| {
-                let key = Expr { node: Node::Lit(Value::String(name.into())), span: attr.name_span };
+                let key = Expr {
+                    node: Node::Lit(Value::String(name.into())),
+                    span: attr.name_span,
+                };
                 (key, attr.expr)
             })
             .collect();
-        let object = Expr { node: Node::Object(fields), span: block.span };
-        nested.entry(block.kind).or_default().push((block.kind_span, block.span, object));
+        let object = Expr {
+            node: Node::Object(fields),
+            span: block.span,
+        };
+        nested
+            .entry(block.kind)
+            .or_default()
+            .push((block.kind_span, block.span, object));
     }
     for (name, mut list) in nested {
         let (name_span, span, _) = list[0];
@@ -525,7 +597,11 @@ fn arguments(attrs: BTreeMap<String, Attr>, blocks: Vec<Block>) -> (BTreeMap<Str
             let node = Node::Tuple(list.into_iter().map(|(_, _, e)| e).collect());
             Expr { node, span }
         };
-        args.entry(name).or_insert(Attr { name_span, expr, span });
+        args.entry(name).or_insert(Attr {
+            name_span,
+            expr,
+            span,
+        });
     }
     (args, count)
 }
@@ -539,7 +615,10 @@ pub(crate) fn literal(expr: &Expr) -> Option<Value> {
             _: &[crate::lang::Part],
             span: Span,
         ) -> Result<(Value, usize), Diagnostic> {
-            Err(Diagnostic::error(Code::UnknownReference, "no reference is possible here").label(span, ""))
+            Err(
+                Diagnostic::error(Code::UnknownReference, "no reference is possible here")
+                    .label(span, ""),
+            )
         }
         fn file(&self, _: &str) -> Result<String, String> {
             Err("files cannot be read here".to_owned())

@@ -68,12 +68,28 @@ pub fn bind(module: &Module, source: &Source, given: &GivenVariables) -> (Bound,
         }
     }
     for &file in &source.values {
-        read_file(module, source, file, Code::UnknownVariable, false, &mut layers, &mut diags);
+        read_file(
+            module,
+            source,
+            file,
+            Code::UnknownVariable,
+            false,
+            &mut layers,
+            &mut diags,
+        );
     }
     for item in &given.cli {
         match item {
             Given::File(file) => {
-                read_file(module, source, *file, Code::UnknownVariable, true, &mut layers, &mut diags);
+                read_file(
+                    module,
+                    source,
+                    *file,
+                    Code::UnknownVariable,
+                    true,
+                    &mut layers,
+                    &mut diags,
+                );
             }
             Given::Value(name, text) => match module.variables.get(name) {
                 Some(variable) => {
@@ -85,7 +101,9 @@ pub fn bind(module: &Module, source: &Source, given: &GivenVariables) -> (Bound,
     }
     let mut bound = Bound::default();
     for (name, variable) in &module.variables {
-        let value = layers.remove(name).or_else(|| variable.default.as_ref().and_then(literal));
+        let value = layers
+            .remove(name)
+            .or_else(|| variable.default.as_ref().and_then(literal));
         match value {
             Some(value) if variable.sensitive => {
                 let text = match &value {
@@ -105,11 +123,14 @@ pub fn bind(module: &Module, source: &Source, given: &GivenVariables) -> (Bound,
             },
             None if variable.sensitive => {}
             None => diags.push(
-                Diagnostic::error(Code::MissingVariable, format!("variable `{name}` has no value"))
-                    .label(variable.span, "declared here without a default")
-                    .hint(format!(
-                        "give it with `--var {name}=…`, in `drplan.drvars.hcl` or as DRPLAN_VAR_{name}"
-                    )),
+                Diagnostic::error(
+                    Code::MissingVariable,
+                    format!("variable `{name}` has no value"),
+                )
+                .label(variable.span, "declared here without a default")
+                .hint(format!(
+                    "give it with `--var {name}=…`, in `drplan.drvars.hcl` or as DRPLAN_VAR_{name}"
+                )),
             ),
         }
     }
@@ -139,7 +160,10 @@ fn read_file(
             }
             None => diags.push(
                 Diagnostic::error(code, format!("the value of `{name}` must be a plain value"))
-                    .label(attr.expr.span, "references are not possible in a variable file"),
+                    .label(
+                        attr.expr.span,
+                        "references are not possible in a variable file",
+                    ),
             ),
         }
     }
@@ -172,7 +196,10 @@ fn from_text(variable: &Variable, text: &str) -> Value {
             if errors.has_errors() {
                 return raw;
             }
-            attrs.get("value").and_then(|attr| literal(&attr.expr)).unwrap_or(raw)
+            attrs
+                .get("value")
+                .and_then(|attr| literal(&attr.expr))
+                .unwrap_or(raw)
         }
     }
 }
@@ -190,11 +217,15 @@ fn type_name(variable: &Variable) -> Option<String> {
 }
 
 fn conform(variable: &Variable, value: Value) -> Result<Value, String> {
-    let Some(name) = type_name(variable) else { return Ok(value) };
+    let Some(name) = type_name(variable) else {
+        return Ok(value);
+    };
     let fits = match (name.as_str(), &value) {
         ("any", _) | (_, Value::Null) => true,
         ("string", Value::String(_)) => true,
-        ("string", Value::Number(n)) => return Ok(Value::String(n.normalized().to_string().into())),
+        ("string", Value::Number(n)) => {
+            return Ok(Value::String(n.normalized().to_string().into()));
+        }
         ("string", Value::Bool(b)) => return Ok(Value::String(b.to_string().into())),
         ("number", Value::Number(_)) | ("bool", Value::Bool(_)) => true,
         ("number", Value::String(text)) => match text.parse() {
@@ -209,5 +240,9 @@ fn conform(variable: &Variable, value: Value) -> Result<Value, String> {
         ("list" | "set" | "tuple", Value::List(_)) | ("map" | "object", Value::Map(_)) => true,
         _ => false,
     };
-    if fits { Ok(value) } else { Err(format!("must be of type `{name}`")) }
+    if fits {
+        Ok(value)
+    } else {
+        Err(format!("must be of type `{name}`"))
+    }
 }

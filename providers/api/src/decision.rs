@@ -128,7 +128,8 @@ pub struct Change {
 /// One request that changes the world. The audit compares these with what servers recorded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Effect {
-    /// The verb of the system: `create`, `patch`, `CHANGE`, `exec`, `sql`.
+    /// The verb of the system: `create`, `patch`, `CHANGE`, `exec`, `sql`; `wait` and `get` change
+    /// nothing.
     pub verb: String,
     /// The object: for Kubernetes `GROUP/RESOURCE NAMESPACE/NAME` (core group: `RESOURCE NAMESPACE/NAME`).
     pub object: String,
@@ -136,6 +137,13 @@ pub struct Effect {
     pub repeat: Repeat,
     /// How to take it back, if that is possible.
     pub inverse: Option<Json>,
+}
+
+impl Effect {
+    /// Whether it only waits or asks: nothing in the world is changed by it.
+    pub fn only_reads(&self) -> bool {
+        matches!(self.verb.as_str(), "wait" | "get")
+    }
 }
 
 /// Why a second try of an effect is harmless.

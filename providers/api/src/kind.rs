@@ -501,29 +501,67 @@ pub trait DynKind: Send + Sync {
     ///
     /// If the arguments cannot be decoded.
     fn wires(&self, want: &RawWant, view: &View<'_>) -> Result<Wires, LookError>;
+    /// Decodes the payload of a step, once for all that is done with it.
+    ///
+    /// # Errors
+    ///
+    /// If it is not what this version writes, or the kind is a data source.
+    fn bind<'k>(
+        &'k self,
+        op: &Json,
+        address: &Address,
+    ) -> Result<Box<dyn BoundOp + 'k>, ProviderError>;
+}
+
+/// A kind together with the decoded payload of one step; see [`Acts`].
+pub trait BoundOp: Send + Sync {
     /// See [`Acts::begin`].
-    fn begin<'a>(
-        &'a self,
-        cx: &'a WriteCx,
-        op: &'a Json,
-        n: usize,
-    ) -> Fut<'a, Result<(), ProviderError>>;
+    fn begin<'a>(&'a self, cx: &'a WriteCx, n: usize) -> Fut<'a, Result<(), ProviderError>>;
     /// See [`Acts::probe`].
-    fn probe<'a>(
-        &'a self,
-        cx: &'a ReadCx,
-        op: &'a Json,
-        n: usize,
-    ) -> Fut<'a, Result<Landed, ProviderError>>;
+    fn probe<'a>(&'a self, cx: &'a ReadCx, n: usize) -> Fut<'a, Result<Landed, ProviderError>>;
     /// See [`Acts::poll`].
-    fn poll<'a>(
-        &'a self,
-        cx: &'a ReadCx,
-        op: &'a Json,
-        n: usize,
-    ) -> Fut<'a, Result<Progress, ProviderError>>;
+    fn poll<'a>(&'a self, cx: &'a ReadCx, n: usize) -> Fut<'a, Result<Progress, ProviderError>>;
     /// See [`Acts::prove`].
-    fn prove<'a>(&'a self, cx: &'a ReadCx, op: &'a Json) -> Fut<'a, Result<Proof, ProviderError>>;
+    fn prove<'a>(&'a self, cx: &'a ReadCx) -> Fut<'a, Result<Proof, ProviderError>>;
+}
+
+/// The same for a single call, where decoding each time does not matter.
+impl dyn DynKind {
+    /// See [`Acts::begin`].
+    ///
+    /// # Errors
+    ///
+    /// As there, and as [`DynKind::bind`].
+    pub async fn begin(&self, cx: &WriteCx, op: &Json, n: usize) -> Result<(), ProviderError> {
+        self.bind(op, &cx.address)?.begin(cx, n).await
+    }
+
+    /// See [`Acts::probe`].
+    ///
+    /// # Errors
+    ///
+    /// As there, and as [`DynKind::bind`].
+    pub async fn probe(&self, cx: &ReadCx, op: &Json, n: usize) -> Result<Landed, ProviderError> {
+        self.bind(op, &cx.address)?.probe(cx, n).await
+    }
+
+    /// See [`Acts::poll`].
+    ///
+    /// # Errors
+    ///
+    /// As there, and as [`DynKind::bind`].
+    pub async fn poll(&self, cx: &ReadCx, op: &Json, n: usize) -> Result<Progress, ProviderError> {
+        self.bind(op, &cx.address)?.poll(cx, n).await
+    }
+
+    /// See [`Acts::prove`].
+    ///
+    /// # Errors
+    ///
+    /// As there, and as [`DynKind::bind`].
+    pub async fn prove(&self, cx: &ReadCx, op: &Json) -> Result<Proof, ProviderError> {
+        self.bind(op, &cx.address)?.prove(cx).await
+    }
 }
 
 /// Wraps a data source for the registry.
@@ -624,14 +662,6 @@ fn decode_op<K: Kind>(op: &Json, address: &Address) -> Result<K::Op, ProviderErr
     })
 }
 
-fn cannot_act<T>(address: &Address) -> Result<T, ProviderError> {
-    Err(ProviderError::new(
-        ErrorKind::Bug,
-        "act on a data source",
-        address.to_string(),
-    ))
-}
-
 impl<K: Kind> DynKind for Reading<K> {
     fn def(&self) -> &Def {
         &self.def
@@ -645,32 +675,16 @@ impl<K: Kind> DynKind for Reading<K> {
     fn wires(&self, want: &RawWant, view: &View<'_>) -> Result<Wires, LookError> {
         Self::wires(self, want, view)
     }
-    fn begin<'a>(
-        &'a self,
-        cx: &'a WriteCx,
-        _: &'a Json,
-        _: usize,
-    ) -> Fut<'a, Result<(), ProviderError>> {
-        Box::pin(async move { cannot_act(&cx.address) })
-    }
-    fn probe<'a>(
-        &'a self,
-        cx: &'a ReadCx,
-        _: &'a Json,
-        _: usize,
-    ) -> Fut<'a, Result<Landed, ProviderError>> {
-        Box::pin(async move { cannot_act(&cx.address) })
-    }
-    fn poll<'a>(
-        &'a self,
-        cx: &'a ReadCx,
-        _: &'a Json,
-        _: usize,
-    ) -> Fut<'a, Result<Progress, ProviderError>> {
-        Box::pin(async move { cannot_act(&cx.address) })
-    }
-    fn prove<'a>(&'a self, cx: &'a ReadCx, _: &'a Json) -> Fut<'a, Result<Proof, ProviderError>> {
-        Box::pin(async move { cannot_act(&cx.address) })
+    fn bind<'k>(
+        &'k self,
+        _: &Json,
+        address: &Address,
+    ) -> Result<Box<dyn BoundOp + 'k>, ProviderError> {
+        Err(ProviderError::new(
+            ErrorKind::Bug,
+            "act on a data source",
+            address.to_string(),
+        ))
     }
 }
 
@@ -687,43 +701,34 @@ impl<K: Acts> DynKind for Acting<K> {
     fn wires(&self, want: &RawWant, view: &View<'_>) -> Result<Wires, LookError> {
         self.0.wires(want, view)
     }
-    fn begin<'a>(
-        &'a self,
-        cx: &'a WriteCx,
-        op: &'a Json,
-        n: usize,
-    ) -> Fut<'a, Result<(), ProviderError>> {
-        Box::pin(async move {
-            let op = decode_op::<K>(op, &cx.address)?;
-            self.0.kind.begin(cx, &op, n).await
-        })
+    fn bind<'k>(
+        &'k self,
+        op: &Json,
+        address: &Address,
+    ) -> Result<Box<dyn BoundOp + 'k>, ProviderError> {
+        Ok(Box::new(Bound {
+            kind: &self.0.kind,
+            op: decode_op::<K>(op, address)?,
+        }))
     }
-    fn probe<'a>(
-        &'a self,
-        cx: &'a ReadCx,
-        op: &'a Json,
-        n: usize,
-    ) -> Fut<'a, Result<Landed, ProviderError>> {
-        Box::pin(async move {
-            let op = decode_op::<K>(op, &cx.address)?;
-            self.0.kind.probe(cx, &op, n).await
-        })
+}
+
+struct Bound<'k, K: Acts> {
+    kind: &'k K,
+    op: K::Op,
+}
+
+impl<K: Acts> BoundOp for Bound<'_, K> {
+    fn begin<'a>(&'a self, cx: &'a WriteCx, n: usize) -> Fut<'a, Result<(), ProviderError>> {
+        self.kind.begin(cx, &self.op, n)
     }
-    fn poll<'a>(
-        &'a self,
-        cx: &'a ReadCx,
-        op: &'a Json,
-        n: usize,
-    ) -> Fut<'a, Result<Progress, ProviderError>> {
-        Box::pin(async move {
-            let op = decode_op::<K>(op, &cx.address)?;
-            self.0.kind.poll(cx, &op, n).await
-        })
+    fn probe<'a>(&'a self, cx: &'a ReadCx, n: usize) -> Fut<'a, Result<Landed, ProviderError>> {
+        self.kind.probe(cx, &self.op, n)
     }
-    fn prove<'a>(&'a self, cx: &'a ReadCx, op: &'a Json) -> Fut<'a, Result<Proof, ProviderError>> {
-        Box::pin(async move {
-            let op = decode_op::<K>(op, &cx.address)?;
-            self.0.kind.prove(cx, &op).await
-        })
+    fn poll<'a>(&'a self, cx: &'a ReadCx, n: usize) -> Fut<'a, Result<Progress, ProviderError>> {
+        self.kind.poll(cx, &self.op, n)
+    }
+    fn prove<'a>(&'a self, cx: &'a ReadCx) -> Fut<'a, Result<Proof, ProviderError>> {
+        self.kind.prove(cx, &self.op)
     }
 }

@@ -85,9 +85,11 @@ pub(crate) fn without_holes(json: &Json) -> Json {
         return Json::from(HOLE);
     }
     match json {
-        Json::Object(map) => {
-            Json::Object(map.iter().map(|(k, v)| (k.clone(), without_holes(v))).collect())
-        }
+        Json::Object(map) => Json::Object(
+            map.iter()
+                .map(|(k, v)| (k.clone(), without_holes(v)))
+                .collect(),
+        ),
         Json::Array(list) => Json::Array(list.iter().map(without_holes).collect()),
         scalar => scalar.clone(),
     }

@@ -53,6 +53,7 @@ pub use json::canonical;
 pub use json::digest;
 pub use json::short_hash;
 pub use kind::Acts;
+pub use kind::BoundOp;
 pub use kind::Cap;
 pub use kind::DynKind;
 pub use kind::Evidence;

@@ -20,6 +20,10 @@ use crate::ProviderError;
 /// The most that is kept of a program's output.
 const OUTPUT_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// How often and at which pace the start of a detached program is awaited: 5 s in all.
+const NOTE_LOOKS_MAX: u32 = 1000;
+const NOTE_PAUSE: Duration = Duration::from_millis(5);
+
 /// A program to start. Secrets belong into `env` or `stdin`, never into `argv`, which other users can
 /// read.
 #[derive(Clone)]
@@ -228,9 +232,14 @@ fn io_error(during: &str, path: &Path, error: &std::io::Error) -> ProviderError 
     .caused_by(error)
 }
 
-/// The wrapper writes the exit code beside its place and renames it, so that a reader sees it whole
-/// or not at all.
-const WRAPPER: &str = r#"status="$1"; shift; "$@"; code=$?; printf '%s' "$code" > "$status.part" && mv "$status.part" "$status""#;
+/// The wrapper notes its own process id and start time before it starts the program, so that no
+/// moment is left in which the program runs and nobody can tell. Files are written beside their place
+/// and renamed, so that a reader sees them whole or not at all.
+const WRAPPER: &str = r#"status="$1"; pid="$2"; shift 2
+start=$(cut -d' ' -f22 "/proc/$$/stat" 2>/dev/null)
+printf '%s %s' "$$" "$start" > "$pid.part" && mv "$pid.part" "$pid" || exit 125
+"$@"; code=$?
+printf '%s' "$code" > "$status.part" && mv "$status.part" "$status""#;
 
 #[cfg(unix)]
 fn detach(program: &Program, traces: &Traces) -> Result<(), ProviderError> {
@@ -249,9 +258,10 @@ fn detach(program: &Program, traces: &Traces) -> Result<(), ProviderError> {
         std::fs::File::create(path)
             .map_err(|e| io_error("create a program's output file", path, &e))
     };
-    let child = std::process::Command::new("/bin/sh")
+    let mut child = std::process::Command::new("/bin/sh")
         .args(["-c", WRAPPER, "drplan"])
         .arg(&traces.status)
+        .arg(&traces.pid)
         .arg(resolve(name, &program.cwd))
         .args(&program.argv[1..])
         .envs(&program.env)
@@ -262,17 +272,35 @@ fn detach(program: &Program, traces: &Traces) -> Result<(), ProviderError> {
         .process_group(0)
         .spawn()
         .map_err(|e| cannot_start(name, &e))?;
-    let pid = child.id();
-    let line = format!("{pid} {}", start_time(pid).unwrap_or_default());
-    std::fs::write(&traces.pid, line)
-        .map_err(|e| io_error("note a process id", &traces.pid, &e))?;
     // The child is reaped when it ends while drplan lives, so that it does not stay as a zombie that
     // looks alive.
-    std::thread::spawn(move || {
-        let mut child = child;
-        child.wait().ok();
-    });
-    Ok(())
+    let noted = wait_for_note(&mut child, traces);
+    std::thread::spawn(move || child.wait().ok());
+    noted
+}
+
+/// Waits until the wrapper has noted itself, so that a look right after the start finds it.
+fn wait_for_note(child: &mut std::process::Child, traces: &Traces) -> Result<(), ProviderError> {
+    for _ in 0..NOTE_LOOKS_MAX {
+        if traces.pid.exists() {
+            return Ok(());
+        }
+        if !matches!(child.try_wait(), Ok(None)) {
+            break;
+        }
+        std::thread::sleep(NOTE_PAUSE);
+    }
+    if traces.pid.exists() {
+        return Ok(());
+    }
+    Err(
+        ProviderError::new(ErrorKind::Invalid, "start a program", "this machine")
+            .because("its wrapper could not note its process id")
+            .hint(format!(
+                "is there room and may files be made beside {}?",
+                traces.pid.display()
+            )),
+    )
 }
 
 fn look(traces: &Traces) -> Detached {
