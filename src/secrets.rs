@@ -95,10 +95,11 @@ impl Secrets {
             .filter(|l| l.len() >= SCRUB_CHARACTERS_MIN)
         {
             opened.insert(line.to_owned());
-            if let Some((_, value)) = line.split_once(": ") {
-                if value.len() >= 2 * SCRUB_CHARACTERS_MIN && !value.starts_with("http") {
-                    opened.insert(value.to_owned());
-                }
+            if let Some((_, value)) = line.split_once(": ")
+                && value.len() >= 2 * SCRUB_CHARACTERS_MIN
+                && !value.starts_with("http")
+            {
+                opened.insert(value.to_owned());
             }
             if let Some(password) = password_of(line) {
                 opened.insert(password.to_owned());

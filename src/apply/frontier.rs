@@ -1,5 +1,4 @@
 //! What every ending writes: done, failed, running, blocked, not started, and the next command.
-#![expect(clippy::disallowed_methods, reason = "the frontier is a file")]
 
 use std::collections::BTreeMap;
 use std::io::Write as _;

@@ -1,6 +1,5 @@
 //! One apply of a recovery at a time on one machine: an advisory lock on a file, which the system
 //! releases when the holder ends, however it ends.
-#![expect(clippy::disallowed_methods, reason = "the lock is a file")]
 
 use std::fs::File;
 use std::io::Read as _;

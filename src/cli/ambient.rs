@@ -1,8 +1,4 @@
 //! Everything ambient: clock, environment, terminal.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "the one place where ambient values come in"
-)]
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal as _;

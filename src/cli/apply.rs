@@ -290,24 +290,29 @@ async fn start(
 
 /// The exact command by which a person goes on.
 fn next_command(cli: &Cli, args: &ApplyArgs, plan: &Plan) -> String {
-    let mut out = String::from("drplan");
+    let mut words = vec!["drplan".to_owned()];
+    let mut add = |flag: &str, value: &dyn std::fmt::Display| words.push(format!("{flag} {value}"));
     if cli.chdir != Path::new(".") {
-        out.push_str(&format!(" --chdir {}", cli.chdir.display()));
+        add("--chdir", &cli.chdir.display());
     }
-    out.push_str(" apply");
+    add("apply", &"");
     for domain in &plan.head.lost {
-        out.push_str(&format!(" --lost {domain}"));
+        add("--lost", domain);
     }
     if let Some(at) = &args.planning.incident_at {
-        out.push_str(&format!(" --incident-at {at}"));
+        add("--incident-at", at);
     }
     for address in &plan.head.accept {
-        out.push_str(&format!(" --accept {address}=overwrite"));
+        add("--accept", &format!("{address}=overwrite"));
     }
     for file in &args.planning.vars.var_files {
-        out.push_str(&format!(" --var-file {}", file.display()));
+        add("--var-file", &file.display());
     }
-    out
+    words
+        .iter()
+        .map(|w| w.trim_end())
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// The first signal drains, the second cancels at a safe point, the third leaves at once.

@@ -1057,10 +1057,10 @@ fn exports(def: &Def, outputs: &Json, address: &Address, span: Span) -> Value {
 pub(crate) fn with_secrets(json: &Json, span: Span) -> Value {
     match json {
         Json::Object(map) => {
-            if let (1, Some(reference)) = (map.len(), map.get("$secret")) {
-                if let Ok(reference) = SecretRef::deserialize(reference) {
-                    return secret(reference, span);
-                }
+            if let (1, Some(reference)) = (map.len(), map.get("$secret"))
+                && let Ok(reference) = SecretRef::deserialize(reference)
+            {
+                return secret(reference, span);
             }
             Value::Map(
                 map.iter()

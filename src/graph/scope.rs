@@ -76,7 +76,7 @@ impl<'a> Looking<'a> {
         if let Some((value, uses)) = self.world.locals.borrow().get(name) {
             self.uses
                 .borrow_mut()
-                .extend(uses.iter().map(|(a, _)| (a.clone(), span)));
+                .extend(uses.keys().map(|a| (a.clone(), span)));
             return Ok(value.clone());
         }
         let Some(attr) = self.world.module.locals.get(name) else {
@@ -91,7 +91,7 @@ impl<'a> Looking<'a> {
         let uses = inner.into_uses();
         self.uses
             .borrow_mut()
-            .extend(uses.iter().map(|(a, _)| (a.clone(), span)));
+            .extend(uses.keys().map(|a| (a.clone(), span)));
         self.world
             .locals
             .borrow_mut()

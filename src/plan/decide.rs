@@ -366,26 +366,28 @@ fn points_of(instance: &Instance, module: &Module, options: &Options) -> Vec<Poi
         .collect()
 }
 
-/// What waits for a conflict or for something blocked is blocked too, and says by whom.
+/// What waits for a conflict or for something blocked is blocked too, and says by which step at the
+/// root. Barriers only pass it on.
 fn block_dependents(plan: &mut Plan) {
-    let before = plan.before();
-    for i in 0..plan.steps.len() {
-        if matches!(
-            plan.steps[i].what,
-            Do::Nothing | Do::Conflict | Do::Blocked { .. }
-        ) {
+    let mut roots: Vec<Option<Address>> = vec![None; plan.steps.len()];
+    for (i, before) in plan.before().into_iter().enumerate() {
+        let step = &plan.steps[i];
+        if matches!(step.what, Do::Nothing) {
             continue;
         }
-        let blocker = before[i].iter().copied().find(|&b| {
-            let step = &plan.steps[b];
-            !step.best_effort && matches!(step.what, Do::Conflict | Do::Blocked { .. })
-        });
-        if let Some(blocker) = blocker {
-            let root = plan.steps[blocker].address.clone();
-            let step = &mut plan.steps[i];
+        if matches!(step.what, Do::Conflict | Do::Blocked { .. }) {
+            roots[i] = (!step.best_effort).then(|| step.address.clone());
+            continue;
+        }
+        let Some(root) = before.into_iter().find_map(|b| roots[b].clone()) else {
+            continue;
+        };
+        let step = &mut plan.steps[i];
+        if step.what != Do::Barrier {
             step.because = format!("it waits for `{root}`, which cannot go on");
             step.what = Do::Blocked { unreadable: false };
         }
+        roots[i] = Some(root);
     }
 }
 

@@ -23,7 +23,7 @@ use crate::graph::EdgeWhy;
 use crate::lang::Expr;
 
 /// The version of the plan file's format: major is refused if unknown, minor is additive.
-pub const FORMAT: &str = "drplan-plan/1.0";
+pub(super) const FORMAT: &str = "drplan-plan/1.0";
 
 /// A whole plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

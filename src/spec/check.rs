@@ -236,10 +236,10 @@ fn check_type(name: &str, ty: &Type, expr: &Expr, diags: &mut Diagnostics) {
             }
         }
         _ => {
-            if let Some(value) = literal(expr) {
-                if let Err(wanted) = fits(ty, &value) {
-                    diags.push(wrong(name, &wanted, expr));
-                }
+            if let Some(value) = literal(expr)
+                && let Err(wanted) = fits(ty, &value)
+            {
+                diags.push(wrong(name, &wanted, expr));
             }
         }
     }

@@ -331,16 +331,16 @@ impl Reader {
             ordering: Ordering::Staged,
             contacts: BTreeMap::new(),
         };
-        if let Some(attr) = block.attrs.get("incident_at") {
-            if let Some(text) = self.literal(attr) {
-                match text.parse() {
-                    Ok(at) => recovery.incident_at = Some(at),
-                    Err(_) => self.diags.push(
-                        Diagnostic::error(Code::WrongType, format!("`{text}` is not a time"))
-                            .label(attr.expr.span, "here")
-                            .hint("write it as in RFC 3339, for example \"2026-01-05T03:10:00Z\""),
-                    ),
-                }
+        if let Some(attr) = block.attrs.get("incident_at")
+            && let Some(text) = self.literal(attr)
+        {
+            match text.parse() {
+                Ok(at) => recovery.incident_at = Some(at),
+                Err(_) => self.diags.push(
+                    Diagnostic::error(Code::WrongType, format!("`{text}` is not a time"))
+                        .label(attr.expr.span, "here")
+                        .hint("write it as in RFC 3339, for example \"2026-01-05T03:10:00Z\""),
+                ),
             }
         }
         if let Some(attr) = block.attrs.get("ordering") {

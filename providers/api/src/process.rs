@@ -4,6 +4,8 @@
 //! killed drplan: it runs in its own process group, writes its output to a file and, when it ends, its
 //! exit code to another, so that whoever resumes can read both.
 
+#![expect(clippy::disallowed_methods, reason = "traces of programs are files")]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::path::PathBuf;

@@ -12,6 +12,7 @@
 )]
 
 mod components;
+mod e2e;
 mod route53;
 mod site;
 
@@ -34,6 +35,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Task {
     Components(components::Args),
+    E2e(e2e::Args),
     Route53(route53::Args),
     Site(site::Args),
 }
@@ -42,6 +44,7 @@ enum Task {
 async fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Task::Components(args) => components::run(&args),
+        Task::E2e(args) => e2e::run(&args).await,
         Task::Route53(args) => route53::run(&args).await,
         Task::Site(args) => site::run(args).await,
     };

@@ -2,14 +2,17 @@
 //!
 //! `is-up` follows the contract of a check: 0 it is so, 1 it is not, anything else nobody knows.
 
+use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use anyhow::Context;
 use anyhow::Result;
 use clap::Subcommand;
 use clap::ValueEnum;
 use drplan_harness::Components;
+use drplan_harness::Identity;
 use drplan_harness::Part;
 use drplan_harness::SiteDir;
 use drplan_harness::process::Ending;
@@ -43,7 +46,8 @@ enum Command {
         #[arg(long, env = "AWS_SHARED_CREDENTIALS_FILE")]
         aws_credentials: Option<PathBuf>,
     },
-    /// Exit with 0 when all given parts are up, with 1 when one is not
+    /// Exit with 0 when all given parts are up, with 1 when one is not; prints where the API server
+    /// of a control plane that is up listens
     IsUp {
         #[command(flatten)]
         place: Place,
@@ -140,6 +144,19 @@ async fn is_up(site: &SiteDir, with: &[With]) -> Result<ExitCode> {
             );
             return Ok(ExitCode::FAILURE);
         }
+        if with.part() == Part::ControlPlane {
+            println!("{}", api_address(site)?);
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where the API server listens, as `host:port`, by the site's own kubeconfig.
+fn api_address(site: &SiteDir) -> Result<String> {
+    let file = site.kubeconfig(Identity::Drplan);
+    let about = || format!("cannot read `{}`", file.display());
+    let text = fs::read_to_string(&file).with_context(about)?;
+    let config: serde_json::Value = serde_json::from_str(&text).with_context(about)?;
+    let server = config["clusters"][0]["cluster"]["server"].as_str().with_context(about)?;
+    Ok(server.trim_start_matches("https://").to_owned())
 }

@@ -10,7 +10,6 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::Context;
 use anyhow::Result;
@@ -31,6 +30,7 @@ use super::database;
 use super::drplan::Drplan;
 use super::drplan::Spec;
 use super::kubectl::Kubectl;
+use super::recovery::Recovered;
 use super::shop;
 use super::truth;
 use super::truth::Truth;
@@ -56,6 +56,10 @@ pub(crate) struct Lab {
     /// Every secret that was in use at some time.
     pub(crate) secrets: BTreeSet<String>,
     pub(crate) drplan: Drplan,
+    /// The main recovery, once it is done.
+    pub(crate) main: Option<Recovered>,
+    /// How many Restores the cluster held when it was last asked.
+    pub(crate) restores_seen: usize,
     sources: PathBuf,
     specs: usize,
 }
@@ -105,6 +109,8 @@ impl Lab {
             b,
             secrets,
             drplan: Drplan { program: drplan, env, report },
+            main: None,
+            restores_seen: 0,
             sources,
             specs: 0,
         })
@@ -334,6 +340,3 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     }
     Ok(())
 }
-
-/// How long something may take to settle after a reset.
-pub(crate) const SETTLE_LIMIT: Duration = Duration::from_secs(60);

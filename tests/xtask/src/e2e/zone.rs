@@ -9,6 +9,7 @@ use drplan_harness::Route53;
 use drplan_sandbox::route53::Action;
 use drplan_sandbox::route53::Change;
 use drplan_sandbox::route53::Data;
+use drplan_sandbox::route53::DomainName;
 use drplan_sandbox::route53::Operation;
 use drplan_sandbox::route53::Outcome;
 use drplan_sandbox::route53::RecordSet;
@@ -45,7 +46,8 @@ impl Zone {
 
     /// What somebody else does to the record.
     pub(crate) fn set(&self, address: &str) -> Result<()> {
-        let set = RecordSet::values("www.shop.example", RecordType::A, 60, &[address])?;
+        let name = DomainName::parse("www.shop.example")?;
+        let set = RecordSet::simple(name, RecordType::A, 60, [address]);
         let change = Change { action: Action::Upsert, set };
         self.server.service().change(&self.id, &[change])?;
         Ok(())

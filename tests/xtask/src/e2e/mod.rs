@@ -1,0 +1,193 @@
+//! `cargo xtask e2e`: a destroyed site comes back, on real parts, and everything is looked at.
+//!
+//! One world is built once: site A lives, is backed up, and is destroyed. Then every scenario works
+//! on site B, the bucket and the zone, and says in one sentence what must hold.
+
+mod audit;
+mod bad_input;
+mod database;
+mod dns;
+mod drift;
+mod drplan;
+mod kill;
+mod kubectl;
+mod lab;
+mod recovery;
+mod scenarios;
+mod secrets;
+mod shop;
+mod truth;
+mod zone;
+
+use std::env;
+use std::fs;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::Context;
+use anyhow::Result;
+use anyhow::bail;
+
+use lab::Lab;
+use lab::Places;
+use recovery::APPLY;
+use scenarios::Scenario;
+
+/// Destroy a site, recover it with drplan, and check everything that must hold
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Only scenarios whose name or sentence contains this
+    #[arg(long, value_name = "PATTERN")]
+    only: Option<String>,
+    /// Keep the world's folder also when everything holds
+    #[arg(long)]
+    keep: bool,
+    /// Only the main recovery, with drplan's own output on this terminal
+    #[arg(long)]
+    watch: bool,
+    /// Print the scenarios and run none
+    #[arg(long)]
+    list: bool,
+    /// Where outputs are kept [default: `e2e-report` beside the programs]
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
+}
+
+pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
+    let chosen = chosen(args.only.as_deref())?;
+    if args.list {
+        for scenario in &chosen {
+            println!("{:<24} {}", scenario.name, scenario.sentence);
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let start = Instant::now();
+    let programs = build_drplan()?;
+    let root = lab::make_root()?;
+    let report = match &args.report {
+        Some(report) => std::path::absolute(report)?,
+        None => programs.join("e2e-report"),
+    };
+    prepare_report(&report)?;
+    let places = Places {
+        root: root.clone(),
+        report: report.clone(),
+        drplan: programs.join("drplan"),
+        sources: sources()?,
+    };
+    let progress = |what: &str| println!("{:>7.1} s  {what}", start.elapsed().as_secs_f64());
+    let outcome = match Lab::prepare(places, &progress).await {
+        Ok(mut lab) => {
+            let outcome = if args.watch {
+                watch(&mut lab).await
+            } else {
+                all(&mut lab, &chosen, &report).await
+            };
+            lab.end().await?;
+            outcome
+        }
+        Err(error) => Err(error.context("cannot build the world")),
+    };
+    let all_hold = *outcome.as_ref().unwrap_or(&false);
+    if all_hold && !args.keep {
+        fs::remove_dir_all(&root).with_context(|| format!("cannot delete `{}`", root.display()))?;
+    } else {
+        println!("the world's folder, with all logs: {}", root.display());
+    }
+    println!("outputs: {}", report.display());
+    println!("{:.0} s in all", start.elapsed().as_secs_f64());
+    Ok(if outcome? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn chosen(pattern: Option<&str>) -> Result<Vec<Scenario>> {
+    let mut all = scenarios::all();
+    if let Some(pattern) = pattern {
+        all.retain(|s| s.name.contains(pattern) || s.sentence.contains(pattern));
+        if all.is_empty() {
+            bail!("no scenario contains `{pattern}`; `--list` prints all");
+        }
+    }
+    Ok(all)
+}
+
+/// Builds the program under test and returns the folder that it and this program lie in.
+fn build_drplan() -> Result<PathBuf> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(cargo)
+        .args(["build", "--quiet", "--package", "drplan"])
+        .status()
+        .context("cannot run cargo")?;
+    if !status.success() {
+        bail!("drplan does not build");
+    }
+    let this = env::current_exe().context("cannot tell where this program lies")?;
+    Ok(this.parent().context("this program lies nowhere")?.to_owned())
+}
+
+/// The folder `tests/e2e` of the checkout that this was built from.
+fn sources() -> Result<PathBuf> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../e2e");
+    dir.canonicalize().with_context(|| format!("no folder `{}`", dir.display()))
+}
+
+/// Empties the report's folder, if it is one of ours.
+fn prepare_report(report: &Path) -> Result<()> {
+    let mark = report.join("results.txt");
+    if report.exists() && !mark.exists() && fs::read_dir(report)?.next().is_some() {
+        bail!("`{}` holds something that is no report", report.display());
+    }
+    if report.exists() {
+        fs::remove_dir_all(report).with_context(|| format!("cannot empty `{}`", report.display()))?;
+    }
+    fs::create_dir_all(report).with_context(|| format!("cannot create `{}`", report.display()))?;
+    fs::write(&mark, "").with_context(|| format!("cannot write `{}`", mark.display()))
+}
+
+/// Runs the scenarios one after the other; one that fails does not keep others from running.
+async fn all(lab: &mut Lab, chosen: &[Scenario], report: &Path) -> Result<bool> {
+    let mut results = String::new();
+    let mut failed = 0;
+    for scenario in chosen {
+        let start = Instant::now();
+        let outcome = scenario.run(lab).await;
+        let took_s = start.elapsed().as_secs_f64();
+        let word = if outcome.is_ok() { "ok  " } else { "FAIL" };
+        let mut text = format!("{word} {took_s:>6.1} s  {}: {}\n", scenario.name, scenario.sentence);
+        if let Err(error) = outcome {
+            failed += 1;
+            text.push_str(&format!("    {error:#}\n"));
+        }
+        print!("{text}");
+        results.push_str(&text);
+        fs::write(report.join("results.txt"), &results).context("cannot write the results")?;
+    }
+    println!("{} of {} hold", chosen.len() - failed, chosen.len());
+    Ok(failed == 0)
+}
+
+/// The main recovery as somebody would do it by hand, on this terminal.
+async fn watch(lab: &mut Lab) -> Result<bool> {
+    lab.nothing_of_b().await?;
+    let spec = lab.spec("shop")?;
+    let plan = ["plan", "--lost", "cluster:a", "--out", "shop.plan"];
+    let apply = ["apply", "shop.plan", "--approve", "approval.cutover"];
+    let again = ["plan", "--lost", "cluster:a", "--detailed-exitcode"];
+    for args in [&plan[..], &apply, &again] {
+        println!("\n$ drplan {}", args.join(" "));
+        let code = spec.show(args).await?;
+        if code != Some(0) {
+            println!("drplan ended with {code:?}");
+            return Ok(false);
+        }
+    }
+    lab.is_as_on_a().await?;
+    println!(
+        "\nEvery one of {} objects and {} tables is on B as it was on A, and www.shop.example leads there.",
+        lab.truth.objects.len(),
+        lab.truth.tables.rows.len()
+    );
+    Ok(true)
+}
