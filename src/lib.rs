@@ -43,6 +43,8 @@ pub mod report;
 pub mod schema;
 pub mod secrets;
 pub mod spec;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use spec::load::names as spec_names;
 pub(crate) use spec::load::read as spec_read;

@@ -6,6 +6,7 @@ use drplan_api::Mode;
 use drplan_api::Registry;
 use drplan_api::Type;
 
+use super::module::META;
 use super::module::Module;
 use super::module::ResourceBlock;
 use super::module::literal;
@@ -168,10 +169,10 @@ fn arguments(
             }
         }
     }
-    for arg in schema
-        .iter()
-        .filter(|arg| arg.required && !given.contains_key(arg.name))
-    {
+    // A meta-argument that a kind wants to see stands elsewhere and is checked there.
+    for arg in schema.iter().filter(|arg| {
+        arg.required && !given.contains_key(arg.name) && !META.contains(&arg.name)
+    }) {
         diags.push(
             Diagnostic::error(
                 Code::MissingArgument,

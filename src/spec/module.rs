@@ -117,7 +117,7 @@ pub struct Module {
 }
 
 /// The meta-arguments that every resource takes.
-const META: &[&str] = &[
+pub(super) const META: &[&str] = &[
     "count",
     "criticality",
     "depends_on",

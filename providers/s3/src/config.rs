@@ -159,7 +159,6 @@ mod tests {
             &json!({"endpoint": "http://x", "requests_max": 1000, "request_timeout": "1m30s"}),
             "s3.a",
         )
-        .ok()
         .expect("a configuration");
         assert!(config.path_style);
         assert_eq!(config.requests_max, REQUESTS_MAX);

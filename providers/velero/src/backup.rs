@@ -481,9 +481,8 @@ fn state(
     }
     if file.lacks_cluster_scoped() {
         warnings.push(format!(
-            "backup `{name}` was limited to some namespaces, so Velero left out most objects without \
-             a namespace (ClusterRoles, StorageClasses, webhooks); set `includeClusterResources: true` \
-             in its schedule"
+            "Velero left most objects without a namespace (ClusterRoles, StorageClasses, webhooks) out \
+             of backup `{name}`; set `includeClusterResources: true` in its schedule"
         ));
     }
     let unsaved = volumes

@@ -27,6 +27,9 @@ pub(crate) struct Spec {
     pub(crate) excluded_namespaces: Vec<String>,
     pub(crate) include_cluster_resources: Option<bool>,
     pub(crate) included_cluster_scoped_resources: Vec<String>,
+    pub(crate) excluded_cluster_scoped_resources: Vec<String>,
+    pub(crate) included_namespace_scoped_resources: Vec<String>,
+    pub(crate) excluded_namespace_scoped_resources: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -66,13 +69,23 @@ impl BackupFile {
     }
 
     /// Whether Velero left out what has no namespace although nobody asked for that.
+    ///
+    /// Velero itself writes exclusions of snapshots into a backup without any filter, and then
+    /// follows the rule for filters: only what is asked for by name is in it.
     pub(crate) fn lacks_cluster_scoped(&self) -> bool {
-        let everything = matches!(&self.spec.included_namespaces[..], [] | [_])
-            && self.spec.included_namespaces.iter().all(|n| n == "*")
-            && self.spec.excluded_namespaces.is_empty();
-        match self.spec.include_cluster_resources {
+        let spec = &self.spec;
+        if !spec.included_cluster_scoped_resources.is_empty() {
+            return false;
+        }
+        let is_filtered = !spec.excluded_cluster_scoped_resources.is_empty()
+            || !spec.included_namespace_scoped_resources.is_empty()
+            || !spec.excluded_namespace_scoped_resources.is_empty();
+        let takes_every_namespace = spec.excluded_namespaces.is_empty()
+            && spec.included_namespaces.len() <= 1
+            && spec.included_namespaces.iter().all(|n| n == "*");
+        match spec.include_cluster_resources {
             Some(included) => !included,
-            None => !everything && self.spec.included_cluster_scoped_resources.is_empty(),
+            None => is_filtered || !takes_every_namespace,
         }
     }
 }
@@ -121,6 +134,11 @@ mod tests {
                 false,
             ),
             (json!({"includeClusterResources": false}), true),
+            (
+                json!({"excludedClusterScopedResources": ["volumesnapshotcontents"]}),
+                true,
+            ),
+            (json!({"includedClusterScopedResources": ["*"]}), false),
         ] {
             let file: BackupFile =
                 serde_json::from_value(json!({ "spec": spec })).expect("a backup");

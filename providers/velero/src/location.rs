@@ -337,16 +337,15 @@ impl Kind for VeleroBackupLocation {
             place.bucket
         );
         if !place.prefix.is_empty() {
-            command.push_str(&format!(" --prefix {}", place.prefix));
+            command = format!("{command} --prefix {}", place.prefix);
         }
         for (key, value) in &want.spec.config {
-            command.push_str(&format!(" --config {key}={value}"));
+            command = format!("{command} --config {key}={value}");
         }
         if let Some(credential) = &want.spec.credential {
-            command.push_str(&format!(
-                " --credential={}={}",
+            command = format!("{command} --credential={}={}",
                 credential.name, credential.key
-            ));
+            );
         }
         Notes {
             manual: vec![command],

@@ -333,7 +333,7 @@ pub(crate) fn command(name: &str, body: &Json) -> String {
         ),
     ] {
         if !body[field].is_null() {
-            out.push_str(&format!(" --{flag}={value}"));
+            out = format!("{out} --{flag}={value}");
         }
     }
     out.push_str(" --wait");

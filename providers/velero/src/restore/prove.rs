@@ -151,24 +151,18 @@ async fn said(cx: &ReadCx, op: &Op, name: &str, proof: Proof) -> Result<Proof, P
         return Ok(proof);
     };
     let errors = errors(&results);
-    let grave: Vec<String> = errors
-        .into_iter()
-        .filter(|e| Complaint::of(e) == Complaint::Data)
-        .collect();
-    let claim = if grave.is_empty() {
-        "Velero complains about no volume".to_owned()
+    let is_grave = errors.iter().any(|e| Complaint::of(e) == Complaint::Data);
+    let claim = if errors.is_empty() {
+        "Velero reports no error".to_owned()
     } else {
         format!(
-            "Velero complains about volumes: {}",
-            show::some(grave.iter().cloned())
+            "Velero reports {}: {}",
+            show::count(errors.len(), "error"),
+            show::some(errors.into_iter())
         )
     };
     let file = place.restore(name, &format!("restore-{name}-results.gz"));
-    Ok(proof.with(
-        grave.is_empty(),
-        claim,
-        format!("s3://{}/{file}", place.bucket),
-    ))
+    Ok(proof.with(!is_grave, claim, format!("s3://{}/{file}", place.bucket)))
 }
 
 /// Whether the data movers of a restore are done.
@@ -197,7 +191,7 @@ async fn volumes(cx: &ReadCx, name: &str, proof: Proof) -> Result<Proof, Provide
         show::count(movers.len(), "volume")
     );
     if !bad.is_empty() {
-        claim.push_str(&format!(": {}", show::some(bad.iter().cloned())));
+        claim = format!("{claim}: {}", show::some(bad.iter().cloned()));
     }
     let source = format!("LIST podvolumerestores, datadownloads with restore-name={name}");
     Ok(proof.with(bad.is_empty(), claim, source))
@@ -233,10 +227,9 @@ fn there(
     let there = wanted - missing.len();
     let mut claim = format!("{there} of {} are there", show::count(wanted, "object"));
     if !missing.is_empty() {
-        claim.push_str(&format!(
-            ", missing: {}",
+        claim = format!("{claim}, missing: {}",
             show::some(missing.iter().cloned())
-        ));
+        );
     }
     proof.with(missing.is_empty(), claim, source.clone()).with(
         true,

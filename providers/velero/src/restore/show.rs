@@ -17,7 +17,7 @@ use super::spec::Spec;
 const NAMES_MAX: usize = 4;
 
 const ALIVE: &str = "alive";
-const OURS: &str = "restored before";
+const OURS: &str = "restored";
 const FOREIGN: &str = "there, from elsewhere";
 const CONTROLLERS: &str = "made again by controllers";
 const MISSING: &str = "missing";
@@ -114,12 +114,13 @@ fn headline(state: &State, decision: &Decision, counts: &[(&'static str, u64)]) 
         out.push_str(&missing);
     }
     if !state.diffs.is_empty() {
-        out.push_str(&format!("; {} from the backup", differ(state.diffs.len())));
+        out = format!("{out}; {} from the backup", differ(state.diffs.len()));
     }
     out
 }
 
-fn differ(n: usize) -> String {
+/// "1 differs", "2 differ".
+pub(crate) fn differ(n: usize) -> String {
     if n == 1 {
         "1 differs".to_owned()
     } else {
@@ -157,12 +158,12 @@ pub(crate) fn nothing(state: &State, decision: &Decision) -> String {
     let mut out = "nothing that this backup holds is lost".to_owned();
     if deleted > 0 {
         out = format!(
-            "{} deleted since the backup and left alone",
+            "{} deleted since the backup, which is left alone",
             count(deleted, "object")
         );
     }
     if !state.diffs.is_empty() {
-        out.push_str(&format!("; {} and left alone", differ(state.diffs.len())));
+        out = format!("{out}; {}, which is left alone", differ(state.diffs.len()));
     }
     out
 }
@@ -259,7 +260,7 @@ pub(crate) fn some(names: impl Iterator<Item = String>) -> String {
         .collect::<Vec<_>>()
         .join(", ");
     if names.len() > NAMES_MAX {
-        out.push_str(&format!(" and {} more", names.len() - NAMES_MAX));
+        out = format!("{out} and {} more", names.len() - NAMES_MAX);
     }
     out
 }

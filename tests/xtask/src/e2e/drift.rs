@@ -73,8 +73,9 @@ pub(super) async fn an_object_deleted_in_a_living_namespace_is_listed_and_left_a
     let full = [&["plan", "--full"], LOST].concat();
     spec.run(&full).await?.expect(0)?.expect_says(&["shop/settings-007", "deleted since the backup"])?;
     spec.run(APPLY).await?.expect(0)?;
-    let still = lab.kubectl().run(&["get", "configmap", "-n", "shop", "settings-007", "--ignore-not-found", "-o", "name"]);
-    ensure!(still.await?.is_empty(), "`apply` has restored what somebody deleted");
+    let get = ["get", "configmap", "-n", "shop", "settings-007", "--ignore-not-found", "-o", "name"];
+    let still = lab.kubectl().run(&get).await?;
+    ensure!(still.is_empty(), "`apply` has restored what somebody deleted");
     put_back(lab, &["ConfigMap shop/settings-007"]).await
 }
 

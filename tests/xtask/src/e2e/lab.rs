@@ -20,7 +20,6 @@ use drplan_harness::Ending;
 use drplan_harness::Identity;
 use drplan_harness::ObjectStore;
 use drplan_harness::Part;
-use drplan_harness::Route53;
 use drplan_harness::Site;
 use drplan_harness::SiteDir;
 use drplan_harness::object_store::REGION;

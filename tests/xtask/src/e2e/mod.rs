@@ -33,7 +33,6 @@ use anyhow::bail;
 
 use lab::Lab;
 use lab::Places;
-use recovery::APPLY;
 use scenarios::Scenario;
 
 /// Destroy a site, recover it with drplan, and check everything that must hold

@@ -1,0 +1,493 @@
+//! A world of named numbers: the system `memory` and the kinds `thing`, `door` and `ask`.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use drplan_api::*;
+use serde::Deserialize;
+use serde::Serialize;
+use serde_json::json;
+use tokio::sync::watch;
+
+use crate::apply;
+use crate::apply::Ending;
+use crate::diag::Diagnostics;
+use crate::graph::Situation;
+use crate::graph::SpecFiles;
+use crate::graph::build;
+use crate::observe::Observer;
+use crate::observe::observe;
+use crate::plan::Options;
+use crate::plan::Plan;
+use crate::secrets::Secrets;
+use crate::spec;
+
+/// What happens to the next write of a name.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Fault {
+    /// Refused before it happens.
+    Refused,
+    /// Carried out, and the answer is lost.
+    AnswerLost,
+    /// Refused for good.
+    Denied,
+}
+
+#[derive(Default)]
+pub(super) struct Numbers {
+    pub(super) values: BTreeMap<String, i64>,
+    pub(super) writes: Vec<String>,
+    pub(super) reads: usize,
+    pub(super) faults: BTreeMap<String, Vec<Fault>>,
+}
+
+#[derive(Clone, Default)]
+pub(super) struct World(pub(super) Arc<Mutex<Numbers>>);
+
+impl World {
+    pub(super) fn lock(&self) -> std::sync::MutexGuard<'_, Numbers> {
+        self.0.lock().unwrap()
+    }
+
+    pub(super) fn set(&self, name: &str, value: i64) {
+        self.lock().values.insert(name.to_owned(), value);
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<i64> {
+        self.lock().values.get(name).copied()
+    }
+
+    pub(super) fn writes(&self) -> Vec<String> {
+        self.lock().writes.clone()
+    }
+
+    pub(super) fn fail(&self, name: &str, faults: &[Fault]) {
+        self.lock().faults.insert(name.to_owned(), faults.to_vec());
+    }
+}
+
+struct Memory(World);
+
+impl System for Memory {
+    fn name(&self) -> &'static str {
+        "memory"
+    }
+    fn schema(&self) -> Schema {
+        let made = Arg::optional("made_of", Type::Any, "A value that a step must make first.");
+        Schema {
+            args: vec![made],
+            exports: vec![],
+        }
+    }
+    fn connect<'a>(&'a self, _: &'a Connecting) -> Fut<'a, Result<Arc<dyn Conn>, ProviderError>> {
+        Box::pin(async { Ok(Arc::new(MemoryConn(self.0.clone())) as Arc<dyn Conn>) })
+    }
+}
+
+struct MemoryConn(World);
+
+impl Conn for MemoryConn {
+    fn identity(&self) -> Fut<'_, Result<TargetId, ProviderError>> {
+        Box::pin(async { Ok(TargetId("memory".to_owned())) })
+    }
+    fn fetch<'a>(&'a self, asks: &'a [Ask]) -> Fut<'a, Vec<Answer>> {
+        Box::pin(async move {
+            self.0.lock().reads += 1;
+            let all: BTreeMap<String, i64> = self.0.lock().values.clone();
+            asks.iter().map(|_| Ok(Arc::new(json!(all)))).collect()
+        })
+    }
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Spec {
+    value: i64,
+    #[serde(default)]
+    gives: Vec<String>,
+    #[serde(default)]
+    needs: Vec<String>,
+    #[serde(default)]
+    replaces: Vec<i64>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Op {
+    name: String,
+    value: i64,
+}
+
+/// Sets a number. Another number in its place is a conflict unless it is one of `replaces`.
+struct Thing {
+    name: &'static str,
+    stage: Stage,
+    cutover: bool,
+}
+
+impl Kind for Thing {
+    type Spec = Spec;
+    type State = Option<i64>;
+    type Op = Op;
+
+    fn def(&self) -> Def {
+        let texts = || Type::List(Box::new(Type::String));
+        Def {
+            name: self.name,
+            doc: "A number.",
+            mode: Mode::Goal,
+            schema: Schema {
+                args: vec![
+                    Arg::required("value", Type::Number, "The number."),
+                    Arg::optional("gives", texts(), "What it gives."),
+                    Arg::optional("needs", texts(), "What it needs."),
+                    Arg::optional(
+                        "replaces",
+                        Type::List(Box::new(Type::Number)),
+                        "What may be replaced.",
+                    ),
+                ],
+                exports: vec![("value", "The number that is there.")],
+            },
+            stage: Some(self.stage),
+            roles: &[("memory", "memory")],
+            envelope: &[Action::Create, Action::Update],
+            hazard_max: HazardLevel::Reversible,
+            cutover: self.cutover,
+            op_version: 1,
+        }
+    }
+
+    fn observe(&self, want: &Want<Spec>, view: &View<'_>) -> Result<Seen<Option<i64>>, Pending> {
+        if let Some(lack) = Lack::of(view.target(want.conn("memory"))?) {
+            return Ok(Seen::Absent(lack));
+        }
+        let all = match view.get(&Query::new(want.conn("memory"), "all", &()))? {
+            Ok(all) => all,
+            Err(error) => return Ok(Seen::Unreadable(error.clone())),
+        };
+        Ok(
+            match all.get(want.address.as_str()).and_then(Json::as_i64) {
+                Some(value) => Seen::Present(Some(value)),
+                None => Seen::Absent(Lack::Object),
+            },
+        )
+    }
+
+    fn wires(&self, want: &Want<Spec>, _: &View<'_>) -> Wires {
+        let caps = |keys: &[String]| {
+            keys.iter()
+                .map(|k| {
+                    (
+                        Cap::on(want.conn("memory"), "key", k),
+                        Because::from("a test says so"),
+                    )
+                })
+                .collect()
+        };
+        Wires {
+            needs: caps(&want.spec.needs),
+            gives: caps(&want.spec.gives),
+            already: vec![],
+        }
+    }
+
+    fn plan(&self, cx: &PlanCx, want: &Want<Spec>, seen: &Seen<Option<i64>>) -> Planned<Op> {
+        let old = match seen {
+            Seen::Present(Some(value)) if *value == want.spec.value => {
+                return Planned::Nothing("it is that number".into());
+            }
+            Seen::Present(Some(other)) => Some(*other),
+            _ => None,
+        };
+        if let Some(other) = old {
+            if !want.spec.replaces.contains(&other) && !cx.accept_overwrite {
+                return Planned::Conflict(format!("it is {other}").into(), vec![]);
+            }
+        }
+        let effect = Effect {
+            verb: "set".to_owned(),
+            object: want.address.to_string(),
+            repeat: Repeat::Converge,
+            inverse: None,
+        };
+        Planned::Step(Box::new(Proposal {
+            action: if old.is_some() {
+                Action::Update
+            } else {
+                Action::Create
+            },
+            because: "it is another number".into(),
+            diff: vec![],
+            hazard: if old.is_some() {
+                Hazard::reversible("set it back")
+            } else {
+                Hazard::none()
+            },
+            op: Op {
+                name: want.address.to_string(),
+                value: want.spec.value,
+            },
+            effects: vec![effect],
+            binding: json!({ "old": old }),
+        }))
+    }
+
+    fn outputs(&self, want: &Want<Spec>, seen: &Seen<Option<i64>>) -> Json {
+        match seen {
+            Seen::Present(Some(value)) if *value == want.spec.value => json!({ "value": value }),
+            _ => json!({}),
+        }
+    }
+}
+
+impl Acts for Thing {
+    fn begin<'a>(
+        &'a self,
+        cx: &'a WriteCx,
+        op: &'a Op,
+        _: usize,
+    ) -> Fut<'a, Result<(), ProviderError>> {
+        Box::pin(async move {
+            let world = &cx.conn::<MemoryConn>("memory")?.0;
+            let mut numbers = world.lock();
+            let fault = numbers.faults.get_mut(&op.name).and_then(Vec::pop);
+            let error = |kind| Err(ProviderError::new(kind, "set a number", "memory"));
+            match fault {
+                Some(Fault::Refused) => return error(ErrorKind::Unreachable),
+                Some(Fault::Denied) => return error(ErrorKind::Denied),
+                _ => {}
+            }
+            numbers.values.insert(op.name.clone(), op.value);
+            numbers.writes.push(op.name.clone());
+            if fault == Some(Fault::AnswerLost) {
+                error(ErrorKind::Unreachable)
+            } else {
+                Ok(())
+            }
+        })
+    }
+    fn probe<'a>(
+        &'a self,
+        cx: &'a ReadCx,
+        op: &'a Op,
+        _: usize,
+    ) -> Fut<'a, Result<Landed, ProviderError>> {
+        Box::pin(async move {
+            let there = cx.conn::<MemoryConn>("memory")?.0.get(&op.name);
+            Ok(if there == Some(op.value) {
+                Landed::Yes
+            } else {
+                Landed::No
+            })
+        })
+    }
+    fn poll<'a>(
+        &'a self,
+        _: &'a ReadCx,
+        _: &'a Op,
+        _: usize,
+    ) -> Fut<'a, Result<Progress, ProviderError>> {
+        Box::pin(async { Ok(Progress::Done) })
+    }
+    fn prove<'a>(&'a self, cx: &'a ReadCx, op: &'a Op) -> Fut<'a, Result<Proof, ProviderError>> {
+        Box::pin(async move {
+            let there = cx.conn::<MemoryConn>("memory")?.0.get(&op.name);
+            Ok(Proof::default().with(
+                there == Some(op.value),
+                format!("it is {there:?}"),
+                "memory",
+            ))
+        })
+    }
+}
+
+/// A question.
+struct Question;
+
+impl Kind for Question {
+    type Spec = Json;
+    type State = ();
+    type Op = ();
+    fn def(&self) -> Def {
+        Def {
+            name: "ask",
+            doc: "A question.",
+            mode: Mode::Guard,
+            schema: Schema::default(),
+            stage: Some(Stage::Verify),
+            roles: &[],
+            envelope: &[],
+            hazard_max: HazardLevel::None,
+            cutover: false,
+            op_version: 1,
+        }
+    }
+    fn observe(&self, _: &Want<Json>, _: &View<'_>) -> Result<Seen<()>, Pending> {
+        Ok(Seen::Absent(Lack::Object))
+    }
+    fn plan(&self, _: &PlanCx, _: &Want<Json>, _: &Seen<()>) -> Planned<()> {
+        Planned::Gate {
+            ask: "shall it?".to_owned(),
+            because: "it matters".into(),
+        }
+    }
+    fn outputs(&self, _: &Want<Json>, _: &Seen<()>) -> Json {
+        json!({})
+    }
+}
+
+fn registry(world: &World) -> Registry {
+    Registry::new()
+        .system(Memory(world.clone()))
+        .resource(acting(Thing {
+            name: "thing",
+            stage: Stage::Infra,
+            cutover: false,
+        }))
+        .resource(acting(Thing {
+            name: "door",
+            stage: Stage::Dns,
+            cutover: true,
+        }))
+        .resource(reading(Question))
+}
+
+/// One spec over one world.
+pub(super) struct Case {
+    pub(super) world: World,
+    dir: tempfile::TempDir,
+    registry: Arc<Registry>,
+}
+
+struct Nobody;
+
+impl apply::Gatekeeper for Nobody {
+    fn ask(&self, address: &Address, _: &str) -> Fut<'_, apply::Asked> {
+        let yes = address.name() == "yes";
+        Box::pin(async move {
+            if yes {
+                apply::Asked::Approved("a test".to_owned())
+            } else {
+                apply::Asked::Unanswered
+            }
+        })
+    }
+}
+
+struct Deaf;
+
+impl apply::Sink for Deaf {
+    fn hear(&self, _: u64, _: &apply::Event) {}
+}
+
+impl Case {
+    pub(super) fn new(spec: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let text = format!("provider \"memory\" \"m\" {{}}\n{spec}");
+        std::fs::write(dir.path().join("main.dr.hcl"), text).unwrap();
+        let world = World::default();
+        let registry = Arc::new(registry(&world));
+        Self {
+            world,
+            dir,
+            registry,
+        }
+    }
+
+    fn secrets(&self) -> Arc<Secrets> {
+        Arc::new(Secrets::new(self.dir.path(), BTreeMap::new()))
+    }
+
+    fn observer(&self) -> Arc<Observer> {
+        Arc::new(Observer::new(
+            Arc::clone(&self.registry),
+            self.dir.path().to_owned(),
+            Arc::new(process::LocalProcess),
+            self.secrets(),
+        ))
+    }
+
+    pub(super) async fn try_plan(&self, accept: &[&str]) -> Result<Plan, Diagnostics> {
+        let source = spec::Source::load(self.dir.path()).unwrap();
+        let (module, mut diags) = spec::parse(&source);
+        diags.extend(spec::check(&module, &self.registry));
+        if diags.has_errors() {
+            return Err(diags);
+        }
+        let files = SpecFiles::new(self.dir.path());
+        let (bound, lost) = (Default::default(), BTreeSet::new());
+        let accept: BTreeSet<String> = accept.iter().map(|a| (*a).to_owned()).collect();
+        let situation = Situation {
+            module: &module,
+            registry: &self.registry,
+            bound: &bound,
+            files: &files,
+            lost: &lost,
+            accept: &accept,
+            observed_at: Timestamp::UNIX_EPOCH,
+            incident_at: None,
+            offline: false,
+        };
+        let (expanded, facts) = observe(&situation, &self.observer(), &mut |_, _| {}).await?;
+        let graph = build(&module, *expanded)?;
+        let options = Options {
+            observed_at: Timestamp::UNIX_EPOCH,
+            incident_at: None,
+            lost: vec![],
+            accept: accept.into_iter().collect(),
+            spec: source.digests(),
+            files: BTreeMap::new(),
+            variables: BTreeMap::new(),
+        };
+        let plan = crate::plan::plan(
+            &module,
+            &self.registry,
+            graph,
+            &facts,
+            &source.sources,
+            &options,
+        )?;
+        assert_eq!(crate::plan::check(&plan), Vec::<String>::new());
+        Ok(plan)
+    }
+
+    pub(super) async fn plan(&self) -> Plan {
+        self.try_plan(&[]).await.unwrap()
+    }
+
+    pub(super) async fn apply(&self, plan: &Plan) -> Ending {
+        let runs = tempfile::tempdir().unwrap();
+        let (_keep, stop) = watch::channel(apply::Stop::No);
+        let ending = apply::apply(apply::Apply {
+            plan: Arc::new(plan.clone()),
+            registry: Arc::clone(&self.registry),
+            observer: self.observer(),
+            secrets: self.secrets(),
+            journal: apply::Journal::create(&runs.path().join("journal.jsonl")).unwrap(),
+            sink: Arc::new(Deaf),
+            gatekeeper: Arc::new(Nobody),
+            stop,
+            run: "run".to_owned(),
+            base_dir: self.dir.path().to_owned(),
+            work_dir: runs.path().join("work"),
+            process: Arc::new(process::LocalProcess),
+            parallelism: 4,
+            clock: || Timestamp::UNIX_EPOCH,
+            seed: 7,
+            next: "drplan apply".to_owned(),
+        });
+        let ending = tokio::time::timeout(Duration::from_secs(3600), ending)
+            .await
+            .unwrap()
+            .unwrap();
+        let lines = apply::read_journal(&runs.path().join("journal.jsonl")).unwrap();
+        assert!(lines.windows(2).all(|w| w[0].seq < w[1].seq));
+        ending
+    }
+}

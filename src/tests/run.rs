@@ -1,0 +1,223 @@
+//! Applying: retries, lost answers, staleness, blocks, gates.
+
+use drplan_api::Address;
+
+use super::memory::Case;
+use super::memory::Fault;
+use crate::apply::Outcome;
+use crate::plan::Do;
+use crate::report::Exit;
+use crate::report::verdict;
+
+const CHAIN: &str = r#"
+resource "thing" "a" {
+  value = 1
+}
+resource "thing" "b" {
+  value = thing.a.value + 1
+}
+resource "thing" "c" {
+  value = 5
+}
+"#;
+
+fn outcome<'a>(ending: &'a crate::apply::Ending, address: &str) -> &'a Outcome {
+    &ending.outcomes[&Address::new(address)]
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_value_that_a_step_makes_reaches_the_next_and_a_second_plan_is_empty() {
+    let case = Case::new(CHAIN);
+    let plan = case.plan().await;
+    assert!(matches!(
+        plan.step("thing.b").unwrap().what,
+        Do::Late { .. }
+    ));
+    let ending = case.apply(&plan).await;
+    assert_eq!(verdict(&plan, &ending.outcomes, false), Exit::Ok);
+    assert_eq!(case.world.get("thing.b"), Some(2));
+    assert!(case.plan().await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_plan_applied_twice_writes_once() {
+    let case = Case::new(CHAIN);
+    let plan = case.plan().await;
+    case.apply(&plan).await;
+    let ending = case.apply(&plan).await;
+    assert_eq!(verdict(&plan, &ending.outcomes, false), Exit::Ok);
+    assert_eq!(case.world.writes().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_pass_is_tried_again_and_a_lost_answer_does_not_write_twice() {
+    let case = Case::new(CHAIN);
+    case.world.fail(
+        "thing.a",
+        &[Fault::AnswerLost, Fault::Refused, Fault::Refused],
+    );
+    let plan = case.plan().await;
+    let ending = case.apply(&plan).await;
+    assert_eq!(*outcome(&ending, "thing.a"), Outcome::Done);
+    assert_eq!(
+        case.world
+            .writes()
+            .iter()
+            .filter(|w| *w == "thing.a")
+            .count(),
+        1
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_blocks_what_depends_on_it_and_nothing_else() {
+    let case = Case::new(CHAIN);
+    case.world.fail("thing.a", &[Fault::Denied]);
+    let plan = case.plan().await;
+    let ending = case.apply(&plan).await;
+    assert!(matches!(
+        outcome(&ending, "thing.a"),
+        Outcome::Failed { .. }
+    ));
+    assert_eq!(
+        *outcome(&ending, "thing.b"),
+        Outcome::Blocked {
+            by: Address::new("thing.a")
+        }
+    );
+    assert_eq!(*outcome(&ending, "thing.c"), Outcome::Done);
+    assert_eq!(verdict(&plan, &ending.outcomes, false), Exit::Partial);
+    assert!(ending.frontier.blocked.contains_key("thing.b"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_whose_decision_changed_is_refused_and_named() {
+    let case = Case::new(CHAIN);
+    let plan = case.plan().await;
+    case.world.set("thing.a", 9);
+    let ending = case.apply(&plan).await;
+    let Outcome::Moved { because } = outcome(&ending, "thing.a") else {
+        panic!("not refused")
+    };
+    assert!(because.contains('9'), "{because}");
+    assert_eq!(case.world.get("thing.a"), Some(9));
+    assert_eq!(*outcome(&ending, "thing.c"), Outcome::Done);
+    assert_eq!(verdict(&plan, &ending.outcomes, false), Exit::Stale);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_that_came_true_by_itself_is_not_refused() {
+    let case = Case::new(CHAIN);
+    let plan = case.plan().await;
+    case.world.set("thing.c", 5);
+    let ending = case.apply(&plan).await;
+    assert_eq!(*outcome(&ending, "thing.c"), Outcome::AlreadyTrue);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conflict_stops_there_and_is_passed_only_for_one_address_by_name() {
+    let case = Case::new(CHAIN);
+    case.world.set("thing.a", 9);
+    let plan = case.plan().await;
+    assert_eq!(plan.step("thing.a").unwrap().what, Do::Conflict);
+    assert!(matches!(
+        plan.step("thing.b").unwrap().what,
+        Do::Blocked { .. }
+    ));
+    let accepted = case.try_plan(&["thing.a"]).await.unwrap();
+    let ending = case.apply(&accepted).await;
+    assert_eq!(*outcome(&ending, "thing.a"), Outcome::Done);
+    assert_eq!(case.world.get("thing.a"), Some(1));
+}
+
+const GATED: &str = r#"
+resource "thing" "a" {
+  value = 1
+}
+resource "ask" "NAME" {
+  guards = [thing.a]
+}
+"#;
+
+#[tokio::test(start_paused = true)]
+async fn an_unanswered_gate_holds_what_it_guards_and_a_healthy_day_asks_nobody() {
+    let case = Case::new(&GATED.replace("NAME", "no"));
+    let plan = case.plan().await;
+    let ending = case.apply(&plan).await;
+    assert!(matches!(
+        outcome(&ending, "ask.no"),
+        Outcome::Waiting { .. }
+    ));
+    assert_eq!(verdict(&plan, &ending.outcomes, false), Exit::Waiting);
+    assert!(case.world.writes().is_empty());
+
+    case.world.set("thing.a", 1);
+    let healthy = case.plan().await;
+    assert_eq!(healthy.step("ask.no").unwrap().what, Do::Idle);
+    assert!(healthy.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answered_gate_lets_it_go_on() {
+    let case = Case::new(&GATED.replace("NAME", "yes"));
+    let plan = case.plan().await;
+    case.apply(&plan).await;
+    assert_eq!(case.world.get("thing.a"), Some(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refuted_check_keeps_the_door_shut() {
+    let case = Case::new(
+        r#"
+resource "thing" "a" {
+  value = 1
+}
+check "bad" {
+  assert {
+    condition     = thing.a.value > 3
+    error_message = "a is ${thing.a.value}"
+  }
+}
+resource "door" "d" {
+  value = 1
+}
+"#,
+    );
+    let plan = case.plan().await;
+    let ending = case.apply(&plan).await;
+    let refuted = Outcome::Refuted {
+        because: "a is 1".to_owned(),
+        warning: false,
+    };
+    assert_eq!(*outcome(&ending, "check.bad"), refuted);
+    assert_eq!(case.world.get("door.d"), None);
+    assert_eq!(verdict(&plan, &ending.outcomes, false), Exit::CheckFailed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_best_effort_failure_does_not_hold_up_the_next_stage() {
+    let case = Case::new(
+        r#"
+resource "thing" "a" {
+  value       = 1
+  criticality = "best_effort"
+}
+resource "door" "d" {
+  value = 1
+}
+"#,
+    );
+    case.world.fail("thing.a", &[Fault::Denied]);
+    let plan = case.plan().await;
+    let ending = case.apply(&plan).await;
+    assert_eq!(*outcome(&ending, "door.d"), Outcome::Done);
+}
+
+#[tokio::test(start_paused = true)]
+async fn reads_are_shared_by_all_resources_of_a_target() {
+    let spec = "resource \"thing\" \"many\" {\n  count = 200\n  value = count.index\n}\n";
+    let case = Case::new(spec);
+    let plan = case.plan().await;
+    assert_eq!(case.world.lock().reads, 1);
+    assert_eq!(plan.steps.iter().filter(|s| s.is_action()).count(), 200);
+}
