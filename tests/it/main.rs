@@ -1,1 +1,17 @@
-//! Integration tests.
+//! The program as its users meet it: the real binary over folders of files, with an empty environment
+//! and no terminal. Nothing here needs a cluster, a bucket or a network.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests stand outside the program: they read and write the disk and the clock themselves"
+)]
+
+mod apply;
+mod cases;
+mod drplan;
+mod endings;
+mod events;
+mod interrupted;
+mod plan_file;
+mod redact;
+mod secrets;
+mod tidy;

@@ -75,7 +75,7 @@ pub(crate) fn schema() -> Schema {
             text("secret_key", "The secret key; give a sensitive value."),
             text(
                 "session_token",
-                "The session token of temporary keys; give a sensitive value.",
+                "The token of temporary keys; give a sensitive value.",
             ),
             Arg::optional(
                 "requests_max",

@@ -89,8 +89,8 @@ fn explain(code: &str) -> String {
     let meaning = match code {
         "InvalidAccessKeyId" => "the access key is not known there",
         "SignatureDoesNotMatch" => "the secret key is wrong",
-        "ExpiredToken" => "the session has expired",
-        _ => "the session token is wrong",
+        "ExpiredToken" => "the temporary keys have expired",
+        _ => "the token of the temporary keys is wrong",
     };
     format!("{code}: {meaning}")
 }

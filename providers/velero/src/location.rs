@@ -343,7 +343,8 @@ impl Kind for VeleroBackupLocation {
             command = format!("{command} --config {key}={value}");
         }
         if let Some(credential) = &want.spec.credential {
-            command = format!("{command} --credential={}={}",
+            command = format!(
+                "{command} --credential={}={}",
                 credential.name, credential.key
             );
         }

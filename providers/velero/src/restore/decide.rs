@@ -67,6 +67,8 @@ pub(crate) struct Decision {
 pub(crate) struct Known<'a> {
     /// Whether an item's body really differs from the living one.
     pub(crate) differs: &'a dyn Fn(usize) -> bool,
+    /// Whether a person accepted that data of somebody else is overwritten.
+    pub(crate) accepts: bool,
     /// Whether one of some Restores of this step has brought an item back before.
     pub(crate) was_restored: &'a dyn Fn(&BTreeSet<String>, &Item) -> bool,
 }
@@ -78,17 +80,24 @@ pub(crate) fn decide(
     judgement: &Judgement,
     known: &Known<'_>,
 ) -> Decision {
-    let verdicts: Vec<Verdict> = (0..index.items.len())
+    let mut verdicts: Vec<Verdict> = (0..index.items.len())
         .map(|i| verdict(i, index, spec, judgement, known))
         .collect();
     let written = written(index, spec, &verdicts);
+    let conflicts = conflicts(index, spec, judgement, known, &written);
+    if known.accepts {
+        // Velero never overwrites a claim, so that one stays as it is.
+        for &i in conflicts.iter().filter(|&&i| !index.items[i].is_claim()) {
+            verdicts[i] = Verdict::Update;
+        }
+    }
     let going = judgement
         .grounds
         .iter()
         .filter(|(name, ground)| **ground == Ground::Going && written.contains(name.as_str()));
     Decision {
         going: going.map(|(name, _)| name.clone()).collect(),
-        conflicts: conflicts(index, spec, judgement, known, &written),
+        conflicts,
         dataless: dataless(index, spec, &verdicts),
         groups: groups(index, spec, judgement, &verdicts),
         verdicts,
@@ -373,6 +382,7 @@ mod tests {
         let known = Known {
             differs: &|_| differs,
             was_restored: &|_, _| restored,
+            accepts: false,
         };
         decide(&index, &spec, &judgement, &known)
     }
@@ -499,6 +509,7 @@ mod tests {
         let known = Known {
             differs: &|_| false,
             was_restored: &|_, _| false,
+            accepts: false,
         };
         let decision = decide(&index, &spec, &judgement, &known);
         assert_eq!(decision.dataless, ["`shop/data` (skipped: no method)"]);

@@ -10,7 +10,6 @@ use drplan_api::Timestamp;
 use super::name::Names;
 use super::select::Sort;
 use super::select::sort;
-use super::spec::Existing;
 use super::spec::Spec;
 use crate::index::Index;
 use crate::index::Item;
@@ -40,7 +39,8 @@ pub(crate) type Window = (Option<Timestamp>, Option<Timestamp>);
 pub(crate) struct World {
     /// Living objects by the keys that the archive's objects come back under.
     pub(crate) objects: BTreeMap<Key, Live>,
-    /// Restores of the cluster and when they ran.
+    /// When the Restores of the cluster ran that only make objects; one that also changes objects marks
+    /// those that were there before.
     pub(crate) windows: BTreeMap<String, Window>,
 }
 
@@ -148,7 +148,7 @@ fn judge_one(item: &Item, spec: &Spec, world: &World, names: &Names) -> Judged {
         Presence::Alive
     } else if restore
         .as_ref()
-        .is_some_and(|r| was_made_by(live, r, spec, world))
+        .is_some_and(|r| was_made_by(live, r, world))
     {
         Presence::Ours
     } else {
@@ -163,10 +163,7 @@ fn judge_one(item: &Item, spec: &Spec, world: &World, names: &Names) -> Judged {
 }
 
 /// A label says which Restore touched an object; only the time of its creation says which one made it.
-fn was_made_by(live: &Live, restore: &str, spec: &Spec, world: &World) -> bool {
-    if spec.existing == Existing::Update {
-        return true;
-    }
+fn was_made_by(live: &Live, restore: &str, world: &World) -> bool {
     let (Some((start, end)), Some(created)) = (world.windows.get(restore), live.created) else {
         return true;
     };

@@ -256,7 +256,8 @@ fn running(restores: &[Json], want: &Want<Spec>, names: &Names) -> Option<(Strin
 
 fn world(index: &Index, spec: &Spec, live: &LiveBodies, restores: &[Json]) -> World {
     let mut world = World::default();
-    for restore in restores {
+    let changes = |r: &&Json| r["spec"]["existingResourcePolicy"] == "update";
+    for restore in restores.iter().filter(|r| !changes(r)) {
         let time = |field: &str| text(&restore["status"][field]).parse().ok();
         world.windows.insert(
             text(&restore["metadata"]["name"]).to_owned(),

@@ -97,9 +97,10 @@ impl Kind for VeleroRestore {
                 body: body.clone(),
             };
             let because = format!("Restore `{name}` of this step has not ended");
-            return step(want, state, &decide(want, state), vec![planned], because);
+            let decision = decide(want, state, cx.accept_overwrite);
+            return step(want, state, &decision, vec![planned], because);
         }
-        let decision = decide(want, state);
+        let decision = decide(want, state, cx.accept_overwrite);
         if decision.groups.is_empty() {
             return Planned::Nothing(show::nothing(state, &decision).into());
         }
@@ -151,18 +152,19 @@ impl Kind for VeleroRestore {
         let mut out = json!({ "objects": objects });
         if let Some((name, _)) = &state.running {
             out["name"] = name.as_str().into();
-        } else if !decide(want, state).groups.is_empty() {
+        } else if !decide(want, state, false).groups.is_empty() {
             let names = Names::of(&want.address);
             out["name"] = names.name(&want.hash, state.attempt).into();
         }
         out
     }
 
-    fn notes(&self, _: &PlanCx, want: &Want<Spec>, seen: &Seen<State>) -> Notes {
+    fn notes(&self, cx: &PlanCx, want: &Want<Spec>, seen: &Seen<State>) -> Notes {
         let Seen::Present(state) = seen else {
             return Notes::default();
         };
-        let decision = decide(want, state);
+        let decision = decide(want, state, cx.accept_overwrite);
+        let overwrite = cx.accept_overwrite && !decision.conflicts.is_empty();
         let names = Names::of(&want.address);
         let commands = decision.groups.iter().zip(state.attempt..);
         let mut warnings = Vec::new();
@@ -180,7 +182,7 @@ impl Kind for VeleroRestore {
         Notes {
             manual: commands
                 .map(|(group, attempt)| {
-                    let body = decide::body(group, &state.index, &want.spec, false);
+                    let body = decide::body(group, &state.index, &want.spec, overwrite);
                     decide::command(&names.name(&want.hash, attempt), &body)
                 })
                 .collect(),
@@ -214,7 +216,7 @@ fn mistaken(want: &Want<Spec>) -> Option<String> {
     ))
 }
 
-pub(crate) fn decide(want: &Want<Spec>, state: &State) -> Decision {
+fn decide(want: &Want<Spec>, state: &State, accepts: bool) -> Decision {
     let was_restored = |restores: &BTreeSet<String>, item: &Item| {
         let title = look::target_title(item, &want.spec);
         let lists = restores.iter().filter_map(|name| state.restored.get(name));
@@ -223,6 +225,7 @@ pub(crate) fn decide(want: &Want<Spec>, state: &State) -> Decision {
     let known = Known {
         differs: &|i| state.diffs.contains_key(&i),
         was_restored: &was_restored,
+        accepts,
     };
     decide::decide(&state.index, &want.spec, &state.judgement, &known)
 }
@@ -237,8 +240,7 @@ fn conflict(state: &State, decision: &Decision) -> Planned<Op> {
     };
     let changes: Vec<Change> = decision.conflicts.iter().map(change).collect();
     let because = format!(
-        "{} that hold data of somebody else are where the backup would be restored: {}",
-        show::count(changes.len(), "object"),
+        "data that did not come from this recovery is where the backup would be restored: {}",
         show::some(changes.iter().map(|c| c.path.clone()))
     );
     Planned::Conflict(because.into(), changes)

@@ -60,8 +60,8 @@ impl Complaint {
         const DATA: &[&str] = &[
             "pod volume restore",
             "PodVolumeRestore",
-            "node-agent",
-            "node agent",
+            "is not running in node",
+            "error to check node",
             "DataDownload",
             "data download",
         ];

@@ -27,6 +27,7 @@ use super::phase::Complaint;
 use super::phase::errors;
 use super::select::Sort;
 use super::show;
+use super::spec::Existing;
 use super::spec::Op;
 use super::spec::Spec;
 use super::spec::Volumes;
@@ -205,40 +206,48 @@ fn there(
     names: &BTreeSet<String>,
     proof: Proof,
 ) -> Proof {
-    let (mut wanted, mut made, mut missing) = (0, 0, Vec::new());
+    let (mut wanted, mut made) = (0, 0);
+    let (mut missing, mut different) = (Vec::new(), Vec::new());
     let mut kinds = BTreeSet::new();
-    for (item, one) in state.index.items.iter().zip(&state.judgement.judged) {
+    let each = state.index.items.iter().zip(&state.judgement.judged);
+    for (i, (item, one)) in each.enumerate() {
         let is_meant = op.restores.iter().any(|r| is_in(&r.group, item));
         if one.sort != Sort::Restorable || !is_meant {
             continue;
         }
         kinds.insert(item.resource.as_str());
         wanted += 1;
-        match one.presence {
-            Presence::Missing => missing.push(look::target_title(item, &want.spec)),
-            Presence::Ours => {
-                let by_us = one.restore.as_ref().is_none_or(|r| names.contains(r));
-                made += usize::from(by_us);
-            }
-            Presence::Alive | Presence::Foreign => {}
+        if one.presence == Presence::Missing {
+            missing.push(look::target_title(item, &want.spec));
         }
+        if state.diffs.contains_key(&i) {
+            different.push(look::target_title(item, &want.spec));
+        }
+        made += usize::from(one.restore.as_ref().is_some_and(|r| names.contains(r)));
     }
     let source = format!("LIST {}", kinds.into_iter().collect::<Vec<_>>().join(", "));
+    let marks: Vec<&str> = names.iter().map(String::as_str).collect();
+    let marked = format!(
+        "{made} of them carry the mark of {}; Velero marks no namespace",
+        marks.join(", ")
+    );
     let there = wanted - missing.len();
     let mut claim = format!("{there} of {} are there", show::count(wanted, "object"));
     if !missing.is_empty() {
-        claim = format!("{claim}, missing: {}",
-            show::some(missing.iter().cloned())
-        );
+        claim = format!("{claim}, missing: {}", show::some(missing.iter().cloned()));
     }
-    proof.with(missing.is_empty(), claim, source.clone()).with(
-        true,
-        format!(
-            "{made} of them were made by {}",
-            names.iter().cloned().collect::<Vec<_>>().join(", ")
-        ),
-        source,
-    )
+    let proof =
+        proof
+            .with(missing.is_empty(), claim, source.clone())
+            .with(true, marked, source.clone());
+    if op.spec.existing == Existing::Keep {
+        return proof;
+    }
+    let mut claim = format!("{} from the backup", show::differ(different.len()));
+    if !different.is_empty() {
+        claim = format!("{claim}: {}", show::some(different.iter().cloned()));
+    }
+    proof.with(different.is_empty(), claim, source)
 }
 
 /// Whether a Restore was to bring an object back.

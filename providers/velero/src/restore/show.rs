@@ -158,12 +158,12 @@ pub(crate) fn nothing(state: &State, decision: &Decision) -> String {
     let mut out = "nothing that this backup holds is lost".to_owned();
     if deleted > 0 {
         out = format!(
-            "{} deleted since the backup, which is left alone",
+            "{} deleted since the backup (left alone)",
             count(deleted, "object")
         );
     }
     if !state.diffs.is_empty() {
-        out = format!("{out}; {}, which is left alone", differ(state.diffs.len()));
+        out = format!("{out}; {} (left alone)", differ(state.diffs.len()));
     }
     out
 }
