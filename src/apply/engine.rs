@@ -1,19 +1,14 @@
 //! The ready queue: what runs next, what is blocked, and how a run ends.
 
 use std::collections::BTreeMap;
-use std::collections::BTreeSet;
-use std::collections::BinaryHeap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use drplan_api::Address;
-use drplan_api::ErrorKind;
 use drplan_api::Fut;
 use drplan_api::Json;
-use drplan_api::ProviderError;
 use drplan_api::Registry;
 use drplan_api::Timestamp;
 use drplan_api::process::ProcessDoor;
@@ -27,6 +22,8 @@ use super::event::Sink;
 use super::frontier::Frontier;
 use super::journal::Journal;
 use super::journal::JournalError;
+use super::queue::Queue;
+use super::shared::Shared;
 use super::stale::stale;
 use super::step::Ended;
 use super::step::Turn;
@@ -102,57 +99,6 @@ pub struct Apply {
     pub seed: u64,
     /// The command by which a person goes on after this run.
     pub next: String,
-}
-
-/// What all steps of a run share.
-pub(crate) struct Shared {
-    pub(crate) plan: Arc<Plan>,
-    pub(crate) observer: Arc<Observer>,
-    pub(crate) secrets: Arc<Secrets>,
-    pub(crate) run: String,
-    pub(crate) base_dir: PathBuf,
-    pub(crate) work_dir: PathBuf,
-    pub(crate) process: Arc<dyn ProcessDoor>,
-    journal: Journal,
-    sink: Arc<dyn Sink>,
-    clock: fn() -> Timestamp,
-    random: AtomicU64,
-    cancel: watch::Receiver<bool>,
-}
-
-impl Shared {
-    /// Writes a record and then tells it.
-    pub(crate) fn record(&self, event: Event) -> Result<(), ProviderError> {
-        self.write(event).map_err(|e| {
-            ProviderError::new(ErrorKind::Invalid, "write the journal", "this machine")
-                .caused_by(&e)
-        })
-    }
-
-    fn write(&self, event: Event) -> Result<(), JournalError> {
-        let seq = self.journal.write((self.clock)(), &event)?;
-        self.sink.hear(seq, &event);
-        Ok(())
-    }
-
-    /// Tells an event on which nothing depends.
-    pub(crate) fn say(&self, event: Event) {
-        // A journal that cannot be written shows at the next record, before anything is begun.
-        self.write(event).ok();
-    }
-
-    pub(crate) fn random(&self) -> u64 {
-        // Knuth's multiplicative step: good enough to spread pauses, and reproducible from the seed.
-        let mut x = self
-            .random
-            .fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed);
-        x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        x ^ (x >> 27)
-    }
-
-    pub(crate) fn cancelled(&self) -> watch::Receiver<bool> {
-        self.cancel.clone()
-    }
 }
 
 /// How a run ended.
@@ -426,124 +372,5 @@ fn assert_all(
         outcome,
         evidence,
         outputs: Json::Null,
-    }
-}
-
-/// Which steps are ready, the longest remaining path first. All operations together cost
-/// O((steps + edges) · log steps).
-struct Queue {
-    addresses: BTreeMap<Address, usize>,
-    names: Vec<Address>,
-    before: Vec<Vec<usize>>,
-    after: Vec<Vec<usize>>,
-    waits: Vec<usize>,
-    /// The number of steps on the longest path that starts here; barriers count nothing.
-    remaining: Vec<u32>,
-    ready: BinaryHeap<(u32, std::cmp::Reverse<usize>)>,
-    best_effort: Vec<bool>,
-    taken: BTreeSet<usize>,
-    /// Steps that acted in this run, and those behind one that did.
-    acted: Vec<bool>,
-    ended: BTreeMap<Address, Outcome>,
-}
-
-impl Queue {
-    fn new(plan: &Plan) -> Self {
-        let before = plan.before();
-        let mut after = vec![Vec::new(); plan.steps.len()];
-        for (i, list) in before.iter().enumerate() {
-            for &b in list {
-                after[b].push(i);
-            }
-        }
-        let mut remaining = vec![0_u32; plan.steps.len()];
-        for i in (0..plan.steps.len()).rev() {
-            let longest = after[i].iter().map(|&a| remaining[a]).max().unwrap_or(0);
-            remaining[i] = longest + u32::from(plan.steps[i].is_action());
-        }
-        let waits: Vec<usize> = before.iter().map(Vec::len).collect();
-        let ready = (0..plan.steps.len())
-            .filter(|&i| waits[i] == 0)
-            .map(|i| (remaining[i], std::cmp::Reverse(i)))
-            .collect();
-        Self {
-            addresses: plan
-                .steps
-                .iter()
-                .enumerate()
-                .map(|(i, s)| (s.address.clone(), i))
-                .collect(),
-            names: plan.steps.iter().map(|s| s.address.clone()).collect(),
-            best_effort: plan.steps.iter().map(|s| s.best_effort).collect(),
-            before,
-            after,
-            waits,
-            remaining,
-            ready,
-            taken: BTreeSet::new(),
-            acted: vec![false; plan.steps.len()],
-            ended: BTreeMap::new(),
-        }
-    }
-
-    fn index(&self, address: &Address) -> Option<usize> {
-        self.addresses.get(address).copied()
-    }
-
-    fn is_idle(&self) -> bool {
-        self.ready.is_empty()
-    }
-
-    fn pop(&mut self) -> Option<usize> {
-        while let Some((_, std::cmp::Reverse(i))) = self.ready.pop() {
-            if self.taken.insert(i) && !self.ended.contains_key(&self.names[i]) {
-                return Some(i);
-            }
-        }
-        None
-    }
-
-    fn behind_action(&self, i: usize) -> bool {
-        self.before[i].iter().any(|&b| self.acted[b])
-    }
-
-    /// The step at the root if something that this one waits for did not end well.
-    fn blocker(&self, i: usize) -> Option<Address> {
-        self.before[i].iter().find_map(|&b| {
-            let name = &self.names[b];
-            match self.ended.get(name) {
-                Some(outcome) if outcome.is_good() => None,
-                _ if self.best_effort[b] => None,
-                Some(Outcome::Blocked { by }) => Some(by.clone()),
-                _ => Some(name.clone()),
-            }
-        })
-    }
-
-    fn end(
-        &mut self,
-        shared: &Shared,
-        i: usize,
-        ended: Ended,
-        took: Duration,
-    ) -> Result<(), JournalError> {
-        shared.write(Event::StepEnded {
-            address: self.names[i].clone(),
-            outcome: ended.outcome.clone(),
-            evidence: ended.evidence,
-            outputs: ended.outputs,
-            elapsed_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-        })?;
-        self.taken.insert(i);
-        self.acted[i] = ended.outcome == Outcome::Done || self.behind_action(i);
-        self.ended.insert(self.names[i].clone(), ended.outcome);
-        for &next in &self.after[i] {
-            self.waits[next] -= 1;
-            if self.waits[next] == 0 {
-                self.ready
-                    .push((self.remaining[next], std::cmp::Reverse(next)));
-            }
-        }
-        Ok(())
     }
 }

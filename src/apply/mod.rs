@@ -5,11 +5,14 @@
 //! probed, never blindly repeated.
 
 mod engine;
+mod envelope;
 mod event;
 mod frontier;
 mod journal;
 mod lock;
+mod queue;
 mod retry;
+mod shared;
 mod stale;
 mod step;
 

@@ -13,9 +13,9 @@ use drplan_api::Registry;
 use drplan_api::TargetState;
 use drplan_api::View;
 
-use super::engine::Shared;
-use super::step::because_of;
-use super::step::within;
+use super::envelope::because_of;
+use super::envelope::within;
+use super::shared::Shared;
 use crate::bind::Outs;
 use crate::bind::settle;
 use crate::plan::Do;

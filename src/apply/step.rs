@@ -5,8 +5,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use drplan_api::Address;
-use drplan_api::Because;
 use drplan_api::BoundOp;
 use drplan_api::DynKind;
 use drplan_api::Effect;
@@ -18,30 +16,29 @@ use drplan_api::Landed;
 use drplan_api::LookError;
 use drplan_api::Looked;
 use drplan_api::Opener;
-use drplan_api::PlanCx;
 use drplan_api::Planned;
 use drplan_api::Progress;
 use drplan_api::Proposal;
 use drplan_api::ProviderError;
 use drplan_api::RawWant;
 use drplan_api::ReadCx;
-use drplan_api::TargetState;
 use drplan_api::View;
 use drplan_api::WriteCx;
 use drplan_api::process::ProcessDoor;
 use tokio::time::Instant;
 use tokio::time::sleep;
 
-use super::engine::Shared;
+use super::envelope::because_of;
+use super::envelope::within;
 use super::event::Event;
 use super::event::Outcome;
 use super::retry::pause;
+use super::shared::Shared;
 use crate::bind::Outs;
 use crate::bind::StepOpener;
 use crate::bind::settle;
 use crate::plan::Do;
 use crate::plan::Step;
-use crate::plan::Sure;
 
 /// How often a kind may come back for more answers within one look.
 const LOOK_ROUNDS_MAX: usize = 16;
@@ -76,7 +73,7 @@ impl Ended {
     }
 }
 
-enum Stop {
+pub(super) enum Stop {
     Failed(ProviderError),
     Moved(String),
     Cancelled,
@@ -535,178 +532,4 @@ pub(crate) fn private_dir(path: &std::path::Path) -> std::io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path)
-}
-
-/// The reason inside a decision that is not a step.
-pub(crate) fn because_of(planned: &Planned<Json>) -> String {
-    match planned {
-        Planned::Nothing(Because(text))
-        | Planned::Gate {
-            because: Because(text),
-            ..
-        }
-        | Planned::Blocked(Because(text)) => text.clone(),
-        Planned::Conflict(Because(text), changes) => {
-            let names: Vec<&str> = changes.iter().map(|c| c.path.as_str()).take(5).collect();
-            if names.is_empty() {
-                text.clone()
-            } else {
-                format!("{text} ({})", names.join(", "))
-            }
-        }
-        Planned::Step(p) => p.because.to_string(),
-    }
-}
-
-/// Whether a proposal lies inside what the plan shows.
-pub(crate) fn within(step: &Step, kind: &dyn DynKind, now: &Proposal<Json>) -> Result<(), String> {
-    let def = kind.def();
-    let (allowed, hazard_max, bound) = match (&step.what, &step.sure) {
-        (
-            Do::Act {
-                action, binding, ..
-            },
-            Sure::Exact,
-        ) => (vec![*action], step.hazard.level, Some(binding)),
-        (Do::Act { action, .. }, _) => {
-            let mut allowed = def.envelope.to_vec();
-            allowed.push(*action);
-            (allowed, def.hazard_max.max(step.hazard.level), None)
-        }
-        (
-            Do::Late {
-                actions,
-                hazard_max,
-            },
-            _,
-        ) => (actions.clone(), *hazard_max, None),
-        // Waiting for what was true when planned changes nothing.
-        (Do::Nothing, _) if now.effects.iter().all(Effect::only_reads) => return Ok(()),
-        _ => {
-            return Err(format!(
-                "the plan shows no action, but now it would {}: {}",
-                now.action.as_str(),
-                now.because
-            ));
-        }
-    };
-    if !allowed.contains(&now.action) {
-        return Err(format!(
-            "the plan shows {}, but now it would {}: {}",
-            allowed
-                .iter()
-                .map(|a| a.as_str())
-                .collect::<Vec<_>>()
-                .join(" or "),
-            now.action.as_str(),
-            now.because
-        ));
-    }
-    if now.hazard.level > hazard_max {
-        return Err(format!(
-            "it is more dangerous than the plan shows: {}",
-            now.hazard.text
-        ));
-    }
-    match bound {
-        Some(binding) if *binding != now.binding => Err(moved(binding, &now.binding)),
-        _ => Ok(()),
-    }
-}
-
-/// Names what differs between what the plan rests on and what is there now.
-fn moved(then: &Json, now: &Json) -> String {
-    if let (Json::Object(a), Json::Object(b)) = (then, now) {
-        let keys: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
-        let parts: Vec<String> = keys
-            .into_iter()
-            .filter(|key| a.get(*key) != b.get(*key))
-            .take(5)
-            .map(|key| {
-                let text = |m: &serde_json::Map<String, Json>| {
-                    m.get(key).map_or("nothing".to_owned(), brief)
-                };
-                format!(
-                    "`{key}` was {} when planned and is {} now",
-                    text(a),
-                    text(b)
-                )
-            })
-            .collect();
-        return format!("somebody changed it since the plan: {}", parts.join("; "));
-    }
-    format!(
-        "somebody changed it since the plan: it was {} and is {} now",
-        brief(then),
-        brief(now)
-    )
-}
-
-fn brief(json: &Json) -> String {
-    const CHARACTERS_MAX: usize = 160;
-    let text = json.to_string();
-    if text.chars().count() <= CHARACTERS_MAX {
-        return text;
-    }
-    let head: String = text.chars().take(CHARACTERS_MAX).collect();
-    format!("{head}…")
-}
-
-impl Shared {
-    pub(crate) fn plan_cx(&self, address: &Address) -> PlanCx {
-        PlanCx {
-            observed_at: self.plan.head.observed_at,
-            incident_at: self.plan.head.incident_at,
-            accept_overwrite: self.plan.head.accept.iter().any(|a| a == address.as_str()),
-        }
-    }
-
-    /// The state of a connection now; `Err` if somebody else answers than the plan knows.
-    pub(crate) async fn target(
-        &self,
-        id: &drplan_api::ConnId,
-        outs: &Outs,
-    ) -> Result<TargetState, String> {
-        let Some(pin) = self.plan.targets.iter().find(|t| t.conn == *id) else {
-            return Err(format!("the plan holds no connection `{id}`"));
-        };
-        if let Some(domain) = &pin.lost {
-            return Ok(TargetState::Lost {
-                domain: domain.clone(),
-            });
-        }
-        let config = match settle(&pin.config, &self.plan.exprs, outs) {
-            Ok(config) => config,
-            Err(error) => return Ok(TargetState::Unreadable(error)),
-        };
-        match self.observer.connect(id, &config, &self.plan.exprs).await {
-            Ok((_, found)) => match &pin.identity {
-                Some(known) if *known != found => Err(format!(
-                    "`{id}` is another target than the plan was made for: it was {} and is {} now",
-                    known.0, found.0
-                )),
-                _ => Ok(TargetState::Ready(found)),
-            },
-            Err(error) => Ok(TargetState::Unreadable(self.observer.scrub(error))),
-        }
-    }
-
-    async fn conn(
-        &self,
-        id: &drplan_api::ConnId,
-        outs: &Outs,
-    ) -> Result<Arc<dyn drplan_api::Conn>, Stop> {
-        let pin = self
-            .plan
-            .targets
-            .iter()
-            .find(|t| t.conn == *id)
-            .ok_or_else(|| Stop::Moved(format!("the plan holds no connection `{id}`")))?;
-        let config = settle(&pin.config, &self.plan.exprs, outs)?;
-        Ok(self
-            .observer
-            .connect(id, &config, &self.plan.exprs)
-            .await?
-            .0)
-    }
 }

@@ -1,11 +1,15 @@
 //! From a module and facts to a graph: expansion in rounds, edges with their reasons, order.
 
+mod block;
 mod blocks;
 mod build;
+mod connections;
 mod edge;
 mod expand;
+mod exports;
 mod exprs;
 mod files;
+mod instance;
 mod order;
 mod scope;
 mod targets;
@@ -22,7 +26,7 @@ pub use expand::Expander;
 pub use expand::Instance;
 pub use expand::Round;
 pub use expand::Situation;
-pub(crate) use expand::with_secrets;
+pub(crate) use exports::with_secrets;
 pub use exprs::Exprs;
 pub use files::SpecFiles;
 pub use order::Order;

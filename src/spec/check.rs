@@ -170,9 +170,10 @@ fn arguments(
         }
     }
     // A meta-argument that a kind wants to see stands elsewhere and is checked there.
-    for arg in schema.iter().filter(|arg| {
-        arg.required && !given.contains_key(arg.name) && !META.contains(&arg.name)
-    }) {
+    for arg in schema
+        .iter()
+        .filter(|arg| arg.required && !given.contains_key(arg.name) && !META.contains(&arg.name))
+    {
         diags.push(
             Diagnostic::error(
                 Code::MissingArgument,

@@ -1,0 +1,126 @@
+//! Whether what a kind proposes now lies inside what the plan shows.
+
+use crate::plan::Do;
+use crate::plan::Step;
+use crate::plan::Sure;
+use drplan_api::Because;
+use drplan_api::DynKind;
+use drplan_api::Effect;
+use drplan_api::Json;
+use drplan_api::Planned;
+use drplan_api::Proposal;
+
+/// The reason inside a decision that is not a step.
+pub(crate) fn because_of(planned: &Planned<Json>) -> String {
+    match planned {
+        Planned::Nothing(Because(text))
+        | Planned::Gate {
+            because: Because(text),
+            ..
+        }
+        | Planned::Blocked(Because(text)) => text.clone(),
+        Planned::Conflict(Because(text), changes) => {
+            let names: Vec<&str> = changes.iter().map(|c| c.path.as_str()).take(5).collect();
+            if names.is_empty() {
+                text.clone()
+            } else {
+                format!("{text} ({})", names.join(", "))
+            }
+        }
+        Planned::Step(p) => p.because.to_string(),
+    }
+}
+
+/// Whether a proposal lies inside what the plan shows.
+pub(crate) fn within(step: &Step, kind: &dyn DynKind, now: &Proposal<Json>) -> Result<(), String> {
+    let def = kind.def();
+    let (allowed, hazard_max, bound) = match (&step.what, &step.sure) {
+        (
+            Do::Act {
+                action, binding, ..
+            },
+            Sure::Exact,
+        ) => (vec![*action], step.hazard.level, Some(binding)),
+        (Do::Act { action, .. }, _) => {
+            let mut allowed = def.envelope.to_vec();
+            allowed.push(*action);
+            (allowed, def.hazard_max.max(step.hazard.level), None)
+        }
+        (
+            Do::Late {
+                actions,
+                hazard_max,
+            },
+            _,
+        ) => (actions.clone(), *hazard_max, None),
+        // Waiting for what was true when planned changes nothing.
+        (Do::Nothing, _) if now.effects.iter().all(Effect::only_reads) => return Ok(()),
+        _ => {
+            return Err(format!(
+                "the plan shows no action, but now it would {}: {}",
+                now.action.as_str(),
+                now.because
+            ));
+        }
+    };
+    if !allowed.contains(&now.action) {
+        return Err(format!(
+            "the plan shows {}, but now it would {}: {}",
+            allowed
+                .iter()
+                .map(|a| a.as_str())
+                .collect::<Vec<_>>()
+                .join(" or "),
+            now.action.as_str(),
+            now.because
+        ));
+    }
+    if now.hazard.level > hazard_max {
+        return Err(format!(
+            "it is more dangerous than the plan shows: {}",
+            now.hazard.text
+        ));
+    }
+    match bound {
+        Some(binding) if *binding != now.binding => Err(moved(binding, &now.binding)),
+        _ => Ok(()),
+    }
+}
+
+/// Names what differs between what the plan rests on and what is there now.
+fn moved(then: &Json, now: &Json) -> String {
+    if let (Json::Object(a), Json::Object(b)) = (then, now) {
+        let keys: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+        let parts: Vec<String> = keys
+            .into_iter()
+            .filter(|key| a.get(*key) != b.get(*key))
+            .take(5)
+            .map(|key| {
+                let text = |m: &serde_json::Map<String, Json>| {
+                    m.get(key).map_or("nothing".to_owned(), brief)
+                };
+                format!(
+                    "`{key}` was {} when planned and is {} now",
+                    text(a),
+                    text(b)
+                )
+            })
+            .collect();
+        return format!("somebody changed it since the plan: {}", parts.join("; "));
+    }
+    format!(
+        "somebody changed it since the plan: it was {} and is {} now",
+        brief(then),
+        brief(now)
+    )
+}
+
+fn brief(json: &Json) -> String {
+    const CHARACTERS_MAX: usize = 160;
+    let text = json.to_string();
+    if text.chars().count() <= CHARACTERS_MAX {
+        return text;
+    }
+    let head: String = text.chars().take(CHARACTERS_MAX).collect();
+    format!("{head}…")
+}

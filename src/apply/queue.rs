@@ -1,0 +1,132 @@
+//! The ready queue.
+
+use super::event::Event;
+use super::event::Outcome;
+use super::journal::JournalError;
+use super::shared::Shared;
+use super::step::Ended;
+use crate::plan::Plan;
+use drplan_api::Address;
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::collections::BinaryHeap;
+use std::time::Duration;
+
+/// Which steps are ready, the longest remaining path first. All operations together cost
+/// O((steps + edges) · log steps).
+pub(super) struct Queue {
+    addresses: BTreeMap<Address, usize>,
+    names: Vec<Address>,
+    before: Vec<Vec<usize>>,
+    after: Vec<Vec<usize>>,
+    waits: Vec<usize>,
+    /// The number of steps on the longest path that starts here; barriers count nothing.
+    remaining: Vec<u32>,
+    ready: BinaryHeap<(u32, std::cmp::Reverse<usize>)>,
+    best_effort: Vec<bool>,
+    taken: BTreeSet<usize>,
+    /// Steps that acted in this run, and those behind one that did.
+    acted: Vec<bool>,
+    pub(super) ended: BTreeMap<Address, Outcome>,
+}
+
+impl Queue {
+    pub(super) fn new(plan: &Plan) -> Self {
+        let before = plan.before();
+        let mut after = vec![Vec::new(); plan.steps.len()];
+        for (i, list) in before.iter().enumerate() {
+            for &b in list {
+                after[b].push(i);
+            }
+        }
+        let mut remaining = vec![0_u32; plan.steps.len()];
+        for i in (0..plan.steps.len()).rev() {
+            let longest = after[i].iter().map(|&a| remaining[a]).max().unwrap_or(0);
+            remaining[i] = longest + u32::from(plan.steps[i].is_action());
+        }
+        let waits: Vec<usize> = before.iter().map(Vec::len).collect();
+        let ready = (0..plan.steps.len())
+            .filter(|&i| waits[i] == 0)
+            .map(|i| (remaining[i], std::cmp::Reverse(i)))
+            .collect();
+        Self {
+            addresses: plan
+                .steps
+                .iter()
+                .enumerate()
+                .map(|(i, s)| (s.address.clone(), i))
+                .collect(),
+            names: plan.steps.iter().map(|s| s.address.clone()).collect(),
+            best_effort: plan.steps.iter().map(|s| s.best_effort).collect(),
+            before,
+            after,
+            waits,
+            remaining,
+            ready,
+            taken: BTreeSet::new(),
+            acted: vec![false; plan.steps.len()],
+            ended: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn index(&self, address: &Address) -> Option<usize> {
+        self.addresses.get(address).copied()
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.ready.is_empty()
+    }
+
+    pub(super) fn pop(&mut self) -> Option<usize> {
+        while let Some((_, std::cmp::Reverse(i))) = self.ready.pop() {
+            if self.taken.insert(i) && !self.ended.contains_key(&self.names[i]) {
+                return Some(i);
+            }
+        }
+        None
+    }
+
+    pub(super) fn behind_action(&self, i: usize) -> bool {
+        self.before[i].iter().any(|&b| self.acted[b])
+    }
+
+    /// The step at the root if something that this one waits for did not end well.
+    pub(super) fn blocker(&self, i: usize) -> Option<Address> {
+        self.before[i].iter().find_map(|&b| {
+            let name = &self.names[b];
+            match self.ended.get(name) {
+                Some(outcome) if outcome.is_good() => None,
+                _ if self.best_effort[b] => None,
+                Some(Outcome::Blocked { by }) => Some(by.clone()),
+                _ => Some(name.clone()),
+            }
+        })
+    }
+
+    pub(super) fn end(
+        &mut self,
+        shared: &Shared,
+        i: usize,
+        ended: Ended,
+        took: Duration,
+    ) -> Result<(), JournalError> {
+        shared.write(Event::StepEnded {
+            address: self.names[i].clone(),
+            outcome: ended.outcome.clone(),
+            evidence: ended.evidence,
+            outputs: ended.outputs,
+            elapsed_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        })?;
+        self.taken.insert(i);
+        self.acted[i] = ended.outcome == Outcome::Done || self.behind_action(i);
+        self.ended.insert(self.names[i].clone(), ended.outcome);
+        for &next in &self.after[i] {
+            self.waits[next] -= 1;
+            if self.waits[next] == 0 {
+                self.ready
+                    .push((self.remaining[next], std::cmp::Reverse(next)));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,134 @@
+//! What all steps of a run share: the plan, the journal, connections and the will to stop.
+
+use super::event::Event;
+use super::event::Sink;
+use super::journal::Journal;
+use super::journal::JournalError;
+use super::step::Stop;
+use crate::bind::Outs;
+use crate::bind::settle;
+use crate::observe::Observer;
+use crate::plan::Plan;
+use crate::secrets::Secrets;
+use drplan_api::Address;
+use drplan_api::ErrorKind;
+use drplan_api::PlanCx;
+use drplan_api::ProviderError;
+use drplan_api::TargetState;
+use drplan_api::Timestamp;
+use drplan_api::process::ProcessDoor;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use tokio::sync::watch;
+
+/// What all steps of a run share.
+pub(crate) struct Shared {
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) observer: Arc<Observer>,
+    pub(crate) secrets: Arc<Secrets>,
+    pub(crate) run: String,
+    pub(crate) base_dir: PathBuf,
+    pub(crate) work_dir: PathBuf,
+    pub(crate) process: Arc<dyn ProcessDoor>,
+    pub(super) journal: Journal,
+    pub(super) sink: Arc<dyn Sink>,
+    pub(super) clock: fn() -> Timestamp,
+    pub(super) random: AtomicU64,
+    pub(super) cancel: watch::Receiver<bool>,
+}
+
+impl Shared {
+    /// Writes a record and then tells it.
+    pub(crate) fn record(&self, event: Event) -> Result<(), ProviderError> {
+        self.write(event).map_err(|e| {
+            ProviderError::new(ErrorKind::Invalid, "write the journal", "this machine")
+                .caused_by(&e)
+        })
+    }
+
+    pub(super) fn write(&self, event: Event) -> Result<(), JournalError> {
+        let seq = self.journal.write((self.clock)(), &event)?;
+        self.sink.hear(seq, &event);
+        Ok(())
+    }
+
+    /// Tells an event on which nothing depends.
+    pub(crate) fn say(&self, event: Event) {
+        // A journal that cannot be written shows at the next record, before anything is begun.
+        self.write(event).ok();
+    }
+
+    pub(crate) fn random(&self) -> u64 {
+        // Knuth's multiplicative step: good enough to spread pauses, and reproducible from the seed.
+        let mut x = self
+            .random
+            .fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed);
+        x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        x ^ (x >> 27)
+    }
+
+    pub(crate) fn cancelled(&self) -> watch::Receiver<bool> {
+        self.cancel.clone()
+    }
+}
+
+impl Shared {
+    pub(crate) fn plan_cx(&self, address: &Address) -> PlanCx {
+        PlanCx {
+            observed_at: self.plan.head.observed_at,
+            incident_at: self.plan.head.incident_at,
+            accept_overwrite: self.plan.head.accept.iter().any(|a| a == address.as_str()),
+        }
+    }
+
+    /// The state of a connection now; `Err` if somebody else answers than the plan knows.
+    pub(crate) async fn target(
+        &self,
+        id: &drplan_api::ConnId,
+        outs: &Outs,
+    ) -> Result<TargetState, String> {
+        let Some(pin) = self.plan.targets.iter().find(|t| t.conn == *id) else {
+            return Err(format!("the plan holds no connection `{id}`"));
+        };
+        if let Some(domain) = &pin.lost {
+            return Ok(TargetState::Lost {
+                domain: domain.clone(),
+            });
+        }
+        let config = match settle(&pin.config, &self.plan.exprs, outs) {
+            Ok(config) => config,
+            Err(error) => return Ok(TargetState::Unreadable(error)),
+        };
+        match self.observer.connect(id, &config, &self.plan.exprs).await {
+            Ok((_, found)) => match &pin.identity {
+                Some(known) if *known != found => Err(format!(
+                    "`{id}` is another target than the plan was made for: it was {} and is {} now",
+                    known.0, found.0
+                )),
+                _ => Ok(TargetState::Ready(found)),
+            },
+            Err(error) => Ok(TargetState::Unreadable(self.observer.scrub(error))),
+        }
+    }
+
+    pub(super) async fn conn(
+        &self,
+        id: &drplan_api::ConnId,
+        outs: &Outs,
+    ) -> Result<Arc<dyn drplan_api::Conn>, Stop> {
+        let pin = self
+            .plan
+            .targets
+            .iter()
+            .find(|t| t.conn == *id)
+            .ok_or_else(|| Stop::Moved(format!("the plan holds no connection `{id}`")))?;
+        let config = settle(&pin.config, &self.plan.exprs, outs)?;
+        Ok(self
+            .observer
+            .connect(id, &config, &self.plan.exprs)
+            .await?
+            .0)
+    }
+}

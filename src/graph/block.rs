@@ -1,0 +1,238 @@
+//! The smaller blocks: providers, checks, single arguments and lists of addresses.
+
+use super::blocks::BlockId;
+use super::blocks::Named;
+use super::blocks::named;
+use super::expand::CheckInstance;
+use super::expand::Situation;
+use super::exprs::Exprs;
+use super::scope::Instances;
+use super::scope::Looking;
+use super::scope::Uses;
+use super::scope::World;
+use super::scope::instance_address;
+use super::targets::TargetPlan;
+use crate::diag::Code;
+use crate::diag::Diagnostic;
+use crate::diag::Diagnostics;
+use crate::lang::Attr;
+use crate::lang::Expr;
+use crate::lang::Node;
+use crate::lang::Part;
+use crate::lang::Value;
+use crate::lang::json_to_value;
+use crate::spec::check::fits;
+use drplan_api::Address;
+use drplan_api::ConnId;
+use drplan_api::Json;
+use drplan_api::Type;
+use drplan_api::holes;
+use std::collections::BTreeSet;
+
+pub(super) fn provider(
+    situation: &Situation<'_>,
+    world: &World<'_>,
+    conn: &ConnId,
+    exprs: &mut Exprs,
+) -> Result<(TargetPlan, Uses), Diagnostics> {
+    let mut diags = Diagnostics::default();
+    let block = &situation.module.providers[conn];
+    let schema = situation
+        .registry
+        .get_system(&block.system)
+        .map(|s| s.schema())
+        .unwrap_or_default();
+    let looking = Looking::new(world, None);
+    let mut config = serde_json::Map::new();
+    let mut made_by = BTreeSet::new();
+    for (name, attr) in &block.args {
+        let ty = schema
+            .args
+            .iter()
+            .find(|a| a.name == name)
+            .map_or(&Type::Any, |a| &a.ty);
+        match argument(situation, &looking, name, ty, attr) {
+            Ok(value) => {
+                let json = exprs.to_json(&value);
+                for (_, hole) in holes(&json) {
+                    made_by.extend(hole.after);
+                }
+                config.insert(name.clone(), json);
+            }
+            Err(d) => diags.push(d),
+        }
+    }
+    let lost = match block.failure_domain.as_ref().map(|expr| looking.eval(expr)) {
+        None => None,
+        Some(Ok(Value::List(list))) => list.iter().find_map(|v| match v {
+            Value::String(domain) if situation.lost.contains(&**domain) => Some(domain.to_string()),
+            _ => None,
+        }),
+        Some(Ok(_)) => {
+            diags.push(
+                Diagnostic::error(
+                    Code::WrongType,
+                    "`failure_domain` must be a list of strings",
+                )
+                .label(block.span, "in this block")
+                .hint("write for example failure_domain = [\"region:eu-west-1\"]"),
+            );
+            None
+        }
+        Some(Err(d)) => {
+            diags.push(d);
+            None
+        }
+    };
+    if diags.has_errors() {
+        return Err(diags);
+    }
+    let target = TargetPlan {
+        conn: conn.clone(),
+        config: Json::Object(config),
+        made_by,
+        lost,
+        span: Some(block.span),
+    };
+    Ok((target, looking.into_uses()))
+}
+
+/// Evaluates one argument, brings it into the form of its type and checks it.
+pub(super) fn argument(
+    situation: &Situation<'_>,
+    looking: &Looking<'_>,
+    name: &str,
+    ty: &Type,
+    attr: &Attr,
+) -> Result<Value, Diagnostic> {
+    let value = looking.eval(&attr.expr)?;
+    let wrong = |wanted: &str| {
+        Diagnostic::error(Code::WrongType, format!("`{name}` must be {wanted}"))
+            .label(attr.expr.span, "this is not")
+    };
+    fits(ty, &value).map_err(|wanted| wrong(&wanted))?;
+    let cannot_read = |why: String| {
+        Diagnostic::error(
+            Code::FileNotFound,
+            format!("`{name}` names what cannot be read"),
+        )
+        .label(attr.expr.span, why)
+        .hint("paths start at the folder of the spec")
+    };
+    Ok(match (ty, value) {
+        (Type::String, Value::Number(n)) => Value::String(n.normalized().to_plain_string().into()),
+        (Type::String, Value::Bool(b)) => Value::String(b.to_string().into()),
+        (Type::Tree, Value::String(path)) => {
+            json_to_value(&situation.files.tree(&path).map_err(cannot_read)?)
+        }
+        (Type::Files, Value::List(paths)) => {
+            let mut all = Vec::new();
+            for path in paths {
+                if let Value::String(path) = path {
+                    let files = situation.files.files(&path).map_err(cannot_read)?;
+                    all.extend(files.iter().map(json_to_value));
+                }
+            }
+            Value::List(all)
+        }
+        (_, value) => value,
+    })
+}
+
+pub(super) fn check(
+    situation: &Situation<'_>,
+    world: &World<'_>,
+    address: &Address,
+    exprs: &mut Exprs,
+    diags: &mut Diagnostics,
+) -> Option<CheckInstance> {
+    let block = &situation.module.checks[address];
+    let looking = Looking::new(world, None);
+    let mut asserts = Vec::new();
+    for (condition, message) in &block.asserts {
+        match (looking.eval(condition), looking.eval(message)) {
+            (Ok(condition_value), Ok(message)) => {
+                if !matches!(condition_value, Value::Bool(_) | Value::Hole(_)) {
+                    diags.push(
+                        Diagnostic::error(Code::WrongType, "a `condition` must be true or false")
+                            .label(condition.span, "this is neither"),
+                    );
+                }
+                asserts.push((exprs.to_json(&condition_value), exprs.to_json(&message)));
+            }
+            (condition, message) => diags_push(diags, [condition.err(), message.err()]),
+        }
+    }
+    let depends_on = named_blocks(situation, world, block.depends_on.as_ref(), diags);
+    (!diags.has_errors()).then(|| CheckInstance {
+        address: address.clone(),
+        span: block.span,
+        asserts,
+        warning: block.warning,
+        uses: looking.into_uses(),
+        depends_on,
+    })
+}
+
+fn diags_push(diags: &mut Diagnostics, errors: impl IntoIterator<Item = Option<Diagnostic>>) {
+    for error in errors.into_iter().flatten() {
+        diags.push(error);
+    }
+}
+
+/// The instances that a list of addresses names, such as `depends_on` and `guards`.
+pub(super) fn named_blocks(
+    situation: &Situation<'_>,
+    world: &World<'_>,
+    attr: Option<&Attr>,
+    diags: &mut Diagnostics,
+) -> Uses {
+    let mut out = Uses::new();
+    let Some(attr) = attr else { return out };
+    let items: Vec<&Expr> = match &attr.expr.node {
+        Node::Tuple(items) => items.iter().collect(),
+        _ => vec![&attr.expr],
+    };
+    for item in items {
+        let Node::Ref(parts) = &item.node else {
+            diags.push(
+                Diagnostic::error(Code::UnknownReference, "only addresses can stand here")
+                    .label(item.span, "this is no address")
+                    .hint("write for example [velero_restore.shop]"),
+            );
+            continue;
+        };
+        match named(situation.module, parts, item.span) {
+            Ok(Named::Block(BlockId::Resource(address))) => {
+                let from = if address.is_data() { 3 } else { 2 };
+                match (world.exports.get(&address), parts.get(from)) {
+                    (Some(Instances::Many(map, by_count)), None) => {
+                        for key in map.keys() {
+                            out.insert(instance_address(&address, key, *by_count), item.span);
+                        }
+                    }
+                    (Some(Instances::Many(_, by_count)), Some(Part::Index(index))) => {
+                        let key = match crate::spec::literal(index) {
+                            Some(Value::String(text)) => text.to_string(),
+                            Some(Value::Number(n)) => n.normalized().to_plain_string(),
+                            _ => String::new(),
+                        };
+                        out.insert(instance_address(&address, &key, *by_count), item.span);
+                    }
+                    _ => {
+                        out.insert(address, item.span);
+                    }
+                }
+            }
+            Ok(Named::Block(BlockId::Check(address))) => {
+                out.insert(address, item.span);
+            }
+            Ok(_) => diags.push(
+                Diagnostic::error(Code::UnknownReference, "this is not a step")
+                    .label(item.span, "here"),
+            ),
+            Err(d) => diags.push(d),
+        }
+    }
+    out
+}
