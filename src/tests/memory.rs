@@ -205,10 +205,11 @@ impl Kind for Thing {
             Seen::Present(Some(other)) => Some(*other),
             _ => None,
         };
-        if let Some(other) = old {
-            if !want.spec.replaces.contains(&other) && !cx.accept_overwrite {
-                return Planned::Conflict(format!("it is {other}").into(), vec![]);
-            }
+        if let Some(other) = old
+            && !want.spec.replaces.contains(&other)
+            && !cx.accept_overwrite
+        {
+            return Planned::Conflict(format!("it is {other}").into(), vec![]);
         }
         let effect = Effect {
             verb: "set".to_owned(),

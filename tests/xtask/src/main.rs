@@ -15,6 +15,7 @@ mod components;
 mod e2e;
 mod route53;
 mod site;
+mod test;
 
 use std::process::ExitCode;
 
@@ -38,6 +39,7 @@ enum Task {
     E2e(e2e::Args),
     Route53(route53::Args),
     Site(site::Args),
+    Test(test::Args),
 }
 
 #[tokio::main]
@@ -47,6 +49,7 @@ async fn main() -> ExitCode {
         Task::E2e(args) => e2e::run(&args).await,
         Task::Route53(args) => route53::run(&args).await,
         Task::Site(args) => site::run(args).await,
+        Task::Test(args) => test::run(&args),
     };
     done.unwrap_or_else(|error| {
         eprintln!("xtask: {error:#}");

@@ -41,9 +41,6 @@ pub(crate) const BUCKET: &str = "shop-dr";
 /// The longest that Velero may take for one backup.
 const BACKUP_LIMIT: &str = "--timeout=90s";
 
-/// Only the system's own tools, PostgreSQL's before them.
-const SYSTEM_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
-
 /// Everything that the scenarios work on.
 pub(crate) struct Lab {
     pub(crate) root: PathBuf,
@@ -241,9 +238,10 @@ async fn fill_cluster(
     let wait = |phase: &str| format!("--for=jsonpath={{.status.phase}}={phase}");
     let (available, completed) = (wait("Available"), wait("Completed"));
     kubectl.run(&["wait", "-n", "velero", &available, "backupstoragelocation/backups", BACKUP_LIMIT]).await?;
-    kubectl.apply(&shop::backups()).await?;
-    for backup in ["backup/infra-1", "backup/apps-1"] {
-        kubectl.run(&["wait", "-n", "velero", &completed, backup, BACKUP_LIMIT]).await?;
+    // One after the other: a second one is queued, and Velero looks at its queue once a minute.
+    for (backup, name) in shop::backups().into_iter().zip(["backup/infra-1", "backup/apps-1"]) {
+        kubectl.apply(&[backup]).await?;
+        kubectl.run(&["wait", "-n", "velero", &completed, name, BACKUP_LIMIT]).await?;
     }
     truth::objects(kubectl).await
 }
@@ -309,9 +307,10 @@ fn environment(
         .into_iter()
         .map(|(name, value)| (format!("DRPLAN_VAR_{name}"), value))
         .collect();
-    let bin = path(&components.postgres_bin);
+    // PostgreSQL's own tools first; a site needs Go to find its components.
+    let rest = env::var("PATH").context("PATH is not set")?;
     for (name, value) in [
-        ("PATH", format!("{bin}:{SYSTEM_PATH}")),
+        ("PATH", format!("{}:{rest}", path(&components.postgres_bin))),
         ("HOME", path(&home)),
         ("XDG_CACHE_HOME", path(&cache)),
         ("LC_ALL", "C.UTF-8".to_owned()),
