@@ -1,4 +1,6 @@
-//! The schema of every kind as one JSON document; `schemas/kinds.json` is this, checked by a test.
+//! The schema of every kind as one JSON document, with the functions of the language, the codes of
+//! diagnostics and the exit codes. `schemas/kinds.json` is this, and the generated parts of the
+//! documentation derive from it; `cargo xtask docs --check` holds both against it.
 
 use drplan_api::Arg;
 use drplan_api::Def;
@@ -8,6 +10,9 @@ use drplan_api::Registry;
 use drplan_api::Schema;
 use drplan_api::Type;
 use serde_json::json;
+
+use crate::diag::Code;
+use crate::report::Exit;
 
 /// Describes everything that a build knows.
 pub fn document(registry: &Registry) -> Json {
@@ -26,6 +31,18 @@ pub fn document(registry: &Registry) -> Json {
             .collect::<serde_json::Map<_, _>>(),
         "resources": defs(registry.resources().map(|k| k.def()).collect()),
         "data": defs(registry.data_sources().map(|k| k.def()).collect()),
+        "functions": crate::lang::function_names()
+            .into_iter()
+            .map(|(name, usage)| json!({ "name": name, "usage": usage }))
+            .collect::<Vec<_>>(),
+        "codes": Code::ALL
+            .iter()
+            .map(|c| json!({ "code": c.as_str(), "title": c.title(), "explain": c.explain() }))
+            .collect::<Vec<_>>(),
+        "exit_codes": Exit::ALL
+            .iter()
+            .map(|(exit, meaning)| json!({ "code": exit.code(), "meaning": meaning }))
+            .collect::<Vec<_>>(),
     })
 }
 
@@ -52,6 +69,7 @@ fn kind(def: &Def) -> Json {
         );
         map.insert("actions".to_owned(), json!(def.envelope));
         map.insert("hazard_max".to_owned(), json!(def.hazard_max));
+        map.insert("cutover".to_owned(), def.cutover.into());
     }
     out
 }

@@ -75,6 +75,7 @@ impl Ended {
 
 pub(super) enum Stop {
     Failed(ProviderError),
+    Unproven(Vec<Evidence>),
     Moved(String),
     Cancelled,
 }
@@ -103,6 +104,23 @@ impl Turn<'_> {
             Err(Stop::Moved(because)) => Ended::with(Outcome::Moved {
                 because: self.shared.secrets.scrub(&because),
             }),
+            Err(Stop::Unproven(evidence)) => {
+                let broken: Vec<&str> = evidence
+                    .iter()
+                    .filter(|e| !e.holds)
+                    .map(|e| e.claim.as_str())
+                    .collect();
+                let because = if broken.is_empty() {
+                    "it is done, but nothing proves it".to_owned()
+                } else {
+                    format!("it is done, but not proven: {}", broken.join("; "))
+                };
+                let because = self.shared.secrets.scrub(&because);
+                Ended {
+                    evidence,
+                    ..Ended::with(Outcome::Failed { because })
+                }
+            }
             Err(Stop::Failed(error)) => {
                 let error = self.shared.observer.scrub(error);
                 let because = match &error.hint {
@@ -258,26 +276,7 @@ impl Turn<'_> {
             let proof = self.bounded(op.prove(&cx)).await;
             match proof {
                 Ok(proof) if proof.holds() => return Ok(proof.evidence),
-                Ok(proof) => {
-                    let missing: Vec<String> = proof
-                        .evidence
-                        .iter()
-                        .filter(|e| !e.holds)
-                        .map(|e| e.claim.clone())
-                        .collect();
-                    let why = if proof.evidence.is_empty() {
-                        "there is no evidence".to_owned()
-                    } else {
-                        missing.join("; ")
-                    };
-                    return Err(ProviderError::new(
-                        ErrorKind::Invalid,
-                        "prove the step",
-                        self.step.address.to_string(),
-                    )
-                    .because(why)
-                    .into());
-                }
+                Ok(proof) => return Err(Stop::Unproven(proof.evidence)),
                 Err(error) => {
                     attempt += 1;
                     self.wait_after(error, attempt).await?;

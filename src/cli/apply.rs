@@ -21,6 +21,7 @@ use super::session::trusted;
 use super::talk;
 use crate::apply::Apply;
 use crate::apply::Asked;
+use crate::apply::Frontier;
 use crate::apply::Gatekeeper;
 use crate::apply::Journal;
 use crate::apply::Lock;
@@ -52,6 +53,9 @@ pub(super) async fn run(cli: &Cli, args: &ApplyArgs, ambient: &Ambient) -> Resul
                 print(&render::plan::summary(&plan, ambient.style()))?;
             }
             if plan.is_empty() {
+                if args.json {
+                    nothing_to_do(&plan, (ambient.clock)())?;
+                }
                 return Ok(Exit::Ok);
             }
             if !args.auto_approve {
@@ -201,7 +205,11 @@ fn known_gates(plan: &Plan, approve: &[String]) -> Result<(), Failure> {
             return Err(Failure::refused(
                 Exit::Usage,
                 format!("`--approve {address}`: the plan has no such gate"),
-                format!("its gates are: {}", gates.join(", ")),
+                if gates.is_empty() {
+                    "it asks nobody: leave the option out".to_owned()
+                } else {
+                    format!("its gates are: {}", gates.join(", "))
+                },
             ));
         }
     }
@@ -270,22 +278,43 @@ async fn start(
     .await
     .map_err(anyhow::Error::from)?;
     let exit = verdict(&plan, &ending.outcomes, ending.stopped);
-    ending
-        .frontier
+    let mut frontier = ending.frontier;
+    for gate in frontier.waiting.keys() {
+        // An instance's key stands in quotes, which a shell would take away.
+        let quote = if gate.as_str().contains('[') { "'" } else { "" };
+        frontier.next += &format!(" --approve {quote}{gate}{quote}");
+    }
+    frontier
         .write(&run_dir.join("frontier.json"))
         .map_err(anyhow::Error::from)?;
     if args.json {
-        let line = render::json::summary_line((ambient.clock)(), exit.code(), &ending.frontier);
+        let line = render::json::summary_line((ambient.clock)(), exit.code(), &frontier);
         print(&format!("{line}\n"))?;
     } else {
         print(&render::run::ending(
             &ending.outcomes,
-            &ending.frontier,
+            &frontier,
             ambient.style(),
             exit.code(),
         ))?;
     }
     Ok(exit)
+}
+
+/// The frame of an event stream without a run in it.
+fn nothing_to_do(plan: &Plan, at: Timestamp) -> Result<(), Failure> {
+    let frontier = Frontier {
+        done: plan
+            .steps
+            .iter()
+            .filter(|s| s.what == Do::Nothing)
+            .map(|s| s.address.clone())
+            .collect(),
+        ..Frontier::default()
+    };
+    let version = render::json::version_line(at);
+    let summary = render::json::summary_line(at, Exit::Ok.code(), &frontier);
+    print(&format!("{version}\n{summary}\n"))
 }
 
 /// The exact command by which a person goes on.

@@ -65,6 +65,7 @@ impl Session {
         let (bound, errors) = crate::spec::bind(&module, &source, &given);
         diags.extend(errors);
         if diags.has_errors() {
+            let diags = without_echoes(diags);
             return Err(Failure::Spec(Box::new((diags, source.sources))));
         }
         let registry = Arc::new(registry);
@@ -205,6 +206,19 @@ impl Session {
             Ok(())
         }
     }
+}
+
+/// Where something could not be read, nobody knows whether something is missing.
+fn without_echoes(diags: Diagnostics) -> Diagnostics {
+    let unreadable = diags.iter().any(|d| d.code == Code::SyntaxError);
+    let mut out = Diagnostics::default();
+    for diag in diags {
+        let echo = matches!(diag.code, Code::MissingArgument | Code::MissingVariable);
+        if !(unreadable && echo) {
+            out.push(diag);
+        }
+    }
+    out
 }
 
 /// Every plan passes the independent checker before it is shown, saved or applied.

@@ -21,7 +21,7 @@ use crate::lang::Node;
 use crate::lang::Part;
 use crate::lang::Value;
 use crate::lang::json_to_value;
-use crate::spec::check::fits;
+use crate::spec::check::fitted;
 use drplan_api::Address;
 use drplan_api::ConnId;
 use drplan_api::Json;
@@ -110,7 +110,7 @@ pub(super) fn argument(
         Diagnostic::error(Code::WrongType, format!("`{name}` must be {wanted}"))
             .label(attr.expr.span, "this is not")
     };
-    fits(ty, &value).map_err(|wanted| wrong(&wanted))?;
+    let value = fitted(ty, value).map_err(|wanted| wrong(&wanted))?;
     let cannot_read = |why: String| {
         Diagnostic::error(
             Code::FileNotFound,
@@ -120,8 +120,6 @@ pub(super) fn argument(
         .hint("paths start at the folder of the spec")
     };
     Ok(match (ty, value) {
-        (Type::String, Value::Number(n)) => Value::String(n.normalized().to_plain_string().into()),
-        (Type::String, Value::Bool(b)) => Value::String(b.to_string().into()),
         (Type::Tree, Value::String(path)) => {
             json_to_value(&situation.files.tree(&path).map_err(cannot_read)?)
         }

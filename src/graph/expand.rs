@@ -22,6 +22,7 @@ use drplan_api::Timestamp;
 use drplan_api::Wires;
 
 use super::block::check;
+use super::block::named_blocks;
 use super::block::provider;
 use super::blocks::BlockId;
 use super::blocks::ordered;
@@ -35,11 +36,14 @@ use super::scope::Uses;
 use super::scope::World;
 use super::targets::TargetAsk;
 use super::targets::TargetPlan;
+use crate::diag::Code;
+use crate::diag::Diagnostic;
 use crate::diag::Diagnostics;
 use crate::lang::Expr;
 use crate::lang::Span;
 use crate::lang::Value;
 use crate::spec::Module;
+use crate::spec::nearest;
 use crate::spec::variables::Bound;
 
 /// Everything that planning depends on besides the facts.
@@ -245,6 +249,17 @@ impl<'a> Expander<'a> {
                     .extend(self.made.remove(address).unwrap_or_default());
             }
         }
+        let world = World {
+            module: self.situation.module,
+            bound: self.situation.bound,
+            files: self.situation.files,
+            exports: &self.exports,
+            locals: &locals,
+        };
+        let unknown = settle_names(self.situation, &world, &mut out);
+        if unknown.has_errors() {
+            return Err(unknown);
+        }
         Ok((None, Round::Ready(Box::new(out))))
     }
 
@@ -349,4 +364,45 @@ pub(super) struct RoundState {
     /// Instances and blocks whose exports are not final in this round.
     pub(super) pending: BTreeSet<Address>,
     pub(super) pending_conns: BTreeSet<ConnId>,
+}
+
+/// Reads what guards name once more, now that the instances of every block are known: what a guard
+/// guards may stand behind it in the order. Then nothing may be named that is not there, since an edge
+/// to nothing would silently be none.
+fn settle_names(situation: &Situation<'_>, world: &World<'_>, out: &mut Expanded) -> Diagnostics {
+    let mut diags = Diagnostics::default();
+    let known: BTreeSet<Address> = out
+        .instances
+        .iter()
+        .map(|i| i.address.clone())
+        .chain(out.checks.iter().map(|c| c.address.clone()))
+        .collect();
+    let mut missing = Uses::new();
+    for instance in &mut out.instances {
+        let block = &situation.module.resources[&instance.address.block()];
+        let guards = named_blocks(situation, world, block.meta.get("guards"), &mut diags);
+        missing.extend(
+            guards
+                .iter()
+                .map(|(address, span)| (address.clone(), *span)),
+        );
+        missing.extend(instance.depends_on.clone());
+        instance.guards = guards.into_keys().collect();
+    }
+    missing.extend(out.checks.iter().flat_map(|check| check.depends_on.clone()));
+    missing.retain(|address, _| !known.contains(address));
+    for (address, span) in missing {
+        let diag = Diagnostic::error(
+            Code::UnknownReference,
+            format!("there is no instance `{address}`"),
+        )
+        .label(span, "named here");
+        diags.push(
+            match nearest(address.as_str(), known.iter().map(Address::as_str)) {
+                Some(near) => diag.hint(format!("did you mean `{near}`?")),
+                None => diag,
+            },
+        );
+    }
+    diags
 }

@@ -300,7 +300,15 @@ impl Work<'_, '_> {
         if self.situation.offline || meta.read_late || (unknown_now && !pending) {
             if !unknown_now {
                 let view = View::new(self.facts);
-                instance.wires = kind.wires(&instance.want, &view).unwrap_or_default();
+                match kind.wires(&instance.want, &view) {
+                    Ok(wires) => instance.wires = wires,
+                    Err(LookError::Pending) => {}
+                    Err(LookError::Decode(why)) => {
+                        self.state.diags.push(unfit(&instance, why));
+                        self.state.pending.insert(address);
+                        return (None, nothing_known);
+                    }
+                }
             }
             return (Some(instance), nothing_known);
         }
@@ -359,12 +367,7 @@ impl Work<'_, '_> {
                 }
                 Ok(false)
             }
-            Err(LookError::Decode(why)) => Err(Diagnostic::error(
-                Code::WrongType,
-                format!("the arguments of `{}` do not fit", instance.address),
-            )
-            .label(instance.span, why)
-            .address(instance.address.as_str())),
+            Err(LookError::Decode(why)) => Err(unfit(instance, why)),
         }
     }
 
@@ -441,6 +444,16 @@ impl Work<'_, '_> {
             .into_keys()
             .collect()
     }
+}
+
+/// The arguments fit their types and yet make no sense together.
+fn unfit(instance: &Instance, why: String) -> Diagnostic {
+    Diagnostic::error(
+        Code::WrongType,
+        format!("the arguments of `{}` do not fit", instance.address),
+    )
+    .label(instance.span, why)
+    .address(instance.address.as_str())
 }
 
 struct Keys {

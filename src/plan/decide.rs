@@ -445,7 +445,7 @@ fn secrets(plan: &Plan) -> Vec<String> {
 fn collect(json: &Json, names: &mut BTreeSet<String>) {
     match json {
         Json::Object(map) => {
-            if let Some(Json::String(name)) = map.get("Secret").and_then(|s| s.get("variable")) {
+            if let Some(Json::String(name)) = map.get("secret").and_then(|s| s.get("variable")) {
                 names.insert(name.clone());
             }
             map.values().for_each(|v| collect(v, names));

@@ -95,6 +95,10 @@ fn losses(plan: &Plan, style: Style) -> Vec<String> {
     let worst = used.iter().map(|p| p.loss_s).max();
     let objective = plan.head.rpo_s.map(|s| format!("objective {}", span(s)));
     match (worst, objective) {
+        (None, _) if Summary::of(plan).incomplete => out.push(format!(
+            "  {}not known: something could not be read",
+            label("Data lost")
+        )),
         (None, _) => out.push(format!(
             "  {}none: no step restores data",
             label("Data lost")
@@ -146,7 +150,7 @@ fn steps(plan: &Plan, style: Style, room: usize) -> Vec<String> {
     }
     let one_each = by_stage.values().map(|v| v.len() + 1).sum::<usize>() <= room;
     for (stage, steps) in by_stage {
-        let name = stage.map_or("", Stage::as_str);
+        let name = stage.map_or("read from the backups", Stage::as_str);
         out.push(style.paint(Tone::Head, &format!("  {name}")));
         if one_each {
             out.extend(steps.iter().map(|step| step_line(step, style)));
@@ -265,18 +269,8 @@ fn foot(plan: &Plan, style: Style) -> Vec<String> {
         parts.join(", ")
     );
     let mut out = vec![style.paint(Tone::Head, &style.fit(&line))];
-    let mut say = |name: &str, tone: Tone, texts: Vec<String>| {
-        const LINES_MAX: usize = 3;
-        let more = texts.len().saturating_sub(LINES_MAX);
-        for (i, text) in texts.iter().take(LINES_MAX).enumerate() {
-            let label = if i == 0 { name } else { "" };
-            let text = cut(text, style.width.saturating_sub(20));
-            out.push(format!("  {label:<18}{}", style.paint(tone, &text)));
-        }
-        if more > 0 {
-            out.push(format!("  {:<18}and {more} more", ""));
-        }
-    };
+    let mut say =
+        |name: &str, tone: Tone, texts: Vec<String>| say_lines(&mut out, style, name, tone, texts);
     let lines = |test: &dyn Fn(&&Step) -> bool, text: &dyn Fn(&Step) -> String| -> Vec<String> {
         plan.steps.iter().filter(test).map(text).collect()
     };
@@ -323,13 +317,20 @@ fn foot(plan: &Plan, style: Style) -> Vec<String> {
             )]
         },
     );
+    out.extend(stuck(plan, style, "In the way", |what| {
+        *what == Do::Conflict
+    }));
     if s.incomplete {
-        say(
-            "INCOMPLETE",
-            Tone::Bad,
-            vec!["something could not be read; see the blocked steps".to_owned()],
-        );
+        out.extend(stuck(plan, style, "INCOMPLETE", |what| {
+            matches!(what, Do::Blocked { unreadable: true })
+        }));
+        out.push(format!(
+            "  {:<18}make it readable, or declare it lost with `--lost DOMAIN`",
+            ""
+        ));
     }
+    let mut say =
+        |name: &str, tone: Tone, texts: Vec<String>| say_lines(&mut out, style, name, tone, texts);
     let warnings: Vec<String> = plan
         .findings
         .iter()
@@ -342,6 +343,65 @@ fn foot(plan: &Plan, style: Style) -> Vec<String> {
         .collect();
     say("Warnings", Tone::Change, warnings);
     out
+}
+
+/// Some lines under one name.
+fn say_lines(out: &mut Vec<String>, style: Style, name: &str, tone: Tone, texts: Vec<String>) {
+    const LINES_MAX: usize = 3;
+    let more = texts.len().saturating_sub(LINES_MAX);
+    for (i, text) in texts.iter().take(LINES_MAX).enumerate() {
+        let label = if i == 0 { name } else { "" };
+        let text = cut(text, style.width.saturating_sub(20));
+        out.push(format!("  {label:<18}{}", style.paint(tone, &text)));
+    }
+    if more > 0 {
+        out.push(format!("  {:<18}and {more} more", ""));
+    }
+}
+
+/// What stops steps, said in full: a reason that is cut off helps nobody.
+fn stuck(plan: &Plan, style: Style, name: &str, test: fn(&Do) -> bool) -> Vec<String> {
+    const STEPS_MAX: usize = 3;
+    const LINES_MAX: usize = 4;
+    let room = style.width.saturating_sub(20);
+    let mut out = Vec::new();
+    let steps: Vec<&Step> = plan.steps.iter().filter(|s| test(&s.what)).collect();
+    for step in steps.iter().take(STEPS_MAX) {
+        let text = format!("{}: {}", step.address, step.because);
+        for line in wrapped(&text, room, LINES_MAX) {
+            let label = if out.is_empty() { name } else { "" };
+            out.push(format!("  {label:<18}{}", style.paint(Tone::Bad, &line)));
+        }
+    }
+    if steps.len() > STEPS_MAX {
+        let more = steps.len() - STEPS_MAX;
+        out.push(format!(
+            "  {:<18}and {more} more; `drplan show --full` names them",
+            ""
+        ));
+    }
+    out
+}
+
+/// Breaks a text at spaces into lines; what is too much is cut off and marked.
+fn wrapped(text: &str, width: usize, lines_max: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    if lines.len() > lines_max {
+        lines.truncate(lines_max);
+        if let Some(last) = lines.last_mut() {
+            *last = format!("{} …", cut(last, width.saturating_sub(2)));
+        }
+    }
+    lines.iter().map(|line| cut(line, width)).collect()
 }
 
 /// The full form: every step with its reasons, differences and objects, then the summary again.

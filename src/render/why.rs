@@ -48,19 +48,28 @@ pub fn one(plan: &Plan, index: usize, sources: Option<&Sources>, style: Style) -
             place(&edge.why, sources)
         )
     };
-    out.push("  waits for".to_owned());
-    out.extend(
-        plan.edges
-            .iter()
+    let mut list = |what: &str, lines: Vec<String>| {
+        if lines.is_empty() {
+            out.push(format!("  {what} nothing"));
+        } else {
+            out.push(format!("  {what}"));
+            out.extend(lines);
+        }
+    };
+    let edges = || plan.edges.iter();
+    list(
+        "waits for",
+        edges()
             .filter(|e| e.after == index)
-            .map(|e| say(e, e.before)),
+            .map(|e| say(e, e.before))
+            .collect(),
     );
-    out.push("  is waited for by".to_owned());
-    out.extend(
-        plan.edges
-            .iter()
+    list(
+        "is waited for by",
+        edges()
             .filter(|e| e.before == index)
-            .map(|e| say(e, e.after)),
+            .map(|e| say(e, e.after))
+            .collect(),
     );
     out.join("\n") + "\n"
 }

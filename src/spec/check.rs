@@ -1,5 +1,7 @@
 //! Holds every block against the schemas of the registry: kinds, arguments, types of plain values.
 
+use std::collections::BTreeMap;
+
 use drplan_api::Arg;
 use drplan_api::Def;
 use drplan_api::Mode;
@@ -152,7 +154,7 @@ fn with_nearest<'a>(d: Diagnostic, name: &str, among: impl Iterator<Item = &'a s
 fn arguments(
     what: &str,
     schema: &[Arg],
-    given: &std::collections::BTreeMap<String, Attr>,
+    given: &BTreeMap<String, Attr>,
     span: Span,
     diags: &mut Diagnostics,
 ) {
@@ -287,53 +289,94 @@ fn check_reference(name: &str, kinds: &[&str], node: &Node, expr: &Expr, diags: 
 }
 
 /// Says whether a known value fits a type; the error says what is wanted.
-pub(crate) fn fits(ty: &Type, value: &Value) -> Result<(), String> {
-    let ok = |yes: bool, wanted: &str| if yes { Ok(()) } else { Err(wanted.to_owned()) };
+fn fits(ty: &Type, value: &Value) -> Result<(), String> {
+    fitted(ty, value.clone()).map(drop)
+}
+
+/// Brings a known value into the form of a type: numbers and truth values become text and text that holds
+/// one becomes it, wherever they stand. The error says what is wanted.
+pub(crate) fn fitted(ty: &Type, value: Value) -> Result<Value, String> {
     match (ty, value) {
-        (_, Value::Hole(_) | Value::Null) | (Type::Any | Type::Reference(_), _) => Ok(()),
-        (Type::String | Type::Tree, v) => ok(
-            matches!(v, Value::String(_) | Value::Number(_) | Value::Bool(_)),
-            "text",
-        ),
-        (Type::Bool, v) => ok(matches!(v, Value::Bool(_)), "true or false"),
-        (Type::Number, v) => ok(matches!(v, Value::Number(_)), "a number"),
-        (Type::Duration, Value::String(text)) if parse_duration(text).is_some() => Ok(()),
+        (Type::Any | Type::Reference(_), value)
+        | (_, value @ (Value::Hole(_) | Value::Null))
+        | (Type::String | Type::Tree, value @ Value::String(_))
+        | (Type::Bool, value @ Value::Bool(_))
+        | (Type::Number, value @ Value::Number(_)) => Ok(value),
+        (Type::String | Type::Tree, Value::Number(n)) => {
+            Ok(Value::String(n.normalized().to_plain_string().into()))
+        }
+        (Type::String | Type::Tree, Value::Bool(b)) => Ok(Value::String(b.to_string().into())),
+        (Type::String | Type::Tree, _) => Err("text".to_owned()),
+        (Type::Bool, Value::String(text)) if matches!(&*text, "true" | "false") => {
+            Ok(Value::Bool(&*text == "true"))
+        }
+        (Type::Bool, _) => Err("true or false".to_owned()),
+        (Type::Number, Value::String(text)) => match text.parse() {
+            Ok(n) => Ok(Value::Number(n)),
+            Err(_) => Err("a number".to_owned()),
+        },
+        (Type::Number, _) => Err("a number".to_owned()),
+        (Type::Duration, Value::String(text)) if parse_duration(&text).is_some() => {
+            Ok(Value::String(text))
+        }
         (Type::Duration, _) => Err("a length of time such as \"90s\" or \"15m\"".to_owned()),
-        (Type::OneOf(words), Value::String(text)) if words.contains(&&**text) => Ok(()),
-        (Type::OneOf(words), _) => Err(format!(
-            "one of {}",
-            words
-                .iter()
-                .map(|w| format!("\"{w}\""))
-                .collect::<Vec<_>>()
-                .join(", ")
-        )),
+        (Type::OneOf(words), Value::String(text)) if words.contains(&&*text) => {
+            Ok(Value::String(text))
+        }
+        (Type::OneOf(words), _) => {
+            let words: Vec<String> = words.iter().map(|w| format!("\"{w}\"")).collect();
+            Err(format!("one of {}", words.join(", ")))
+        }
         (Type::List(inner), Value::List(items)) => {
-            items.iter().try_for_each(|item| fits(inner, item))
+            let items = items.into_iter().map(|item| fitted(inner, item));
+            Ok(Value::List(items.collect::<Result<_, _>>().map_err(
+                |wanted| format!("a list of which each is {wanted}"),
+            )?))
         }
         (Type::List(_), _) => Err("a list".to_owned()),
         (Type::Files, Value::List(items)) => {
-            items.iter().try_for_each(|item| fits(&Type::String, item))
+            let items = items.into_iter().map(|item| fitted(&Type::String, item));
+            Ok(Value::List(
+                items
+                    .collect::<Result<_, _>>()
+                    .map_err(|_| "a list of paths".to_owned())?,
+            ))
         }
         (Type::Files, _) => Err("a list of paths".to_owned()),
-        (Type::Map(inner), Value::Map(map)) => map.values().try_for_each(|item| fits(inner, item)),
-        (Type::Map(_), _) => Err("a map".to_owned()),
-        (Type::Object(fields), Value::Map(map)) => {
-            for (key, item) in map {
-                match fields.iter().find(|f| f.name == key) {
-                    Some(field) => fits(&field.ty, item)
-                        .map_err(|w| format!("an object whose `{key}` is {w}"))?,
-                    None => return Err(format!("an object without `{key}`")),
-                }
-            }
-            match fields
-                .iter()
-                .find(|f| f.required && !map.contains_key(f.name))
-            {
-                Some(field) => Err(format!("an object with `{}`", field.name)),
-                None => Ok(()),
-            }
+        (Type::Map(inner), Value::Map(map)) => {
+            let fields = map
+                .into_iter()
+                .map(|(key, item)| match fitted(inner, item) {
+                    Ok(item) => Ok((key, item)),
+                    Err(wanted) => Err(format!("a map whose `{key}` is {wanted}")),
+                });
+            Ok(Value::Map(fields.collect::<Result<_, _>>()?))
         }
+        (Type::Map(_), _) => Err("a map".to_owned()),
+        (Type::Object(fields), Value::Map(map)) => fitted_object(fields, map).map(Value::Map),
         (Type::Object(_), _) => Err("an object".to_owned()),
     }
+}
+
+fn fitted_object(
+    fields: &[Arg],
+    map: BTreeMap<String, Value>,
+) -> Result<BTreeMap<String, Value>, String> {
+    if let Some(field) = fields
+        .iter()
+        .find(|f| f.required && !map.contains_key(f.name))
+    {
+        return Err(format!("an object with `{}`", field.name));
+    }
+    map.into_iter()
+        .map(|(key, item)| {
+            let Some(field) = fields.iter().find(|f| f.name == key) else {
+                return Err(format!("an object without `{key}`"));
+            };
+            match fitted(&field.ty, item) {
+                Ok(item) => Ok((key, item)),
+                Err(wanted) => Err(format!("an object whose `{key}` is {wanted}")),
+            }
+        })
+        .collect()
 }

@@ -7,10 +7,14 @@ use drplan_api::Address;
 use drplan_api::ConnId;
 use drplan_api::Json;
 use drplan_api::Timestamp;
+use drplan_api::Type;
 
+use super::check::fitted;
 use super::check::nearest;
 use super::load::Source;
+use super::variables::TYPES;
 use super::variables::Variable;
+use super::variables::constraint;
 use crate::diag::Code;
 use crate::diag::Diagnostic;
 use crate::diag::Diagnostics;
@@ -353,11 +357,21 @@ impl Reader {
                 ),
             }
         }
-        if let Some(Value::Map(map)) = block.attrs.get("contacts").and_then(|a| literal(&a.expr)) {
-            for (key, value) in map {
-                if let Value::String(text) = value {
-                    recovery.contacts.insert(key, text.to_string());
+        if let Some(attr) = block.attrs.get("contacts") {
+            let texts = Type::Map(Box::new(Type::String));
+            match literal(&attr.expr).map(|value| fitted(&texts, value)) {
+                Some(Ok(Value::Map(map))) => {
+                    for (key, value) in map {
+                        if let Value::String(text) = value {
+                            recovery.contacts.insert(key, text.to_string());
+                        }
+                    }
                 }
+                _ => self.diags.push(
+                    Diagnostic::error(Code::WrongType, "`contacts` must be a map of plain strings")
+                        .label(attr.expr.span, "here")
+                        .hint("write for example { oncall = \"+00 0000\" }"),
+                ),
             }
         }
         self.module.recovery = recovery;
@@ -377,18 +391,45 @@ impl Reader {
             self.duplicate(&format!("variable `{name}`"), block.span, first);
             return;
         }
-        let sensitive = block
-            .attrs
-            .get("sensitive")
-            .is_some_and(|a| literal(&a.expr) == Some(Value::Bool(true)));
+        // A secret that is taken for none is printed, so nothing is guessed here.
+        let sensitive = match block.attrs.get("sensitive") {
+            None => false,
+            Some(attr) => match literal(&attr.expr) {
+                Some(Value::Bool(sensitive)) => sensitive,
+                _ => {
+                    self.diags.push(
+                        Diagnostic::error(Code::WrongType, "`sensitive` must be true or false")
+                            .label(attr.expr.span, "here"),
+                    );
+                    true
+                }
+            },
+        };
+        if let Some(attr) = block.attrs.get("type") {
+            let name = constraint(&attr.expr).unwrap_or_default();
+            if !TYPES.contains(&name.as_str()) {
+                self.diags.push(
+                    Diagnostic::error(Code::WrongType, "this is not a type")
+                        .label(attr.expr.span, "here")
+                        .hint(match nearest(&name, TYPES.iter().copied()) {
+                            Some(near) => format!("did you mean `{near}`?"),
+                            None => format!("the types are: {}", TYPES.join(", ")),
+                        }),
+                );
+            }
+        }
         let mut attrs = block.attrs;
+        let ty = attrs
+            .remove("type")
+            .map(|a| a.expr)
+            .filter(|ty| constraint(ty).is_some_and(|name| TYPES.contains(&name.as_str())));
         self.module.variables.insert(
             name,
             Variable {
                 span: block.span,
                 sensitive,
                 default: attrs.remove("default").map(|a| a.expr),
-                ty: attrs.remove("type").map(|a| a.expr),
+                ty,
             },
         );
     }
@@ -546,19 +587,24 @@ impl Reader {
             return;
         };
         self.known_args(block, &["within"], &[]);
-        let within = match block.attrs.get("within").and_then(|a| literal(&a.expr)) {
-            Some(Value::List(list)) => list
-                .into_iter()
-                .filter_map(|v| {
-                    if let Value::String(s) = v {
-                        Some(s.to_string())
-                    } else {
-                        None
-                    }
-                })
-                .collect(),
-            _ => Vec::new(),
-        };
+        let mut within = Vec::new();
+        if let Some(attr) = block.attrs.get("within") {
+            // A domain that lies in nothing by mistake is not lost when what it lies in is.
+            match literal(&attr.expr).map(|value| fitted(&Type::List(Box::new(Type::String)), value))
+            {
+                Some(Ok(Value::List(list))) => {
+                    within.extend(list.into_iter().filter_map(|value| match value {
+                        Value::String(text) => Some(text.to_string()),
+                        _ => None,
+                    }));
+                }
+                _ => self.diags.push(
+                    Diagnostic::error(Code::WrongType, "`within` must be a list of plain strings")
+                        .label(attr.expr.span, "here")
+                        .hint("write for example [\"region:eu-west-1\"]"),
+                ),
+            }
+        }
         self.module.domains.insert(name, within);
     }
 }

@@ -17,6 +17,11 @@ use crate::lang::Span;
 use crate::lang::Value;
 use crate::lang::parse_values_file;
 
+/// The outermost names that a type constraint may have.
+pub(super) const TYPES: &[&str] = &[
+    "any", "bool", "list", "map", "number", "object", "set", "string", "tuple",
+];
+
 /// A `variable` block.
 #[derive(Clone, Debug)]
 pub struct Variable {
@@ -48,6 +53,13 @@ pub enum Given {
     File(FileId),
 }
 
+/// Where a value was given.
+enum Origin {
+    Place(Span),
+    CommandLine,
+    Environment,
+}
+
 /// What was bound: known values, and the texts of sensitive ones, which never become a [`Value`].
 #[derive(Clone, Default)]
 pub struct Bound {
@@ -61,65 +73,62 @@ pub struct Bound {
 /// needs only its name; apply asks for it.
 pub fn bind(module: &Module, source: &Source, given: &GivenVariables) -> (Bound, Diagnostics) {
     let mut diags = Diagnostics::default();
-    let mut layers: BTreeMap<String, Value> = BTreeMap::new();
+    let mut layers: BTreeMap<String, (Value, Origin)> = BTreeMap::new();
     for (name, text) in &given.env {
         if let Some(variable) = module.variables.get(name) {
-            layers.insert(name.clone(), from_text(variable, text));
+            let value = from_text(variable, text);
+            layers.insert(name.clone(), (value, Origin::Environment));
         }
     }
     for &file in &source.values {
-        read_file(
-            module,
-            source,
-            file,
-            Code::UnknownVariable,
-            false,
-            &mut layers,
-            &mut diags,
-        );
+        read_file(module, source, file, &mut layers, &mut diags);
     }
     for item in &given.cli {
         match item {
             Given::File(file) => {
-                read_file(
-                    module,
-                    source,
-                    *file,
-                    Code::UnknownVariable,
-                    true,
-                    &mut layers,
-                    &mut diags,
-                );
+                read_file(module, source, *file, &mut layers, &mut diags);
             }
             Given::Value(name, text) => match module.variables.get(name) {
                 Some(variable) => {
-                    layers.insert(name.clone(), from_text(variable, text));
+                    let value = from_text(variable, text);
+                    layers.insert(name.clone(), (value, Origin::CommandLine));
                 }
-                None => diags.push(undeclared(module, name, None, true)),
+                None => diags.push(undeclared(module, name, None)),
             },
         }
     }
     let mut bound = Bound::default();
     for (name, variable) in &module.variables {
-        let value = layers
-            .remove(name)
-            .or_else(|| variable.default.as_ref().and_then(literal));
+        let value = layers.remove(name).or_else(|| {
+            let default = variable.default.as_ref()?;
+            Some((literal(default)?, Origin::Place(default.span)))
+        });
         match value {
-            Some(value) if variable.sensitive => {
+            Some((value, _)) if variable.sensitive => {
                 let text = match &value {
                     Value::String(text) => text.to_string(),
                     other => super::module::plain_json(other).to_string(),
                 };
                 bound.secrets.insert(name.clone(), text);
             }
-            Some(value) => match conform(variable, value) {
+            Some((value, origin)) => match conform(variable, value) {
                 Ok(value) => {
                     bound.values.insert(name.clone(), value);
                 }
-                Err(why) => diags.push(
-                    Diagnostic::error(Code::WrongType, format!("variable `{name}` {why}"))
-                        .label(variable.span, "declared here"),
-                ),
+                Err(why) => {
+                    let d = Diagnostic::error(Code::WrongType, format!("variable `{name}` {why}"));
+                    diags.push(match origin {
+                        Origin::Place(span) => d
+                            .label(span, "this is not")
+                            .label(variable.span, "declared here"),
+                        Origin::CommandLine => d
+                            .label(variable.span, "declared here")
+                            .hint(format!("it is given with `--var {name}=…`")),
+                        Origin::Environment => d
+                            .label(variable.span, "declared here")
+                            .hint(format!("it is given in the environment as DRPLAN_VAR_{name}")),
+                    });
+                }
             },
             None if variable.sensitive => {}
             None => diags.push(
@@ -141,9 +150,7 @@ fn read_file(
     module: &Module,
     source: &Source,
     file: FileId,
-    code: Code,
-    strict: bool,
-    layers: &mut BTreeMap<String, Value>,
+    layers: &mut BTreeMap<String, (Value, Origin)>,
     diags: &mut Diagnostics,
 ) {
     let (_, text) = source.sources.get(file);
@@ -151,34 +158,35 @@ fn read_file(
     diags.extend(errors);
     for (name, attr) in attrs {
         if !module.variables.contains_key(&name) {
-            diags.push(undeclared(module, &name, Some(attr.name_span), strict));
+            diags.push(undeclared(module, &name, Some(attr.name_span)));
             continue;
         }
         match literal(&attr.expr) {
             Some(value) => {
-                layers.insert(name, value);
+                layers.insert(name, (value, Origin::Place(attr.expr.span)));
             }
             None => diags.push(
-                Diagnostic::error(code, format!("the value of `{name}` must be a plain value"))
-                    .label(
-                        attr.expr.span,
-                        "references are not possible in a variable file",
-                    ),
+                Diagnostic::error(
+                    Code::BadVariableFile,
+                    format!("the value of `{name}` must be a plain value"),
+                )
+                .label(
+                    attr.expr.span,
+                    "references are not possible in a variable file",
+                ),
             ),
         }
     }
 }
 
-fn undeclared(module: &Module, name: &str, at: Option<Span>, strict: bool) -> Diagnostic {
+/// In a file, which several specs may share, it is a warning; on the command line an error.
+fn undeclared(module: &Module, name: &str, in_file: Option<Span>) -> Diagnostic {
     let message = format!("the spec declares no variable `{name}`");
-    let mut d = if strict {
-        Diagnostic::error(Code::UnknownVariable, message)
-    } else {
-        Diagnostic::warning(Code::UnknownVariable, message)
+    let d = match in_file {
+        Some(span) => Diagnostic::warning(Code::UnknownVariable, message)
+            .label(span, "this value is not used"),
+        None => Diagnostic::error(Code::UnknownVariable, message),
     };
-    if let Some(span) = at {
-        d = d.label(span, "this value is not used");
-    }
     match nearest(name, module.variables.keys().map(String::as_str)) {
         Some(near) => d.hint(format!("did you mean `{near}`?")),
         None => d,
@@ -205,7 +213,12 @@ fn from_text(variable: &Variable, text: &str) -> Value {
 }
 
 fn type_name(variable: &Variable) -> Option<String> {
-    match &variable.ty.as_ref()?.node {
+    constraint(variable.ty.as_ref()?)
+}
+
+/// The outermost name of a type constraint.
+pub(super) fn constraint(ty: &Expr) -> Option<String> {
+    match &ty.node {
         Node::Ref(parts) => match parts.first() {
             Some(Part::Attr(name, _)) => Some(name.clone()),
             _ => None,

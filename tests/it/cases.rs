@@ -18,7 +18,14 @@ use crate::drplan::words;
 use crate::redact::redact;
 
 /// What belongs to the runner and is not copied into the world of a case.
-const OWN: &[&str] = &["cmd", "env", "exit", "stdout.txt", "stderr.txt", "changed.txt"];
+const OWN: &[&str] = &[
+    "cmd",
+    "env",
+    "exit",
+    "stdout.txt",
+    "stderr.txt",
+    "changed.txt",
+];
 
 #[test]
 fn every_case_prints_what_its_folder_says_and_changes_nothing_else() {
@@ -81,7 +88,11 @@ fn compare(path: &Path, came: &str) -> Option<String> {
     if came.is_empty() && !path.exists() {
         return None;
     }
-    let action = if update { Action::Overwrite } else { Action::Verify };
+    let action = if update {
+        Action::Overwrite
+    } else {
+        Action::Verify
+    };
     let wanted = Data::read_from(path, Some(snapbox::data::DataFormat::Text));
     Assert::new()
         .action(action)

@@ -172,6 +172,11 @@ impl World {
         serde_json::from_str(&self.of_latest_run("frontier.json")).expect("a frontier")
     }
 
+    /// Ends a process that a command of this world started.
+    pub(crate) fn kill(&self, pid: &str) {
+        signal("KILL", pid);
+    }
+
     /// Every file below the folder with its text, by relative name.
     pub(crate) fn files(&self) -> BTreeMap<String, String> {
         files(self.dir.path())
@@ -186,11 +191,7 @@ pub(crate) struct Running {
 impl Running {
     /// Sends a signal by name.
     pub(crate) fn signal(&self, name: &str) {
-        let done = Command::new("sh")
-            .args(["-c", &format!("kill -{name} {}", self.child.id())])
-            .status()
-            .expect("a shell");
-        assert!(done.success(), "no process to signal");
+        signal(name, &self.child.id().to_string());
     }
 
     /// Waits for the end.
@@ -202,6 +203,14 @@ impl Running {
             stderr: String::from_utf8_lossy(&out.stderr).into_owned(),
         }
     }
+}
+
+fn signal(name: &str, pid: &str) {
+    let done = Command::new("sh")
+        .args(["-c", &format!("kill -{name} {pid}")])
+        .status()
+        .expect("a shell");
+    assert!(done.success(), "no process {pid} to signal");
 }
 
 /// Splits a line at spaces; `'…'` keeps them.

@@ -57,11 +57,14 @@ fn fits(text: &str, shape: &str) -> bool {
         .get(shape.len())
         .is_none_or(|next| !next.is_ascii_alphanumeric());
     ends && bytes.len() >= shape.len()
-        && bytes.iter().zip(shape.bytes()).all(|(&byte, wanted)| match wanted {
-            b'0' => byte.is_ascii_digit(),
-            b'h' => byte.is_ascii_hexdigit() && !byte.is_ascii_uppercase(),
-            other => byte == other,
-        })
+        && bytes
+            .iter()
+            .zip(shape.bytes())
+            .all(|(&byte, wanted)| match wanted {
+                b'0' => byte.is_ascii_digit(),
+                b'h' => byte.is_ascii_hexdigit() && !byte.is_ascii_uppercase(),
+                other => byte == other,
+            })
 }
 
 #[test]

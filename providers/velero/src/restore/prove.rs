@@ -38,6 +38,10 @@ use crate::objects::text;
 /// How often answers lead to further questions.
 const ROUNDS_MAX: usize = 8;
 
+/// What is claimed of Velero's own complaints.
+const NO_COMPLAINT: &str = "Velero reports no error";
+const COMPLAINT: &str = "Velero reports ";
+
 /// Reads everything back.
 pub(crate) async fn prove(cx: &ReadCx, op: &Op) -> Result<Proof, ProviderError> {
     let want = Want {
@@ -154,10 +158,10 @@ async fn said(cx: &ReadCx, op: &Op, name: &str, proof: Proof) -> Result<Proof, P
     let errors = errors(&results);
     let is_grave = errors.iter().any(|e| Complaint::of(e) == Complaint::Data);
     let claim = if errors.is_empty() {
-        "Velero reports no error".to_owned()
+        NO_COMPLAINT.to_owned()
     } else {
         format!(
-            "Velero reports {}: {}",
+            "{COMPLAINT}{}: {}",
             show::count(errors.len(), "error"),
             show::some(errors.into_iter())
         )
@@ -235,6 +239,13 @@ fn there(
     let mut claim = format!("{there} of {} are there", show::count(wanted, "object"));
     if !missing.is_empty() {
         claim = format!("{claim}, missing: {}", show::some(missing.iter().cloned()));
+    }
+    let mut proof = proof;
+    if !missing.is_empty() {
+        // What Velero complains of is why they are missing: it belongs into the error.
+        for said in &mut proof.evidence {
+            said.holds &= said.claim == NO_COMPLAINT || !said.claim.starts_with(COMPLAINT);
+        }
     }
     let proof =
         proof

@@ -158,8 +158,27 @@ async fn install(bench: &Bench<'_>, client: &Client) -> Result<()> {
     let namespace =
         json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}});
     cluster::apply(client, &namespace).await?;
+    cluster::apply(client, &own_deployment()).await?;
     let api = bench.state.living("kube-apiserver")?;
     wait::until("Velero's CRDs", CRDS_LIMIT, api, || crds_are_served(client)).await
+}
+
+/// The Deployment that Velero would run as. The server runs beside the cluster, but some of its
+/// plugins read their image from here, and without it no restore begins.
+fn own_deployment() -> Value {
+    json!({
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "velero", "namespace": NAMESPACE},
+        "spec": {
+            "replicas": 0,
+            "selector": {"matchLabels": {"deploy": "velero"}},
+            "template": {
+                "metadata": {"labels": {"deploy": "velero"}},
+                "spec": {"containers": [{"name": "velero", "image": "velero/velero"}]},
+            },
+        },
+    })
 }
 
 fn write_keeper_file(bench: &Bench<'_>, options: &UpOptions) -> Result<()> {

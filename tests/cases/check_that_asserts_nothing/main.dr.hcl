@@ -1,0 +1,9 @@
+check "empty" {
+}
+
+check "half" {
+  severity = "fatal"
+  assert {
+    condition = true
+  }
+}

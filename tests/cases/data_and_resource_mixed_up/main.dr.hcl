@@ -1,0 +1,7 @@
+data "command" "site" {
+  apply = ["true"]
+}
+
+resource "velero_backup" "infra" {
+  bucket = "b"
+}

@@ -1,0 +1,6 @@
+provider "kubernetes" "b" {
+  kubeconfig_path = "kubecnfig"
+}
+
+resource "kubernetes_cluster" "b" {
+}

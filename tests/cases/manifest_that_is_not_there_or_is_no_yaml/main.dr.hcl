@@ -1,0 +1,15 @@
+provider "kubernetes" "b" {
+  kubeconfig_path = "kubeconfig"
+}
+
+resource "kubernetes_manifest" "missing" {
+  files = ["manifests/platfrom.yaml"]
+}
+
+resource "kubernetes_manifest" "broken" {
+  files = ["manifests/broken.yaml"]
+}
+
+resource "kubernetes_manifest" "outside" {
+  files = ["../secret.yaml"]
+}

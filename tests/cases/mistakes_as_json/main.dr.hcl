@@ -1,0 +1,4 @@
+resource "comand" "site" {
+  apply = ["true"]
+}
+variable "x" {}

@@ -1,0 +1,13 @@
+resource "command" "d" {
+  check = ["true"]
+  apply = ["true"]
+}
+
+check "e" {
+  assert {
+    condition     = true
+    error_message = "no"
+  }
+}
+
+output "f" { value = 2 }

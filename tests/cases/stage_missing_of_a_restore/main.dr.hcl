@@ -1,0 +1,15 @@
+provider "kubernetes" "b" {
+  kubeconfig_path = "kubeconfig"
+}
+
+provider "s3" "backups" {
+  region = "eu-west-1"
+}
+
+data "velero_backup" "infra" {
+  bucket = "shop-dr"
+}
+
+resource "velero_restore" "infra" {
+  backup = data.velero_backup.infra
+}

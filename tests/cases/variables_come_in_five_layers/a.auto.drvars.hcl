@@ -1,0 +1,1 @@
+site = "auto-a"

@@ -1,0 +1,152 @@
+//! A recovery from nothing to nothing left to do, with commands only.
+
+use crate::drplan::World;
+
+/// A site, a database on it, a shop on both, a question before the shop and a check behind it.
+pub(crate) const SHOP: &str = r#"
+recovery "shop" {
+  rto = "1h"
+}
+
+resource "command" "site" {
+  check   = ["test", "-e", "site"]
+  apply   = ["sh", "-c", "echo x >> log.site; echo 192.0.2.1 > site"]
+  outputs = { address = { file = "site" } }
+}
+
+resource "command" "shop" {
+  stage = "apps"
+  check = ["test", "-e", "shop"]
+  apply = ["sh", "-c", "echo x >> log.shop; echo at $ADDRESS > shop"]
+  env   = { ADDRESS = command.site.outputs.address }
+}
+
+check "the_address_is_right" {
+  depends_on = [command.shop]
+  assert {
+    condition     = trimspace(command.site.outputs.address) == "192.0.2.1"
+    error_message = "the site is at ${command.site.outputs.address}"
+  }
+}
+
+output "address" {
+  value = command.site.outputs.address
+}
+"#;
+
+#[test]
+fn what_is_not_there_is_made_once_and_then_nothing_is_left_to_do() {
+    let world = World::of(SHOP);
+    world
+        .run("plan --detailed-exitcode")
+        .ends_with(2)
+        .says("2 steps");
+    world
+        .run("apply --auto-approve")
+        .ends_with(0)
+        .says("Recovered");
+    assert_eq!(world.read("shop"), "at 192.0.2.1\n");
+    world
+        .run("plan --detailed-exitcode")
+        .ends_with(0)
+        .says("Nothing is left to do");
+    world
+        .run("apply --auto-approve")
+        .ends_with(0)
+        .says("Nothing is left to do");
+    assert_eq!(
+        (world.read("log.site"), world.read("log.shop")),
+        ("x\n".to_owned(), "x\n".to_owned()),
+        "each command ran once"
+    );
+}
+
+#[test]
+fn only_what_is_gone_is_made_again() {
+    let world = World::of(SHOP);
+    world.run("apply --auto-approve").ends_with(0);
+    world.remove("shop");
+    world
+        .run("plan --detailed-exitcode")
+        .ends_with(2)
+        .says("1 step");
+    world.run("apply --auto-approve").ends_with(0);
+    assert_eq!(
+        (world.read("log.site"), world.read("log.shop")),
+        ("x\n".to_owned(), "x\nx\n".to_owned())
+    );
+}
+
+#[test]
+fn a_plan_changes_nothing() {
+    let world = World::of(SHOP);
+    for line in ["plan", "validate", "graph", "why command.shop"] {
+        world.run(line).ends_with(0);
+    }
+    assert_eq!(
+        world.files().into_keys().collect::<Vec<_>>(),
+        ["main.dr.hcl"]
+    );
+}
+
+#[test]
+fn a_healthy_day_starts_no_run_and_asks_nobody() {
+    let world = World::of(&format!(
+        r#"{SHOP}
+resource "approval" "open" {{
+  guards = [command.shop]
+  from   = "the owner"
+}}
+"#
+    ));
+    world.write("site", "192.0.2.1\n");
+    world.write("shop", "at 192.0.2.1\n");
+    world
+        .run("plan --detailed-exitcode")
+        .ends_with(0)
+        .hides("approval.open");
+    world.run("apply --auto-approve").ends_with(0);
+    assert!(!world.holds(".drplan/runs"), "a run was begun for nothing");
+}
+
+#[test]
+fn a_guard_without_a_check_runs_only_around_an_action() {
+    let world = World::of(&format!(
+        r#"{SHOP}
+resource "command" "call_everybody" {{
+  apply  = ["sh", "-c", "echo x >> log.call"]
+  guards = [command.shop]
+}}
+"#
+    ));
+    world.run("apply --auto-approve").ends_with(0);
+    world.run("apply --auto-approve").ends_with(0);
+    assert_eq!(world.read("log.call"), "x\n");
+}
+
+#[test]
+fn a_folder_is_named_from_outside() {
+    let world = World::empty();
+    std::fs::create_dir(world.path("spec")).expect("a folder");
+    world.write("spec/main.dr.hcl", SHOP);
+    world.run("-chdir spec apply -auto-approve").ends_with(0);
+    assert!(
+        world.holds("spec/shop"),
+        "commands run in the spec's folder"
+    );
+    assert!(world.holds("spec/.drplan") && !world.holds(".drplan"));
+}
+
+#[test]
+fn what_drplan_remembers_is_for_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let world = World::of(SHOP);
+    world.run("plan --out saved.drplan").ends_with(0);
+    world.run("apply saved.drplan").ends_with(0);
+    for name in world.files().keys() {
+        if name == "saved.drplan" || name.starts_with(".drplan/runs") {
+            let meta = std::fs::metadata(world.path(name)).expect("a file");
+            assert_eq!(meta.permissions().mode() & 0o077, 0, "{name}");
+        }
+    }
+}

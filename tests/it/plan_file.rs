@@ -1,0 +1,167 @@
+//! A saved plan: what it is bound to, and what happens when that changed.
+
+use crate::apply::SHOP;
+use crate::drplan::World;
+
+fn saved() -> World {
+    let world = World::of(SHOP);
+    world
+        .run("plan --out saved.drplan")
+        .ends_with(0)
+        .says("drplan apply saved.drplan");
+    world
+}
+
+/// Shows and applies a spoilt plan; both name it and say the same reason, and nothing runs.
+#[track_caller]
+fn is_refused(world: &World, because: &str) {
+    for line in [
+        "show saved.drplan",
+        "apply saved.drplan",
+        "graph saved.drplan",
+    ] {
+        world
+            .run(line)
+            .ends_with(1)
+            .says("saved.drplan")
+            .says(because);
+    }
+    assert!(!world.holds("site") && !world.holds(".drplan"));
+}
+
+#[test]
+fn a_saved_plan_is_shown_and_applied_without_the_spec() {
+    let world = saved();
+    world.remove("main.dr.hcl");
+    let shown = world.run("show saved.drplan").ends_with(0);
+    assert!(shown.stdout.contains("command.site"), "{}", shown.stdout);
+    world.run("show --json saved.drplan").ends_with(0).json();
+    world
+        .run("why --plan saved.drplan command.shop command.site")
+        .ends_with(0)
+        .says("command.site");
+    world.run("apply saved.drplan").ends_with(0);
+    assert!(world.holds("shop"));
+}
+
+#[test]
+fn a_plan_that_was_changed_is_refused() {
+    let world = saved();
+    let text = world.read("saved.drplan");
+    world.write("saved.drplan", &text.replace("192.0.2.1", "192.0.2.9"));
+    is_refused(&world, "changed or cut off");
+}
+
+#[test]
+fn a_plan_that_was_cut_off_is_refused() {
+    let world = saved();
+    let text = world.read("saved.drplan");
+    world.write("saved.drplan", &text[..text.len() / 2]);
+    is_refused(&world, "second line is missing");
+    world.write("saved.drplan", "");
+    is_refused(&world, "second line is missing");
+    let (first, _) = text.split_once('\n').expect("two lines");
+    world.write(
+        "saved.drplan",
+        &format!("{}\n{{\"sha256\":\"00\"}}\n", &first[..40]),
+    );
+    is_refused(&world, "changed or cut off");
+}
+
+#[test]
+fn a_plan_of_another_version_is_refused_and_both_versions_are_named() {
+    let world = saved();
+    let text = world.read("saved.drplan");
+    let (first, _) = text.split_once('\n').expect("two lines");
+    let first = first.replace("drplan-plan/1.0", "drplan-plan/9.0");
+    let seal = drplan_api::digest(first.as_bytes());
+    world.write(
+        "saved.drplan",
+        &format!("{first}\n{{\"sha256\":\"{seal}\"}}\n"),
+    );
+    is_refused(&world, "drplan-plan/9.0");
+    world.run("show saved.drplan").says("drplan-plan/1.0");
+}
+
+#[test]
+fn a_plan_file_is_decided_already() {
+    let world = saved();
+    for line in [
+        "apply saved.drplan --lost cluster:a",
+        "apply saved.drplan --incident-at 2026-01-05T03:10:00Z",
+        "apply saved.drplan --accept command.site=overwrite",
+    ] {
+        world.run(line).ends_with(64).says("plan again");
+    }
+    assert!(!world.holds("site"));
+}
+
+#[test]
+fn a_plan_applied_twice_does_its_work_once() {
+    let world = saved();
+    world.run("apply saved.drplan").ends_with(0);
+    world.run("apply saved.drplan").ends_with(0);
+    assert_eq!(world.read("log.site"), "x\n");
+    assert_eq!(world.read("log.shop"), "x\n");
+}
+
+#[test]
+fn a_world_that_moved_since_the_plan_is_named_and_only_that_is_refused() {
+    let world = World::of(
+        r#"
+resource "command" "there" {
+  check = ["sh", "-c", "test -e there && exit 0; test -e gone && exit 3; exit 1"]
+  apply = ["touch", "there"]
+}
+
+resource "command" "behind" {
+  check      = ["test", "-e", "behind"]
+  apply      = ["touch", "behind"]
+  depends_on = [command.there]
+}
+
+resource "command" "beside" {
+  check = ["test", "-e", "beside"]
+  apply = ["touch", "beside"]
+}
+"#,
+    );
+    world.write("there", "");
+    world.run("plan --out saved.drplan").ends_with(0);
+    world.remove("there");
+    world
+        .run("apply saved.drplan")
+        .ends_with(4)
+        .says("command.there");
+    assert!(world.holds("beside"), "what did not move goes on");
+    assert!(!world.holds("there") && !world.holds("behind"));
+}
+
+#[test]
+fn a_world_that_came_right_by_itself_is_not_stale() {
+    let world = saved();
+    world.write("site", "192.0.2.1\n");
+    world.run("apply saved.drplan").ends_with(0);
+    assert!(!world.holds("log.site"), "nothing is done twice");
+}
+
+#[test]
+fn a_plan_is_the_same_text_whenever_the_world_is_the_same() {
+    let world = saved();
+    let first = world.run("show saved.drplan --json").json();
+    world.run("plan --out again.drplan").ends_with(0);
+    let mut second = world.run("show again.drplan --json").json();
+    for at in ["/timestamp", "/drplan/head/observed_at"] {
+        *second.pointer_mut(at).expect("a moment") = first.pointer(at).expect("a moment").clone();
+    }
+    assert_eq!(first, second);
+}
+
+#[test]
+fn a_plan_that_cannot_be_written_is_an_error() {
+    let world = World::of(SHOP);
+    world
+        .run("plan --out nowhere/saved.drplan")
+        .ends_with(1)
+        .says("nowhere/saved.drplan");
+}
