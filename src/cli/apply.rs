@@ -282,7 +282,9 @@ async fn start(
     for gate in frontier.waiting.keys() {
         // An instance's key stands in quotes, which a shell would take away.
         let quote = if gate.as_str().contains('[') { "'" } else { "" };
-        frontier.next += &format!(" --approve {quote}{gate}{quote}");
+        frontier
+            .next
+            .extend([" --approve ", quote, gate.as_str(), quote]);
     }
     frontier
         .write(&run_dir.join("frontier.json"))

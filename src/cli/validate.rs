@@ -13,6 +13,7 @@ use super::session::Session;
 use crate::diag::Diagnostics;
 use crate::diag::Sources;
 use crate::plan::Plan;
+use crate::render::style::count;
 use crate::report::Exit;
 
 pub(super) async fn run(
@@ -72,8 +73,10 @@ fn valid(
         .count();
     let data = plan.steps.iter().filter(|s| s.address.is_data()).count();
     print(&format!(
-        "The spec is valid: recovery `{}`, {resources} resources, {data} data sources.\n",
-        plan.head.recovery
+        "The spec is valid: recovery `{}`, {}, {}.\n",
+        plan.head.recovery,
+        count(resources as u64, "resource", "resources"),
+        count(data as u64, "data source", "data sources"),
     ))
 }
 

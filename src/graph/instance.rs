@@ -245,11 +245,9 @@ impl Work<'_, '_> {
             &mut diags,
         );
         let guards = self.guards(block, &mut diags);
-        if !guards.is_empty() {
+        if def.schema.args.iter().any(|a| a.name == "guards") {
             let names: Vec<Json> = guards.iter().map(|a| Json::from(a.as_str())).collect();
-            if def.schema.args.iter().any(|a| a.name == "guards") {
-                args.insert("guards".to_owned(), Json::Array(names));
-            }
+            args.insert("guards".to_owned(), Json::Array(names));
         }
         let nothing_known = exports(kind.def(), &Json::Null, &address, block.span);
         if diags.has_errors() {
@@ -269,6 +267,11 @@ impl Work<'_, '_> {
         for (at, hole) in holes(&args) {
             let top = at.split('/').nth(1).unwrap_or_default();
             let late = def.schema.args.iter().any(|a| a.name == top && a.late);
+            if let (false, true, Some(attr)) = (late, hole.secret, block.args.get(top)) {
+                let places = def.schema.args.iter().filter(|a| a.late).map(|a| a.name);
+                let d = no_secret_here(top, attr.expr.span, places);
+                self.state.diags.push(d.address(address.as_str()));
+            }
             unknown_now |= !late;
             after.extend(hole.after);
         }
@@ -443,6 +446,21 @@ impl Work<'_, '_> {
         named_blocks(self.situation, self.world, block.meta.get("guards"), diags)
             .into_keys()
             .collect()
+    }
+}
+
+/// What decides, what is shown and what is on a command line must not be secret.
+fn no_secret_here<'a>(name: &str, span: Span, places: impl Iterator<Item = &'a str>) -> Diagnostic {
+    let places: Vec<String> = places.map(|name| format!("`{name}`")).collect();
+    let d = Diagnostic::error(
+        Code::WrongType,
+        format!("`{name}` cannot hold a secret, because it is shown"),
+    )
+    .label(span, "comes from something sensitive");
+    if places.is_empty() {
+        d
+    } else {
+        d.hint(format!("give secrets in {}", places.join(" or ")))
     }
 }
 

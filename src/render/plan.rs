@@ -367,7 +367,12 @@ fn stuck(plan: &Plan, style: Style, name: &str, test: fn(&Do) -> bool) -> Vec<St
     let mut out = Vec::new();
     let steps: Vec<&Step> = plan.steps.iter().filter(|s| test(&s.what)).collect();
     for step in steps.iter().take(STEPS_MAX) {
-        let text = format!("{}: {}", step.address, step.because);
+        let at = step
+            .at
+            .as_ref()
+            .map(|w| format!(" ({}:{})", w.file, w.line))
+            .unwrap_or_default();
+        let text = format!("{}{at}: {}", step.address, step.because);
         for line in wrapped(&text, room, LINES_MAX) {
             let label = if out.is_empty() { name } else { "" };
             out.push(format!("  {label:<18}{}", style.paint(Tone::Bad, &line)));

@@ -122,7 +122,12 @@ fn check_resource(resource: &ResourceBlock, registry: &Registry, diags: &mut Dia
         Mode::GoalIf(arg) => !resource.args.contains_key(arg),
         Mode::Goal | Mode::Data => false,
     };
-    if guard && !resource.meta.contains_key("guards") {
+    let guards_nothing = match resource.meta.get("guards").map(|attr| &attr.expr.node) {
+        None => true,
+        Some(Node::Tuple(list)) => list.is_empty(),
+        Some(_) => false,
+    };
+    if guard && guards_nothing {
         diags.push(
             Diagnostic::error(
                 Code::MissingArgument,

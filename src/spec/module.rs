@@ -590,7 +590,8 @@ impl Reader {
         let mut within = Vec::new();
         if let Some(attr) = block.attrs.get("within") {
             // A domain that lies in nothing by mistake is not lost when what it lies in is.
-            match literal(&attr.expr).map(|value| fitted(&Type::List(Box::new(Type::String)), value))
+            match literal(&attr.expr)
+                .map(|value| fitted(&Type::List(Box::new(Type::String)), value))
             {
                 Some(Ok(Value::List(list))) => {
                     within.extend(list.into_iter().filter_map(|value| match value {

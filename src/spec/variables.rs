@@ -124,9 +124,9 @@ pub fn bind(module: &Module, source: &Source, given: &GivenVariables) -> (Bound,
                         Origin::CommandLine => d
                             .label(variable.span, "declared here")
                             .hint(format!("it is given with `--var {name}=…`")),
-                        Origin::Environment => d
-                            .label(variable.span, "declared here")
-                            .hint(format!("it is given in the environment as DRPLAN_VAR_{name}")),
+                        Origin::Environment => d.label(variable.span, "declared here").hint(
+                            format!("it is given in the environment as DRPLAN_VAR_{name}"),
+                        ),
                     });
                 }
             },

@@ -235,7 +235,7 @@ resource "command" "slow" {
         .run("apply --auto-approve")
         .ends_with(6)
         .says("command.slow")
-        .says("2s");
+        .says("2 s passed");
 }
 
 #[test]
@@ -243,7 +243,7 @@ fn what_cannot_be_read_blocks_only_what_hangs_on_it() {
     let world = World::of(
         r#"
 resource "command" "unreadable" {
-  check = ["sh", "-c", "echo no route to the site >&2; exit 7"]
+  check = ["sh", "-c", "echo no-route-to-site >&2; exit 7"]
   apply = ["touch", "never"]
 }
 
@@ -262,7 +262,17 @@ resource "command" "beside" {
     world
         .run("plan --detailed-exitcode")
         .ends_with(12)
-        .says("no route to the site");
+        .says("no-route-to-site");
     world.run("apply --auto-approve").ends_with(12);
     assert!(world.holds("beside") && !world.holds("behind") && !world.holds("never"));
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named() {
+    let world = World::empty();
+    std::fs::write(world.path("main.dr.hcl"), b"# \xff\xfe\n").expect("a written file");
+    world.run("plan").ends_with(1).says("`./main.dr.hcl`");
+    world.remove("main.dr.hcl");
+    std::fs::create_dir(world.path("main.dr.hcl")).expect("a folder");
+    world.run("plan").ends_with(1).says("`./main.dr.hcl`");
 }

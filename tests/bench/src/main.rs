@@ -1,2 +1,119 @@
-//! Developer commands.
-fn main() {}
+//! What `cargo xtask bench` measures of drplan itself, one process for each measurement.
+//!
+//! `generate` writes one layered graph for drplan and for OpenTofu; `plan` runs the pipeline of
+//! `drplan plan --out` over a world in memory.
+#![expect(clippy::print_stdout, reason = "a command line prints")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "developer commands read clocks and files freely"
+)]
+
+mod layered;
+mod pipeline;
+mod world;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use anyhow::Result;
+use clap::Parser;
+use clap::Subcommand;
+
+use layered::Layered;
+use pipeline::Phases;
+use world::State;
+
+/// Workloads of the benchmarks
+#[derive(Parser)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Write a layered graph as a spec, as a configuration of OpenTofu, and as a finished world
+    Generate {
+        /// How many nodes
+        #[arg(long)]
+        size: usize,
+        /// The folder of the spec
+        #[arg(long)]
+        spec: PathBuf,
+        /// The folder of OpenTofu's configuration
+        #[arg(long)]
+        peer: PathBuf,
+        /// The file of the world in which everything exists
+        #[arg(long)]
+        world: PathBuf,
+    },
+    /// Plan a spec, write the plan file, and print the summary or where the time went
+    Plan {
+        /// The folder of the spec
+        #[arg(long)]
+        spec: PathBuf,
+        /// The file of what exists; nothing does without it
+        #[arg(long)]
+        world: Option<PathBuf>,
+        /// The plan file
+        #[arg(long)]
+        out: PathBuf,
+        /// Print the milliseconds of each phase instead of the summary
+        #[arg(long)]
+        phases: bool,
+    },
+}
+
+fn main() -> Result<()> {
+    match Cli::parse().command {
+        Command::Generate {
+            size,
+            spec,
+            peer,
+            world,
+        } => generate(size, &spec, &peer, &world),
+        Command::Plan {
+            spec,
+            world,
+            out,
+            phases,
+        } => plan(&spec, world.as_deref(), &out, phases),
+    }
+}
+
+fn generate(size: usize, spec: &Path, peer: &Path, world: &Path) -> Result<()> {
+    let graph = Layered::new(size)?;
+    graph.write_spec(spec)?;
+    graph.write_peer(peer)?;
+    fs::write(world, serde_json::to_string(&graph.world())?)
+        .with_context(|| format!("cannot write `{}`", world.display()))
+}
+
+fn plan(spec: &Path, world: Option<&Path>, out: &Path, print_phases: bool) -> Result<()> {
+    let mut phases = Phases::start();
+    let world = match world {
+        Some(file) => read(file).with_context(|| format!("cannot read `{}`", file.display()))?,
+        None => BTreeMap::new(),
+    };
+    phases.end("world");
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let planned = pipeline::plan(spec, world::registry(world), out, &mut phases);
+    let (_plan, summary) = runtime.block_on(planned)?;
+    if print_phases {
+        for (name, ms) in &phases.spent_ms {
+            println!("{name:<20} {ms:>9.1} ms");
+        }
+    } else {
+        print!("{summary}");
+    }
+    Ok(())
+}
+
+fn read(file: &Path) -> Result<BTreeMap<String, State>> {
+    Ok(serde_json::from_slice(&fs::read(file)?)?)
+}

@@ -6,4 +6,8 @@ locals {
   e = [1, 2][5]
 }
 
-output "all" { value = [local.a, local.b, local.c, local.d, local.e] }
+output "a" { value = local.a }
+output "b" { value = local.b }
+output "c" { value = local.c }
+output "d" { value = local.d }
+output "e" { value = local.e }

@@ -11,7 +11,9 @@
     reason = "developer commands read clocks and files freely"
 )]
 
+mod bench;
 mod components;
+mod docs;
 mod e2e;
 mod route53;
 mod site;
@@ -35,7 +37,9 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
+    Bench(bench::Args),
     Components(components::Args),
+    Docs(docs::Args),
     E2e(e2e::Args),
     Route53(route53::Args),
     Site(site::Args),
@@ -45,7 +49,9 @@ enum Task {
 #[tokio::main]
 async fn main() -> ExitCode {
     let done = match Cli::parse().command {
+        Task::Bench(args) => bench::run(&args).await,
         Task::Components(args) => components::run(&args),
+        Task::Docs(args) => docs::run(&args),
         Task::E2e(args) => e2e::run(&args).await,
         Task::Route53(args) => route53::run(&args).await,
         Task::Site(args) => site::run(args).await,

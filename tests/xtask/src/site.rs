@@ -157,6 +157,8 @@ fn api_address(site: &SiteDir) -> Result<String> {
     let about = || format!("cannot read `{}`", file.display());
     let text = fs::read_to_string(&file).with_context(about)?;
     let config: serde_json::Value = serde_json::from_str(&text).with_context(about)?;
-    let server = config["clusters"][0]["cluster"]["server"].as_str().with_context(about)?;
+    let server = config["clusters"][0]["cluster"]["server"]
+        .as_str()
+        .with_context(about)?;
     Ok(server.trim_start_matches("https://").to_owned())
 }

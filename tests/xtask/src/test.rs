@@ -18,7 +18,10 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let cargo = env!("CARGO");
-    phase("test binaries", Command::new(cargo).args(["test", "--workspace", "--locked"]))?;
+    phase(
+        "test binaries",
+        Command::new(cargo).args(["test", "--workspace", "--locked"]),
+    )?;
     if !args.quick {
         let this = std::env::current_exe().context("cannot name this program")?;
         phase("end to end", Command::new(this).arg("e2e"))?;
@@ -29,7 +32,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 fn phase(name: &str, command: &mut Command) -> Result<()> {
     println!("== {name}");
     let started = Instant::now();
-    let status = command.status().with_context(|| format!("cannot start {name}"))?;
+    let status = command
+        .status()
+        .with_context(|| format!("cannot start {name}"))?;
     println!("{:6.1} min  {name}", started.elapsed().as_secs_f64() / 60.0);
     anyhow::ensure!(status.success(), "{name} failed ({status})");
     Ok(())

@@ -39,7 +39,10 @@ async fn marks(lab: &Lab) -> Result<Marks> {
         writes: audit::writes(&lab.b.audit_log(), "drplan")?.len(),
         changes: lab.zone.changes(),
         databases: database::column(&url, "postgres", names).await?,
-        rows: database::column(&url, "shop", rows).await.unwrap_or_default().concat(),
+        rows: database::column(&url, "shop", rows)
+            .await
+            .unwrap_or_default()
+            .concat(),
     })
 }
 
@@ -56,7 +59,10 @@ async fn refused(lab: &Lab, spec: &Spec, lost: &[&str], code: i32, says: &[&str]
         applied.command
     );
     let after = marks(lab).await?;
-    ensure!(after == before, "something was changed: before {before:?}, after {after:?}");
+    ensure!(
+        after == before,
+        "something was changed: before {before:?}, after {after:?}"
+    );
     Ok(planned)
 }
 
@@ -65,7 +71,14 @@ pub(super) async fn a_cluster_that_nobody_declared_lost(lab: &mut Lab) -> Result
     // The kubeconfig of the site that is gone.
     let gone = lab.root.join("a.kubeconfig").display().to_string();
     let spec = lab.spec("cluster")?.with("kubeconfig", &gone);
-    refused(lab, &spec, &[], INCOMPLETE, &["kubernetes.site", "kubernetes_cluster.site", "127.0.0.1"]).await?;
+    refused(
+        lab,
+        &spec,
+        &[],
+        INCOMPLETE,
+        &["kubernetes.site", "kubernetes_cluster.site", "127.0.0.1"],
+    )
+    .await?;
     Ok(())
 }
 
@@ -76,9 +89,15 @@ pub(super) async fn a_token_that_the_cluster_does_not_know(lab: &mut Lab) -> Res
     config["users"][0]["user"]["token"] = "not-a-token-of-this-cluster".into();
     let file = lab.root.join("wrong-token.kubeconfig");
     fs::write(&file, config.to_string())?;
-    let spec = lab.spec("cluster")?.with("kubeconfig", &file.display().to_string());
+    let spec = lab
+        .spec("cluster")?
+        .with("kubeconfig", &file.display().to_string());
     let ran = refused(lab, &spec, &[], INCOMPLETE, &["kubernetes.site", "401"]).await?;
-    ensure!(!ran.said().contains("not-a-token"), "the token is shown:\n{}", ran.said());
+    ensure!(
+        !ran.said().contains("not-a-token"),
+        "the token is shown:\n{}",
+        ran.said()
+    );
     Ok(())
 }
 
@@ -102,13 +121,24 @@ pub(super) async fn credentials_that_the_bucket_refuses(lab: &mut Lab) -> Result
     let wrong = "wrong-secret-key-of-nobody";
     let spec = lab.recovered().await?.with("bucket_secret_key", wrong);
     let ran = refused(lab, &spec, LOST, INCOMPLETE, &["s3.backups"]).await?;
-    ensure!(!ran.said().contains(wrong), "the key is shown:\n{}", ran.said());
+    ensure!(
+        !ran.said().contains(wrong),
+        "the key is shown:\n{}",
+        ran.said()
+    );
     Ok(())
 }
 
 pub(super) async fn a_backup_that_does_not_exist(lab: &mut Lab) -> Result<()> {
     let spec = lab.recovered().await?.with("apps_backup", "appz-");
-    refused(lab, &spec, LOST, INCOMPLETE, &["data.velero_backup.apps", "appz-", "`apps`"]).await?;
+    refused(
+        lab,
+        &spec,
+        LOST,
+        INCOMPLETE,
+        &["data.velero_backup.apps", "appz-", "`apps`"],
+    )
+    .await?;
     Ok(())
 }
 
@@ -126,7 +156,14 @@ pub(super) async fn an_archive_that_breaks_off(lab: &mut Lab) -> Result<()> {
         }
         lab.put(&key, content).await?;
     }
-    refused(lab, &spec, LOST, INCOMPLETE, &["data.velero_backup.apps", "cut-1.tar.gz"]).await?;
+    refused(
+        lab,
+        &spec,
+        LOST,
+        INCOMPLETE,
+        &["data.velero_backup.apps", "cut-1.tar.gz"],
+    )
+    .await?;
     Ok(())
 }
 
@@ -135,7 +172,14 @@ pub(super) async fn a_dump_that_breaks_off(lab: &mut Lab) -> Result<()> {
     let mut content = lab.get("dumps/shop-1.dump").await?;
     content.truncate(content.len() / 2);
     lab.put("cut-dumps/shop-1.dump", content).await?;
-    refused(lab, &spec, LOST, INCOMPLETE, &["data.dump_archive.shop", "cut-dumps/"]).await?;
+    refused(
+        lab,
+        &spec,
+        LOST,
+        INCOMPLETE,
+        &["data.dump_archive.shop", "cut-dumps/"],
+    )
+    .await?;
     Ok(())
 }
 
@@ -152,7 +196,10 @@ pub(super) async fn a_database_that_holds_foreign_data(lab: &mut Lab) -> Result<
     let outcome = refused(lab, &spec, LOST, CONFLICT, &says).await;
     let rows = database::column(&url, "shop", "select count(*)::text from somebody_elses").await;
     database::execute(&url, "postgres", "drop database shop with (force)").await?;
-    spec.run(super::recovery::APPLY).await?.expect(0).context("the recovery after the scenario")?;
+    spec.run(super::recovery::APPLY)
+        .await?
+        .expect(0)
+        .context("the recovery after the scenario")?;
     outcome?;
     ensure!(rows? == ["1000"], "the foreign rows are not all there");
     Ok(())

@@ -57,7 +57,9 @@ pub(crate) struct Tables {
 
 /// Connects to one database of a server, which `url` leads to.
 async fn connect(url: &str, database: &str) -> Result<tokio_postgres::Client> {
-    let mut config: Config = url.parse().context("the address of PostgreSQL is malformed")?;
+    let mut config: Config = url
+        .parse()
+        .context("the address of PostgreSQL is malformed")?;
     config.dbname(database).application_name("e2e");
     let (client, connection) = timeout(CALL_LIMIT, config.connect(NoTls))
         .await
@@ -88,12 +90,16 @@ pub(crate) async fn column(url: &str, database: &str, sql: &str) -> Result<Vec<S
 /// Makes the database with all its rows.
 pub(crate) async fn fill(url: &str) -> Result<()> {
     execute(url, "postgres", &format!("create database {DATABASE}")).await?;
-    execute(url, DATABASE, SCHEMA).await.context("cannot fill the database")
+    execute(url, DATABASE, SCHEMA)
+        .await
+        .context("cannot fill the database")
 }
 
 /// Dumps the database into a file of PostgreSQL's own format.
 pub(crate) async fn dump(bin: &Path, url: &str, file: &Path) -> Result<()> {
-    let config: Config = url.parse().context("the address of PostgreSQL is malformed")?;
+    let config: Config = url
+        .parse()
+        .context("the address of PostgreSQL is malformed")?;
     let port = config.get_ports().first().context("no port")?.to_string();
     let password = config.get_password().context("no password")?;
     let run = Command::new(bin.join("pg_dump"))
@@ -104,9 +110,14 @@ pub(crate) async fn dump(bin: &Path, url: &str, file: &Path) -> Result<()> {
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output();
-    let output = timeout(CALL_LIMIT, run).await.context("`pg_dump` does not end")??;
+    let output = timeout(CALL_LIMIT, run)
+        .await
+        .context("`pg_dump` does not end")??;
     if !output.status.success() {
-        bail!("`pg_dump` failed: {}", String::from_utf8_lossy(&output.stderr).trim());
+        bail!(
+            "`pg_dump` failed: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
     }
     Ok(())
 }
@@ -153,10 +164,16 @@ pub(crate) fn compare(expected: &Tables, found: &Tables) -> Result<()> {
             Some(_) => {}
         }
     }
-    let beside = found.rows.keys().filter(|table| !expected.rows.contains_key(*table));
+    let beside = found
+        .rows
+        .keys()
+        .filter(|table| !expected.rows.contains_key(*table));
     wrong.extend(beside.map(|table| format!("table `{table}` was not on A")));
     let not_in = |some: &Tables, other: &Tables, what: &str| {
-        let missing = some.definitions.iter().filter(|d| !other.definitions.contains(d));
+        let missing = some
+            .definitions
+            .iter()
+            .filter(|d| !other.definitions.contains(d));
         missing.map(|d| format!("{what}: {d}")).collect::<Vec<_>>()
     };
     wrong.extend(not_in(expected, found, "definition is missing"));
@@ -164,5 +181,8 @@ pub(crate) fn compare(expected: &Tables, found: &Tables) -> Result<()> {
     if wrong.is_empty() {
         return Ok(());
     }
-    bail!("the database is not that of A:\n    {}", wrong.join("\n    "))
+    bail!(
+        "the database is not that of A:\n    {}",
+        wrong.join("\n    ")
+    )
 }

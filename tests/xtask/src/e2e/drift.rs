@@ -22,7 +22,10 @@ async fn planned(spec: &Spec, code: i32) -> Result<Value> {
 /// The object's line of a step, with its class.
 fn object<'p>(plan: &'p Value, address: &str, name: &str) -> Result<&'p Value> {
     let step = change(plan, address)?;
-    let mut objects = step["drplan"]["breakdown"]["objects"].as_array().into_iter().flatten();
+    let mut objects = step["drplan"]["breakdown"]["objects"]
+        .as_array()
+        .into_iter()
+        .flatten();
     match objects.find(|o| o["name"].as_str().is_some_and(|n| n.ends_with(name))) {
         Some(object) => Ok(object),
         None => anyhow::bail!("`{address}` does not list the object `{name}`"),
@@ -31,7 +34,9 @@ fn object<'p>(plan: &'p Value, address: &str, name: &str) -> Result<&'p Value> {
 
 pub(super) async fn a_deleted_namespace_comes_back_alone(lab: &mut Lab) -> Result<()> {
     let spec = lab.recovered().await?;
-    lab.kubectl().run(&["delete", "namespace", "shop-web", "--wait"]).await?;
+    lab.kubectl()
+        .run(&["delete", "namespace", "shop-web", "--wait"])
+        .await?;
     let plan = planned(&spec, 2).await?;
     let steps = acting(&plan);
     ensure!(
@@ -44,14 +49,20 @@ pub(super) async fn a_deleted_namespace_comes_back_alone(lab: &mut Lab) -> Resul
         .flatten()
         .filter_map(|c| c["path"].as_str())
         .collect();
-    let elsewhere: Vec<_> = restored.iter().filter(|path| !path.contains("shop-web")).collect();
+    let elsewhere: Vec<_> = restored
+        .iter()
+        .filter(|path| !path.contains("shop-web"))
+        .collect();
     ensure!(
         restored.len() > 35 && elsewhere.is_empty(),
         "the plan restores {} objects, of other namespaces {elsewhere:?}",
         restored.len()
     );
     let created = effects(&plan, &["create", "patch", "update", "delete"]);
-    ensure!(created.len() == 1, "one Restore must be written, the plan writes {created:?}");
+    ensure!(
+        created.len() == 1,
+        "one Restore must be written, the plan writes {created:?}"
+    );
     spec.run(APPLY).await?.expect(0)?;
     lab.is_as_on_a().await?;
     planned(&spec, 0).await?;
@@ -71,17 +82,35 @@ pub(super) async fn an_object_deleted_in_a_living_namespace_is_listed_and_left_a
         "the deleted ConfigMap must be listed as `deleted since the backup`, it is {line}"
     );
     let full = [&["plan", "--full"], LOST].concat();
-    spec.run(&full).await?.expect(0)?.expect_says(&["shop/settings-007", "deleted since the backup"])?;
+    spec.run(&full)
+        .await?
+        .expect(0)?
+        .expect_says(&["shop/settings-007", "deleted since the backup"])?;
     spec.run(APPLY).await?.expect(0)?;
-    let get = ["get", "configmap", "-n", "shop", "settings-007", "--ignore-not-found", "-o", "name"];
+    let get = [
+        "get",
+        "configmap",
+        "-n",
+        "shop",
+        "settings-007",
+        "--ignore-not-found",
+        "-o",
+        "name",
+    ];
     let still = lab.kubectl().run(&get).await?;
-    ensure!(still.is_empty(), "`apply` has restored what somebody deleted");
+    ensure!(
+        still.is_empty(),
+        "`apply` has restored what somebody deleted"
+    );
     put_back(lab, &["ConfigMap shop/settings-007"]).await
 }
 
 /// Writes objects of A again as they were there, so that the next scenario starts clean.
 async fn put_back(lab: &Lab, names: &[&str]) -> Result<()> {
-    let objects: Vec<Value> = names.iter().filter_map(|name| lab.truth.objects.get(*name).cloned()).collect();
+    let objects: Vec<Value> = names
+        .iter()
+        .filter_map(|name| lab.truth.objects.get(*name).cloned())
+        .collect();
     ensure!(objects.len() == names.len(), "A had not all of {names:?}");
     lab.kubectl().apply(&objects).await?;
     lab.is_as_on_a().await
@@ -92,29 +121,49 @@ pub(super) async fn a_hand_edited_deployment_under_a_restore_is_shown_and_left_a
 ) -> Result<()> {
     let spec = lab.recovered().await?;
     let scale = |n: &str| format!("--replicas={n}");
-    lab.kubectl().run(&["scale", "-n", "shop-web", "deploy/web", &scale("5")]).await?;
+    lab.kubectl()
+        .run(&["scale", "-n", "shop-web", "deploy/web", &scale("5")])
+        .await?;
     let plan = planned(&spec, 0).await?;
     let line = object(&plan, "velero_restore.apps", "shop-web/web")
         .and_then(|_| object(&plan, "velero_restore.apps", "Deployment shop-web/web"))?;
     let diff = line["diff"].as_str().unwrap_or_default();
     let has = |sign: char, value: &str| {
-        diff.lines().any(|l| l.starts_with(sign) && l.contains("replicas") && l.contains(value))
+        diff.lines()
+            .any(|l| l.starts_with(sign) && l.contains("replicas") && l.contains(value))
     };
     ensure!(
         has('-', "3") && has('+', "5") || has('+', "3") && has('-', "5"),
         "the plan must show the replicas, 3 and 5, as a text diff; the line is {line}"
     );
     let summary = [&["plan"], LOST].concat();
-    spec.run(&summary).await?.expect(0)?.expect_says(&["velero_restore.apps", "differs"])?;
+    spec.run(&summary)
+        .await?
+        .expect(0)?
+        .expect_says(&["velero_restore.apps", "differs"])?;
     spec.run(APPLY).await?.expect(0)?;
-    let replicas = ["get", "-n", "shop-web", "deploy/web", "-o", "jsonpath={.spec.replicas}"];
+    let replicas = [
+        "get",
+        "-n",
+        "shop-web",
+        "deploy/web",
+        "-o",
+        "jsonpath={.spec.replicas}",
+    ];
     let replicas = lab.kubectl().run(&replicas).await?;
-    ensure!(replicas == "5", "`apply` must leave the 5 replicas alone, there are {replicas}");
-    lab.kubectl().run(&["scale", "-n", "shop-web", "deploy/web", &scale("3")]).await?;
+    ensure!(
+        replicas == "5",
+        "`apply` must leave the 5 replicas alone, there are {replicas}"
+    );
+    lab.kubectl()
+        .run(&["scale", "-n", "shop-web", "deploy/web", &scale("3")])
+        .await?;
     lab.is_as_on_a().await
 }
 
-pub(super) async fn a_hand_edited_deployment_under_a_manifest_is_put_back(lab: &mut Lab) -> Result<()> {
+pub(super) async fn a_hand_edited_deployment_under_a_manifest_is_put_back(
+    lab: &mut Lab,
+) -> Result<()> {
     let spec = lab.recovered().await?;
     let edit = r#"{"spec":{"template":{"spec":{"containers":[{"name":"page","env":[{"name":"MESSAGE","value":"hacked"}]}]}}}}"#;
     let patch = ["patch", "-n", "platform", "deploy/status-page", "-p", edit];
@@ -126,16 +175,30 @@ pub(super) async fn a_hand_edited_deployment_under_a_manifest_is_put_back(lab: &
         "only `kubernetes_manifest.platform` must act, the plan has {steps:?}"
     );
     let step = change(&plan, "kubernetes_manifest.platform")?;
-    ensure!(step["change"]["actions"][0] == "update", "it must be an update: {}", step["change"]["actions"]);
+    ensure!(
+        step["change"]["actions"][0] == "update",
+        "it must be an update: {}",
+        step["change"]["actions"]
+    );
     let diff = step["drplan"]["diff"].to_string();
     ensure!(
         diff.contains("hacked") && diff.contains("we are back"),
         "the diff must show both messages: {diff}"
     );
     spec.run(APPLY).await?.expect(0)?;
-    let value = ["get", "-n", "platform", "deploy/status-page", "-o", "jsonpath={.spec.template.spec.containers[0].env[0].value}"];
+    let value = [
+        "get",
+        "-n",
+        "platform",
+        "deploy/status-page",
+        "-o",
+        "jsonpath={.spec.template.spec.containers[0].env[0].value}",
+    ];
     let value = lab.kubectl().run(&value).await?;
-    ensure!(value == "we are back", "the Deployment must be put back, its message is `{value}`");
+    ensure!(
+        value == "we are back",
+        "the Deployment must be put back, its message is `{value}`"
+    );
     planned(&spec, 0).await?;
     Ok(())
 }
@@ -143,7 +206,9 @@ pub(super) async fn a_hand_edited_deployment_under_a_manifest_is_put_back(lab: &
 pub(super) async fn a_healthy_day_asks_nobody(lab: &mut Lab) -> Result<()> {
     let spec = lab.recovered().await?;
     let plan = planned(&spec, 0).await?;
-    let gates = changes(&plan).filter(|c| c["drplan"]["do"] == "gate").count();
+    let gates = changes(&plan)
+        .filter(|c| c["drplan"]["do"] == "gate")
+        .count();
     ensure!(gates == 0, "a plan without actions has {gates} questions");
     Ok(())
 }

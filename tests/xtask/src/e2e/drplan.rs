@@ -59,7 +59,9 @@ impl Ran {
         if self.code == Some(code) {
             return Ok(self);
         }
-        let found = self.code.map_or("a signal".to_owned(), |code| code.to_string());
+        let found = self
+            .code
+            .map_or("a signal".to_owned(), |code| code.to_string());
         bail!(
             "`{}` must exit with {code} and exited with {found}; its last lines:\n{}{}",
             self.command,
@@ -90,8 +92,13 @@ impl Ran {
 
     /// Reads its standard output as one JSON document.
     pub(crate) fn json(&self) -> Result<Value> {
-        serde_json::from_str(&self.stdout)
-            .with_context(|| format!("`{}` printed no JSON:\n{}", self.command, tail(&self.stdout)))
+        serde_json::from_str(&self.stdout).with_context(|| {
+            format!(
+                "`{}` printed no JSON:\n{}",
+                self.command,
+                tail(&self.stdout)
+            )
+        })
     }
 }
 
@@ -99,7 +106,10 @@ impl Ran {
 pub(crate) fn tail(text: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
     let from = lines.len().saturating_sub(TAIL_LINES);
-    lines[from..].iter().map(|line| format!("    | {line}\n")).collect()
+    lines[from..]
+        .iter()
+        .map(|line| format!("    | {line}\n"))
+        .collect()
 }
 
 /// When a run that is watched is killed.
@@ -114,7 +124,9 @@ impl Spec {
     /// The same spec with another value for a variable.
     pub(crate) fn with(&self, variable: &str, value: &str) -> Self {
         let mut out = self.clone();
-        out.drplan.env.insert(format!("DRPLAN_VAR_{variable}"), value.to_owned());
+        out.drplan
+            .env
+            .insert(format!("DRPLAN_VAR_{variable}"), value.to_owned());
         out
     }
 
@@ -131,9 +143,13 @@ impl Spec {
             }
             Ok::<_, anyhow::Error>((text, child.wait().await?))
         };
-        let (stdout, status) = timeout(RUN_LIMIT, talk)
-            .await
-            .with_context(|| format!("`drplan {}` took over {} s", args.join(" "), RUN_LIMIT.as_secs()))??;
+        let (stdout, status) = timeout(RUN_LIMIT, talk).await.with_context(|| {
+            format!(
+                "`drplan {}` took over {} s",
+                args.join(" "),
+                RUN_LIMIT.as_secs()
+            )
+        })??;
         self.ran(args, status.code(), stdout, start)
     }
 
@@ -154,7 +170,10 @@ impl Spec {
                 text.push_str(&line);
                 text.push('\n');
                 let Ok(event) = serde_json::from_str::<Value>(&line) else {
-                    bail!("`drplan {}` printed a line that is no event: {line}", args.join(" "));
+                    bail!(
+                        "`drplan {}` printed a line that is no event: {line}",
+                        args.join(" ")
+                    );
                 };
                 let hit = (trigger.hit)(&event);
                 events.push(event);
@@ -165,9 +184,13 @@ impl Spec {
             }
             Ok(false)
         };
-        let met = timeout(RUN_LIMIT, watch)
-            .await
-            .with_context(|| format!("`drplan {}` took over {} s", args.join(" "), RUN_LIMIT.as_secs()))??;
+        let met = timeout(RUN_LIMIT, watch).await.with_context(|| {
+            format!(
+                "`drplan {}` took over {} s",
+                args.join(" "),
+                RUN_LIMIT.as_secs()
+            )
+        })??;
         // Only this one process: what it started lives on.
         child.start_kill().ok();
         let status = child.wait().await.context("cannot wait for drplan")?;
@@ -192,7 +215,9 @@ impl Spec {
             command.env("TERM", term);
         }
         let mut child = command.spawn().context("cannot start drplan")?;
-        let status = timeout(RUN_LIMIT, child.wait()).await.context("drplan does not end")??;
+        let status = timeout(RUN_LIMIT, child.wait())
+            .await
+            .context("drplan does not end")??;
         Ok(status.code())
     }
 
@@ -240,13 +265,15 @@ impl Spec {
 /// Writes a run down, numbered in the order of all runs.
 fn keep(report: &Path, ran: &Ran) -> Result<()> {
     let outputs = report.join("outputs");
-    fs::create_dir_all(&outputs).with_context(|| format!("cannot create `{}`", outputs.display()))?;
+    fs::create_dir_all(&outputs)
+        .with_context(|| format!("cannot create `{}`", outputs.display()))?;
     let number = fs::read_dir(&outputs)?.count() + 1;
     let verb = ran.command.split(' ').nth(1).unwrap_or("drplan");
     let text = format!(
         "$ {}\nexit code {}, {:.1} s\n\n{}\n--- standard error ---\n{}",
         ran.command,
-        ran.code.map_or("none: killed".to_owned(), |code| code.to_string()),
+        ran.code
+            .map_or("none: killed".to_owned(), |code| code.to_string()),
         ran.took.as_secs_f64(),
         ran.stdout,
         ran.stderr,

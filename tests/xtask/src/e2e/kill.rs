@@ -136,19 +136,32 @@ fn is(event: &Value, kind: &str, address: &str) -> bool {
 
 /// Whether this reports that a step's effect is done to a share in `from..below`.
 fn has_done(event: &Value, address: &str, from: f64, below: f64) -> bool {
-    let (Some(done), Some(of)) = (event["done"].as_f64(), event["of"].as_f64()) else { return false };
+    let (Some(done), Some(of)) = (event["done"].as_f64(), event["of"].as_f64()) else {
+        return false;
+    };
     is(event, "apply_progress", address) && of > 0.0 && (from..below).contains(&(done / of))
 }
 
 /// Kills at a point, resumes, and compares the end.
 pub(super) async fn killed_and_resumed(lab: &mut Lab, point: &Point, resume: Resume) -> Result<()> {
     let spec = lab.recovered().await?;
-    take_away(lab, point.lost).await.context("cannot prepare the point")?;
+    take_away(lab, point.lost)
+        .await
+        .context("cannot prepare the point")?;
     let plan = [&["plan", "--json", "--out", "kill.plan"], LOST].concat();
     let plan = spec.run(&plan).await?.expect(0)?.json()?;
     let before = restores(lab).await?;
-    let trigger = Trigger { hit: point.hit, grace: point.grace };
-    let apply = ["apply", "kill.plan", "--json", "--approve", "approval.cutover"];
+    let trigger = Trigger {
+        hit: point.hit,
+        grace: point.grace,
+    };
+    let apply = [
+        "apply",
+        "kill.plan",
+        "--json",
+        "--approve",
+        "approval.cutover",
+    ];
     let events = spec.run_until(&apply, &trigger).await?;
     if point.child {
         let working = "select count(*)::text from pg_stat_activity where datname like 'shop%' and application_name <> 'e2e'";
@@ -184,10 +197,18 @@ pub(super) async fn killed_and_resumed(lab: &mut Lab, point: &Point, resume: Res
 
 /// How many Restore objects the cluster holds; none where there is no cluster.
 async fn restores(lab: &Lab) -> Result<usize> {
-    if lab.b.process("kube-apiserver")?.is_none_or(|process| !process.is_alive()) {
+    if lab
+        .b
+        .process("kube-apiserver")?
+        .is_none_or(|process| !process.is_alive())
+    {
         return Ok(lab.restores_seen);
     }
-    Ok(lab.kubectl().list(&["restores.velero.io", "-n", "velero"]).await?.len())
+    Ok(lab
+        .kubectl()
+        .list(&["restores.velero.io", "-n", "velero"])
+        .await?
+        .len())
 }
 
 async fn take_away(lab: &mut Lab, lost: Lost) -> Result<()> {
@@ -195,7 +216,9 @@ async fn take_away(lab: &mut Lab, lost: Lost) -> Result<()> {
     lab.zone.points_to_a()?;
     let kubectl = lab.kubectl();
     let delete = async |args: &[&str]| -> Result<()> {
-        kubectl.run(&[&["delete", "--wait", "--ignore-not-found"], args].concat()).await?;
+        kubectl
+            .run(&[&["delete", "--wait", "--ignore-not-found"], args].concat())
+            .await?;
         Ok(())
     };
     match lost {
@@ -204,7 +227,8 @@ async fn take_away(lab: &mut Lab, lost: Lost) -> Result<()> {
         Lost::Gateway => delete(&["namespace", "edge"]).await,
         Lost::Location => delete(&["backupstoragelocation", "-n", "velero", "backups"]).await,
         Lost::Infra => {
-            let kinds = "clusterroles,clusterrolebindings,priorityclasses,validatingwebhookconfigurations";
+            let kinds =
+                "clusterroles,clusterrolebindings,priorityclasses,validatingwebhookconfigurations";
             delete(&[kinds, "-l", super::shop::PART_OF]).await?;
             delete(&["namespace", "shop-infra"]).await
         }

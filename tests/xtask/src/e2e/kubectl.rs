@@ -88,7 +88,8 @@ impl Kubectl {
         args.extend(what);
         args.extend(["-o", "json"]);
         let text = self.run(&args).await?;
-        let mut list: Value = serde_json::from_str(&text).context("`kubectl get` printed no JSON")?;
+        let mut list: Value =
+            serde_json::from_str(&text).context("`kubectl get` printed no JSON")?;
         match list["items"].take() {
             Value::Array(items) => Ok(items),
             _ => Ok(vec![list]),

@@ -38,8 +38,8 @@ use super::zone::Zone;
 /// The bucket that outlives the disaster.
 pub(crate) const BUCKET: &str = "shop-dr";
 
-/// The longest that Velero may take for one backup.
-const BACKUP_LIMIT: &str = "--timeout=90s";
+/// The longest that a backup or a workload may take.
+const WAIT_LIMIT: &str = "--timeout=90s";
 
 /// Everything that the scenarios work on.
 pub(crate) struct Lab {
@@ -72,8 +72,14 @@ pub(crate) struct Places {
 impl Lab {
     /// Builds the world up to the moment after the disaster.
     pub(crate) async fn prepare(places: Places, progress: &dyn Fn(&str)) -> Result<Self> {
-        let Places { root, report, drplan, sources } = places;
+        let Places {
+            root,
+            report,
+            drplan,
+            sources,
+        } = places;
         let components = Components::locate()?;
+        progress("components found");
         let store = ObjectStore::start(&root.join("store"), &components).await?;
         store.create_bucket(BUCKET).await?;
         let zone = Zone::start(&root.join("route53")).await?;
@@ -88,11 +94,20 @@ impl Lab {
             truth.tables.rows.len()
         ));
         let lost_kubeconfig = root.join("a.kubeconfig");
-        fs::copy(a.kubeconfig(Identity::Drplan), &lost_kubeconfig).context("cannot keep A's kubeconfig")?;
+        fs::copy(a.kubeconfig(Identity::Drplan), &lost_kubeconfig)
+            .context("cannot keep A's kubeconfig")?;
         a.destroy(Ending::Abrupt).await?;
         progress("site A destroyed");
         let b = SiteDir::new(&root.join("b"))?;
-        let env = environment(&root, &components, &store, &zone, &b, &uid, &lost_kubeconfig)?;
+        let env = environment(
+            &root,
+            &components,
+            &store,
+            &zone,
+            &b,
+            &uid,
+            &lost_kubeconfig,
+        )?;
         let mut secrets: BTreeSet<String> = shop::secret_values().into_iter().collect();
         secrets.insert(store.credentials().secret_key.clone());
         secrets.insert(zone.server().credentials().secret_key.clone());
@@ -104,7 +119,11 @@ impl Lab {
             truth,
             b,
             secrets,
-            drplan: Drplan { program: drplan, env, report },
+            drplan: Drplan {
+                program: drplan,
+                env,
+                report,
+            },
             main: None,
             restores_seen: 0,
             sources,
@@ -120,9 +139,15 @@ impl Lab {
     /// A fresh copy of one of the specs, in a folder of its own.
     pub(crate) fn spec(&mut self, name: &str) -> Result<Spec> {
         self.specs += 1;
-        let dir = self.root.join("specs").join(format!("{:03}-{name}", self.specs));
+        let dir = self
+            .root
+            .join("specs")
+            .join(format!("{:03}-{name}", self.specs));
         copy(&self.sources.join(name), &dir)?;
-        Ok(Spec { dir, drplan: self.drplan.clone() })
+        Ok(Spec {
+            dir,
+            drplan: self.drplan.clone(),
+        })
     }
 
     /// The address of B's PostgreSQL.
@@ -133,14 +158,20 @@ impl Lab {
     /// Remembers the secrets that site B has made up for itself.
     pub(crate) fn learn_secrets(&mut self) -> Result<()> {
         if let Ok(url) = self.database_url() {
-            let config: tokio_postgres::Config = url.parse().context("the address of PostgreSQL")?;
+            let config: tokio_postgres::Config =
+                url.parse().context("the address of PostgreSQL")?;
             let password = config.get_password().context("no password")?;
-            self.secrets.insert(String::from_utf8_lossy(password).into_owned());
+            self.secrets
+                .insert(String::from_utf8_lossy(password).into_owned());
         }
         for identity in Identity::ALL {
-            let Ok(text) = fs::read_to_string(self.b.kubeconfig(identity)) else { continue };
+            let Ok(text) = fs::read_to_string(self.b.kubeconfig(identity)) else {
+                continue;
+            };
             let config: serde_json::Value = serde_json::from_str(&text)?;
-            let token = config["users"][0]["user"]["token"].as_str().context("no token")?;
+            let token = config["users"][0]["user"]["token"]
+                .as_str()
+                .context("no token")?;
             self.secrets.insert(token.to_owned());
         }
         Ok(())
@@ -171,12 +202,21 @@ impl Lab {
 
     /// The keys below a prefix.
     pub(crate) async fn keys(&self, prefix: &str) -> Result<Vec<String>> {
-        let request = self.store.client().list_objects_v2().bucket(BUCKET).prefix(prefix);
+        let request = self
+            .store
+            .client()
+            .list_objects_v2()
+            .bucket(BUCKET)
+            .prefix(prefix);
         let answer = request.send().await.map_err(aws_sdk_s3::Error::from)?;
         if answer.is_truncated() == Some(true) {
             bail!("more than one page of keys below `{prefix}`");
         }
-        Ok(answer.contents().iter().filter_map(|o| o.key().map(str::to_owned)).collect())
+        Ok(answer
+            .contents()
+            .iter()
+            .filter_map(|o| o.key().map(str::to_owned))
+            .collect())
     }
 
     /// Ends everything; a folder that stays keeps its logs.
@@ -203,8 +243,15 @@ fn kubectl(components: &Components, site: &SiteDir, root: &Path) -> Kubectl {
 async fn start_a(root: &Path, components: &Components, store: &ObjectStore) -> Result<Site> {
     let mut options = UpOptions::with_this_program_as_keeper()?;
     options.aws_credentials = Some(store.credentials_file());
-    let parts = [Part::ControlPlane, Part::Velero, Part::Postgres];
-    Site::start(&root.join("a"), components, "a", &parts, &options).await
+    let parts = [Part::ControlPlane, Part::Postgres];
+    let a = Site::start(&root.join("a"), components, "a", &parts, &options).await?;
+    // Velero looks for kinds when it starts and every five minutes; it would not see a newer one.
+    let kubectl = kubectl(components, &a, root);
+    kubectl.apply(&shop::foundation()).await?;
+    let served = ["wait", "--for=condition=Established", "crd/pricelists.shop.example", WAIT_LIMIT];
+    kubectl.run(&served).await?;
+    a.up(components, "a", Part::Velero, &options).await?;
+    Ok(a)
 }
 
 async fn fill_a(
@@ -218,30 +265,54 @@ async fn fill_a(
         fill_cluster(&kubectl, store),
         fill_database(root, a, components, store),
     );
-    Ok(Truth { objects: objects?, tables: tables? })
+    Ok(Truth {
+        objects: objects?,
+        tables: tables?,
+    })
 }
 
 async fn fill_cluster(
     kubectl: &Kubectl,
     store: &ObjectStore,
 ) -> Result<BTreeMap<String, serde_json::Value>> {
-    kubectl.apply(&shop::foundation()).await?;
-    let served = ["wait", "--for=condition=Established", "crd/pricelists.shop.example", BACKUP_LIMIT];
-    kubectl.run(&served).await?;
     kubectl.apply(&shop::objects()).await?;
     kubectl.apply(&[shop::webhook()]).await?;
-    kubectl.apply(&[shop::location(BUCKET, &store.endpoint(), REGION)]).await?;
+    kubectl
+        .apply(&[shop::location(BUCKET, &store.endpoint(), REGION)])
+        .await?;
     for namespace in shop::APPS {
-        let ready = ["wait", "-n", namespace, "--for=condition=Available", "deploy", "--all", BACKUP_LIMIT];
+        let ready = [
+            "wait",
+            "-n",
+            namespace,
+            "--for=condition=Available",
+            "deploy",
+            "--all",
+            WAIT_LIMIT,
+        ];
         kubectl.run(&ready).await?;
     }
     let wait = |phase: &str| format!("--for=jsonpath={{.status.phase}}={phase}");
     let (available, completed) = (wait("Available"), wait("Completed"));
-    kubectl.run(&["wait", "-n", "velero", &available, "backupstoragelocation/backups", BACKUP_LIMIT]).await?;
+    kubectl
+        .run(&[
+            "wait",
+            "-n",
+            "velero",
+            &available,
+            "backupstoragelocation/backups",
+            WAIT_LIMIT,
+        ])
+        .await?;
     // One after the other: a second one is queued, and Velero looks at its queue once a minute.
-    for (backup, name) in shop::backups().into_iter().zip(["backup/infra-1", "backup/apps-1"]) {
+    for (backup, name) in shop::backups()
+        .into_iter()
+        .zip(["backup/infra-1", "backup/apps-1"])
+    {
         kubectl.apply(&[backup]).await?;
-        kubectl.run(&["wait", "-n", "velero", &completed, name, BACKUP_LIMIT]).await?;
+        kubectl
+            .run(&["wait", "-n", "velero", &completed, name, WAIT_LIMIT])
+            .await?;
     }
     truth::objects(kubectl).await
 }
@@ -263,15 +334,28 @@ async fn fill_database(
 async fn put(store: &ObjectStore, key: &str, content: Vec<u8>) -> Result<()> {
     let request = store.client().put_object().bucket(BUCKET).key(key);
     let answer = request.body(ByteStream::from(content)).send().await;
-    answer.map_err(aws_sdk_s3::Error::from).with_context(|| format!("cannot write `{key}`"))?;
+    answer
+        .map_err(aws_sdk_s3::Error::from)
+        .with_context(|| format!("cannot write `{key}`"))?;
     Ok(())
 }
 
 async fn cluster_uid(kubectl: &Kubectl) -> Result<String> {
-    kubectl.run(&["get", "namespace", "kube-system", "-o", "jsonpath={.metadata.uid}"]).await
+    kubectl
+        .run(&[
+            "get",
+            "namespace",
+            "kube-system",
+            "-o",
+            "jsonpath={.metadata.uid}",
+        ])
+        .await
 }
 
-#[expect(clippy::too_many_arguments, reason = "everything that a spec's variables name")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "everything that a spec's variables name"
+)]
 fn environment(
     root: &Path,
     components: &Components,

@@ -71,19 +71,19 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
         None => programs.join("e2e-report"),
     };
     prepare_report(&report)?;
+    let progress = |what: &str| println!("{:>7.1} s  {what}", start.elapsed().as_secs_f64());
+    progress("drplan built");
     let places = Places {
         root: root.clone(),
         report: report.clone(),
         drplan: programs.join("drplan"),
         sources: sources()?,
     };
-    let progress = |what: &str| println!("{:>7.1} s  {what}", start.elapsed().as_secs_f64());
     let outcome = match Lab::prepare(places, &progress).await {
         Ok(mut lab) => {
-            let outcome = if args.watch {
-                watch(&mut lab).await
-            } else {
-                all(&mut lab, &chosen, &report).await
+            let outcome = tokio::select! {
+                outcome = work(&mut lab, args, &chosen, &report) => outcome,
+                _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
             };
             lab.end().await?;
             outcome
@@ -98,7 +98,11 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
     }
     println!("outputs: {}", report.display());
     println!("{:.0} s in all", start.elapsed().as_secs_f64());
-    Ok(if outcome? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if outcome? {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn chosen(pattern: Option<&str>) -> Result<Vec<Scenario>> {
@@ -123,13 +127,17 @@ fn build_drplan() -> Result<PathBuf> {
         bail!("drplan does not build");
     }
     let this = env::current_exe().context("cannot tell where this program lies")?;
-    Ok(this.parent().context("this program lies nowhere")?.to_owned())
+    Ok(this
+        .parent()
+        .context("this program lies nowhere")?
+        .to_owned())
 }
 
 /// The folder `tests/e2e` of the checkout that this was built from.
 fn sources() -> Result<PathBuf> {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../e2e");
-    dir.canonicalize().with_context(|| format!("no folder `{}`", dir.display()))
+    dir.canonicalize()
+        .with_context(|| format!("no folder `{}`", dir.display()))
 }
 
 /// Empties the report's folder, if it is one of ours.
@@ -139,10 +147,19 @@ fn prepare_report(report: &Path) -> Result<()> {
         bail!("`{}` holds something that is no report", report.display());
     }
     if report.exists() {
-        fs::remove_dir_all(report).with_context(|| format!("cannot empty `{}`", report.display()))?;
+        fs::remove_dir_all(report)
+            .with_context(|| format!("cannot empty `{}`", report.display()))?;
     }
     fs::create_dir_all(report).with_context(|| format!("cannot create `{}`", report.display()))?;
     fs::write(&mark, "").with_context(|| format!("cannot write `{}`", mark.display()))
+}
+
+async fn work(lab: &mut Lab, args: &Args, chosen: &[Scenario], report: &Path) -> Result<bool> {
+    if args.watch {
+        watch(lab).await
+    } else {
+        all(lab, chosen, report).await
+    }
 }
 
 /// Runs the scenarios one after the other; one that fails does not keep others from running.
@@ -154,7 +171,10 @@ async fn all(lab: &mut Lab, chosen: &[Scenario], report: &Path) -> Result<bool> 
         let outcome = scenario.run(lab).await;
         let took_s = start.elapsed().as_secs_f64();
         let word = if outcome.is_ok() { "ok  " } else { "FAIL" };
-        let mut text = format!("{word} {took_s:>6.1} s  {}: {}\n", scenario.name, scenario.sentence);
+        let mut text = format!(
+            "{word} {took_s:>6.1} s  {}: {}\n",
+            scenario.name, scenario.sentence
+        );
         if let Err(error) = outcome {
             failed += 1;
             text.push_str(&format!("    {error:#}\n"));

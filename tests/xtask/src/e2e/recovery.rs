@@ -55,8 +55,15 @@ impl Lab {
         let spec = self.spec("shop")?;
         let plan = ["plan", "--lost", "cluster:a", "--out", "shop.plan"];
         let summary = spec.run(&plan).await?.expect(0)?.stdout;
-        let full = spec.run(&["show", "--full", "shop.plan"]).await?.expect(0)?.stdout;
-        let shown = spec.run(&["show", "--json", "shop.plan"]).await?.expect(0)?;
+        let full = spec
+            .run(&["show", "--full", "shop.plan"])
+            .await?
+            .expect(0)?
+            .stdout;
+        let shown = spec
+            .run(&["show", "--json", "shop.plan"])
+            .await?
+            .expect(0)?;
         ensure!(
             !self.b.path().exists(),
             "planning has made something in the folder of site B: `{}`",
@@ -68,7 +75,13 @@ impl Lab {
         applied?.expect(0)?;
         let audit_log = self.drplan.report.join("audit.log");
         fs::copy(self.b.audit_log(), &audit_log).context("cannot keep the audit log")?;
-        let done = Recovered { spec, plan: shown.json()?, summary, full, audit_log };
+        let done = Recovered {
+            spec,
+            plan: shown.json()?,
+            summary,
+            full,
+            audit_log,
+        };
         self.main = Some(done.clone());
         Ok(done)
     }
@@ -86,7 +99,9 @@ impl Lab {
         self.nothing_of_b().await?;
         let applied = spec.run(APPLY).await;
         self.learn_secrets()?;
-        applied?.expect(0).context("a fresh recovery, before the scenario itself")?;
+        applied?
+            .expect(0)
+            .context("a fresh recovery, before the scenario itself")?;
         self.spec("shop")
     }
 
@@ -118,7 +133,11 @@ async fn every_row(lab: &Lab) -> Result<()> {
 
 fn the_record(lab: &Lab) -> Result<()> {
     let www = lab.zone.www()?;
-    ensure!(www == [zone::NEW], "www.shop.example must be {} and is {www:?}", zone::NEW);
+    ensure!(
+        www == [zone::NEW],
+        "www.shop.example must be {} and is {www:?}",
+        zone::NEW
+    );
     Ok(())
 }
 
@@ -126,9 +145,19 @@ pub(super) async fn the_summary_fits_on_one_screen(lab: &mut Lab) -> Result<()> 
     let text = lab.recovered_from_nothing().await?.summary;
     fs::write(lab.drplan.report.join("summary.txt"), &text)?;
     let lines = text.lines().count();
-    ensure!(lines <= SUMMARY_LINES_MAX, "the summary has {lines} lines, {SUMMARY_LINES_MAX} fit");
-    let wide = text.lines().map(|line| line.chars().count()).max().unwrap_or_default();
-    ensure!(wide <= SUMMARY_COLUMNS_MAX, "a line has {wide} columns, {SUMMARY_COLUMNS_MAX} fit");
+    ensure!(
+        lines <= SUMMARY_LINES_MAX,
+        "the summary has {lines} lines, {SUMMARY_LINES_MAX} fit"
+    );
+    let wide = text
+        .lines()
+        .map(|line| line.chars().count())
+        .max()
+        .unwrap_or_default();
+    ensure!(
+        wide <= SUMMARY_COLUMNS_MAX,
+        "a line has {wide} columns, {SUMMARY_COLUMNS_MAX} fit"
+    );
     let must_say = [
         "cluster:a",
         "infra-1",
@@ -141,8 +170,14 @@ pub(super) async fn the_summary_fits_on_one_screen(lab: &mut Lab) -> Result<()> 
         "undone",
         "steps",
     ];
-    let missing: Vec<_> = must_say.iter().filter(|part| !text.contains(**part)).collect();
-    ensure!(missing.is_empty(), "the summary does not say {missing:?}:\n{text}");
+    let missing: Vec<_> = must_say
+        .iter()
+        .filter(|part| !text.contains(**part))
+        .collect();
+    ensure!(
+        missing.is_empty(),
+        "the summary does not say {missing:?}:\n{text}"
+    );
     Ok(())
 }
 
@@ -164,7 +199,10 @@ pub(super) async fn the_full_plan_names_every_object(lab: &mut Lab) -> Result<()
         unnamed.len(),
     );
     for table in lab.truth.tables.rows.keys() {
-        ensure!(text.contains(&format!("public.{table}")), "the full plan does not name `{table}`");
+        ensure!(
+            text.contains(&format!("public.{table}")),
+            "the full plan does not name `{table}`"
+        );
     }
     Ok(())
 }
@@ -183,7 +221,10 @@ pub(super) async fn the_name_leads_to_b(lab: &mut Lab) -> Result<()> {
     lab.recovered_from_nothing().await?;
     the_record(lab)?;
     let changes = lab.zone.changes();
-    ensure!(changes == 1, "the zone must have been changed once and was {changes} times");
+    ensure!(
+        changes == 1,
+        "the zone must have been changed once and was {changes} times"
+    );
     Ok(())
 }
 
@@ -191,7 +232,15 @@ pub(super) async fn the_workloads_run_on_b(lab: &mut Lab) -> Result<()> {
     lab.recovered_from_nothing().await?;
     for namespace in [&super::shop::APPS[..], &["platform", "edge"]].concat() {
         let wait = "--for=condition=Available";
-        let args = ["wait", "-n", namespace, wait, "deploy", "--all", "--timeout=60s"];
+        let args = [
+            "wait",
+            "-n",
+            namespace,
+            wait,
+            "deploy",
+            "--all",
+            "--timeout=60s",
+        ];
         lab.kubectl().run(&args).await?;
     }
     Ok(())
@@ -203,14 +252,23 @@ pub(super) async fn the_second_plan_is_empty(lab: &mut Lab) -> Result<()> {
     spec.run(&args).await?.expect(0)?;
     // Also for somebody who knows nothing of the first run.
     let elsewhere = lab.spec("shop")?;
-    elsewhere.run(&args).await?.expect(0)?.expect_says(&["othing is left to do"])?;
+    elsewhere
+        .run(&args)
+        .await?
+        .expect(0)?
+        .expect_says(&["othing is left to do"])?;
     Ok(())
 }
 
 /// The steps of a plan that act, by address.
 pub(crate) fn acting(plan: &Value) -> Vec<&str> {
     changes(plan)
-        .filter(|change| !matches!(change["change"]["actions"][0].as_str(), Some("no-op" | "read") | None))
+        .filter(|change| {
+            !matches!(
+                change["change"]["actions"][0].as_str(),
+                Some("no-op" | "read") | None
+            )
+        })
         .filter_map(|change| change["address"].as_str())
         .collect()
 }
@@ -230,13 +288,24 @@ pub(crate) fn change<'p>(plan: &'p Value, address: &str) -> Result<&'p Value> {
 
 /// The objects that the effects of a plan write with one of these verbs: `verb object`.
 pub(crate) fn effects(plan: &Value, verbs: &[&str]) -> Vec<(String, String)> {
-    let effects = changes(plan).flat_map(|change| change["drplan"]["effects"].as_array().into_iter().flatten());
-    let pairs = effects.filter_map(|e| Some((e["verb"].as_str()?.to_owned(), e["object"].as_str()?.to_owned())));
-    pairs.filter(|(verb, _)| verbs.contains(&verb.as_str())).collect()
+    let effects = changes(plan)
+        .flat_map(|change| change["drplan"]["effects"].as_array().into_iter().flatten());
+    let pairs = effects.filter_map(|e| {
+        Some((
+            e["verb"].as_str()?.to_owned(),
+            e["object"].as_str()?.to_owned(),
+        ))
+    });
+    pairs
+        .filter(|(verb, _)| verbs.contains(&verb.as_str()))
+        .collect()
 }
 
 /// How many Restore objects a plan makes.
 pub(crate) fn planned_restores(plan: &Value) -> usize {
     let created = effects(plan, &["create"]);
-    created.iter().filter(|(_, object)| object.starts_with("velero.io/restores ")).count()
+    created
+        .iter()
+        .filter(|(_, object)| object.starts_with("velero.io/restores "))
+        .count()
 }

@@ -33,9 +33,7 @@ impl Scenario {
     pub(super) async fn run(&self, lab: &mut Lab) -> Result<()> {
         match self.run {
             Run::One(run) => run(lab).await,
-            Run::Kill(point, resume) => {
-                kill::killed_and_resumed(lab, &POINTS[point], resume).await
-            }
+            Run::Kill(point, resume) => kill::killed_and_resumed(lab, &POINTS[point], resume).await,
         }
     }
 }
@@ -85,7 +83,10 @@ pub(super) fn all() -> Vec<Scenario> {
         ] {
             out.push(Scenario {
                 name: format!("kill-{:02}-{word}", index + 1),
-                sentence: format!("drplan killed {}, then resumed {from}, comes to the same end", point.name),
+                sentence: format!(
+                    "drplan killed {}, then resumed {from}, comes to the same end",
+                    point.name
+                ),
                 run: Run::Kill(index, resume),
             });
         }

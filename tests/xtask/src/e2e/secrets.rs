@@ -12,7 +12,9 @@ use super::lab::Lab;
 /// Shorter texts would be found by chance.
 const SECRET_CHARACTERS_MIN: usize = 12;
 
-pub(super) async fn no_secret_is_in_any_output_plan_journal_or_frontier(lab: &mut Lab) -> Result<()> {
+pub(super) async fn no_secret_is_in_any_output_plan_journal_or_frontier(
+    lab: &mut Lab,
+) -> Result<()> {
     lab.recovered_from_nothing().await?;
     lab.learn_secrets()?;
     let mut files = Vec::new();
@@ -25,20 +27,34 @@ pub(super) async fn no_secret_is_in_any_output_plan_journal_or_frontier(lab: &mu
         collect(&spec.join(".drplan/runs"), &mut files)?;
         for entry in fs::read_dir(&spec)? {
             let path = entry?.path();
-            if path.extension().is_some_and(|extension| extension == "plan") {
+            if path
+                .extension()
+                .is_some_and(|extension| extension == "plan")
+            {
                 files.push(path);
             }
         }
     }
-    ensure!(printed > 0 && files.len() > printed, "there is nothing to search");
+    ensure!(
+        printed > 0 && files.len() > printed,
+        "there is nothing to search"
+    );
     let mut found = Vec::new();
     for file in &files {
         let text = fs::read(file).with_context(|| format!("cannot read `{}`", file.display()))?;
         let text = String::from_utf8_lossy(&text);
-        for secret in lab.secrets.iter().filter(|s| s.len() >= SECRET_CHARACTERS_MIN) {
+        for secret in lab
+            .secrets
+            .iter()
+            .filter(|s| s.len() >= SECRET_CHARACTERS_MIN)
+        {
             if let Some(at) = text.find(secret.as_str()) {
                 let line = text[..at].lines().count().max(1);
-                found.push(format!("{}:{line} holds the secret that begins with `{}…`", file.display(), &secret[..6]));
+                found.push(format!(
+                    "{}:{line} holds the secret that begins with `{}…`",
+                    file.display(),
+                    &secret[..6]
+                ));
             }
         }
     }

@@ -34,7 +34,10 @@ impl Zone {
     /// Starts a server whose record `www` leads to A.
     pub(crate) async fn start(dir: &Path) -> Result<Self> {
         let server = Route53::start(dir, 0, &[ZONE.to_owned()]).await?;
-        let id = server.service().zone_id(ZONE).context("the zone is not there")?;
+        let id = server
+            .service()
+            .zone_id(ZONE)
+            .context("the zone is not there")?;
         let zone = Self { server, id };
         zone.points_to_a()?;
         Ok(zone)
@@ -48,7 +51,10 @@ impl Zone {
     pub(crate) fn set(&self, address: &str) -> Result<()> {
         let name = DomainName::parse("www.shop.example")?;
         let set = RecordSet::simple(name, RecordType::A, 60, [address]);
-        let change = Change { action: Action::Upsert, set };
+        let change = Change {
+            action: Action::Upsert,
+            set,
+        };
         self.server.service().change(&self.id, &[change])?;
         Ok(())
     }

@@ -6,10 +6,6 @@ resource "kubernetes_manifest" "missing" {
   files = ["manifests/platfrom.yaml"]
 }
 
-resource "kubernetes_manifest" "broken" {
-  files = ["manifests/broken.yaml"]
-}
-
 resource "kubernetes_manifest" "outside" {
   files = ["../secret.yaml"]
 }
