@@ -107,8 +107,10 @@ pub struct Ending {
     pub outcomes: BTreeMap<Address, Outcome>,
     /// Where it stands.
     pub frontier: Frontier,
-    /// Whether it was stopped.
-    pub stopped: bool,
+    /// How far it was stopped.
+    pub stopped: Stop,
+    /// How many events there were.
+    pub events: u64,
 }
 
 /// Applies a plan.
@@ -138,7 +140,7 @@ pub async fn apply(apply: Apply) -> Result<Ending, JournalError> {
         recovery: shared.plan.head.recovery.clone(),
         plan: drplan_api::short_hash(&shared.plan.head),
         tool: shared.plan.head.tool.clone(),
-        steps: shared.plan.steps.iter().filter(|s| s.is_action()).count(),
+        steps: usize::try_from(crate::plan::Summary::of(&shared.plan).acting).unwrap_or(usize::MAX),
     })?;
     let mut outs = known_outputs(&shared.plan);
     for (address, because) in stale(&shared, &apply.registry, &outs).await {
@@ -151,9 +153,9 @@ pub async fn apply(apply: Apply) -> Result<Ending, JournalError> {
     }
     let mut stop = apply.stop;
     let mut running: JoinSet<(usize, Ended, Duration)> = JoinSet::new();
-    let mut stopped = false;
+    let mut stopped = Stop::No;
     loop {
-        while !stopped && running.len() < apply.parallelism.max(1) {
+        while stopped == Stop::No && running.len() < apply.parallelism.max(1) {
             let Some(i) = queue.pop() else { break };
             start(
                 &shared,
@@ -167,7 +169,7 @@ pub async fn apply(apply: Apply) -> Result<Ending, JournalError> {
         }
         if running.is_empty() {
             // Ending a step at once (a barrier, a block) may have made others ready.
-            if stopped || queue.is_idle() {
+            if stopped != Stop::No || queue.is_idle() {
                 break;
             }
             continue;
@@ -182,9 +184,8 @@ pub async fn apply(apply: Apply) -> Result<Ending, JournalError> {
                 queue.end(&shared, i, ended, took)?;
             }
             Ok(()) = stop.changed() => {
-                let now = *stop.borrow_and_update();
-                stopped |= now >= Stop::Drain;
-                if now >= Stop::Cancel {
+                stopped = *stop.borrow_and_update();
+                if stopped >= Stop::Cancel {
                     cancel.send_replace(true);
                 }
             }
@@ -195,6 +196,7 @@ pub async fn apply(apply: Apply) -> Result<Ending, JournalError> {
         outcomes: queue.ended,
         frontier,
         stopped,
+        events: shared.journal.last(),
     })
 }
 

@@ -116,6 +116,16 @@ impl Journal {
     }
 }
 
+impl Journal {
+    /// The number of the last event.
+    pub fn last(&self) -> u64 {
+        self.state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .seq
+    }
+}
+
 fn failed(during: &'static str, path: &Path, why: &dyn std::fmt::Display) -> JournalError {
     JournalError {
         during,

@@ -52,13 +52,17 @@ pub(super) async fn run(cli: &Cli, args: &ApplyArgs, ambient: &Ambient) -> Resul
             if !args.json {
                 print(&render::plan::summary(&plan, ambient.style()))?;
             }
-            if plan.is_empty() {
+            let checks = plan
+                .steps
+                .iter()
+                .any(|s| matches!(s.what, Do::Check { .. }));
+            if plan.is_empty() && !checks {
                 if args.json {
                     nothing_to_do(&plan, (ambient.clock)())?;
                 }
                 return Ok(Exit::Ok);
             }
-            if !args.auto_approve {
+            if !args.auto_approve && !plan.is_empty() {
                 confirm(&plan, ambient)?;
             }
             let world = World {
@@ -278,6 +282,7 @@ async fn start(
     .await
     .map_err(anyhow::Error::from)?;
     let exit = verdict(&plan, &ending.outcomes, ending.stopped);
+    let last = ending.events + 1;
     let mut frontier = ending.frontier;
     for gate in frontier.waiting.keys() {
         // An instance's key stands in quotes, which a shell would take away.
@@ -290,7 +295,7 @@ async fn start(
         .write(&run_dir.join("frontier.json"))
         .map_err(anyhow::Error::from)?;
     if args.json {
-        let line = render::json::summary_line((ambient.clock)(), exit.code(), &frontier);
+        let line = render::json::summary_line((ambient.clock)(), last, exit.code(), &frontier);
         print(&format!("{line}\n"))?;
     } else {
         print(&render::run::ending(
@@ -315,7 +320,7 @@ fn nothing_to_do(plan: &Plan, at: Timestamp) -> Result<(), Failure> {
         ..Frontier::default()
     };
     let version = render::json::version_line(at);
-    let summary = render::json::summary_line(at, Exit::Ok.code(), &frontier);
+    let summary = render::json::summary_line(at, 1, Exit::Ok.code(), &frontier);
     print(&format!("{version}\n{summary}\n"))
 }
 

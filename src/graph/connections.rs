@@ -37,7 +37,12 @@ pub(super) fn choose_connections(situation: &Situation<'_>) -> Chosen {
         let Some(def) = def_of(block, situation.registry) else {
             continue;
         };
+        let mistakes = diags.len();
         let given = given_connections(module, block, &mut diags);
+        if diags.len() > mistakes {
+            // Who named a wrong connection needs no second message about a missing one.
+            continue;
+        }
         let mut roles = BTreeMap::new();
         for (role, system) in def.roles {
             let all = by_system.get(system).map_or(&[][..], |list| &list[..]);

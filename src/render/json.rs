@@ -156,6 +156,7 @@ pub fn version_line(at: Timestamp) -> Json {
         "@module": "drplan",
         "@timestamp": at,
         "type": "version",
+        "seq": 0,
         "drplan": env!("CARGO_PKG_VERSION"),
         "ui": "1.2",
     })
@@ -276,13 +277,14 @@ pub fn event_line(at: Timestamp, seq: u64, event: &Event) -> Json {
 }
 
 /// The last line of an event stream.
-pub fn summary_line(at: Timestamp, exit_code: u8, frontier: &Frontier) -> Json {
+pub fn summary_line(at: Timestamp, seq: u64, exit_code: u8, frontier: &Frontier) -> Json {
     json!({
         "@level": if exit_code == 0 { "info" } else { "error" },
         "@message": format!("exit code {exit_code}"),
         "@module": "drplan.apply",
         "@timestamp": at,
         "type": "apply_summary",
+        "seq": seq,
         "exit_code": exit_code,
         "frontier": frontier,
     })

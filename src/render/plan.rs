@@ -284,7 +284,14 @@ fn foot(plan: &Plan, style: Style) -> Vec<String> {
         say(
             "Cannot be undone",
             Tone::Good,
-            vec!["nothing; every step adds or can be changed back".to_owned()],
+            vec![match programs(plan) {
+                0 => "nothing; every step adds or can be changed back".to_owned(),
+                n => format!(
+                    "nothing that drplan does itself; what {} of the spec {} is not known",
+                    count(n, "program", "programs"),
+                    if n == 1 { "does" } else { "do" }
+                ),
+            }],
         );
     }
     say(
@@ -407,6 +414,20 @@ fn wrapped(text: &str, width: usize, lines_max: usize) -> Vec<String> {
         }
     }
     lines.iter().map(|line| cut(line, width)).collect()
+}
+
+/// The number of steps that run something of the user's which may change the world.
+fn programs(plan: &Plan) -> u64 {
+    let runs = |s: &&Step| match &s.what {
+        Do::Act {
+            action, effects, ..
+        } => {
+            *action == drplan_api::Action::Run
+                && !effects.iter().all(drplan_api::Effect::only_reads)
+        }
+        _ => false,
+    };
+    plan.steps.iter().filter(runs).count() as u64
 }
 
 /// The full form: every step with its reasons, differences and objects, then the summary again.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use drplan_api::Address;
 
 use crate::apply::Outcome;
+use crate::apply::Stop;
 use crate::plan::Do;
 use crate::plan::Plan;
 
@@ -40,7 +41,7 @@ pub enum Exit {
     Incomplete = 12,
     /// The command line is wrong.
     Usage = 64,
-    /// The second signal.
+    /// A second signal.
     Killed = 130,
 }
 
@@ -91,7 +92,10 @@ impl Exit {
             "the plan is incomplete because something is unreadable; it is still printed and saved",
         ),
         (Self::Usage, "the command line is wrong"),
-        (Self::Killed, "a second signal ended the run at once"),
+        (
+            Self::Killed,
+            "a second signal: what ran was left at a safe point, or at once with a third",
+        ),
     ];
 
     /// The number.
@@ -101,14 +105,16 @@ impl Exit {
 }
 
 /// The verdict of a run. What was refused before it began outweighs what happened later.
-pub fn verdict(plan: &Plan, outcomes: &BTreeMap<Address, Outcome>, stopped: bool) -> Exit {
+pub fn verdict(plan: &Plan, outcomes: &BTreeMap<Address, Outcome>, stopped: Stop) -> Exit {
     let any = |test: fn(&Outcome) -> bool| outcomes.values().any(test);
     let planned = |test: fn(&Do) -> bool| plan.steps.iter().any(|s| test(&s.what));
     if any(|o| matches!(o, Outcome::Moved { .. })) {
         return Exit::Stale;
     }
-    if stopped {
-        return Exit::Stopped;
+    match stopped {
+        Stop::No => {}
+        Stop::Drain => return Exit::Stopped,
+        Stop::Cancel => return Exit::Killed,
     }
     if planned(|d| *d == Do::Conflict) {
         return Exit::Conflict;

@@ -644,11 +644,23 @@ fn arguments(attrs: BTreeMap<String, Attr>, blocks: Vec<Block>) -> (BTreeMap<Str
             let node = Node::Tuple(list.into_iter().map(|(_, _, e)| e).collect());
             Expr { node, span }
         };
-        args.entry(name).or_insert(Attr {
-            name_span,
-            expr,
-            span,
-        });
+        let beside = args.remove(&name);
+        let expr = match beside {
+            None => expr,
+            // Both count: an attribute beside a block of the same name is one more of them.
+            Some(attr) => Expr {
+                node: Node::Tuple(vec![attr.expr, expr]),
+                span,
+            },
+        };
+        args.insert(
+            name,
+            Attr {
+                name_span,
+                expr,
+                span,
+            },
+        );
     }
     (args, count)
 }

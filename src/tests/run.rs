@@ -5,6 +5,7 @@ use drplan_api::Address;
 use super::memory::Case;
 use super::memory::Fault;
 use crate::apply::Outcome;
+use crate::apply::Stop;
 use crate::plan::Do;
 use crate::report::Exit;
 use crate::report::verdict;
@@ -34,7 +35,7 @@ async fn a_value_that_a_step_makes_reaches_the_next_and_a_second_plan_is_empty()
         Do::Late { .. }
     ));
     let ending = case.apply(&plan).await;
-    assert_eq!(verdict(&plan, &ending.outcomes, false), Exit::Ok);
+    assert_eq!(verdict(&plan, &ending.outcomes, Stop::No), Exit::Ok);
     assert_eq!(case.world.get("thing.b"), Some(2));
     assert!(case.plan().await.is_empty());
 }
@@ -45,7 +46,7 @@ async fn the_same_plan_applied_twice_writes_once() {
     let plan = case.plan().await;
     case.apply(&plan).await;
     let ending = case.apply(&plan).await;
-    assert_eq!(verdict(&plan, &ending.outcomes, false), Exit::Ok);
+    assert_eq!(verdict(&plan, &ending.outcomes, Stop::No), Exit::Ok);
     assert_eq!(case.world.writes().len(), 3);
 }
 
@@ -86,7 +87,7 @@ async fn a_failure_blocks_what_depends_on_it_and_nothing_else() {
         }
     );
     assert_eq!(*outcome(&ending, "thing.c"), Outcome::Done);
-    assert_eq!(verdict(&plan, &ending.outcomes, false), Exit::Partial);
+    assert_eq!(verdict(&plan, &ending.outcomes, Stop::No), Exit::Partial);
     assert!(ending.frontier.blocked.contains_key("thing.b"));
 }
 
@@ -102,7 +103,7 @@ async fn a_step_whose_decision_changed_is_refused_and_named() {
     assert!(because.contains('9'), "{because}");
     assert_eq!(case.world.get("thing.a"), Some(9));
     assert_eq!(*outcome(&ending, "thing.c"), Outcome::Done);
-    assert_eq!(verdict(&plan, &ending.outcomes, false), Exit::Stale);
+    assert_eq!(verdict(&plan, &ending.outcomes, Stop::No), Exit::Stale);
 }
 
 #[tokio::test(start_paused = true)]
@@ -148,7 +149,7 @@ async fn an_unanswered_gate_holds_what_it_guards_and_a_healthy_day_asks_nobody()
         outcome(&ending, "ask.no"),
         Outcome::Waiting { .. }
     ));
-    assert_eq!(verdict(&plan, &ending.outcomes, false), Exit::Waiting);
+    assert_eq!(verdict(&plan, &ending.outcomes, Stop::No), Exit::Waiting);
     assert!(case.world.writes().is_empty());
 
     case.world.set("thing.a", 1);
@@ -191,7 +192,10 @@ resource "door" "d" {
     };
     assert_eq!(*outcome(&ending, "check.bad"), refuted);
     assert_eq!(case.world.get("door.d"), None);
-    assert_eq!(verdict(&plan, &ending.outcomes, false), Exit::CheckFailed);
+    assert_eq!(
+        verdict(&plan, &ending.outcomes, Stop::No),
+        Exit::CheckFailed
+    );
 }
 
 #[tokio::test(start_paused = true)]

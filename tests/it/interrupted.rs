@@ -110,7 +110,6 @@ fn a_killed_run_whose_command_lives_on_is_waited_for_and_not_begun_again() {
 }
 
 #[test]
-#[ignore = "the command kind takes a first run without a trace for an interrupted one"]
 fn an_interrupted_command_that_nobody_can_judge_is_left_to_a_person() {
     let world = World::of(
         r#"

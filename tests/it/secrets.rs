@@ -109,7 +109,6 @@ fn a_plan_needs_no_secret_and_apply_asks_for_it_by_name() {
 }
 
 #[test]
-#[ignore = "the manifest kind reads its objects only once the cluster is reached"]
 fn a_secret_that_stands_in_a_manifest_is_refused_before_anything_is_read() {
     let world = World::of(
         r#"

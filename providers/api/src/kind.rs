@@ -205,6 +205,17 @@ pub trait Kind: Send + Sync + 'static {
     /// The declaration.
     fn def(&self) -> Def;
 
+    /// Says what is wrong with arguments that fit the schema and still make no sense together. Called
+    /// each time that they are decoded, offline too.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong and what to write instead; never quotes a secret.
+    fn accept(&self, spec: &Self::Spec) -> Result<(), String> {
+        let _ = spec;
+        Ok(())
+    }
+
     /// Reads what is there.
     ///
     /// # Errors
@@ -588,9 +599,10 @@ struct Reading<K> {
 struct Acting<K>(Reading<K>);
 
 impl<K: Kind> Reading<K> {
-    fn decode(want: &RawWant) -> Result<Want<K::Spec>, LookError> {
+    fn decode(&self, want: &RawWant) -> Result<Want<K::Spec>, LookError> {
         let spec =
             K::Spec::deserialize(&want.args).map_err(|e| LookError::Decode(e.to_string()))?;
+        self.kind.accept(&spec).map_err(LookError::Decode)?;
         Ok(Want {
             address: want.address.clone(),
             recovery: want.recovery.clone(),
@@ -601,7 +613,7 @@ impl<K: Kind> Reading<K> {
     }
 
     fn look(&self, cx: &PlanCx, raw: &RawWant, view: &View<'_>) -> Result<Looked, LookError> {
-        let want = Self::decode(raw)?;
+        let want = self.decode(raw)?;
         let seen = match unreadable_target(&want, view)? {
             Some(lack) => lack,
             None => self.kind.observe(&want, view)?,
@@ -625,7 +637,7 @@ impl<K: Kind> Reading<K> {
     }
 
     fn wires(&self, raw: &RawWant, view: &View<'_>) -> Result<Wires, LookError> {
-        Ok(self.kind.wires(&Self::decode(raw)?, view))
+        Ok(self.kind.wires(&self.decode(raw)?, view))
     }
 }
 

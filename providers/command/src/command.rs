@@ -213,6 +213,17 @@ impl Kind for Command {
     }
 }
 
+/// What a probe says where no trace is: not started here, unless what it makes is there already.
+async fn untraced(cx: &ReadCx, spec: &CommandSpec) -> Result<Landed, ProviderError> {
+    let Some(check) = CheckAsk::of(spec) else {
+        return Ok(Landed::No);
+    };
+    Ok(match check.verdict(&*cx.process, &cx.base_dir).await? {
+        Verdict::True(_) => Landed::Yes,
+        Verdict::False => Landed::No,
+    })
+}
+
 /// Reads what lies in the output files of a command whose check exits 0.
 fn there(ask: &OutputsAsk, json: &Json) -> Result<OutputsAnswer, ProviderError> {
     let answer = OutputsAnswer::read(json)?;
@@ -277,7 +288,8 @@ impl Acts for Command {
                 Detached::Ended(0) => return Ok(Landed::Yes),
                 Detached::Ended(code) => format!("the command ended with exit code {code}"),
                 Detached::Vanished => "the command was cut off".to_owned(),
-                Detached::Unknown => "no trace of the command is on this machine".to_owned(),
+                // Its note is written before it starts: without one it never started here.
+                Detached::Unknown => return untraced(cx, spec).await,
             };
             if let Some(check) = CheckAsk::of(spec) {
                 match check.verdict(&*cx.process, &cx.base_dir).await? {

@@ -14,6 +14,7 @@ use drplan_api::HazardLevel;
 use drplan_api::Json;
 use drplan_api::Kind;
 use drplan_api::Lack;
+use drplan_api::Late;
 use drplan_api::Mode;
 use drplan_api::Notes;
 use drplan_api::Pending;
@@ -117,6 +118,16 @@ impl Kind for KubernetesManifest {
             cutover: false,
             op_version: 1,
         }
+    }
+
+    fn accept(&self, spec: &ManifestSpec) -> Result<(), String> {
+        // A list that is one whole hole is decided when it is known.
+        if matches!(spec.objects, Some(Late::Hole(_))) {
+            return Ok(());
+        }
+        parse::items(spec, None)
+            .map(drop)
+            .map_err(|errors| errors.join("; "))
     }
 
     fn observe(

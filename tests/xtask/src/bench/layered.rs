@@ -50,7 +50,8 @@ impl Workload {
             let ours = self.ours(*size, &folder, meter, table)?;
             if *size <= self.peer_size_max {
                 let theirs = self.theirs(*size, &folder.join("peer"), meter, table)?;
-                for (what, ours, theirs) in [(PLAN, &ours.0, &theirs.0), (NO_OP, &ours.1, &theirs.1)]
+                for (what, ours, theirs) in
+                    [(PLAN, &ours.0, &theirs.0), (NO_OP, &ours.1, &theirs.1)]
                 {
                     ensure!(
                         ours == theirs,
@@ -68,9 +69,13 @@ impl Workload {
 
     fn generate(&self, size: usize, folder: &Path) -> Result<()> {
         let size = size.to_string();
-        let args = ["generate", "--size", &size, "--spec", "spec", "--peer", "peer"];
+        let args = [
+            "generate", "--size", &size, "--spec", "spec", "--peer", "peer",
+        ];
         let program = Subject::new(&self.program, folder);
-        program.args(&[&args[..], &["--world", "world.json"]].concat()).output()?;
+        program
+            .args(&[&args[..], &["--world", "world.json"]].concat())
+            .output()?;
         Ok(())
     }
 
@@ -175,7 +180,10 @@ struct Decision {
 fn of_drplan(plan: &Value) -> Decided {
     let steps = list(&plan["steps"]);
     let name = |step: &Value| text(&step["address"]).rsplit('.').next().map(str::to_owned);
-    let names: Vec<String> = steps.iter().map(|step| name(step).unwrap_or_default()).collect();
+    let names: Vec<String> = steps
+        .iter()
+        .map(|step| name(step).unwrap_or_default())
+        .collect();
     let mut out = Decided::new();
     for (step, name) in steps.iter().zip(&names) {
         let action = match text(&step["what"]["do"]) {
@@ -187,7 +195,10 @@ fn of_drplan(plan: &Value) -> Decided {
         let decision = Decision {
             action: action.to_owned(),
             parents: BTreeSet::new(),
-            unknown: inputs.iter().filter(|input| input["$hole"].is_object()).count(),
+            unknown: inputs
+                .iter()
+                .filter(|input| input["$hole"].is_object())
+                .count(),
         };
         out.insert(name.clone(), decision);
     }

@@ -96,8 +96,8 @@ fn compare(
     };
     // With changes the exit code would be another than 0.
     let plan = drplan.args(&["plan", "--detailed-exitcode"]);
-    let manager = "--field-manager=drplan";
-    let diff = kubectl.args(&["diff", "--server-side", manager, "--filename", MANIFEST]);
+    // Under kubectl's own name: under drplan's it would want to drop the stamps.
+    let diff = kubectl.args(&["diff", "--server-side", "--filename", MANIFEST]);
     let path = format!("/api/v1/namespaces/{NAMESPACE}/configmaps");
     let list = kubectl.args(&["get", "--raw", &path]);
     for (tool, subject) in [
@@ -110,7 +110,9 @@ fn compare(
         if tool == OURS {
             requests.are_one_list_for_each_of(runs)?;
         }
-        table.note(format!("Requests for ConfigMaps of {tool}, {runs} runs: {requests}."));
+        table.note(format!(
+            "Requests for ConfigMaps of {tool}, {runs} runs: {requests}."
+        ));
         table.push(Row {
             workload: WORKLOAD.to_owned(),
             size: OBJECTS,
@@ -156,7 +158,8 @@ impl Requests {
                 let (_, behind) = line.split_once(&format!("{name}=\""))?;
                 behind.split('"').next()
             };
-            let count = line.rsplit(' ').next().and_then(|number| number.parse().ok());
+            let number = line.rsplit(' ').next();
+            let count: Option<u64> = number.and_then(|number| number.parse().ok());
             let (Some(verb), Some(count)) = (label("verb"), count) else {
                 anyhow::bail!("a counter of the API server is not understood: {line}");
             };
@@ -190,7 +193,11 @@ impl Requests {
 
 impl std::fmt::Display for Requests {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let all: Vec<String> = self.0.iter().map(|(key, count)| format!("{count} {key}")).collect();
+        let all: Vec<String> = self
+            .0
+            .iter()
+            .map(|(key, count)| format!("{count} {key}"))
+            .collect();
         f.write_str(&all.join(", "))
     }
 }
@@ -217,8 +224,18 @@ mod tests {
     #[test]
     fn one_list_in_pages_is_all_that_equal_objects_may_cost() {
         let before = requests(3, 2);
-        assert!(requests(13, 2).since(&before).are_one_list_for_each_of(2).is_ok());
-        assert!(requests(14, 2).since(&before).are_one_list_for_each_of(2).is_err());
+        assert!(
+            requests(13, 2)
+                .since(&before)
+                .are_one_list_for_each_of(2)
+                .is_ok()
+        );
+        assert!(
+            requests(14, 2)
+                .since(&before)
+                .are_one_list_for_each_of(2)
+                .is_err()
+        );
         let more = requests(13, 3).since(&before);
         let error = more.are_one_list_for_each_of(2).unwrap_err().to_string();
         assert!(error.ends_with("1 APPLY as dry run, 10 LIST"), "{error}");

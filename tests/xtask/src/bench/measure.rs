@@ -81,7 +81,12 @@ impl Subject {
             .with_context(|| format!("cannot start `{}`", self.program.display()))?;
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr);
-            bail!("{} ended with {}: {}", self.line(), output.status, said.trim_end());
+            bail!(
+                "{} ended with {}: {}",
+                self.line(),
+                output.status,
+                said.trim_end()
+            );
         }
         Ok(output.stdout)
     }
@@ -144,19 +149,29 @@ impl Meter {
         command
             .args(["--quiet", "--format=%U %S %M", "--output"])
             .arg(file("cost"))
-            .args(["timeout", &format!("--kill-after={GRACE_S}"), &LIMIT_S.to_string()])
+            .args([
+                "timeout",
+                &format!("--kill-after={GRACE_S}"),
+                &LIMIT_S.to_string(),
+            ])
             .arg(&subject.program)
             .args(&subject.args)
             .stdout(create("out")?)
             .stderr(create("err")?);
         let start = Instant::now();
-        let status = subject.dressed(&mut command).status().context("cannot start GNU time")?;
+        let status = subject
+            .dressed(&mut command)
+            .status()
+            .context("cannot start GNU time")?;
         let wall_s = start.elapsed().as_secs_f64();
         if !status.success() {
             let text = fs::read_to_string(file("err")).unwrap_or_default();
             let lines: Vec<&str> = text.lines().collect();
             let last = lines[lines.len().saturating_sub(LINES_MAX)..].join("\n");
-            bail!("{} ended with {status} after {wall_s:.0} s:\n{last}", subject.line());
+            bail!(
+                "{} ended with {status} after {wall_s:.0} s:\n{last}",
+                subject.line()
+            );
         }
         let text = fs::read_to_string(file("cost")).context("GNU time wrote nothing")?;
         counted(&text, wall_s).with_context(|| format!("GNU time wrote {text:?}"))

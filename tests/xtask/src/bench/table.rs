@@ -48,7 +48,11 @@ impl Row {
     }
 
     fn rss_bytes(&self) -> u64 {
-        self.costs.iter().map(|c| c.rss_bytes).max().unwrap_or_default()
+        self.costs
+            .iter()
+            .map(|c| c.rss_bytes)
+            .max()
+            .unwrap_or_default()
     }
 }
 
@@ -63,7 +67,10 @@ impl Table {
     /// Adds a line and shows at once that it is there.
     pub(super) fn push(&mut self, row: Row) {
         let (median, ..) = row.wall_s();
-        println!("{} × {}: {} {median:.3} s", row.workload, row.size, row.tool);
+        println!(
+            "{} × {}: {} {median:.3} s",
+            row.workload, row.size, row.tool
+        );
         self.rows.push(row);
     }
 
@@ -88,8 +95,12 @@ impl Table {
         );
         for row in &self.rows {
             let (median, min, max) = row.wall_s();
-            let file = row.file_bytes.map_or_else(String::new, |b| format!("{:.2}", megabytes(b)));
-            let ratio = self.ratio(row).map_or_else(String::new, |r| format!("{r:.1} ×"));
+            let file = row
+                .file_bytes
+                .map_or_else(String::new, |b| format!("{:.2}", megabytes(b)));
+            let ratio = self
+                .ratio(row)
+                .map_or_else(String::new, |r| format!("{r:.2} ×"));
             // Writing to a string cannot fail.
             writeln!(
                 out,
@@ -165,8 +176,11 @@ mod tests {
         table.push(row("OpenTofu", &[2.0, 4.0]));
         table.note("a note");
         let text = table.markdown();
-        assert!(text.contains("| drplan | 0.200 (0.100 to 0.300) | 0.50 | 30 |  |  |"), "{text}");
-        assert!(text.contains("| OpenTofu | 3.000 (2.000 to 4.000) | 0.50 | 30 |  | 15.0 × |"));
+        assert!(
+            text.contains("| drplan | 0.200 (0.100 to 0.300) | 0.50 | 30 |  |  |"),
+            "{text}"
+        );
+        assert!(text.contains("| OpenTofu | 3.000 (2.000 to 4.000) | 0.50 | 30 |  | 15.00 × |"));
         assert!(text.ends_with("\n- a note\n"));
     }
 }

@@ -1,5 +1,6 @@
 //! The schema as Markdown: one function for each generated part. Pure.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde_json::Value;
@@ -97,12 +98,20 @@ pub(super) fn exit_codes(schema: &Value) -> String {
     out
 }
 
-/// The list of functions.
+/// The list of functions, a row for each first letter.
 pub(super) fn functions(schema: &Value) -> String {
-    let calls: Vec<String> = list(&schema["functions"])
-        .map(|f| format!("`{}({})`", text(&f["name"]), text(&f["usage"])))
-        .collect();
-    calls.join(" · ")
+    let mut by_letter = BTreeMap::<char, Vec<String>>::new();
+    for function in list(&schema["functions"]) {
+        let name = text(&function["name"]);
+        let call = format!("`{name}({})`", text(&function["usage"]));
+        let letter = name.chars().next().unwrap_or_default();
+        by_letter.entry(letter).or_default().push(call);
+    }
+    let mut out = "| | |\n|---|---|\n".to_owned();
+    for (letter, calls) in by_letter {
+        row(&mut out, &[&letter.to_string(), &calls.join(", ")]);
+    }
+    out
 }
 
 fn sort(kind: &Value) -> String {

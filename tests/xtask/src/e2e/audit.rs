@@ -95,7 +95,8 @@ pub(super) async fn velero_writes_exactly_its_own_list(lab: &mut Lab) -> Result<
     ensure!(!created.is_empty(), "Velero lists nothing as created");
     created.sort();
     // Its own objects and what it keeps for itself in its own namespace are no part of a backup.
-    let of_the_backup = |write: &&Write| !write.resource.contains("velero.io") && write.namespace != "velero";
+    let of_the_backup =
+        |write: &&Write| !write.resource.contains("velero.io") && write.namespace != "velero";
     let writes = audit::writes(&done.audit_log, "velero")?;
     let found: Vec<Write> = writes
         .iter()

@@ -248,7 +248,12 @@ async fn start_a(root: &Path, components: &Components, store: &ObjectStore) -> R
     // Velero looks for kinds when it starts and every five minutes; it would not see a newer one.
     let kubectl = kubectl(components, &a, root);
     kubectl.apply(&shop::foundation()).await?;
-    let served = ["wait", "--for=condition=Established", "crd/pricelists.shop.example", WAIT_LIMIT];
+    let served = [
+        "wait",
+        "--for=condition=Established",
+        "crd/pricelists.shop.example",
+        WAIT_LIMIT,
+    ];
     kubectl.run(&served).await?;
     a.up(components, "a", Part::Velero, &options).await?;
     Ok(a)
