@@ -537,7 +537,7 @@ pub trait BoundOp: Send + Sync {
 }
 
 /// The same for a single call, where decoding each time does not matter.
-impl dyn DynKind {
+impl dyn DynKind + '_ {
     /// See [`Acts::begin`].
     ///
     /// # Errors

@@ -75,7 +75,13 @@ pub(super) async fn an_object_deleted_in_a_living_namespace_is_listed_and_left_a
     let spec = lab.recovered().await?;
     let gone = ["delete", "configmap", "-n", "shop", "settings-007"];
     lab.kubectl().run(&gone).await?;
-    let plan = planned(&spec, 0).await?;
+    let outcome = without_settings(lab, &spec).await;
+    put_back(lab, &["ConfigMap shop/settings-007"]).await?;
+    outcome
+}
+
+async fn without_settings(lab: &Lab, spec: &Spec) -> Result<()> {
+    let plan = planned(spec, 0).await?;
     let line = object(&plan, "velero_restore.apps", "shop/settings-007")?;
     ensure!(
         line["class"] == "deleted since the backup",
@@ -87,22 +93,14 @@ pub(super) async fn an_object_deleted_in_a_living_namespace_is_listed_and_left_a
         .expect(0)?
         .expect_says(&["shop/settings-007", "deleted since the backup"])?;
     spec.run(APPLY).await?.expect(0)?;
-    let get = [
-        "get",
-        "configmap",
-        "-n",
-        "shop",
-        "settings-007",
-        "--ignore-not-found",
-        "-o",
-        "name",
-    ];
+    let path = ["configmap", "-n", "shop", "settings-007"];
+    let get = [&["get"], &path[..], &["--ignore-not-found", "-o", "name"]].concat();
     let still = lab.kubectl().run(&get).await?;
     ensure!(
         still.is_empty(),
         "`apply` has restored what somebody deleted"
     );
-    put_back(lab, &["ConfigMap shop/settings-007"]).await
+    Ok(())
 }
 
 /// Writes objects of A again as they were there, so that the next scenario starts clean.
@@ -120,13 +118,23 @@ pub(super) async fn a_hand_edited_deployment_under_a_restore_is_shown_and_left_a
     lab: &mut Lab,
 ) -> Result<()> {
     let spec = lab.recovered().await?;
-    let scale = |n: &str| format!("--replicas={n}");
-    lab.kubectl()
-        .run(&["scale", "-n", "shop-web", "deploy/web", &scale("5")])
-        .await?;
-    let plan = planned(&spec, 0).await?;
-    let line = object(&plan, "velero_restore.apps", "shop-web/web")
-        .and_then(|_| object(&plan, "velero_restore.apps", "Deployment shop-web/web"))?;
+    scale_web(lab, 5).await?;
+    let outcome = with_five_replicas(lab, &spec).await;
+    scale_web(lab, 3).await?;
+    outcome?;
+    lab.is_as_on_a().await
+}
+
+async fn scale_web(lab: &Lab, replicas: u32) -> Result<()> {
+    let replicas = format!("--replicas={replicas}");
+    let scale = ["scale", "-n", "shop-web", "deploy/web", &replicas];
+    lab.kubectl().run(&scale).await?;
+    Ok(())
+}
+
+async fn with_five_replicas(lab: &Lab, spec: &Spec) -> Result<()> {
+    let plan = planned(spec, 0).await?;
+    let line = object(&plan, "velero_restore.apps", "Deployment shop-web/web")?;
     let diff = line["diff"].as_str().unwrap_or_default();
     let has = |sign: char, value: &str| {
         diff.lines()
@@ -136,29 +144,21 @@ pub(super) async fn a_hand_edited_deployment_under_a_restore_is_shown_and_left_a
         has('-', "3") && has('+', "5") || has('+', "3") && has('-', "5"),
         "the plan must show the replicas, 3 and 5, as a text diff; the line is {line}"
     );
+    // Whoever sees only the summary must learn that something differs.
     let summary = [&["plan"], LOST].concat();
     spec.run(&summary)
         .await?
         .expect(0)?
         .expect_says(&["velero_restore.apps", "differs"])?;
     spec.run(APPLY).await?.expect(0)?;
-    let replicas = [
-        "get",
-        "-n",
-        "shop-web",
-        "deploy/web",
-        "-o",
-        "jsonpath={.spec.replicas}",
-    ];
-    let replicas = lab.kubectl().run(&replicas).await?;
+    let path = "jsonpath={.spec.replicas}";
+    let get = ["get", "-n", "shop-web", "deploy/web", "-o", path];
+    let replicas = lab.kubectl().run(&get).await?;
     ensure!(
         replicas == "5",
         "`apply` must leave the 5 replicas alone, there are {replicas}"
     );
-    lab.kubectl()
-        .run(&["scale", "-n", "shop-web", "deploy/web", &scale("3")])
-        .await?;
-    lab.is_as_on_a().await
+    Ok(())
 }
 
 pub(super) async fn a_hand_edited_deployment_under_a_manifest_is_put_back(

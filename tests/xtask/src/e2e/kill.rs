@@ -27,7 +27,7 @@ enum Lost {
     Gateway,
     /// Velero's knowledge of the bucket.
     Location,
-    /// What the infrastructure backup holds, except the shop's own kind.
+    /// The namespace of the infrastructure backup.
     Infra,
     /// The namespaces of the applications.
     Apps,
@@ -181,8 +181,10 @@ pub(super) async fn killed_and_resumed(lab: &mut Lab, point: &Point, resume: Res
     resumed?.expect(0)?;
     lab.is_as_on_a().await?;
     let expected = match point.lost {
-        // Plan and count look at a cluster without any Restore.
+        // The new cluster has never seen a Restore.
         Lost::Everything => planned_restores(&plan),
+        // Planned against a cluster that did not answer; when it does, nothing is missing.
+        Lost::Power => before,
         _ => before + planned_restores(&plan),
     };
     let found = restores(lab).await?;
@@ -226,12 +228,8 @@ async fn take_away(lab: &mut Lab, lost: Lost) -> Result<()> {
         Lost::Power => lab.b.down(Ending::Abrupt).await,
         Lost::Gateway => delete(&["namespace", "edge"]).await,
         Lost::Location => delete(&["backupstoragelocation", "-n", "velero", "backups"]).await,
-        Lost::Infra => {
-            let kinds =
-                "clusterroles,clusterrolebindings,priorityclasses,validatingwebhookconfigurations";
-            delete(&[kinds, "-l", super::shop::PART_OF]).await?;
-            delete(&["namespace", "shop-infra"]).await
-        }
+        // Only the namespace: what else is deleted from a cluster that lives is left alone.
+        Lost::Infra => delete(&["namespace", "shop-infra"]).await,
         Lost::Apps => delete(&[&["namespace"], super::shop::APPS].concat()).await,
         Lost::Database => {
             let url = lab.database_url()?;
