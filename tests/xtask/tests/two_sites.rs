@@ -3,7 +3,10 @@
 //! Needs what `cargo xtask components` builds, so it runs only when it is asked for:
 //! `cargo test -p xtask -- --ignored`.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![allow(clippy::disallowed_methods, reason = "a test by hand that prints how long things take")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a test by hand that prints how long things take"
+)]
 
 use std::fs;
 use std::io::Write;

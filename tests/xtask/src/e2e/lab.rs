@@ -357,10 +357,6 @@ async fn cluster_uid(kubectl: &Kubectl) -> Result<String> {
         .await
 }
 
-#[expect(
-    clippy::too_many_arguments,
-    reason = "everything that a spec's variables name"
-)]
 fn environment(
     root: &Path,
     components: &Components,

@@ -177,7 +177,8 @@ async fn all(lab: &mut Lab, chosen: &[Scenario], report: &Path) -> Result<bool> 
         );
         if let Err(error) = outcome {
             failed += 1;
-            text.push_str(&format!("    {error:#}\n"));
+            text.push_str("    ");
+            text.extend([format!("{error:#}").as_str(), "\n"]);
         }
         print!("{text}");
         results.push_str(&text);

@@ -230,7 +230,7 @@ pub(super) async fn the_name_leads_to_b(lab: &mut Lab) -> Result<()> {
 
 pub(super) async fn the_workloads_run_on_b(lab: &mut Lab) -> Result<()> {
     lab.recovered_from_nothing().await?;
-    for namespace in [&super::shop::APPS[..], &["platform", "edge"]].concat() {
+    for namespace in [super::shop::APPS, &["platform", "edge"]].concat() {
         let wait = "--for=condition=Available";
         let args = [
             "wait",

@@ -88,10 +88,11 @@ fn normalised(mut object: Value) -> Value {
         meta.retain(|_, value| *value != serde_json::json!({}));
     }
     // A cluster gives out its own addresses; none is part of what a headless Service says.
-    if is_service && object["spec"]["clusterIP"] != "None" {
-        if let Some(spec) = object["spec"].as_object_mut() {
-            spec.retain(|key, _| key != "clusterIP" && key != "clusterIPs");
-        }
+    if is_service
+        && object["spec"]["clusterIP"] != "None"
+        && let Some(spec) = object["spec"].as_object_mut()
+    {
+        spec.retain(|key, _| key != "clusterIP" && key != "clusterIPs");
     }
     object
 }
