@@ -170,20 +170,24 @@ pub fn fill(
     secrets: &Secrets,
 ) -> Result<Json, ProviderError> {
     walk(json, &mut |hole| {
-        evaluate(hole, exprs, outs, Some(secrets))?.ok_or_else(|| {
+        let value = evaluate(hole, exprs, outs, Some(secrets))?.ok_or_else(|| {
             let names: Vec<&str> = hole.after.iter().map(Address::as_str).collect();
             ProviderError::new(ErrorKind::Invalid, "fill a hole", "the plan")
                 .because(format!("an export of {} is not known", names.join(", ")))
-        })
+        })?;
+        if let (true, Json::String(text)) = (hole.secret, &value) {
+            secrets.remember(text);
+        }
+        Ok(value)
     })
 }
 
 /// Opens holes for one step.
 pub struct StepOpener {
-    /// The plan's expressions.
-    pub exprs: Vec<Arc<Expr>>,
+    /// The plan, for its expressions.
+    pub plan: Arc<crate::plan::Plan>,
     /// Exports when the step began.
-    pub outs: Outs,
+    pub outs: Arc<Outs>,
     /// Where secrets are opened.
     pub secrets: Arc<Secrets>,
 }
@@ -192,7 +196,7 @@ impl Opener for StepOpener {
     fn open(&self, hole: &Hole) -> Result<Json, ProviderError> {
         fill(
             &json!({ "$hole": hole }),
-            &self.exprs,
+            &self.plan.exprs,
             Some(&self.outs),
             &self.secrets,
         )

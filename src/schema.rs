@@ -82,7 +82,10 @@ fn arguments(schema: &Schema) -> Json {
 }
 
 fn argument(arg: &Arg) -> Json {
-    json!({ "type": type_name(&arg.ty), "required": arg.required, "doc": arg.doc })
+    json!({
+        "type": type_name(&arg.ty), "required": arg.required, "doc": arg.doc,
+        "late": arg.late, "secret": arg.secret,
+    })
 }
 
 fn type_name(ty: &Type) -> Json {

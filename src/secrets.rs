@@ -86,7 +86,8 @@ impl Secrets {
         Ok(text)
     }
 
-    fn remember(&self, text: &str) {
+    /// Remembers a value that was made of secrets, so that it is scrubbed too.
+    pub fn remember(&self, text: &str) {
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         // A secret of several lines (a kubeconfig) is quoted line by line, a URL by its password.
         for line in text

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
@@ -111,6 +112,8 @@ pub struct Ending {
     pub stopped: Stop,
     /// How many events there were.
     pub events: u64,
+    /// Why the journal could not be written to the end, if it could not.
+    pub broken: Option<JournalError>,
 }
 
 /// Applies a plan.
@@ -120,6 +123,7 @@ pub struct Ending {
 /// If the journal cannot be written.
 pub async fn apply(apply: Apply) -> Result<Ending, JournalError> {
     let (cancel, cancelled) = watch::channel(false);
+    let (drain, draining) = watch::channel(false);
     let shared = Arc::new(Shared {
         plan: apply.plan,
         observer: apply.observer,
@@ -132,7 +136,9 @@ pub async fn apply(apply: Apply) -> Result<Ending, JournalError> {
         sink: apply.sink,
         clock: apply.clock,
         random: AtomicU64::new(apply.seed),
+        met: Mutex::default(),
         cancel: cancelled,
+        drain: draining,
     });
     let mut queue = Queue::new(&shared.plan);
     shared.write(Event::RunStarted {
@@ -142,7 +148,7 @@ pub async fn apply(apply: Apply) -> Result<Ending, JournalError> {
         tool: shared.plan.head.tool.clone(),
         steps: usize::try_from(crate::plan::Summary::of(&shared.plan).acting).unwrap_or(usize::MAX),
     })?;
-    let mut outs = known_outputs(&shared.plan);
+    let mut outs = Arc::new(known_outputs(&shared.plan));
     for (address, because) in stale(&shared, &apply.registry, &outs).await {
         if let Some(i) = queue.index(&address) {
             let ended = Ended::with(Outcome::Moved {
@@ -154,22 +160,22 @@ pub async fn apply(apply: Apply) -> Result<Ending, JournalError> {
     let mut stop = apply.stop;
     let mut running: JoinSet<(usize, Ended, Duration)> = JoinSet::new();
     let mut stopped = Stop::No;
+    // A journal that cannot be written any more: nothing new is begun, what runs may end.
+    let mut broken = None;
     loop {
-        while stopped == Stop::No && running.len() < apply.parallelism.max(1) {
+        while stopped == Stop::No && broken.is_none() && running.len() < apply.parallelism.max(1) {
             let Some(i) = queue.pop() else { break };
-            start(
-                &shared,
-                &apply.registry,
-                &apply.gatekeeper,
-                i,
-                &outs,
-                &mut running,
-                &mut queue,
-            )?;
+            let turn = Start {
+                shared: &shared,
+                registry: &apply.registry,
+                gatekeeper: &apply.gatekeeper,
+                outs: &outs,
+            };
+            broken = turn.start(i, &mut running, &mut queue).err();
         }
         if running.is_empty() {
             // Ending a step at once (a barrier, a block) may have made others ready.
-            if stopped != Stop::No || queue.is_idle() {
+            if stopped != Stop::No || broken.is_some() || queue.is_idle() {
                 break;
             }
             continue;
@@ -180,11 +186,17 @@ pub async fn apply(apply: Apply) -> Result<Ending, JournalError> {
                     Ok(done) => done,
                     Err(error) => std::panic::resume_unwind(error.into_panic()),
                 };
-                outs.insert(shared.plan.steps[i].address.clone(), with_secrets(&ended.outputs, NOWHERE));
-                queue.end(&shared, i, ended, took)?;
+                if ended.outcome.is_good() {
+                    let address = shared.plan.steps[i].address.clone();
+                    Arc::make_mut(&mut outs).insert(address, with_secrets(&ended.outputs, NOWHERE));
+                }
+                if let Err(error) = queue.end(&shared, i, ended, took) {
+                    broken.get_or_insert(error);
+                }
             }
             Ok(()) = stop.changed() => {
                 stopped = *stop.borrow_and_update();
+                drain.send_replace(true);
                 if stopped >= Stop::Cancel {
                     cancel.send_replace(true);
                 }
@@ -197,6 +209,7 @@ pub async fn apply(apply: Apply) -> Result<Ending, JournalError> {
         frontier,
         stopped,
         events: shared.journal.last(),
+        broken,
     })
 }
 
@@ -215,114 +228,129 @@ fn known_outputs(plan: &Plan) -> Outs {
         .collect()
 }
 
-fn start(
-    shared: &Arc<Shared>,
-    registry: &Registry,
-    gatekeeper: &Arc<dyn Gatekeeper>,
-    i: usize,
-    outs: &Outs,
-    running: &mut JoinSet<(usize, Ended, Duration)>,
-    queue: &mut Queue,
-) -> Result<(), JournalError> {
-    let step = &shared.plan.steps[i];
-    if let Some(root) = queue.blocker(i) {
-        return queue.end(
-            shared,
-            i,
-            Ended::with(Outcome::Blocked { by: root }),
-            Duration::ZERO,
-        );
-    }
-    let began = Instant::now();
-    match &step.what {
-        Do::Barrier | Do::Idle => {
-            queue.end(shared, i, Ended::with(Outcome::Passed), Duration::ZERO)
-        }
-        Do::Nothing if !queue.behind_action(i) || step.address.is_data() => {
-            let ended = Ended {
-                outcome: Outcome::Passed,
-                evidence: Vec::new(),
-                outputs: step.outputs.clone(),
-            };
-            queue.end(shared, i, ended, Duration::ZERO)
-        }
-        Do::Conflict | Do::Blocked { .. } => {
-            let because = step.because.clone();
-            queue.end(
+/// What starting a step needs.
+struct Start<'a> {
+    shared: &'a Arc<Shared>,
+    registry: &'a Registry,
+    gatekeeper: &'a Arc<dyn Gatekeeper>,
+    outs: &'a Arc<Outs>,
+}
+
+impl Start<'_> {
+    fn start(
+        &self,
+        i: usize,
+        running: &mut JoinSet<(usize, Ended, Duration)>,
+        queue: &mut Queue,
+    ) -> Result<(), JournalError> {
+        let (shared, registry, gatekeeper, outs) =
+            (self.shared, self.registry, self.gatekeeper, self.outs);
+        let step = &shared.plan.steps[i];
+        if let Some(root) = queue.blocker(i) {
+            return queue.end(
                 shared,
                 i,
-                Ended::with(Outcome::Failed { because }),
+                Ended::with(Outcome::Blocked { by: root }),
                 Duration::ZERO,
-            )
+            );
         }
-        Do::Check { asserts, warning } => {
-            shared.write(Event::StepStarted {
-                address: step.address.clone(),
-                action: None,
-            })?;
-            let ended = assert_all(shared, step, asserts, *warning, outs);
-            queue.end(shared, i, ended, began.elapsed())
-        }
-        Do::Gate { ask } => {
-            shared.write(Event::GateOpened {
-                address: step.address.clone(),
-                ask: ask.clone(),
-            })?;
-            let (gatekeeper, shared) = (Arc::clone(gatekeeper), Arc::clone(shared));
-            let ask = ask.clone();
-            running.spawn(async move {
-                let address = shared.plan.steps[i].address.clone();
-                let ended = match gatekeeper.ask(&address, &ask).await {
-                    Asked::Approved(how) => {
-                        let by = serde_json::json!({ "by": how, "at": (shared.clock)() });
-                        shared.say(Event::GatePassed { address, how });
-                        Ended {
-                            outcome: Outcome::Done,
-                            evidence: Vec::new(),
-                            outputs: by,
-                        }
-                    }
-                    Asked::Unanswered => Ended::with(Outcome::Waiting { ask }),
+        let began = Instant::now();
+        match &step.what {
+            Do::Barrier | Do::Idle => {
+                queue.end(shared, i, Ended::with(Outcome::Passed), Duration::ZERO)
+            }
+            Do::Nothing if !queue.behind_action(i) || step.address.is_data() => {
+                let ended = Ended {
+                    outcome: Outcome::Passed,
+                    evidence: Vec::new(),
+                    outputs: step.outputs.clone(),
                 };
-                (i, ended, began.elapsed())
-            });
-            Ok(())
-        }
-        // What was true may not be any more once something before it has acted.
-        Do::Act { .. } | Do::Late { .. } | Do::Read | Do::Nothing => {
-            let kind = if step.address.is_data() {
-                registry.get_data(&step.kind)
-            } else {
-                registry.get_resource(&step.kind)
-            };
-            let Some(kind) = kind.cloned() else {
-                let because = format!("this build does not know the kind `{}`", step.kind);
-                return queue.end(
+                queue.end(shared, i, ended, Duration::ZERO)
+            }
+            Do::Conflict | Do::Blocked { .. } => {
+                let because = step.because.clone();
+                queue.end(
                     shared,
                     i,
                     Ended::with(Outcome::Failed { because }),
                     Duration::ZERO,
-                );
-            };
-            shared.write(Event::StepStarted {
-                address: step.address.clone(),
-                action: step.action(),
-            })?;
-            let (shared, outs) = (Arc::clone(shared), outs.clone());
-            running.spawn(async move {
-                let step = &shared.plan.steps[i];
-                let deadline = began + Duration::from_secs(step.timeout_s);
-                let turn = Turn {
-                    shared: &shared,
-                    step,
-                    kind,
-                    outs,
-                    deadline,
+                )
+            }
+            Do::Check { asserts, warning } => {
+                shared.write(Event::StepStarted {
+                    address: step.address.clone(),
+                    action: None,
+                })?;
+                let ended = assert_all(shared, step, asserts, *warning, outs);
+                queue.end(shared, i, ended, began.elapsed())
+            }
+            Do::Gate { ask } => {
+                shared.write(Event::GateOpened {
+                    address: step.address.clone(),
+                    ask: ask.clone(),
+                })?;
+                let (gatekeeper, shared) = (Arc::clone(gatekeeper), Arc::clone(shared));
+                let ask = ask.clone();
+                running.spawn(async move {
+                    let address = shared.plan.steps[i].address.clone();
+                    // Somebody who stops the run has no more questions to answer.
+                    let mut draining = shared.drain.clone();
+                    let answer = tokio::select! {
+                        answer = gatekeeper.ask(&address, &ask) => answer,
+                        _ = draining.wait_for(|draining| *draining) => Asked::Unanswered,
+                    };
+                    let ended = match answer {
+                        Asked::Approved(how) => {
+                            let by = serde_json::json!({ "by": how, "at": (shared.clock)() });
+                            shared.say(Event::GatePassed { address, how });
+                            Ended {
+                                outcome: Outcome::Done,
+                                evidence: Vec::new(),
+                                outputs: by,
+                            }
+                        }
+                        Asked::Unanswered => Ended::with(Outcome::Waiting { ask }),
+                    };
+                    (i, ended, began.elapsed())
+                });
+                Ok(())
+            }
+            // What was true may not be any more once something before it has acted.
+            Do::Act { .. } | Do::Late { .. } | Do::Read | Do::Nothing => {
+                let kind = if step.address.is_data() {
+                    registry.get_data(&step.kind)
+                } else {
+                    registry.get_resource(&step.kind)
                 };
-                let ended = turn.run().await;
-                (i, ended, began.elapsed())
-            });
-            Ok(())
+                let Some(kind) = kind.cloned() else {
+                    let because = format!("this build does not know the kind `{}`", step.kind);
+                    return queue.end(
+                        shared,
+                        i,
+                        Ended::with(Outcome::Failed { because }),
+                        Duration::ZERO,
+                    );
+                };
+                shared.write(Event::StepStarted {
+                    address: step.address.clone(),
+                    action: step.action(),
+                })?;
+                let (shared, outs) = (Arc::clone(shared), Arc::clone(outs));
+                running.spawn(async move {
+                    let step = &shared.plan.steps[i];
+                    let deadline = began + Duration::from_secs(step.timeout_s);
+                    let turn = Turn {
+                        shared: &shared,
+                        step,
+                        kind,
+                        outs,
+                        deadline,
+                    };
+                    let ended = turn.run().await;
+                    (i, ended, began.elapsed())
+                });
+                Ok(())
+            }
         }
     }
 }

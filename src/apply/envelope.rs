@@ -6,6 +6,7 @@ use crate::plan::Sure;
 use drplan_api::Because;
 use drplan_api::DynKind;
 use drplan_api::Effect;
+use drplan_api::HazardLevel;
 use drplan_api::Json;
 use drplan_api::Planned;
 use drplan_api::Proposal;
@@ -44,7 +45,9 @@ pub(crate) fn within(step: &Step, kind: &dyn DynKind, now: &Proposal<Json>) -> R
         (Do::Act { action, .. }, _) => {
             let mut allowed = def.envelope.to_vec();
             allowed.push(*action);
-            (allowed, def.hazard_max.max(step.hazard.level), None)
+            // What cannot be undone happens only if the plan shows it.
+            let hazard_max = def.hazard_max.min(HazardLevel::Reversible);
+            (allowed, hazard_max.max(step.hazard.level), None)
         }
         (
             Do::Late {

@@ -24,6 +24,7 @@ pub(super) struct Queue {
     remaining: Vec<u32>,
     ready: BinaryHeap<(u32, std::cmp::Reverse<usize>)>,
     best_effort: Vec<bool>,
+    barrier: Vec<bool>,
     taken: BTreeSet<usize>,
     /// Steps that acted in this run, and those behind one that did.
     acted: Vec<bool>,
@@ -58,6 +59,11 @@ impl Queue {
                 .collect(),
             names: plan.steps.iter().map(|s| s.address.clone()).collect(),
             best_effort: plan.steps.iter().map(|s| s.best_effort).collect(),
+            barrier: plan
+                .steps
+                .iter()
+                .map(|s| s.what == crate::plan::Do::Barrier)
+                .collect(),
             before,
             after,
             waits,
@@ -96,6 +102,13 @@ impl Queue {
             let name = &self.names[b];
             match self.ended.get(name) {
                 Some(outcome) if outcome.is_good() => None,
+                // Best effort pardons the step itself, not the critical one that blocked it.
+                Some(Outcome::Blocked { by })
+                    if !self.barrier[b]
+                        && self.index(by).is_some_and(|root| !self.best_effort[root]) =>
+                {
+                    Some(by.clone())
+                }
                 _ if self.best_effort[b] => None,
                 Some(Outcome::Blocked { by }) => Some(by.clone()),
                 _ => Some(name.clone()),
@@ -110,13 +123,18 @@ impl Queue {
         ended: Ended,
         took: Duration,
     ) -> Result<(), JournalError> {
-        shared.write(Event::StepEnded {
+        let scrub = |e: drplan_api::Evidence| drplan_api::Evidence {
+            claim: shared.secrets.scrub(&e.claim),
+            source: shared.secrets.scrub(&e.source),
+            holds: e.holds,
+        };
+        let written = shared.write(Event::StepEnded {
             address: self.names[i].clone(),
             outcome: ended.outcome.clone(),
-            evidence: ended.evidence,
+            evidence: ended.evidence.into_iter().map(scrub).collect(),
             outputs: ended.outputs,
             elapsed_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-        })?;
+        });
         self.taken.insert(i);
         self.acted[i] = ended.outcome == Outcome::Done || self.behind_action(i);
         self.ended.insert(self.names[i].clone(), ended.outcome);
@@ -127,6 +145,6 @@ impl Queue {
                     .push((self.remaining[next], std::cmp::Reverse(next)));
             }
         }
-        Ok(())
+        written
     }
 }

@@ -4,6 +4,12 @@ use super::event::Event;
 use super::event::Sink;
 use super::journal::Journal;
 use super::journal::JournalError;
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use drplan_api::TargetId;
+
 use super::step::Stop;
 use crate::bind::Outs;
 use crate::bind::settle;
@@ -36,7 +42,17 @@ pub(crate) struct Shared {
     pub(super) sink: Arc<dyn Sink>,
     pub(super) clock: fn() -> Timestamp,
     pub(super) random: AtomicU64,
+    /// Who answered first under each connection in this run.
+    pub(super) met: Mutex<BTreeMap<drplan_api::ConnId, TargetId>>,
     pub(super) cancel: watch::Receiver<bool>,
+    pub(super) drain: watch::Receiver<bool>,
+}
+
+fn another(id: &drplan_api::ConnId, known: &TargetId, found: &TargetId) -> String {
+    format!(
+        "`{id}` is another target than before: it was {} and is {} now",
+        known.0, found.0
+    )
 }
 
 impl Shared {
@@ -102,12 +118,9 @@ impl Shared {
             Err(error) => return Ok(TargetState::Unreadable(error)),
         };
         match self.observer.connect(id, &config, &self.plan.exprs).await {
-            Ok((_, found)) => match &pin.identity {
-                Some(known) if *known != found => Err(format!(
-                    "`{id}` is another target than the plan was made for: it was {} and is {} now",
-                    known.0, found.0
-                )),
-                _ => Ok(TargetState::Ready(found)),
+            Ok((_, found)) => match self.known_as(id, &found) {
+                Some(known) => Err(another(id, &known, &found)),
+                None => Ok(TargetState::Ready(found)),
             },
             Err(error) => Ok(TargetState::Unreadable(self.observer.scrub(error))),
         }
@@ -124,11 +137,34 @@ impl Shared {
             .iter()
             .find(|t| t.conn == *id)
             .ok_or_else(|| Stop::Moved(format!("the plan holds no connection `{id}`")))?;
+        if let Some(domain) = &pin.lost {
+            return Err(Stop::Moved(format!(
+                "`{id}` is declared lost with `{domain}`"
+            )));
+        }
         let config = settle(&pin.config, &self.plan.exprs, outs)?;
-        Ok(self
-            .observer
-            .connect(id, &config, &self.plan.exprs)
-            .await?
-            .0)
+        let (conn, found) = self.observer.connect(id, &config, &self.plan.exprs).await?;
+        match self.known_as(id, &found) {
+            Some(known) => Err(Stop::Moved(another(id, &known, &found))),
+            None => Ok(conn),
+        }
+    }
+
+    /// Whom the plan, or this run before, knew under a connection, if it was somebody else.
+    fn known_as(&self, id: &drplan_api::ConnId, found: &TargetId) -> Option<TargetId> {
+        let pinned = self
+            .plan
+            .targets
+            .iter()
+            .find(|t| t.conn == *id)?
+            .identity
+            .clone();
+        let mut met = self.met.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = pinned.unwrap_or_else(|| {
+            met.entry(id.clone())
+                .or_insert_with(|| found.clone())
+                .clone()
+        });
+        (known != *found).then_some(known)
     }
 }

@@ -50,8 +50,8 @@ const SETTLE_LOOKS_MAX: u32 = 6;
 /// How long to wait between those looks.
 const SETTLE_PAUSE: Duration = Duration::from_secs(1);
 
-/// How long one attempt may take; waiting is polling.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10 * 60);
+/// How long one attempt may take even where less of the step's time-out is left.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The shortest and the longest pause between polls, whatever a kind asks for.
 const POLL_PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(30));
@@ -91,7 +91,7 @@ pub(crate) struct Turn<'a> {
     pub(crate) shared: &'a Shared,
     pub(crate) step: &'a Step,
     pub(crate) kind: Arc<dyn DynKind>,
-    pub(crate) outs: Outs,
+    pub(crate) outs: Arc<Outs>,
     pub(crate) deadline: Instant,
 }
 
@@ -320,7 +320,7 @@ impl Turn<'_> {
         attempt: u32,
     ) -> Result<bool, Stop> {
         let cx = self.read_cx(want, attempt).await?;
-        let landed = self.bounded(op.probe(&cx, n)).await?;
+        let landed = self.reading(op.probe(&cx, n)).await?;
         match landed {
             Landed::Yes => return Ok(true),
             Landed::Running => {}
@@ -449,20 +449,34 @@ impl Turn<'_> {
         Ok(Json::Null)
     }
 
+    /// An attempt that may be long, such as a download or a proof by counting: the step's own time-out
+    /// bounds it, or a minimum where that is short.
     async fn bounded<T>(
         &self,
         attempt: impl Future<Output = Result<T, ProviderError>>,
     ) -> Result<T, ProviderError> {
-        tokio::time::timeout(ATTEMPT_TIMEOUT, attempt)
-            .await
-            .map_err(|_| {
-                ProviderError::new(
-                    ErrorKind::Unreachable,
-                    "wait for one request",
-                    self.step.address.to_string(),
-                )
-                .because(format!("no answer within {} s", ATTEMPT_TIMEOUT.as_secs()))
-            })?
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        let limit = left.max(ATTEMPT_TIMEOUT);
+        tokio::time::timeout(limit, attempt).await.map_err(|_| {
+            ProviderError::new(
+                ErrorKind::Unreachable,
+                "wait for one request",
+                self.step.address.to_string(),
+            )
+            .because(format!("no answer within {} s", limit.as_secs()))
+        })?
+    }
+
+    /// An attempt that only reads: a person who leaves at a safe point need not wait for it.
+    async fn reading<T>(
+        &self,
+        attempt: impl Future<Output = Result<T, ProviderError>>,
+    ) -> Result<T, Stop> {
+        let mut cancelled = self.shared.cancelled();
+        tokio::select! {
+            done = self.bounded(attempt) => Ok(done?),
+            _ = cancelled.wait_for(|cancelled| *cancelled) => Err(Stop::Cancelled),
+        }
     }
 
     async fn read_cx(&self, want: &RawWant, attempt: u32) -> Result<ReadCx, Stop> {
@@ -485,8 +499,8 @@ impl Turn<'_> {
 
     async fn write_cx(&self, want: &RawWant, attempt: u32) -> Result<WriteCx, Stop> {
         let opener = StepOpener {
-            exprs: self.shared.plan.exprs.clone(),
-            outs: self.outs.clone(),
+            plan: Arc::clone(&self.shared.plan),
+            outs: Arc::clone(&self.outs),
             secrets: Arc::clone(&self.shared.secrets),
         };
         Ok(WriteCx::new(

@@ -30,6 +30,7 @@ use crate::apply::Stop;
 use crate::observe::Observer;
 use crate::plan::Do;
 use crate::plan::Plan;
+use crate::plan::PlanFileError;
 use crate::plan::Summary;
 use crate::render;
 use crate::report::Exit;
@@ -120,6 +121,7 @@ fn from_file(
     given.retain(|name, _| plan.head.secrets.contains(name));
     let secrets = Arc::new(Secrets::new(&cli.chdir, given));
     let registry = Arc::new(crate::registry::registry());
+    same_payloads(&plan, &registry, path)?;
     let process: Arc<dyn drplan_api::process::ProcessDoor> =
         Arc::new(drplan_api::process::LocalProcess);
     let observer = Arc::new(Observer::new(
@@ -137,6 +139,23 @@ fn from_file(
             process,
         },
     ))
+}
+
+/// A payload is read only by the version of its kind that wrote it.
+fn same_payloads(plan: &Plan, registry: &drplan_api::Registry, path: &Path) -> Result<(), Failure> {
+    for (name, version) in &plan.head.kinds {
+        let ours = registry
+            .get_resource(name)
+            .map(|kind| kind.def().op_version);
+        if ours != Some(*version) {
+            return Err(PlanFileError::Version {
+                path: path.display().to_string(),
+                found: format!("{} with `{name}` of version {version}", plan.head.format),
+            }
+            .into());
+        }
+    }
+    Ok(())
 }
 
 fn confirm(plan: &Plan, ambient: &Ambient) -> Result<(), Failure> {
@@ -281,7 +300,11 @@ async fn start(
     })
     .await
     .map_err(anyhow::Error::from)?;
-    let exit = verdict(&plan, &ending.outcomes, ending.stopped);
+    let mut exit = verdict(&plan, &ending.outcomes, ending.stopped);
+    if let Some(error) = &ending.broken {
+        talk(&format!("error: {error}; nothing new was begun"));
+        exit = Exit::Partial;
+    }
     let last = ending.events + 1;
     let mut frontier = ending.frontier;
     for gate in frontier.waiting.keys() {
@@ -324,31 +347,52 @@ fn nothing_to_do(plan: &Plan, at: Timestamp) -> Result<(), Failure> {
     print(&format!("{version}\n{summary}\n"))
 }
 
-/// The exact command by which a person goes on.
+/// The exact command by which a person goes on, each word as a shell needs it.
 fn next_command(cli: &Cli, args: &ApplyArgs, plan: &Plan) -> String {
     let mut words = vec!["drplan".to_owned()];
-    let mut add = |flag: &str, value: &dyn std::fmt::Display| words.push(format!("{flag} {value}"));
     if cli.chdir != Path::new(".") {
-        add("--chdir", &cli.chdir.display());
+        words.extend(["--chdir".to_owned(), cli.chdir.display().to_string()]);
     }
-    add("apply", &"");
-    for domain in &plan.head.lost {
-        add("--lost", domain);
-    }
-    if let Some(at) = &args.planning.incident_at {
-        add("--incident-at", at);
-    }
-    for address in &plan.head.accept {
-        add("--accept", &format!("{address}=overwrite"));
+    words.push("apply".to_owned());
+    if let Some(path) = &args.plan {
+        // The same plan may be applied again; what it rests on is decided.
+        words.push(path.display().to_string());
+    } else {
+        let mut add = |flag: &str, value: String| words.extend([flag.to_owned(), value]);
+        for domain in &plan.head.lost {
+            add("--lost", domain.clone());
+        }
+        if let Some(at) = &plan.head.incident_at {
+            add("--incident-at", at.to_string());
+        }
+        for address in &plan.head.accept {
+            add("--accept", format!("{address}=overwrite"));
+        }
+        for pair in &args.planning.vars.vars {
+            let name = pair.split('=').next().unwrap_or_default();
+            // A plain variable decides what is recovered; a sensitive one must not be shown.
+            if plan.head.variables.contains_key(name) {
+                add("--var", pair.clone());
+            }
+        }
     }
     for file in &args.planning.vars.var_files {
-        add("--var-file", &file.display());
+        words.extend(["--var-file".to_owned(), file.display().to_string()]);
     }
     words
         .iter()
-        .map(|w| w.trim_end())
+        .map(|w| quoted(w))
         .collect::<Vec<_>>()
         .join(" ")
+}
+
+/// A word as a shell reads it whole.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
 }
 
 /// The first signal drains, the second cancels at a safe point, the third leaves at once.

@@ -21,14 +21,13 @@ use super::talk;
 use crate::diag::Code;
 use crate::diag::Diagnostic;
 use crate::diag::Diagnostics;
+use crate::graph::Expanded;
 use crate::graph::Expander;
 use crate::graph::Round;
 use crate::graph::Situation;
 use crate::graph::SpecFiles;
 use crate::graph::build;
 use crate::graph::lost_closure;
-use crate::lang::Node;
-use crate::lang::Value;
 use crate::observe::Observer;
 use crate::observe::observe;
 use crate::plan::Options;
@@ -103,7 +102,6 @@ impl Session {
         offline: bool,
     ) -> Result<Plan, Failure> {
         let lost: BTreeSet<String> = planning.lost.iter().cloned().collect();
-        self.known_domains(&lost)?;
         let accept = accepted(&planning.accept, &self.module)?;
         let incident_at = match &planning.incident_at {
             None => self.module.recovery.incident_at,
@@ -142,6 +140,7 @@ impl Session {
                 .await
                 .map_err(|d| self.mistakes(d))?
         };
+        self.known_domains(&lost, &expanded)?;
         let graph = build(&self.module, *expanded).map_err(|d| self.mistakes(d))?;
         let options = Options {
             observed_at: situation.observed_at,
@@ -173,22 +172,15 @@ impl Session {
     }
 
     /// A domain that nothing lies in is a slip of the pen, and a dangerous one.
-    fn known_domains(&self, lost: &BTreeSet<String>) -> Result<(), Failure> {
-        let mut known: BTreeSet<String> = self.module.domains.keys().cloned().collect();
-        known.extend(self.module.domains.values().flatten().cloned());
-        for provider in self.module.providers.values() {
-            if let Some(Node::Tuple(items)) = provider.failure_domain.as_ref().map(|e| &e.node) {
-                for item in items {
-                    if let Some(Value::String(text)) = crate::spec::literal(item) {
-                        known.insert(text.to_string());
-                    }
-                }
-            }
-        }
+    fn known_domains(&self, lost: &BTreeSet<String>, expanded: &Expanded) -> Result<(), Failure> {
+        let declared = &self.module.domains;
+        let mut known: BTreeSet<&String> =
+            declared.keys().chain(declared.values().flatten()).collect();
+        known.extend(expanded.targets.values().flat_map(|t| &t.domains));
         let mut diags = Diagnostics::default();
-        for domain in lost.difference(&known) {
-            let near = crate::spec::nearest(domain, known.iter().map(String::as_str));
-            let all: Vec<&str> = known.iter().map(String::as_str).collect();
+        for domain in lost.iter().filter(|d| !known.contains(d)) {
+            let near = crate::spec::nearest(domain, known.iter().map(|d| d.as_str()));
+            let all: Vec<&str> = known.iter().map(|d| d.as_str()).collect();
             diags.push(
                 Diagnostic::error(
                     Code::UnknownDomain,
@@ -234,7 +226,7 @@ pub(super) fn trusted(plan: Plan) -> Result<Plan, Failure> {
     ))
 }
 
-fn expand_offline(situation: &Situation<'_>) -> Result<Box<crate::graph::Expanded>, Diagnostics> {
+fn expand_offline(situation: &Situation<'_>) -> Result<Box<Expanded>, Diagnostics> {
     match Expander::new(situation)?.round(&Facts::default())? {
         (_, Round::Ready(expanded)) => Ok(expanded),
         (_, Round::Need(_)) => {

@@ -19,6 +19,7 @@ use crate::lang::Attr;
 use crate::lang::Expr;
 use crate::lang::Node;
 use crate::lang::Part;
+use crate::lang::Span;
 use crate::lang::Value;
 use crate::lang::json_to_value;
 use crate::spec::check::fitted;
@@ -27,6 +28,7 @@ use drplan_api::ConnId;
 use drplan_api::Json;
 use drplan_api::Type;
 use drplan_api::holes;
+use drplan_api::is_hole;
 use std::collections::BTreeSet;
 
 pub(super) fn provider(
@@ -46,14 +48,15 @@ pub(super) fn provider(
     let mut config = serde_json::Map::new();
     let mut made_by = BTreeSet::new();
     for (name, attr) in &block.args {
-        let ty = schema
-            .args
-            .iter()
-            .find(|a| a.name == name)
-            .map_or(&Type::Any, |a| &a.ty);
+        let arg = schema.args.iter().find(|a| a.name == name);
+        let ty = arg.map_or(&Type::Any, |a| &a.ty);
         match argument(situation, &looking, name, ty, attr) {
             Ok(value) => {
                 let json = exprs.to_json(&value);
+                let secret = arg.is_some_and(|a| a.secret);
+                if secret && !json.is_null() && is_hole(&json).is_none() {
+                    diags.push(secret_in_sight(name, attr.expr.span));
+                }
                 for (_, hole) in holes(&json) {
                     made_by.extend(hole.after);
                 }
@@ -62,27 +65,9 @@ pub(super) fn provider(
             Err(d) => diags.push(d),
         }
     }
-    let lost = match block.failure_domain.as_ref().map(|expr| looking.eval(expr)) {
-        None => None,
-        Some(Ok(Value::List(list))) => list.iter().find_map(|v| match v {
-            Value::String(domain) if situation.lost.contains(&**domain) => Some(domain.to_string()),
-            _ => None,
-        }),
-        Some(Ok(_)) => {
-            diags.push(
-                Diagnostic::error(
-                    Code::WrongType,
-                    "`failure_domain` must be a list of strings",
-                )
-                .label(block.span, "in this block")
-                .hint("write for example failure_domain = [\"region:eu-west-1\"]"),
-            );
-            None
-        }
-        Some(Err(d)) => {
-            diags.push(d);
-            None
-        }
+    let domains = match &block.failure_domain {
+        None => Vec::new(),
+        Some(expr) => failure_domains(&looking, expr, &mut diags),
     };
     if diags.has_errors() {
         return Err(diags);
@@ -91,10 +76,55 @@ pub(super) fn provider(
         conn: conn.clone(),
         config: Json::Object(config),
         made_by,
-        lost,
+        lost: domains
+            .iter()
+            .find(|d| situation.lost.contains(*d))
+            .cloned(),
+        domains,
         span: Some(block.span),
     };
     Ok((target, looking.into_uses()))
+}
+
+/// A value that everybody who reads the plan would see.
+fn secret_in_sight(name: &str, span: Span) -> Diagnostic {
+    Diagnostic::error(
+        Code::SecretLiteral,
+        format!("`{name}` is a secret and would stand in the plan"),
+    )
+    .label(span, "this value is known while planning")
+    .hint("use a variable with `sensitive = true`, or a sensitive output of a `command`")
+}
+
+/// The failure domains that a provider lies in. Each must be known: what is not known could be the one
+/// that is lost.
+fn failure_domains(looking: &Looking<'_>, expr: &Expr, diags: &mut Diagnostics) -> Vec<String> {
+    let wrong = |text: &str| {
+        Diagnostic::error(
+            Code::WrongType,
+            "`failure_domain` must be a list of strings",
+        )
+        .label(expr.span, text)
+        .hint("write for example failure_domain = [\"region:eu-west-1\"]")
+    };
+    match looking.eval(expr) {
+        Err(d) => diags.push(d),
+        Ok(Value::List(list)) => {
+            let known: Option<Vec<String>> = list
+                .iter()
+                .map(|v| match v {
+                    Value::String(domain) => Some(domain.to_string()),
+                    _ => None,
+                })
+                .collect();
+            match known {
+                Some(known) => return known,
+                None => diags.push(wrong("every one of them must be known while planning")),
+            }
+        }
+        Ok(_) => diags.push(wrong("this is not")),
+    }
+    Vec::new()
 }
 
 /// Evaluates one argument, brings it into the form of its type and checks it.

@@ -240,18 +240,25 @@ pub(crate) fn ordered(
         index.insert(id.clone(), graph.add_node(id));
     }
     for (id, &after) in &index {
+        // By `before`, since looking for an edge in the graph would walk all that a provider is used by.
+        let mut known = BTreeMap::new();
+        let mut edge = |graph: &mut DiGraph<BlockId, Span>, before, span| {
+            let edge = *known
+                .entry(before)
+                .or_insert_with(|| graph.add_edge(before, after, span));
+            graph[edge] = span;
+        };
         for (target, span, error) in references_of(module, id) {
             if let Some(error) = error {
                 diags.push(error);
             } else if let Some(&before) = index.get(&target) {
-                graph.update_edge(before, after, span);
+                edge(&mut graph, before, span);
             }
         }
         if let BlockId::Resource(address) = id {
             for conn in conns_of(address) {
                 if let Some(&before) = index.get(&BlockId::Provider(conn)) {
-                    let span = module.resources[address].span;
-                    graph.update_edge(before, after, span);
+                    edge(&mut graph, before, module.resources[address].span);
                 }
             }
         }

@@ -404,6 +404,28 @@ impl Builder {
         true
     }
 
+    /// Of the guards of one step, those that only ask go before those that act.
+    fn questions_first(&mut self, expanded: &Expanded) {
+        let mut by_guarded: BTreeMap<&Address, (Vec<&Address>, Vec<&Address>)> = BTreeMap::new();
+        for instance in &expanded.instances {
+            for guarded in &instance.guards {
+                let (asking, acting) = by_guarded.entry(guarded).or_default();
+                if instance.def().envelope.is_empty() {
+                    asking.push(&instance.address);
+                } else {
+                    acting.push(&instance.address);
+                }
+            }
+        }
+        for (asking, acting) in by_guarded.into_values() {
+            for ask in asking {
+                for act in &acting {
+                    self.edge(ask, act, EdgeWhy::Guard);
+                }
+            }
+        }
+    }
+
     /// A guard goes before what it guards, and after everything that that waits for, so that a person is
     /// asked when the answer matters.
     fn guards(&mut self, expanded: &Expanded) {
@@ -430,6 +452,7 @@ impl Builder {
                     .push(edge.before.clone());
             }
         }
+        self.questions_first(expanded);
         for instance in &expanded.instances {
             // What itself waits for something guarded cannot go before the guard.
             let mut later: BTreeSet<&Address> = instance.guards.iter().collect();

@@ -203,6 +203,7 @@ impl<'a> Expander<'a> {
                 conn: conn.clone(),
                 config: Json::Object(serde_json::Map::new()),
                 made_by: BTreeSet::new(),
+                domains: Vec::new(),
                 lost: None,
                 span: None,
             };
@@ -238,7 +239,7 @@ impl<'a> Expander<'a> {
             return Err(state.diags);
         }
         if !state.asks.queries.is_empty() || !state.asks.targets.is_empty() {
-            state.asks.exprs = self.out.exprs.clone().into_list();
+            state.asks.exprs = self.out.exprs.list().to_vec();
             return Ok((Some(self), Round::Need(state.asks)));
         }
         let mut out = self.out;

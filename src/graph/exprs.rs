@@ -38,6 +38,11 @@ impl Exprs {
         serde_json::json!({ "$hole": hole })
     }
 
+    /// Returns all expressions so far in order of index.
+    pub(super) fn list(&self) -> &[Arc<Expr>] {
+        &self.list
+    }
+
     /// Returns all expressions in order of index.
     pub fn into_list(self) -> Vec<Arc<Expr>> {
         self.list

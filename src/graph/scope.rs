@@ -154,7 +154,11 @@ impl<'a> Looking<'a> {
                         .or_insert(span);
                 }
                 let whole = if *by_count {
-                    Value::List(map.values().cloned().collect())
+                    {
+                        let mut list: Vec<_> = map.iter().collect();
+                        list.sort_by_key(|(key, _)| key.parse::<usize>().unwrap_or(usize::MAX));
+                        Value::List(list.into_iter().map(|(_, value)| value.clone()).collect())
+                    }
                 } else {
                     Value::Map(map.clone())
                 };

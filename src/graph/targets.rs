@@ -18,6 +18,8 @@ pub struct TargetPlan {
     pub config: Json,
     /// The steps that its arguments come from.
     pub made_by: BTreeSet<Address>,
+    /// The failure domains that it lies in.
+    pub domains: Vec<String>,
     /// The domain that was declared lost, if it lies in one.
     pub lost: Option<String>,
     /// The header of its block; `None` for one that needs no block.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use drplan_api::Address;
 use drplan_api::Facts;
@@ -73,7 +74,7 @@ pub struct Options {
 pub fn plan(
     module: &Module,
     registry: &Registry,
-    graph: Graph,
+    mut graph: Graph,
     facts: &Facts,
     sources: &Sources,
     options: &Options,
@@ -101,12 +102,14 @@ pub fn plan(
     let mut steps = Vec::with_capacity(ordered.list.len());
     let mut points = Vec::new();
     for address in &ordered.list {
-        let node = &graph.nodes[address];
-        let wave = ordered.waves.get(address).copied().unwrap_or_default();
-        steps.push(step(node, wave, facts, sources));
+        let Some(node) = graph.nodes.remove(address) else {
+            continue;
+        };
         if let What::Resource(instance) = &node.what {
             points.extend(points_of(instance, module, options));
         }
+        let wave = ordered.waves.get(address).copied().unwrap_or_default();
+        steps.push(step(node, wave, facts, sources));
     }
     let mut plan = Plan {
         head: head(module, registry, options, &steps),
@@ -125,6 +128,7 @@ pub fn plan(
     plan.exprs = graph.exprs.into_list();
     block_dependents(&mut plan);
     idle_guards(&mut plan);
+    accepted_blindly(&mut plan);
     mark_used_points(&mut plan);
     plan.head.secrets = secrets(&plan);
     Ok(plan)
@@ -222,9 +226,9 @@ fn blank(node: &Node, wave: usize, sources: &Sources) -> Step {
     }
 }
 
-fn step(node: &Node, wave: usize, facts: &Facts, sources: &Sources) -> Step {
-    let mut step = blank(node, wave, sources);
-    match &node.what {
+fn step(node: Node, wave: usize, facts: &Facts, sources: &Sources) -> Step {
+    let mut step = blank(&node, wave, sources);
+    match node.what {
         What::Barrier => {
             step.kind = "barrier".to_owned();
             step.because = "everything before this stage is done".to_owned();
@@ -234,29 +238,35 @@ fn step(node: &Node, wave: usize, facts: &Facts, sources: &Sources) -> Step {
             step.timeout_s = CHECK_TIMEOUT_S;
             step.because = "the spec asserts it".to_owned();
             step.what = Do::Check {
-                asserts: check.asserts.clone(),
+                asserts: check.asserts,
                 warning: check.warning,
             };
         }
-        What::Resource(instance) => resource(&mut step, instance, facts),
+        What::Resource(instance) => resource(&mut step, *instance, facts),
     }
     step
 }
 
-fn resource(step: &mut Step, instance: &Instance, facts: &Facts) {
-    let def = instance.def();
+fn resource(step: &mut Step, mut instance: Instance, facts: &Facts) {
+    let kind = Arc::clone(&instance.kind);
+    let def = kind.def();
     step.kind = def.name.to_owned();
-    step.want = Some(instance.want.clone());
     step.best_effort = instance.best_effort;
-    step.guards.clone_from(&instance.guards);
     step.cutover = def.cutover;
     if let Some(timeout) = instance.timeout {
         step.timeout_s = timeout.as_secs().max(1);
     }
-    match &instance.looked {
-        None => late(step, instance),
-        Some(looked) => decided(step, instance, looked, facts),
+    match instance.looked.take() {
+        None => late(step, &instance),
+        Some(looked) => {
+            if let Some(by) = target_to_come(&instance, facts) {
+                step.sure = Sure::Approximate { by };
+            }
+            decided(step, looked);
+        }
     }
+    step.guards = instance.guards;
+    step.want = Some(instance.want);
 }
 
 fn late(step: &mut Step, instance: &Instance) {
@@ -284,43 +294,40 @@ fn late(step: &mut Step, instance: &Instance) {
     };
 }
 
-fn decided(step: &mut Step, instance: &Instance, looked: &Looked, facts: &Facts) {
-    step.outputs = looked.outputs.clone();
-    step.breakdown.clone_from(&looked.notes.breakdown);
-    step.warnings.clone_from(&looked.notes.warnings);
-    step.manual.clone_from(&looked.notes.manual);
-    if let Some(by) = target_to_come(instance, facts) {
-        step.sure = Sure::Approximate { by };
-    }
-    match &looked.planned {
+fn decided(step: &mut Step, looked: Looked) {
+    step.outputs = looked.outputs;
+    step.breakdown = looked.notes.breakdown;
+    step.warnings = looked.notes.warnings;
+    step.manual = looked.notes.manual;
+    match looked.planned {
         Planned::Nothing(because) => {
-            step.because = because.to_string();
+            step.because = because.0;
             step.what = Do::Nothing;
         }
         Planned::Gate { ask, because } => {
-            step.because = because.to_string();
-            step.what = Do::Gate { ask: ask.clone() };
+            step.because = because.0;
+            step.what = Do::Gate { ask };
         }
         Planned::Conflict(because, changes) => {
-            step.because = because.to_string();
-            step.diff.clone_from(changes);
+            step.because = because.0;
+            step.diff = changes;
             step.what = Do::Conflict;
         }
         Planned::Blocked(because) => {
-            step.because = because.to_string();
+            step.because = because.0;
             step.what = Do::Blocked {
                 unreadable: looked.present.is_err(),
             };
         }
         Planned::Step(p) => {
-            step.because = p.because.to_string();
-            step.diff.clone_from(&p.diff);
-            step.hazard = p.hazard.clone();
+            step.because = p.because.0;
+            step.diff = p.diff;
+            step.hazard = p.hazard;
             step.what = Do::Act {
                 action: p.action,
-                op: p.op.clone(),
-                effects: p.effects.clone(),
-                binding: p.binding.clone(),
+                op: p.op,
+                effects: p.effects,
+                binding: p.binding,
             };
         }
     }
@@ -391,18 +398,33 @@ fn block_dependents(plan: &mut Plan) {
     }
 }
 
-/// A guard acts only around others: without an action to guard it stays out.
+/// A guard acts only around others: without an action to guard it stays out. A guard that guards
+/// another one counts only if that one stays in, so the last ones are judged first.
 fn idle_guards(plan: &mut Plan) {
-    let acting: BTreeSet<Address> = plan
-        .steps
-        .iter()
-        .filter(|s| s.is_action())
-        .map(|s| s.address.clone())
-        .collect();
-    for step in plan.steps.iter_mut().filter(|s| !s.guards.is_empty()) {
-        if !step.guards.iter().any(|a| acting.contains(a)) {
+    let mut acting: BTreeSet<Address> = BTreeSet::new();
+    for step in plan.steps.iter_mut().rev() {
+        let acts = match &step.what {
+            Do::Act { .. } | Do::Gate { .. } => true,
+            Do::Late { actions, .. } => !actions.is_empty(),
+            _ => false,
+        };
+        if !step.guards.is_empty() && !step.guards.iter().any(|a| acting.contains(a)) {
             step.what = Do::Idle;
             step.because = "nothing that it guards has an action".to_owned();
+        } else if acts {
+            acting.insert(step.address.clone());
+        }
+    }
+}
+
+/// What is overwritten at a target that is not there yet cannot be seen now; that it was accepted must
+/// show all the same.
+fn accepted_blindly(plan: &mut Plan) {
+    for step in &mut plan.steps {
+        let accepted = plan.head.accept.iter().any(|a| a == step.address.as_str());
+        if accepted && step.sure != Sure::Exact && step.is_action() {
+            step.hazard =
+                Hazard::irreversible("what is found in the way is overwritten, as was accepted");
         }
     }
 }

@@ -8,10 +8,10 @@ use std::io::Write as _;
 use std::path::Path;
 
 use drplan_api::Json;
-use drplan_api::canonical;
 use drplan_api::digest;
 use serde_json::json;
 
+use super::canonical::canonical;
 use super::step::FORMAT;
 use super::step::Plan;
 
@@ -60,15 +60,15 @@ pub fn write(plan: &Plan, path: &Path) -> Result<(), PlanFileError> {
         path: path.display().to_string(),
         why: why.to_string(),
     };
-    let body = canonical(&serde_json::to_value(plan).map_err(|e| io(&e))?);
-    let seal = canonical(&json!({ "sha256": digest(body.as_bytes()) }));
+    let body = canonical(plan).map_err(|e| io(&e))?;
+    let seal = drplan_api::canonical(&json!({ "sha256": digest(&body) }));
     let folder = path
         .parent()
         .filter(|p| !p.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
     // A temporary file of this crate is made with mode 0600.
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|e| io(&e))?;
-    file.write_all(body.as_bytes())
+    file.write_all(&body)
         .and_then(|()| file.write_all(b"\n"))
         .and_then(|()| file.write_all(seal.as_bytes()))
         .and_then(|()| file.write_all(b"\n"))

@@ -1,5 +1,6 @@
 //! The plan: what will be done, in which order, why, and what it rests on.
 
+mod canonical;
 mod check;
 mod decide;
 mod file;

@@ -37,7 +37,7 @@ pub enum Exit {
     Deadline = 10,
     /// A conflict needs a person.
     Conflict = 11,
-    /// The plan is incomplete: something is unreadable.
+    /// The plan is incomplete: something is unreadable or cannot be done.
     Incomplete = 12,
     /// The command line is wrong.
     Usage = 64,
@@ -89,7 +89,7 @@ impl Exit {
         ),
         (
             Self::Incomplete,
-            "the plan is incomplete because something is unreadable; it is still printed and saved",
+            "the plan is incomplete because something is unreadable or cannot be done; it is still printed and saved",
         ),
         (Self::Usage, "the command line is wrong"),
         (
@@ -139,7 +139,7 @@ pub fn plan_verdict(plan: &Plan, detailed: bool) -> Exit {
     let any = |test: fn(&Do) -> bool| plan.steps.iter().any(|s| test(&s.what));
     if any(|d| *d == Do::Conflict) {
         Exit::Conflict
-    } else if any(|d| matches!(d, Do::Blocked { unreadable: true })) {
+    } else if any(|d| matches!(d, Do::Blocked { .. })) {
         Exit::Incomplete
     } else if detailed && !plan.is_empty() {
         Exit::Changes

@@ -61,7 +61,7 @@ fn keeps_quiet(ran: Ran) -> Ran {
 /// Looks into everything that drplan wrote; what the commands wrote is theirs, and so is their log.
 fn nothing_is_kept(world: &World) {
     for (name, text) in world.files() {
-        let log = name.ends_with("apply.err") || name.ends_with("apply.out");
+        let log = name.ends_with(".err") || name.ends_with(".out");
         if name.starts_with("out/") || name == "main.dr.hcl" || log {
             continue;
         }

@@ -124,7 +124,7 @@ impl ProcessDoor for LocalProcess {
     }
 
     fn look<'a>(&'a self, traces: &'a Traces) -> Fut<'a, Result<Detached, ProviderError>> {
-        Box::pin(async move { Ok(look(traces)) })
+        Box::pin(async move { look(traces) })
     }
 }
 
@@ -305,28 +305,33 @@ fn wait_for_note(child: &mut std::process::Child, traces: &Traces) -> Result<(),
     )
 }
 
-fn look(traces: &Traces) -> Detached {
-    if let Ok(text) = std::fs::read_to_string(&traces.status)
-        && let Ok(code) = text.trim().parse()
-    {
-        return Detached::Ended(code);
+fn look(traces: &Traces) -> Result<Detached, ProviderError> {
+    if let Some(code) = exit_code(traces)? {
+        return Ok(Detached::Ended(code));
     }
-    let Ok(line) = std::fs::read_to_string(&traces.pid) else {
-        return Detached::Unknown;
+    let Some(line) = read_trace(&traces.pid)? else {
+        return Ok(Detached::Unknown);
     };
     let mut words = line.split_whitespace();
     let pid: Option<u32> = words.next().and_then(|word| word.parse().ok());
     let started = words.next().unwrap_or_default();
     match pid.and_then(start_time) {
-        Some(now) if now == started => Detached::Running,
+        Some(now) if now == started => Ok(Detached::Running),
         // The exit code may have been written between the two looks.
-        _ => match std::fs::read_to_string(&traces.status)
-            .ok()
-            .and_then(|t| t.trim().parse().ok())
-        {
-            Some(code) => Detached::Ended(code),
-            None => Detached::Vanished,
-        },
+        _ => Ok(exit_code(traces)?.map_or(Detached::Vanished, Detached::Ended)),
+    }
+}
+
+fn exit_code(traces: &Traces) -> Result<Option<i32>, ProviderError> {
+    Ok(read_trace(&traces.status)?.and_then(|text| text.trim().parse().ok()))
+}
+
+/// Only a trace that is not there means that there was none.
+fn read_trace(path: &Path) -> Result<Option<String>, ProviderError> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(io_error("read the trace of a program", path, &e)),
     }
 }
 
@@ -370,19 +375,19 @@ mod tests {
         let dir = std::env::temp_dir().join(format!("drplan-door-{}", std::process::id()));
         std::fs::create_dir_all(&dir).expect("a folder");
         let traces = Traces::in_dir(&dir, "tool");
-        assert_eq!(look(&traces), Detached::Unknown);
+        assert_eq!(look(&traces), Ok(Detached::Unknown));
         LocalProcess
             .detach(sh("sleep 0.2; exit 7", &dir), &traces)
             .await
             .expect("a start");
-        assert_eq!(look(&traces), Detached::Running);
+        assert_eq!(look(&traces), Ok(Detached::Running));
         for _ in 0..100 {
             tokio::time::sleep(Duration::from_millis(20)).await;
-            if look(&traces) != Detached::Running {
+            if look(&traces) != Ok(Detached::Running) {
                 break;
             }
         }
-        assert_eq!(look(&traces), Detached::Ended(7));
+        assert_eq!(look(&traces), Ok(Detached::Ended(7)));
         std::fs::remove_dir_all(&dir).expect("a clean end");
     }
 }

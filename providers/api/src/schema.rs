@@ -51,6 +51,9 @@ pub struct Arg {
     /// Whether the kind can plan while this argument is a hole. If not, the engine plans the whole
     /// resource late when it is one.
     pub late: bool,
+    /// Whether the value is a secret: it must come from something sensitive, so that the plan holds a
+    /// reference and never the value.
+    pub secret: bool,
     /// One or two sentences for the reference.
     pub doc: &'static str,
 }
@@ -63,6 +66,7 @@ impl Arg {
             ty,
             required: true,
             late: false,
+            secret: false,
             doc,
         }
     }
@@ -74,8 +78,16 @@ impl Arg {
             ty,
             required: false,
             late: false,
+            secret: false,
             doc,
         }
+    }
+
+    /// Says that the value is a secret.
+    #[must_use]
+    pub fn secret(mut self) -> Self {
+        self.secret = true;
+        self
     }
 
     /// Allows the argument to be a hole while planning; its field must be a [`crate::Late`].

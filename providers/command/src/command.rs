@@ -254,7 +254,7 @@ impl Acts for Command {
     ) -> Fut<'a, Result<(), ProviderError>> {
         Box::pin(async move {
             let spec = &op.0;
-            let traces = run::traces(cx);
+            let traces = run::traces(cx, spec);
             // A command that still runs is never started a second time beside itself.
             if cx.process.look(&traces).await? == Detached::Running {
                 return Ok(());
@@ -283,9 +283,12 @@ impl Acts for Command {
     ) -> Fut<'a, Result<Landed, ProviderError>> {
         Box::pin(async move {
             let spec = &op.0;
-            let found = match cx.process.look(&run::traces(cx)).await? {
+            let found = match cx.process.look(&run::traces(cx, spec)).await? {
                 Detached::Running => return Ok(Landed::Running),
-                Detached::Ended(0) => return Ok(Landed::Yes),
+                Detached::Ended(0) if CheckAsk::of(spec).is_none() => return Ok(Landed::Yes),
+                Detached::Ended(0) => {
+                    "the command ended with exit code 0 and its check does not hold".to_owned()
+                }
                 Detached::Ended(code) => format!("the command ended with exit code {code}"),
                 Detached::Vanished => "the command was cut off".to_owned(),
                 // Its note is written before it starts: without one it never started here.
@@ -303,8 +306,10 @@ impl Acts for Command {
             Ok(Landed::Partly {
                 disposable: false,
                 because: Because(format!(
-                    "{found}, and whether it may run again is for a person to say; by hand it is: {}",
-                    spec.manual().join("; ")
+                    "{found}, and whether it may run again is for a person to say; by hand it is: {}; \
+                     to let it run again: rm -r {}",
+                    spec.manual().join("; "),
+                    cx.work_dir.display()
                 )),
             })
         })
@@ -318,7 +323,7 @@ impl Acts for Command {
     ) -> Fut<'a, Result<Progress, ProviderError>> {
         Box::pin(async move {
             let spec = &op.0;
-            let traces = run::traces(cx);
+            let traces = run::traces(cx, spec);
             let cut_off = |what: &str| Progress::Failed {
                 because: Because::from(what),
                 retry: spec.on_interrupted == OnInterrupted::Check,
@@ -353,7 +358,7 @@ impl Acts for Command {
         Box::pin(async move {
             let spec = &op.0;
             let Some(check) = CheckAsk::of(spec) else {
-                let ended = cx.process.look(&run::traces(cx)).await?;
+                let ended = cx.process.look(&run::traces(cx, spec)).await?;
                 return Ok(Proof::default().with(
                     ended == Detached::Ended(0),
                     "the command ended with exit code 0",

@@ -18,9 +18,10 @@ const SAID_LINES_MAX: usize = 8;
 /// How long a line of progress may be, in characters.
 const NOTE_CHARS_MAX: usize = 160;
 
-/// Names the traces of a step's command.
-pub(crate) fn traces(cx: &ReadCx) -> Traces {
-    Traces::in_dir(&cx.work_dir, "apply")
+/// Names the traces of a step's command: after an edit of the command they are others.
+pub(crate) fn traces(cx: &ReadCx, spec: &CommandSpec) -> Traces {
+    let what = drplan_api::short_hash(&(&spec.apply, &spec.working_dir));
+    Traces::in_dir(&cx.work_dir, &format!("apply-{what}"))
 }
 
 /// Returns the last line that the command wrote, on standard error if it wrote there, else on standard

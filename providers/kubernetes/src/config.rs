@@ -61,7 +61,8 @@ impl System for KubernetesSystem {
                     "kubeconfig",
                     Type::String,
                     "The content of a kubeconfig. Usually a secret, often made by a `command`.",
-                ),
+                )
+                .secret(),
                 Arg::optional(
                     "kubeconfig_path",
                     Type::String,

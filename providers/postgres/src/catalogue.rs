@@ -16,9 +16,10 @@ const DATABASES: &str = "
            shobj_description(d.oid, 'pg_database')
     from pg_database d where not d.datistemplate order by 1";
 
-/// What an extension owns came with it and is no data of users.
+/// What an extension owns came with it and is no data of users. Which objects the limit keeps depends on
+/// their names only, so that one that grows does not change the answer; the largest come first.
 const OBJECTS: &str = "
-    select * from (
+    select * from (select * from (
         select n.nspname::text || '.' || c.relname::text as name,
                case c.relkind when 'r' then 'table' when 'p' then 'table' when 'v' then 'view'
                    when 'm' then 'materialized view' when 'S' then 'sequence'
@@ -34,7 +35,7 @@ const OBJECTS: &str = "
         union all
         select 'pg_largeobject', 'large objects', pg_total_relation_size('pg_largeobject')
         where exists (select from pg_largeobject_metadata)
-    ) objects order by bytes desc, name limit $1";
+    ) objects order by name limit $1) kept order by bytes desc, name";
 
 const SESSIONS: &str = "
     select pid, coalesce(usename, '')::text, coalesce(application_name, '')::text,

@@ -70,7 +70,8 @@ pub(crate) fn schema() -> Schema {
                  used for statements that belong to none in particular. `sslmode` is `disable`, \
                  `prefer` (the default), or `require`, `verify-ca` or `verify-full`, which all three \
                  verify certificate and name.",
-            ),
+            )
+            .secret(),
             Arg::optional(
                 "ca",
                 Type::String,

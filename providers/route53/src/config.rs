@@ -48,7 +48,7 @@ pub(crate) fn schema() -> Schema {
                 "access_key",
                 "The access key id. Without it, the usual AWS chain: environment, profile, SSO, web identity, instance role.",
             ),
-            text("secret_key", "The secret key; give a sensitive value."),
+            text("secret_key", "The secret key; give a sensitive value.").secret(),
             text("profile", "The profile of the AWS configuration files."),
             Arg::optional(
                 "request_timeout",

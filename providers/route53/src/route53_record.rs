@@ -195,16 +195,16 @@ impl Kind for Route53Record {
     }
 
     fn notes(&self, _: &PlanCx, _: &Want<RecordSpec>, seen: &Seen<RecordState>) -> Notes {
-        let manual = match seen {
-            Seen::Present(state) => vec![record::command(
+        let Seen::Present(state) = seen else {
+            return Notes::default();
+        };
+        Notes {
+            manual: vec![record::command(
                 &state.zone_id,
                 state.live.as_ref(),
                 Some(&state.wanted),
             )],
-            _ => Vec::new(),
-        };
-        Notes {
-            manual,
+            warnings: state.kept_check().into_iter().collect(),
             ..Notes::default()
         }
     }
@@ -217,7 +217,7 @@ fn decode<T: serde::de::DeserializeOwned>(json: &Json) -> Result<T, ProviderErro
 }
 
 impl RecordState {
-    fn of(zone_id: String, wanted: RecordSet, same_name: Vec<RecordSet>) -> Self {
+    fn of(zone_id: String, mut wanted: RecordSet, same_name: Vec<RecordSet>) -> Self {
         let (mut here, others): (Vec<_>, Vec<_>) = same_name.into_iter().partition(|set| {
             set.rtype == wanted.rtype && set.set_identifier == wanted.set_identifier
         });
@@ -240,12 +240,30 @@ impl RecordState {
                 None
             }
         });
+        let live = here.pop();
+        if let Some(live) = &live {
+            // A spec cannot say it, and a record without it answers even when its site is down.
+            wanted.health_check_id.clone_from(&live.health_check_id);
+        }
         Self {
             zone_id,
-            live: here.pop(),
+            live,
             wanted,
             obstacle,
         }
+    }
+
+    /// Warns of a health check that is kept although the record points elsewhere.
+    fn kept_check(&self) -> Option<String> {
+        let live = self.live.as_ref()?;
+        let check = live.health_check_id.as_ref()?;
+        (!live.is(&self.wanted, Compare::AsWanted)).then(|| {
+            format!(
+                "{} keeps the health check `{check}`; if it watches the old site, it takes the record out \
+                 of the answers: see `aws route53 get-health-check --health-check-id {check}`",
+                live.label()
+            )
+        })
     }
 
     fn step(&self, action: Action, because: String) -> Planned<RecordOp> {
@@ -480,5 +498,44 @@ async fn forget_change(cx: &ReadCx) -> Result<(), ProviderError> {
         )
         .caused_by(&e)),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Record;
+
+    fn set(value: &str, check: Option<&str>) -> RecordSet {
+        RecordSet {
+            name: "www.shop.example.".to_owned(),
+            rtype: "A".to_owned(),
+            ttl: Some(60),
+            resource_records: vec![Record {
+                value: value.to_owned(),
+            }],
+            health_check_id: check.map(str::to_owned),
+            ..RecordSet::default()
+        }
+    }
+
+    #[test]
+    fn a_cutover_keeps_the_health_check_and_warns_of_it() {
+        for (live, kept, warned) in [
+            (None, None, false),
+            (Some(set("10.0.0.1", None)), None, false),
+            (Some(set("10.0.0.1", Some("h1"))), Some("h1"), true),
+            (Some(set("10.8.0.1", Some("h1"))), Some("h1"), false),
+        ] {
+            let case = format!("{live:?}");
+            let same_name = live.into_iter().collect();
+            let state = RecordState::of("Z1".to_owned(), set("10.8.0.1", None), same_name);
+            assert_eq!(state.wanted.health_check_id.as_deref(), kept, "{case}");
+            let warning = state.kept_check();
+            assert_eq!(warning.is_some(), warned, "{case}");
+            assert!(warning.is_none_or(|w| w.contains("`h1`")), "{case}");
+            let paths = state.diff().into_iter().map(|change| change.path);
+            assert!(!paths.into_iter().any(|p| p == "health_check_id"), "{case}");
+        }
     }
 }

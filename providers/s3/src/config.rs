@@ -72,11 +72,12 @@ pub(crate) fn schema() -> Schema {
                 "access_key",
                 "The access key id. Without it, the usual AWS chain: environment, profile, SSO, web identity, instance role.",
             ),
-            text("secret_key", "The secret key; give a sensitive value."),
+            text("secret_key", "The secret key; give a sensitive value.").secret(),
             text(
                 "session_token",
                 "The token of temporary keys; give a sensitive value.",
-            ),
+            )
+            .secret(),
             Arg::optional(
                 "requests_max",
                 Type::Number,

@@ -26,6 +26,8 @@ use layered::Layered;
 use pipeline::Phases;
 use world::State;
 
+const KIB_PER_MIB: u64 = 1024;
+
 /// Workloads of the benchmarks
 #[derive(Parser)]
 struct Cli {
@@ -50,7 +52,7 @@ enum Command {
         #[arg(long)]
         world: PathBuf,
     },
-    /// Plan a spec, write the plan file, and print the summary or where the time went
+    /// Plan a spec, write the plan file, and print the summary or where time and memory went
     Plan {
         /// The folder of the spec
         #[arg(long)]
@@ -61,7 +63,7 @@ enum Command {
         /// The plan file
         #[arg(long)]
         out: PathBuf,
-        /// Print the milliseconds of each phase instead of the summary
+        /// Print time and memory of each phase instead of the summary
         #[arg(long)]
         phases: bool,
     },
@@ -105,8 +107,11 @@ fn plan(spec: &Path, world: Option<&Path>, out: &Path, print_phases: bool) -> Re
     let planned = pipeline::plan(spec, world::registry(world), out, &mut phases);
     let (_plan, summary) = runtime.block_on(planned)?;
     if print_phases {
-        for (name, ms) in &phases.spent_ms {
-            println!("{name:<20} {ms:>9.1} ms");
+        for phase in &phases.ended {
+            let peak = phase.peak_kib.map_or_else(String::new, |kib| {
+                format!("{:>8} MiB at most so far", kib / KIB_PER_MIB)
+            });
+            println!("{:<20} {:>9.1} ms {peak}", phase.name, phase.ms);
         }
     } else {
         print!("{summary}");

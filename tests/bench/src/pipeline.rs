@@ -21,26 +21,46 @@ use drplan_api::Registry;
 use drplan_api::Timestamp;
 use drplan_api::process::LocalProcess;
 
+/// Where the kernel says how much memory this process has held at most.
+const STATUS: &str = "/proc/self/status";
+
 /// Named spans of time in the order in which they were spent.
 pub(crate) struct Phases {
     since: Instant,
-    /// Name and milliseconds.
-    pub(crate) spent_ms: Vec<(&'static str, f64)>,
+    /// All that have ended.
+    pub(crate) ended: Vec<Phase>,
+}
+
+/// One span of time.
+pub(crate) struct Phase {
+    pub(crate) name: &'static str,
+    pub(crate) ms: f64,
+    /// The most memory up to its end, in KiB; `None` where nobody says.
+    pub(crate) peak_kib: Option<u64>,
 }
 
 impl Phases {
     pub(crate) fn start() -> Self {
         Self {
             since: Instant::now(),
-            spent_ms: Vec::new(),
+            ended: Vec::new(),
         }
     }
 
     pub(crate) fn end(&mut self, name: &'static str) {
-        self.spent_ms
-            .push((name, self.since.elapsed().as_secs_f64() * 1e3));
+        self.ended.push(Phase {
+            name,
+            ms: self.since.elapsed().as_secs_f64() * 1e3,
+            peak_kib: peak_kib(),
+        });
         self.since = Instant::now();
     }
+}
+
+fn peak_kib() -> Option<u64> {
+    let status = std::fs::read_to_string(STATUS).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
 }
 
 /// Plans the spec in `folder`, writes the plan file and returns plan and summary.

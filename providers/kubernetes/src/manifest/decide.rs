@@ -503,12 +503,20 @@ fn change(object: &Placed, after: Option<&Json>) -> Change {
         None => overlay(wanted, &Json::Null),
     };
     let before = live.unwrap_or(&Json::Null);
-    let text = text_diff(before, &shown, &title).or_else(|| {
+    // Only a Secret comes with its values hidden; any other object may hold, wherever a secret goes, what
+    // no plan may show.
+    let secret_live = live.is_some() && !is_secret(wanted) && object.item.has_secret_holes();
+    let text = if secret_live {
+        None
+    } else {
+        text_diff(before, &shown, &title)
+    };
+    let text = text.or_else(|| {
         // Fields that are usually left to the server and that this manifest sets all the same.
         let paths = live.map(|live| differences(wanted, live))?;
         (!paths.is_empty()).then(|| format!("{title}: {}\n", paths.join(", ")))
     });
-    let sensitive = is_secret(wanted);
+    let sensitive = is_secret(wanted) || secret_live;
     Change {
         path: title,
         before: live

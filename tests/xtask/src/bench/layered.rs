@@ -59,9 +59,7 @@ impl Workload {
                     );
                 }
             } else {
-                table.note(format!(
-                    "{PEER} was not measured with {size} resources: its time grows faster than their number."
-                ));
+                table.note(format!("{PEER} was not measured with {size} resources."));
             }
         }
         Ok(())

@@ -174,12 +174,15 @@ fn collect(prefix: &str, arguments: &Value, rows: &mut Vec<Row>) {
     for (name, argument) in all {
         let required = argument["required"] == true;
         let path = format!("{prefix}{name}");
-        let (ty, inner) = type_of(&path, &argument["type"]);
-        let ty = if required {
-            format!("{ty}, required")
-        } else {
-            ty
-        };
+        let (mut ty, inner) = type_of(&path, &argument["type"]);
+        if required {
+            ty.push_str(", required");
+        }
+        if argument["secret"] == true {
+            ty.push_str(", secret");
+        } else if argument["late"] == true {
+            ty.push_str(", may be secret");
+        }
         rows.push((format!("`{path}`"), ty, text(&argument["doc"]).to_owned()));
         if let Some((prefix, inner)) = inner {
             collect(&prefix, inner, rows);

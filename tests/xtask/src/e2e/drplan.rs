@@ -26,6 +26,9 @@ const RUN_LIMIT: Duration = Duration::from_secs(240);
 /// How many lines of output an error shows.
 const TAIL_LINES: usize = 25;
 
+/// How many columns of a line an error shows.
+const TAIL_COLUMNS: usize = 200;
+
 /// The program with everything that its environment holds.
 #[derive(Clone, Debug)]
 pub(crate) struct Drplan {
@@ -102,14 +105,15 @@ impl Ran {
     }
 }
 
-/// The last lines of a text, indented.
+/// The last lines of a text, indented; long ones are cut.
 pub(crate) fn tail(text: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
     let from = lines.len().saturating_sub(TAIL_LINES);
-    lines[from..]
-        .iter()
-        .map(|line| format!("    | {line}\n"))
-        .collect()
+    let shown = lines[from..].iter().map(|line| {
+        let line: String = line.chars().take(TAIL_COLUMNS).collect();
+        format!("    | {line}\n")
+    });
+    shown.collect()
 }
 
 /// When a run that is watched is killed.

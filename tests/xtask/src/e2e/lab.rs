@@ -54,6 +54,8 @@ pub(crate) struct Lab {
     pub(crate) drplan: Drplan,
     /// The main recovery, once it is done.
     pub(crate) main: Option<Recovered>,
+    /// Whether the scenario before this one held, and so left everything as it must be.
+    pub(crate) is_clean: bool,
     /// How many Restores the cluster held when it was last asked.
     pub(crate) restores_seen: usize,
     sources: PathBuf,
@@ -125,6 +127,7 @@ impl Lab {
                 report,
             },
             main: None,
+            is_clean: false,
             restores_seen: 0,
             sources,
             specs: 0,

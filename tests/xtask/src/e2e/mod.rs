@@ -169,6 +169,7 @@ async fn all(lab: &mut Lab, chosen: &[Scenario], report: &Path) -> Result<bool> 
     for scenario in chosen {
         let start = Instant::now();
         let outcome = scenario.run(lab).await;
+        lab.is_clean = outcome.is_ok();
         let took_s = start.elapsed().as_secs_f64();
         let word = if outcome.is_ok() { "ok  " } else { "FAIL" };
         let mut text = format!(

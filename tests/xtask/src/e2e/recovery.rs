@@ -91,6 +91,9 @@ impl Lab {
     pub(crate) async fn recovered(&mut self) -> Result<Spec> {
         self.recovered_from_nothing().await?;
         let spec = self.spec("shop")?;
+        if self.is_clean {
+            return Ok(spec);
+        }
         let args = [&["plan", "--detailed-exitcode"], LOST].concat();
         if spec.run(&args).await?.code == Some(0) && self.is_as_on_a().await.is_ok() {
             return Ok(spec);
