@@ -204,6 +204,8 @@ pub async fn apply(apply: Apply) -> Result<Ending, JournalError> {
         }
     }
     let frontier = Frontier::of(&shared.run, &shared.plan, &queue.ended, &[], apply.next);
+    let exit_code = crate::report::verdict(&shared.plan, &queue.ended, stopped).code();
+    shared.say(Event::RunEnded { exit_code });
     Ok(Ending {
         outcomes: queue.ended,
         frontier,

@@ -257,12 +257,13 @@ async fn start(
     let store = std::path::absolute(&cli.chdir)
         .map_err(anyhow::Error::from)?
         .join(".drplan");
-    let run_dir = store.join("runs").join(&run);
-    crate::apply::private_dir(&run_dir).map_err(anyhow::Error::from)?;
+    crate::apply::private_dir(&store).map_err(anyhow::Error::from)?;
     let _lock = Lock::take(
         &store.join("lock"),
         &format!("run {run}, process {}", std::process::id()),
     )?;
+    let run_dir = store.join("runs").join(&run);
+    crate::apply::private_dir(&run_dir).map_err(anyhow::Error::from)?;
     crate::plan::write(&plan, &run_dir.join("plan.json"))?;
     let journal = Journal::create(&run_dir.join("journal.jsonl")).map_err(anyhow::Error::from)?;
     let sink: Arc<dyn Sink> = if args.json {

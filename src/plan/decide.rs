@@ -439,8 +439,9 @@ fn mark_used_points(plan: &mut Plan) {
             used.insert(before.address.clone());
         }
     }
+    // A data source names the point that it chose first, and others that it could have chosen behind.
     for point in &mut plan.points {
-        point.used = used.contains(&point.address);
+        point.used = used.remove(&point.address);
     }
 }
 

@@ -79,7 +79,9 @@ async fn situation(cx: &ReadCx, kube: &KubeConn, op: &Op) -> Result<Situation, P
     let Some(found) = newest else {
         return Ok(Situation::Open(1));
     };
-    Ok(if found.standing() != Standing::Pending {
+    Ok(if found.standing() == Standing::Leaving {
+        Situation::Foreign(found)
+    } else if found.standing() != Standing::Pending {
         Situation::Open(found.revision + 1)
     } else if !found.is_of(&cx.recovery, cx.address.as_str()) {
         Situation::Foreign(found)
@@ -112,6 +114,13 @@ fn left_by_killed(found: &Release, op: &Op) -> Because {
 }
 
 fn in_the_way(found: &Release, op: &Op) -> Because {
+    if found.standing() == Standing::Leaving {
+        return Because(format!(
+            "revision {} is `{}`; wait for whoever uninstalls `{}`, or, if nobody does: \
+             helm uninstall {} --namespace {}",
+            found.revision, found.status, op.name, op.name, op.namespace
+        ));
+    }
     Because(format!(
         "revision {} is `{}` and not by this step; wait for whoever works on `{}`, or, if nobody does: \
          kubectl delete secret {} --namespace {}",

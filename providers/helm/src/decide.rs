@@ -170,6 +170,15 @@ fn decide(cx: &PlanCx, want: &Want<Spec>, found: &Release) -> Planned<Op> {
             format!("revision {revision} is deployed with this chart and these values"),
         )),
         Standing::Pending => pending(want, found),
+        Standing::Leaving => Planned::Conflict(
+            Because(format!(
+                "revision {revision} is `{}`, which no step does: wait until whoever uninstalls `{}` is \
+                 done or, if they were killed, run `helm uninstall` again",
+                found.status,
+                want.spec.release(&want.address)
+            )),
+            Vec::new(),
+        ),
         Standing::Gone => step(want, Some(found), Action::Create, "it was uninstalled"),
         _ if !found.is_known() => unknown(cx, want, found),
         Standing::Failed => {
@@ -286,7 +295,12 @@ fn step(
             inverse: deployed
                 .map(|old| json!({"helm": ["rollback", op.name, old.revision.to_string()]})),
         }],
-        binding: json!(found.map(|r| (r.revision, &r.status, r.want()))),
+        // What this step itself made moves while it works, so that a second run finds it elsewhere.
+        binding: json!(
+            found
+                .filter(|r| !r.is_of(&want.recovery, want.address.as_str()))
+                .map(|r| (r.revision, &r.status, r.want()))
+        ),
         op,
     }))
 }
@@ -386,6 +400,8 @@ mod tests {
             (1, "pending-upgrade", &step[..], &none, "update"),
             (2, "pending-upgrade", &step[..], &none, "conflict"),
             (1, "pending-install", &[], &update, "conflict"),
+            (1, "uninstalling", &step[..], &none, "conflict"),
+            (1, "uninstalling", &[], &update, "conflict"),
         ] {
             let planned = planned(vec![sample(revision, status, marks)], more);
             assert_eq!(
@@ -418,6 +434,36 @@ mod tests {
             }),
             "blocked"
         );
+    }
+
+    #[test]
+    fn a_plan_binds_to_what_others_left_and_not_to_what_this_step_made() {
+        let hash = hash();
+        let step = [
+            (stamp::RECOVERY, "test"),
+            (stamp::STEP, "helm_release.web"),
+            (REVISION, "1"),
+            (stamp::WANT, hash.as_str()),
+        ];
+        let other_step = [
+            (stamp::RECOVERY, "test"),
+            (stamp::STEP, "helm_release.other"),
+            (REVISION, "1"),
+            (stamp::WANT, "00000000"),
+        ];
+        let none = Json::Null;
+        for (status, marks, bound) in [
+            ("pending-install", &step[..], &none),
+            ("failed", &step[..], &none),
+            ("failed", &other_step[..], &json!([1, "failed", "00000000"])),
+            ("failed", &[], &json!([1, "failed", null])),
+        ] {
+            let more = json!({"existing": "update"});
+            let Planned::Step(step) = planned(vec![sample(1, status, marks)], &more) else {
+                panic!("a step over {status} {marks:?}");
+            };
+            assert_eq!(step.binding, *bound, "{status} {marks:?}");
+        }
     }
 
     #[test]

@@ -48,6 +48,8 @@ pub(crate) enum Standing {
     Deployed,
     /// Helm is at work on it, or was killed in the middle.
     Pending,
+    /// Somebody removes it, or was killed while removing it. No step does that.
+    Leaving,
     /// An attempt ended badly.
     Failed,
     /// It is gone and only its history was kept.
@@ -88,7 +90,7 @@ impl Release {
         match self.status.as_str() {
             "deployed" => Standing::Deployed,
             "uninstalled" => Standing::Gone,
-            "uninstalling" => Standing::Pending,
+            "uninstalling" => Standing::Leaving,
             s if s.starts_with("pending-") => Standing::Pending,
             _ => Standing::Failed,
         }

@@ -78,6 +78,11 @@ impl Item {
         !holes(&self.object).is_empty()
     }
 
+    /// Tells whether a secret is filled in at apply, so that the live object may show one there.
+    pub(super) fn has_secret_holes(&self) -> bool {
+        holes(&self.object).iter().any(|(_, hole)| hole.secret)
+    }
+
     /// What others need must be there before them.
     fn rank(&self) -> u8 {
         if self.is_crd() {

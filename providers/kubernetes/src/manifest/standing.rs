@@ -55,15 +55,24 @@ pub(super) enum Standing {
 
 impl Placed {
     /// Returns that part of the live object on which the decision rests, as something that is safe to
-    /// keep: a Secret is bound by its version, never by a digest of its values.
+    /// keep: a Secret is bound by its version, never by a digest of its values, and so is what holds a
+    /// secret elsewhere; there the generation, where it is counted, leaves out changes of status.
     pub(super) fn binding(&self) -> Json {
         let Some(live) = &self.live else {
             return "absent".into();
         };
+        let metadata = &live["metadata"];
+        let part = |field: &str| metadata[field].as_str().unwrap_or_default();
+        let by_version = || format!("{}/{}", part("uid"), part("resourceVersion"));
         if crate::redact::is_secret(live) {
-            let metadata = &live["metadata"];
-            let part = |field: &str| metadata[field].as_str().unwrap_or_default().to_owned();
-            return format!("{}/{}", part("uid"), part("resourceVersion")).into();
+            return by_version().into();
+        }
+        if self.item.has_secret_holes() {
+            return match metadata["generation"].as_u64() {
+                Some(generation) => format!("{}/generation {generation}", part("uid")),
+                None => by_version(),
+            }
+            .into();
         }
         drplan_api::short_hash(&project(&self.item.object, live)).into()
     }

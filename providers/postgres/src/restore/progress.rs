@@ -25,8 +25,12 @@ use super::op::RestoreOp;
 use super::op::application;
 use super::script::TOOL_FAILED;
 
-/// When to ask again.
-const AGAIN_IN: Duration = Duration::from_millis(250);
+/// When to ask again while a small dump would still be at work.
+const AGAIN_SOON: Duration = Duration::from_millis(250);
+/// When to ask again later; each question takes connections of the server that is restoring.
+const AGAIN_LATER: Duration = Duration::from_secs(3);
+/// How long a restore is asked about often.
+const SOON_FOR: Duration = Duration::from_secs(10);
 /// How many lines of a failed program's errors are kept.
 const ERROR_LINES_MAX: usize = 12;
 /// The most that is read of a program's messages, in bytes.
@@ -208,8 +212,26 @@ async fn going(
         done: done.min(of),
         of: Some(of),
         note,
-        again_in: AGAIN_IN,
+        again_in: again_in(elapsed(&client).await?),
     })
+}
+
+/// Reads how long ago restoring began, by the clock of the server.
+async fn elapsed(client: &PgClient) -> Result<Duration, ProviderError> {
+    let sql = "select extract(epoch from clock_timestamp() - started_at)::bigint
+               from drplan.restore";
+    let seconds = client.value::<i64>(sql, &[], "read the age").await?;
+    Ok(Duration::from_secs(
+        u64::try_from(seconds.unwrap_or_default()).unwrap_or_default(),
+    ))
+}
+
+fn again_in(elapsed: Duration) -> Duration {
+    if elapsed < SOON_FOR {
+        AGAIN_SOON
+    } else {
+        AGAIN_LATER
+    }
 }
 
 /// Counts tables that have got rows, which is what shows without the program's messages.
@@ -330,6 +352,14 @@ mod tests {
                     pg_restore: finished item 8 TABLE DATA a\n";
         assert_eq!(loaded(many), Some(1));
         assert_eq!(loaded(""), None);
+    }
+
+    #[test]
+    fn a_long_restore_is_asked_about_less_often() {
+        for (elapsed_s, again_ms) in [(0, 250), (9, 250), (10, 3000), (86_400, 3000)] {
+            let again = again_in(Duration::from_secs(elapsed_s));
+            assert_eq!(again, Duration::from_millis(again_ms), "{elapsed_s} s");
+        }
     }
 
     #[test]

@@ -183,3 +183,44 @@ fn a_list_that_may_not_be_read_is_no_absence() {
     assert!(looked.present.is_err());
     assert!(matches!(looked.planned, Planned::Blocked(_)));
 }
+
+#[test]
+fn a_live_secret_in_an_object_that_is_no_secret_is_never_shown_nor_digested() {
+    let config_maps = TypeRef::new("", "v1", "configmaps");
+    let live = |metadata: Json, password: &str| {
+        let mut object = json!({"apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": "settings", "namespace": "shop"},
+            "data": {"a": "0", "password": password}});
+        for (key, value) in metadata.as_object().into_iter().flatten() {
+            object["metadata"][key] = value.clone();
+        }
+        let list = json!({"items": [object]});
+        facts(vec![(
+            asks::list(&conn(), &config_maps),
+            Ok(Arc::new(list)),
+        )])
+    };
+    let hole = json!({"$hole": {"expr": 0, "secret": true, "after": []}});
+    let later = json!({"$hole": {"expr": 0, "secret": true, "after": ["command.password"]}});
+    let with_version = json!({"uid": "u", "resourceVersion": "7"});
+    let with_generation = json!({"uid": "u", "resourceVersion": "7", "generation": 2});
+    for (hole, metadata, bound) in [
+        (&hole, &with_version, "u/7"),
+        (&hole, &with_generation, "u/generation 2"),
+        (&later, &with_generation, "u/generation 2"),
+    ] {
+        let args = json!({"objects": [{"apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": "settings", "namespace": "shop"},
+            "data": {"a": "1", "password": hole}}]});
+        let step = step(look(args, &live(metadata.clone(), "hunter2")).planned);
+        assert!(!format!("{step:?}").contains("hunter2"), "{step:?}");
+        assert_eq!(step.binding, json!({"configmaps shop/settings": bound}));
+        let change = &step.diff[0];
+        assert!(change.sensitive && change.before.is_none() && change.after.is_none());
+        let text = change.text.as_deref().unwrap_or_default();
+        assert!(
+            text.starts_with("configmaps shop/settings: .data.a"),
+            "{text}"
+        );
+    }
+}
