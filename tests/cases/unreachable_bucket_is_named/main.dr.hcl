@@ -1,8 +1,12 @@
+variable "key" {
+  sensitive = true
+}
+
 provider "s3" "backups" {
   region     = "eu-west-1"
   endpoint   = "http://127.0.0.1:1"
   access_key = "key"
-  secret_key = "canary-key"
+  secret_key = var.key
 }
 
 data "dump_archive" "shop" {
