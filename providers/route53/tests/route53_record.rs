@@ -144,6 +144,27 @@ async fn the_old_sites_value_is_swapped_and_the_way_back_is_known() {
 }
 
 #[tokio::test]
+async fn a_health_check_outlives_the_swap() {
+    let world = World::start().await;
+    let checked = RecordSet {
+        health_check_id: Some("abcdef11-2222-3333-4444-555555fedcba".to_owned()),
+        ..a_record("10.0.1.4")
+    };
+    world.put(Action::Upsert, checked.clone());
+    let driver = world
+        .record(json!({"records": ["10.8.1.4"], "replaces": ["10.0.1.4"]}))
+        .await;
+    apply(&driver).await;
+    assert_eq!(world.values_of("www.shop.example"), ["10.8.1.4"]);
+    let checks: Vec<_> = world
+        .sets()
+        .into_iter()
+        .map(|s| s.health_check_id)
+        .collect();
+    assert!(checks.contains(&checked.health_check_id), "{checks:?}");
+}
+
+#[tokio::test]
 async fn an_absent_record_is_created() {
     let world = World::start().await;
     for more in [

@@ -218,6 +218,10 @@ impl Kind for VeleroBackup {
                     _ => Planned::Nothing(format!("backup `{name}` of {at}").into()),
                 }
             }
+            Seen::Absent(Lack::Lost { domain }) => Planned::Blocked(
+                format!("the bucket is declared lost with `{domain}`, and nothing is read from it")
+                    .into(),
+            ),
             _ => Planned::Blocked("the bucket is not there yet".into()),
         }
     }

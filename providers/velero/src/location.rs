@@ -306,6 +306,12 @@ impl Kind for VeleroBackupLocation {
                     }
                 }
             }
+            Seen::Absent(Lack::Lost { domain }) => Planned::Blocked(
+                format!(
+                    "the cluster is declared lost with `{domain}`, and nothing is written to it"
+                )
+                .into(),
+            ),
             Seen::Absent(_) => {
                 let mut spec = spec;
                 spec["accessMode"] = "ReadOnly".into();
@@ -538,6 +544,28 @@ fn is_fresh(live: &Json) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_is_written_to_a_lost_cluster() {
+        let want = Want {
+            address: drplan_api::Address::new("velero_backup_location.dr"),
+            recovery: "drill".to_owned(),
+            spec: serde_json::from_value(json!({"bucket": "b"})).expect("arguments"),
+            hash: "0a1b2c3d".to_owned(),
+            roles: BTreeMap::new(),
+        };
+        let cx = PlanCx {
+            observed_at: drplan_api::Timestamp::UNIX_EPOCH,
+            incident_at: None,
+            accept_overwrite: false,
+        };
+        let domain = "site-a".to_owned();
+        for (lack, steps) in [(Lack::Lost { domain }, false), (Lack::Object, true)] {
+            let planned = VeleroBackupLocation.plan(&cx, &want, &Seen::Absent(lack));
+            assert_eq!(matches!(planned, Planned::Step(_)), steps);
+            assert_eq!(matches!(planned, Planned::Blocked(_)), !steps);
+        }
+    }
 
     #[test]
     fn an_existing_mode_is_no_difference_and_another_bucket_is() {

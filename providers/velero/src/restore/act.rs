@@ -17,6 +17,7 @@ use drplan_api::ProviderError;
 use drplan_api::ReadCx;
 use drplan_api::Timestamp;
 use drplan_api::WriteCx;
+use drplan_api::digest;
 use drplan_api::stamp;
 use drplan_kubernetes::KubeConn;
 use drplan_kubernetes::asks;
@@ -47,6 +48,9 @@ const RESULTS_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// How many complaints are named.
 const COMPLAINTS_SHOWN_MAX: usize = 3;
 
+const LABEL_CHARACTERS_MAX: usize = 63;
+/// How much of a name that is too long for a label Velero keeps before the digest.
+const LABEL_HEAD_CHARACTERS: usize = 57;
 const BACKUP_LABEL: &str = "velero.io/backup-name";
 
 impl Acts for VeleroRestore {
@@ -79,12 +83,16 @@ impl Acts for VeleroRestore {
             };
             Ok(match current(cx, op, planned, n).await? {
                 None => Landed::No,
-                Some(restore) if !is_stamped(&restore, op, n) => {
+                Some(restore) if !is_of_want(&restore, &op.hash) => {
                     Landed::Foreign(not_ours(&restore))
                 }
                 Some(restore) => match Standing::of_object(&restore) {
                     Standing::Waiting | Standing::Running => Landed::Running,
-                    Standing::Completed | Standing::PartiallyFailed => Landed::Yes,
+                    Standing::Completed => Landed::Yes,
+                    Standing::PartiallyFailed => {
+                        let name = text(&restore["metadata"]["name"]);
+                        landed(&complaints(cx, op, name).await?)
+                    }
                     // The next attempt is another object, so nothing has to be cleared away.
                     Standing::Failed | Standing::Refused => Landed::No,
                 },
@@ -128,6 +136,27 @@ fn mark(op: &Op, n: usize) -> String {
 
 fn is_stamped(restore: &Json, op: &Op, n: usize) -> bool {
     restore["metadata"]["annotations"][stamp::WANT] == mark(op, n).as_str()
+}
+
+/// Whether this step made it for the same want, as whichever of its effects: a plan that is made while
+/// Restores run counts them anew.
+fn is_of_want(restore: &Json, hash: &str) -> bool {
+    let mark = text(&restore["metadata"]["annotations"][stamp::WANT]);
+    mark.split_once('/').is_some_and(|(of, _)| of == hash)
+}
+
+/// What the complaints of an ended Restore say about whether another attempt is begun.
+fn landed(complaints: &Progress) -> Landed {
+    match complaints {
+        Progress::Failed { retry: true, .. } => Landed::No,
+        _ => Landed::Yes,
+    }
+}
+
+/// The attempt after all that were made and all that this step is still going to make.
+fn next_attempt(names: &Names, made: u32, restores: &[Planned]) -> u32 {
+    let planned = restores.iter().filter_map(|p| names.parse(&p.name));
+    planned.map(|(_, attempt)| attempt).fold(made, u32::max) + 1
 }
 
 fn not_ours(restore: &Json) -> Because {
@@ -206,7 +235,7 @@ async fn create(cx: &WriteCx, op: &Op, planned: &Planned, n: usize) -> Result<()
         Some(_) => {
             let known = attempts(cx, op).await?;
             let last = known.last().map_or(0, |(attempt, _)| *attempt);
-            names.name(&op.hash, last + 1)
+            names.name(&op.hash, next_attempt(&names, last, &op.restores))
         }
     };
     let body = json!({
@@ -272,7 +301,7 @@ async fn await_backup(cx: &ReadCx, op: &Op) -> Result<Progress, ProviderError> {
         .filter(|v| v.method == "PodVolumeBackup")
         .count();
     if expected > 0 {
-        let label = format!("{BACKUP_LABEL}={}", backup.name);
+        let label = format!("{BACKUP_LABEL}={}", label_value(&backup.name));
         let known = list(cx, &objects::volume_backups(), Some(&label))
             .await?
             .len();
@@ -283,6 +312,17 @@ async fn await_backup(cx: &ReadCx, op: &Op) -> Result<Progress, ProviderError> {
         }
     }
     Ok(Progress::Done)
+}
+
+/// The value by which Velero labels what belongs to a backup: labels are shorter than names.
+fn label_value(name: &str) -> String {
+    match name.get(..LABEL_HEAD_CHARACTERS) {
+        Some(head) if name.len() > LABEL_CHARACTERS_MAX => {
+            let hash = digest(name.as_bytes());
+            format!("{head}{}", &hash[..LABEL_CHARACTERS_MAX - LABEL_HEAD_CHARACTERS])
+        }
+        _ => name.to_owned(),
+    }
 }
 
 /// Says why a Backup of the right name is not the one that was planned with.
@@ -402,6 +442,64 @@ pub(crate) async fn results(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn planned(name: String) -> Planned {
+        Planned {
+            name,
+            group: super::super::decide::Group::default(),
+            body: json!({}),
+        }
+    }
+
+    #[test]
+    fn a_further_attempt_takes_no_name_that_is_made_or_planned() {
+        let names = super::super::tests::names();
+        let both = [1, 2].map(|n| planned(names.name("0a1b2c3d", n)));
+        for (made, next) in [(0, 3), (1, 3), (2, 3), (7, 8)] {
+            assert_eq!(next_attempt(&names, made, &both), next, "{made}");
+        }
+        assert_eq!(next_attempt(&names, 1, &[]), 2);
+    }
+
+    #[test]
+    fn a_restore_is_of_a_want_by_the_hash_in_its_mark() {
+        for (mark, ours) in [
+            (json!("0a1b2c3d/1"), true),
+            (json!("0a1b2c3d/2"), true),
+            (json!("ffffffff/1"), false),
+            (json!("0a1b2c3d"), false),
+            (json!(null), false),
+        ] {
+            let restore = json!({"metadata": {"annotations": {stamp::WANT: mark}}});
+            assert_eq!(is_of_want(&restore, "0a1b2c3d"), ours, "{mark}");
+        }
+    }
+
+    #[test]
+    fn only_complaints_that_pass_begin_another_attempt() {
+        let failed = |retry| Progress::Failed {
+            because: "why".into(),
+            retry,
+        };
+        for (progress, found) in [
+            (failed(true), Landed::No),
+            (failed(false), Landed::Yes),
+            (Progress::Done, Landed::Yes),
+        ] {
+            assert_eq!(landed(&progress), found, "{progress:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_too_long_for_a_label_ends_in_its_digest() {
+        for (characters, kept) in [(1, 1), (63, 63), (64, 57), (200, 57)] {
+            let name = "b".repeat(characters);
+            let value = label_value(&name);
+            assert_eq!(value.len(), characters.min(63));
+            assert_eq!(value == name, kept == characters);
+            assert!(value.starts_with(&name[..kept]));
+        }
+    }
 
     #[test]
     fn a_backup_of_the_same_name_from_elsewhere_is_not_restored() {

@@ -44,6 +44,7 @@ use self::look::State;
 use self::name::Names;
 use self::select::Sort;
 use self::spec::BUCKET;
+use self::spec::CLUSTER;
 use self::spec::Existing;
 use self::spec::Op;
 use self::spec::Spec;
@@ -69,6 +70,9 @@ impl Kind for VeleroRestore {
         if let Some(lack) = Lack::of(view.target(want.conn(BUCKET))?) {
             return Ok(Seen::Absent(lack));
         }
+        if let Some(lost @ Lack::Lost { .. }) = Lack::of(view.target(want.conn(CLUSTER))?) {
+            return Ok(Seen::Absent(lost));
+        }
         Ok(match look::look(want, view)? {
             Ok(state) => Seen::Present(state),
             Err(error) => Seen::Unreadable(error),
@@ -82,6 +86,13 @@ impl Kind for VeleroRestore {
     fn plan(&self, cx: &PlanCx, want: &Want<Spec>, seen: &Seen<State>) -> Planned<Op> {
         let state = match seen {
             Seen::Present(state) => state,
+            Seen::Absent(Lack::Lost { domain }) => {
+                let because = format!(
+                    "the cluster or the bucket that holds the backup is declared lost with \
+                     `{domain}`, and nothing is restored from or to what is lost"
+                );
+                return Planned::Blocked(because.into());
+            }
             Seen::Absent(_) => {
                 return Planned::Blocked("the bucket that holds the backup is not there".into());
             }
@@ -277,7 +288,8 @@ fn step(
     let only_updates = updates && !decision.verdicts.contains(&Verdict::Wanted);
     let groups: Vec<Json> = restores
         .iter()
-        .map(|r| json!({"name": r.name, "group": r.group, "update": overwrites}))
+        // The name counts attempts, so it moves while this very step makes progress.
+        .map(|r| json!({"group": r.group, "update": overwrites}))
         .collect();
     Planned::Step(Box::new(Proposal {
         action: if only_updates {
