@@ -20,6 +20,7 @@ use crate::diag::Code;
 use crate::diag::Diagnostic;
 use crate::lang::Expr;
 use crate::lang::Key;
+use crate::lang::Node;
 use crate::lang::Part;
 use crate::lang::Scope;
 use crate::lang::Span;
@@ -30,6 +31,25 @@ use crate::secrets::Secrets;
 
 /// Exports of steps that are done.
 pub type Outs = BTreeMap<Address, Value>;
+
+impl Filled<'_> {
+    /// Opens the secrets that an export refers to, where this may open any.
+    fn opened(&self, value: &Value) -> Value {
+        match value {
+            Value::Hole(hole) => match &hole.expr.node {
+                Node::Secret(reference) => self.secret(reference).unwrap_or_else(|| value.clone()),
+                _ => value.clone(),
+            },
+            Value::List(list) => Value::List(list.iter().map(|v| self.opened(v)).collect()),
+            Value::Map(map) => Value::Map(
+                map.iter()
+                    .map(|(k, v)| (k.clone(), self.opened(v)))
+                    .collect(),
+            ),
+            other => other.clone(),
+        }
+    }
+}
 
 struct Filled<'a> {
     outs: Option<&'a Outs>,
@@ -51,7 +71,7 @@ impl Scope for Filled<'_> {
                 _ => return None,
             };
         }
-        Some(value.clone())
+        Some(self.opened(value))
     }
 
     fn secret(&self, secret: &SecretRef) -> Option<Value> {

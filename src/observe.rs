@@ -22,6 +22,7 @@ use drplan_api::process::ProcessDoor;
 use futures::future::join_all;
 use tokio::sync::Mutex;
 
+use crate::bind::Outs;
 use crate::bind::fill;
 use crate::diag::Code;
 use crate::diag::Diagnostic;
@@ -85,6 +86,7 @@ impl Observer {
         id: &ConnId,
         config: &Json,
         exprs: &[Arc<Expr>],
+        outs: Option<&Outs>,
     ) -> Result<(Arc<dyn Conn>, TargetId), ProviderError> {
         let known = self
             .open
@@ -102,7 +104,7 @@ impl Observer {
         })?;
         let cx = Connecting {
             id: id.clone(),
-            config: fill(config, exprs, None, &self.secrets)?,
+            config: fill(config, exprs, outs, &self.secrets)?,
             base_dir: self.base_dir.clone(),
             process: Arc::clone(&self.process),
         };
@@ -155,7 +157,7 @@ impl Observer {
             TargetAsk::NotYet(made_by) => TargetState::NotYet {
                 made_by: made_by.clone(),
             },
-            TargetAsk::Open(config) => match self.connect(id, config, exprs).await {
+            TargetAsk::Open(config) => match self.connect(id, config, exprs, None).await {
                 Ok((_, target)) => TargetState::Ready(target),
                 Err(error) => TargetState::Unreadable(self.scrub(error)),
             },

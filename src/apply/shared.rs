@@ -117,7 +117,11 @@ impl Shared {
             Ok(config) => config,
             Err(error) => return Ok(TargetState::Unreadable(error)),
         };
-        match self.observer.connect(id, &config, &self.plan.exprs).await {
+        match self
+            .observer
+            .connect(id, &config, &self.plan.exprs, Some(outs))
+            .await
+        {
             Ok((_, found)) => match self.known_as(id, &found) {
                 Some(known) => Err(another(id, &known, &found)),
                 None => Ok(TargetState::Ready(found)),
@@ -143,7 +147,10 @@ impl Shared {
             )));
         }
         let config = settle(&pin.config, &self.plan.exprs, outs)?;
-        let (conn, found) = self.observer.connect(id, &config, &self.plan.exprs).await?;
+        let (conn, found) = self
+            .observer
+            .connect(id, &config, &self.plan.exprs, Some(outs))
+            .await?;
         match self.known_as(id, &found) {
             Some(known) => Err(Stop::Moved(another(id, &known, &found))),
             None => Ok(conn),

@@ -319,7 +319,10 @@ fn label_value(name: &str) -> String {
     match name.get(..LABEL_HEAD_CHARACTERS) {
         Some(head) if name.len() > LABEL_CHARACTERS_MAX => {
             let hash = digest(name.as_bytes());
-            format!("{head}{}", &hash[..LABEL_CHARACTERS_MAX - LABEL_HEAD_CHARACTERS])
+            format!(
+                "{head}{}",
+                &hash[..LABEL_CHARACTERS_MAX - LABEL_HEAD_CHARACTERS]
+            )
         }
         _ => name.to_owned(),
     }

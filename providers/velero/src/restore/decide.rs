@@ -59,6 +59,8 @@ pub(crate) struct Decision {
     pub(crate) going: Vec<String>,
     /// Items that hold data of somebody else where this step wants to write.
     pub(crate) conflicts: Vec<usize>,
+    /// Items of this recovery that differ and would be set back along with what was accepted.
+    pub(crate) swept: Vec<usize>,
     /// Claims whose data is not in the backup, and why.
     pub(crate) dataless: Vec<String>,
 }
@@ -91,15 +93,21 @@ pub(crate) fn decide(
             verdicts[i] = Verdict::Update;
         }
     }
+    let overwrite = known.accepts && !conflicts.is_empty();
     let going = judgement
         .grounds
         .iter()
         .filter(|(name, ground)| **ground == Ground::Going && written.contains(name.as_str()));
+    let groups = groups(index, spec, judgement, &verdicts, overwrite);
     Decision {
+        swept: match (overwrite, spec.existing) {
+            (true, Existing::Keep) => swept(index, spec, judgement, known, &groups, &written),
+            _ => Vec::new(),
+        },
         going: going.map(|(name, _)| name.clone()).collect(),
         conflicts,
         dataless: dataless(index, spec, &verdicts),
-        groups: groups(index, spec, judgement, &verdicts),
+        groups,
         verdicts,
     }
 }
@@ -116,7 +124,10 @@ fn verdict(
         return Verdict::Leave;
     }
     if one.presence != Presence::Missing {
-        let updates = spec.existing == Existing::Update && (known.differs)(i);
+        // What has no namespace belongs to the cluster that is there.
+        let updates = spec.existing == Existing::Update
+            && !target_place(item, spec).is_empty()
+            && (known.differs)(i);
         return if updates {
             Verdict::Update
         } else {
@@ -169,6 +180,65 @@ fn conflicts(
     .collect()
 }
 
+/// Velero's policy holds for a whole Restore, whoever an object is from.
+fn swept(
+    index: &Index,
+    spec: &Spec,
+    judgement: &Judgement,
+    known: &Known<'_>,
+    groups: &[Group],
+    written: &BTreeSet<&str>,
+) -> Vec<usize> {
+    let changing = groups.iter().filter(|group| !group.cluster);
+    let kinds: BTreeSet<&String> = changing.flat_map(|group| &group.kinds).collect();
+    let each = index.items.iter().zip(&judgement.judged).enumerate();
+    each.filter(|(i, (item, one))| {
+        let place = target_place(item, spec);
+        one.sort == Sort::Restorable
+            && matches!(one.presence, Presence::Alive | Presence::Ours)
+            && !item.is_claim()
+            && !place.is_empty()
+            && written.contains(place)
+            && kinds.contains(&item.resource)
+            && (known.differs)(*i)
+    })
+    .map(|(i, _)| i)
+    .collect()
+}
+
+/// Names a claim whose data only comes back through its pod and its volume, if a filter leaves those
+/// out.
+pub(crate) fn cut_off(
+    index: &Index,
+    spec: &Spec,
+    decision: &Decision,
+) -> Option<(String, &'static str)> {
+    let saved = spec.backup.saved_through_pods();
+    let excluded = select::resources(&index.items, &spec.exclude_kinds);
+    for group in &decision.groups {
+        let has = |kind: &str| {
+            let is_included = group.kinds.is_empty() || group.kinds.iter().any(|k| k == kind);
+            is_included && !excluded.iter().any(|k| k == kind)
+        };
+        let Some(left_out) = ["pods", "persistentvolumes"].into_iter().find(|k| !has(k)) else {
+            continue;
+        };
+        let namespaces: BTreeSet<&String> = group.namespaces.iter().collect();
+        let items = index.items.iter().zip(&decision.verdicts);
+        let claim = items
+            .filter(|(_, verdict)| **verdict == Verdict::Wanted)
+            .find(|(item, _)| {
+                item.is_claim()
+                    && namespaces.contains(&item.namespace)
+                    && saved.contains(&(&*item.namespace, &*item.name))
+            });
+        if let Some((item, _)) = claim {
+            return Some((format!("{}/{}", item.namespace, item.name), left_out));
+        }
+    }
+    None
+}
+
 fn dataless(index: &Index, spec: &Spec, verdicts: &[Verdict]) -> Vec<String> {
     let missing: BTreeMap<(&str, &str), &str> = spec
         .backup
@@ -186,7 +256,13 @@ fn dataless(index: &Index, spec: &Spec, verdicts: &[Verdict]) -> Vec<String> {
         .collect()
 }
 
-fn groups(index: &Index, spec: &Spec, judgement: &Judgement, verdicts: &[Verdict]) -> Vec<Group> {
+fn groups(
+    index: &Index,
+    spec: &Spec,
+    judgement: &Judgement,
+    verdicts: &[Verdict],
+    overwrite: bool,
+) -> Vec<Group> {
     let (mut whole, mut part) = (BTreeSet::new(), BTreeSet::new());
     let (mut kinds, mut cluster_kinds) = (BTreeSet::new(), BTreeSet::new());
     let items = index.items.iter().zip(verdicts);
@@ -212,7 +288,9 @@ fn groups(index: &Index, spec: &Spec, judgement: &Judgement, verdicts: &[Verdict
     }
     let texts = |set: BTreeSet<&str>| set.into_iter().map(str::to_owned).collect::<Vec<_>>();
     let mut out = Vec::new();
-    let with_whole = !whole.is_empty() && !cluster_kinds.is_empty();
+    // A Restore that changes what differs would also change the cluster's own objects.
+    let is_apart = overwrite || spec.existing == Existing::Update;
+    let with_whole = !whole.is_empty() && !cluster_kinds.is_empty() && !is_apart;
     if !whole.is_empty() {
         out.push(Group {
             namespaces: texts(whole),
@@ -220,15 +298,22 @@ fn groups(index: &Index, spec: &Spec, judgement: &Judgement, verdicts: &[Verdict
             cluster: with_whole,
         });
     }
-    let alone = !cluster_kinds.is_empty() && !with_whole;
-    if alone {
+    if is_apart && !cluster_kinds.is_empty() {
+        out.push(Group {
+            namespaces: Vec::new(),
+            kinds: texts(std::mem::take(&mut cluster_kinds)),
+            cluster: true,
+        });
+    }
+    let with_part = !cluster_kinds.is_empty() && !with_whole;
+    if with_part {
         kinds.extend(cluster_kinds);
     }
     if !kinds.is_empty() {
         out.push(Group {
             namespaces: texts(part),
             kinds: texts(kinds),
-            cluster: alone,
+            cluster: with_part,
         });
     }
     out
@@ -267,7 +352,7 @@ pub(crate) fn body(group: &Group, index: &Index, spec: &Spec, overwrite: bool) -
     if spec.volumes == Volumes::None {
         body["restorePVs"] = false.into();
     }
-    if overwrite || spec.existing == Existing::Update {
+    if !group.cluster && (overwrite || spec.existing == Existing::Update) {
         body["existingResourcePolicy"] = "update".into();
     }
     body
@@ -417,6 +502,34 @@ mod tests {
     }
 
     #[test]
+    fn objects_of_the_cluster_itself_are_made_and_never_changed() {
+        let args = json!({"cluster_scoped": true, "existing": "update"});
+        let is_role = |k: &crate::index::Key| k.resource.starts_with("clusterroles");
+        let no_page = |k: &crate::index::Key| k.name == "page" || k.name == "web";
+        for (world, groups) in [
+            (alive(), vec![(false, true)]),
+            (
+                without(alive(), is_role),
+                vec![(true, false), (false, true)],
+            ),
+            (
+                without(alive(), no_page),
+                vec![(false, true), (false, true)],
+            ),
+            (World::default(), vec![(false, true), (true, false)]),
+        ] {
+            let decision = decided(args.clone(), &world, false, true);
+            assert_ne!(decision.verdicts[0], Verdict::Update);
+            let found = decision.groups.iter().map(|group| {
+                let body = body(group, &index(), &spec(args.clone()), false);
+                assert_eq!(group_of(&body), *group);
+                (group.cluster, body["existingResourcePolicy"] == "update")
+            });
+            assert_eq!(found.collect::<Vec<_>>(), groups);
+        }
+    }
+
+    #[test]
     fn a_living_cluster_gets_nothing() {
         let decision = decided(json!({"cluster_scoped": true}), &alive(), false, true);
         assert_eq!(decision.groups, []);
@@ -494,6 +607,76 @@ mod tests {
         ]);
         let decision = decided(args, &whole, false, true);
         assert_eq!((decision.conflicts.len(), decision.groups.len()), (0, 0));
+    }
+
+    #[test]
+    fn what_is_our_own_and_differs_is_not_swept_along_silently() {
+        let world = World {
+            objects: [
+                live("configmaps", "shop", "a", "new"),
+                ours("configmaps", "shop", "b", "2026-01-01T00:00:05Z"),
+                live("namespaces", "", "shop", "new"),
+            ]
+            .into(),
+            ..World::default()
+        };
+        for (existing, accepts, expected) in [
+            ("keep", true, vec![2]),
+            ("keep", false, vec![]),
+            ("update", true, vec![]),
+        ] {
+            let args = json!({"namespaces": ["shop"], "existing": existing});
+            let (index, spec) = (index(), spec(args));
+            let judgement = judge(&index, &spec, &world, &names());
+            let known = Known {
+                differs: &|_| true,
+                was_restored: &|_, _| false,
+                accepts,
+            };
+            let decision = decide(&index, &spec, &judgement, &known);
+            assert_eq!(decision.swept, expected, "{existing} {accepts}");
+        }
+    }
+
+    #[test]
+    fn a_claim_is_not_restored_without_the_pods_that_bring_its_data() {
+        for (args, method, left_out) in [
+            (json!({}), "PodVolumeBackup", None),
+            (
+                json!({"kinds": ["persistentvolumeclaims"]}),
+                "PodVolumeBackup",
+                Some("pods"),
+            ),
+            (
+                json!({"kinds": ["persistentvolumeclaims"]}),
+                "CSISnapshot",
+                None,
+            ),
+            (json!({"kinds": ["configmaps"]}), "PodVolumeBackup", None),
+            (
+                json!({"exclude_kinds": ["pods"]}),
+                "PodVolumeBackup",
+                Some("pods"),
+            ),
+        ] {
+            let (mut index, mut spec) = (index(), spec(args.clone()));
+            index.items.push(archived("pods", "shop", "p"));
+            spec.backup.volumes = vec![Volume {
+                namespace: "shop".to_owned(),
+                claim: "data".to_owned(),
+                method: method.to_owned(),
+                missing: None,
+            }];
+            let judgement = judge(&index, &spec, &World::default(), &names());
+            let known = Known {
+                differs: &|_| false,
+                was_restored: &|_, _| false,
+                accepts: false,
+            };
+            let decision = decide(&index, &spec, &judgement, &known);
+            let found = cut_off(&index, &spec, &decision);
+            assert_eq!(found.map(|(_, kind)| kind), left_out, "{args} {method}");
+        }
     }
 
     #[test]

@@ -135,6 +135,24 @@ impl Kind for VeleroRestore {
                 .into(),
             );
         }
+        if !decision.swept.is_empty() {
+            let titles = decision.swept.iter().map(|&i| state.index.items[i].title());
+            let because = format!(
+                "Velero overwrites all or nothing, and would also set back {}; set `existing = \
+                 \"update\"` to want that, or move away what is in the way",
+                show::some(titles)
+            );
+            return Planned::Blocked(because.into());
+        }
+        if want.spec.volumes != Volumes::None
+            && let Some((claim, kind)) = decide::cut_off(&state.index, &want.spec, &decision)
+        {
+            let because = format!(
+                "the data of claim `{claim}` comes back only with its pod and its volume, and `{kind}` \
+                 is left out; let `kinds` and `exclude_kinds` include it, or set `volumes = \"none\"`"
+            );
+            return Planned::Blocked(because.into());
+        }
         let overwrite = !decision.conflicts.is_empty();
         let names = Names::of(&want.address);
         let mut restores = Vec::new();

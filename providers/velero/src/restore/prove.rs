@@ -21,6 +21,7 @@ use drplan_api::Want;
 use super::act;
 use super::decide::Group;
 use super::judge::Presence;
+use super::judge::target_place;
 use super::look;
 use super::look::State;
 use super::phase::Complaint;
@@ -61,7 +62,8 @@ pub(crate) async fn prove(cx: &ReadCx, op: &Op) -> Result<Proof, ProviderError> 
             .map_or(planned.name.as_str(), |r| text(&r["metadata"]["name"]));
         proof = said(cx, op, name, proof).await?;
         if op.spec.volumes != Volumes::None {
-            proof = volumes(cx, name, proof).await?;
+            let expected = expected(&state, &op.spec, name);
+            proof = volumes(cx, name, expected, proof).await?;
         }
         names.insert(name.to_owned());
     }
@@ -171,12 +173,17 @@ async fn said(cx: &ReadCx, op: &Op, name: &str, proof: Proof) -> Result<Proof, P
 }
 
 /// Whether the data movers of a restore are done.
-async fn volumes(cx: &ReadCx, name: &str, proof: Proof) -> Result<Proof, ProviderError> {
+async fn volumes(
+    cx: &ReadCx,
+    name: &str,
+    expected: usize,
+    proof: Proof,
+) -> Result<Proof, ProviderError> {
     let mut movers: Vec<Json> = Vec::new();
     for of in [objects::volume_restores(), objects::volume_downloads()] {
         movers.extend(act::list_of_restore(cx, &of, name).await?);
     }
-    if movers.is_empty() {
+    if movers.is_empty() && expected == 0 {
         return Ok(proof);
     }
     let bad: Vec<String> = movers
@@ -199,7 +206,38 @@ async fn volumes(cx: &ReadCx, name: &str, proof: Proof) -> Result<Proof, Provide
         claim = format!("{claim}: {}", show::some(bad.iter().cloned()));
     }
     let source = format!("LIST podvolumerestores, datadownloads with restore-name={name}");
-    Ok(proof.with(bad.is_empty(), claim, source))
+    let proof = proof.with(bad.is_empty(), claim, source.clone());
+    let claim = format!(
+        "Velero moved the data of {}, and the backup holds that of {expected} restored claims",
+        show::count(movers.len(), "volume")
+    );
+    Ok(proof.with(movers.len() >= expected, claim, source))
+}
+
+/// How many claims that a Restore made have data in the backup that must be moved back.
+fn expected(state: &State, spec: &Spec, name: &str) -> usize {
+    let saved = spec.backup.saved_through_pods();
+    let each = state.index.items.iter().zip(&state.judgement.judged);
+    each.filter(|(item, one)| {
+        item.is_claim()
+            && one.restore.as_deref() == Some(name)
+            && saved.contains(&(&*item.namespace, &*item.name))
+    })
+    .count()
+}
+
+/// Whether a claim is there that somebody else made, so that its data did not come from the backup. One
+/// whose staying was accepted is no surprise.
+fn is_usurped(item: &Item, presence: Presence, op: &Op) -> bool {
+    let accepted = op.spec.existing == Existing::Keep
+        && op
+            .restores
+            .iter()
+            .any(|r| r.body["existingResourcePolicy"] == "update" && is_in(&r.group, item));
+    item.is_claim()
+        && presence == Presence::Foreign
+        && op.spec.volumes != Volumes::None
+        && !accepted
 }
 
 /// Whether every object that a restore is answerable for lives.
@@ -221,10 +259,11 @@ fn there(
         }
         kinds.insert(item.resource.as_str());
         wanted += 1;
-        if one.presence == Presence::Missing {
+        if one.presence == Presence::Missing || is_usurped(item, one.presence, op) {
             missing.push(look::target_title(item, &want.spec));
         }
-        if state.diffs.contains_key(&i) {
+        // What has no namespace is made and never changed.
+        if state.diffs.contains_key(&i) && !target_place(item, &want.spec).is_empty() {
             different.push(look::target_title(item, &want.spec));
         }
         made += usize::from(one.restore.as_ref().is_some_and(|r| names.contains(r)));
