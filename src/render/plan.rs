@@ -219,7 +219,14 @@ fn say(step: &Step) -> String {
         Do::Blocked { .. } => format!("BLOCKED: {}", step.because),
         Do::Check { warning: true, .. } => format!("{} (a warning only)", step.because),
         _ => match &step.breakdown {
-            Some(b) if !b.headline.is_empty() => b.headline.clone(),
+            Some(b) if !b.headline.is_empty() => {
+                let differ = b.objects.iter().filter(|o| o.diff.is_some()).count() as u64;
+                match (step.what == Do::Nothing, differ) {
+                    (false, _) | (_, 0) => b.headline.clone(),
+                    (_, 1) => format!("1 object differs and is left alone; {}", b.headline),
+                    (_, n) => format!("{n} objects differ and are left alone; {}", b.headline),
+                }
+            }
             _ => step.because.clone(),
         },
     };
