@@ -27,6 +27,9 @@ const SUMMARY_LINES_MAX: usize = 40;
 /// How many lines are kept for what stands around the steps, at least.
 const STEP_LINES_MIN: usize = 8;
 
+/// How many lines the text of one step may take where there is room.
+const STEP_TEXT_LINES_MAX: usize = 2;
+
 /// How many lines of one text diff the full form shows.
 const DIFF_LINES_MAX: usize = 200;
 
@@ -149,15 +152,36 @@ fn steps(plan: &Plan, style: Style, room: usize) -> Vec<String> {
         by_stage.entry(step.stage).or_default().push(step);
     }
     let one_each = by_stage.values().map(|v| v.len() + 1).sum::<usize>() <= room;
-    for (stage, steps) in by_stage {
-        let name = stage.map_or("read from the backups", Stage::as_str);
-        out.push(style.paint(Tone::Head, &format!("  {name}")));
-        if one_each {
-            out.extend(steps.iter().map(|step| step_line(step, style)));
-        } else {
-            out.extend(kind_lines(&steps, style));
+    let width = address_width(by_stage.values().flatten().copied());
+    let lines = |lines_of: &dyn Fn(&Step) -> usize| {
+        let mut lines = Vec::new();
+        for (stage, steps) in &by_stage {
+            let name = stage.map_or("read from the backups", Stage::as_str);
+            lines.push(style.paint(Tone::Head, &format!("  {name}")));
+            if one_each {
+                let each = steps
+                    .iter()
+                    .flat_map(|s| step_lines(s, style, width, lines_of(s)));
+                lines.extend(each);
+            } else {
+                lines.extend(kind_lines(steps, style));
+            }
         }
-    }
+        lines
+    };
+    // As much as fits: everything in full, else what holds many objects, else a line each.
+    let rich = |s: &Step| {
+        if s.breakdown.is_some() {
+            STEP_TEXT_LINES_MAX
+        } else {
+            1
+        }
+    };
+    let forms = [lines(&|_| STEP_TEXT_LINES_MAX), lines(&rich)];
+    let fitting = forms
+        .into_iter()
+        .find(|form| out.len() + form.len() <= room);
+    out.extend(fitting.unwrap_or_else(|| lines(&|_| 1)));
     if out.len() > room {
         let more = out.len() - room + 1;
         out.truncate(room - 1);
@@ -199,16 +223,28 @@ fn symbol(step: &Step) -> (&'static str, Tone) {
     }
 }
 
-fn step_line(step: &Step, style: Style) -> String {
-    const ADDRESS_WIDTH: usize = 34;
+/// How wide the column of addresses is: as the longest that is not much longer than others.
+fn address_width<'s>(steps: impl Iterator<Item = &'s Step>) -> usize {
+    const WIDTH_MAX: usize = 32;
+    let fitting = steps
+        .map(|s| s.address.as_str().chars().count())
+        .filter(|n| *n <= WIDTH_MAX);
+    fitting.max().unwrap_or(WIDTH_MAX)
+}
+
+/// A step in at most `lines_max` lines; what is cut off is marked.
+fn step_lines(step: &Step, style: Style, address_width: usize, lines_max: usize) -> Vec<String> {
     let (sign, tone) = symbol(step);
-    let address = format!("{:<ADDRESS_WIDTH$}", step.address.as_str());
+    let address = format!("{:<address_width$}", step.address.as_str());
     let room = style.width.saturating_sub(6 + address.chars().count() + 2);
-    format!(
-        "    {} {address}  {}",
-        style.paint(tone, sign),
-        cut(&say(step), room)
-    )
+    let said = wrapped(&say(step), room, lines_max);
+    said.iter()
+        .enumerate()
+        .map(|(i, line)| match i {
+            0 => format!("    {} {address}  {line}", style.paint(tone, sign)),
+            _ => format!("{:width$}{line}", "", width = 8 + address.chars().count()),
+        })
+        .collect()
 }
 
 /// What is said about a step in one line.
@@ -257,6 +293,13 @@ fn foot(plan: &Plan, style: Style) -> Vec<String> {
         .iter()
         .map(|(word, n)| format!("{n} to {word}"))
         .collect();
+    let steps = count(s.acting, "step", "steps");
+    let acting = if parts.is_empty() {
+        steps
+    } else {
+        format!("{steps} ({})", parts.join(", "))
+    };
+    parts = vec![acting];
     if s.checks > 0 {
         parts.push(count(s.checks, "check", "checks"));
     }
@@ -270,12 +313,11 @@ fn foot(plan: &Plan, style: Style) -> Vec<String> {
     if s.blocked > 0 {
         parts.push(format!("{} blocked", s.blocked));
     }
-    let line = format!(
-        "Plan: {}: {}.",
-        count(s.acting, "step", "steps"),
-        parts.join(", ")
-    );
-    let mut out = vec![style.paint(Tone::Head, &style.fit(&line))];
+    let line = format!("Plan: {}.", parts.join(", "));
+    let mut out: Vec<String> = wrapped(&line, style.width, 2)
+        .iter()
+        .map(|line| style.paint(Tone::Head, line))
+        .collect();
     let mut say =
         |name: &str, tone: Tone, texts: Vec<String>| say_lines(&mut out, style, name, tone, texts);
     let lines = |test: &dyn Fn(&&Step) -> bool, text: &dyn Fn(&Step) -> String| -> Vec<String> {
@@ -361,12 +403,15 @@ fn foot(plan: &Plan, style: Style) -> Vec<String> {
 
 /// Some lines under one name.
 fn say_lines(out: &mut Vec<String>, style: Style, name: &str, tone: Tone, texts: Vec<String>) {
-    const LINES_MAX: usize = 3;
-    let more = texts.len().saturating_sub(LINES_MAX);
-    for (i, text) in texts.iter().take(LINES_MAX).enumerate() {
-        let label = if i == 0 { name } else { "" };
-        let text = cut(text, style.width.saturating_sub(20));
-        out.push(format!("  {label:<18}{}", style.paint(tone, &text)));
+    const TEXTS_MAX: usize = 3;
+    const LINES_MAX: usize = 2;
+    let more = texts.len().saturating_sub(TEXTS_MAX);
+    let mut label = name;
+    for text in texts.iter().take(TEXTS_MAX) {
+        for line in wrapped(text, style.width.saturating_sub(20), LINES_MAX) {
+            out.push(format!("  {label:<18}{}", style.paint(tone, &line)));
+            label = "";
+        }
     }
     if more > 0 {
         out.push(format!("  {:<18}and {more} more", ""));

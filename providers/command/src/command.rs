@@ -155,11 +155,12 @@ impl Kind for Command {
         seen: &Seen<CommandState>,
     ) -> Planned<CommandOp> {
         let spec = &want.spec.0;
-        let shown =
-            |argv: &Option<Vec<String>>| argv.as_deref().map(shell::joined).unwrap_or_default();
         let (because, diff) = match seen {
             Seen::Present(CommandState::True(_)) => {
-                return Planned::Nothing(Because(format!("`{}` exits 0", shown(&spec.check))));
+                return Planned::Nothing(Because(format!(
+                    "`{}` exits 0",
+                    named(spec.check.as_deref().unwrap_or_default())
+                )));
             }
             Seen::Absent(Lack::Lost { domain }) => {
                 return Planned::Blocked(Because(format!(
@@ -168,7 +169,10 @@ impl Kind for Command {
             }
             Seen::Unreadable(error) => return Planned::Blocked(Because(error.to_string())),
             Seen::Present(CommandState::NotTrue) => (
-                format!("`{}` exits 1", shown(&spec.check)),
+                format!(
+                    "`{}` exits 1",
+                    named(spec.check.as_deref().unwrap_or_default())
+                ),
                 vec![Change {
                     path: "check".to_owned(),
                     before: Some(json!("not true")),
@@ -211,6 +215,15 @@ impl Kind for Command {
             ..Notes::default()
         }
     }
+}
+
+/// A command for one line: the program by its name alone, without the folder that it lies in.
+fn named(argv: &[String]) -> String {
+    let mut argv = argv.to_vec();
+    if let Some(name) = argv.first().and_then(|p| p.rsplit('/').next()) {
+        argv[0] = name.to_owned();
+    }
+    shell::joined(&argv)
 }
 
 /// What a probe says where no trace is: not started here, unless what it makes is there already.
