@@ -21,15 +21,17 @@ pub(crate) const DATABASE: &str = "shop";
 /// The longest that one statement or tool may take.
 const CALL_LIMIT: Duration = Duration::from_secs(120);
 
-/// Eight tables, some 580,000 rows, with keys, indexes and a sequence.
+/// Eight tables, some 580,000 rows, with keys, indexes and a sequence. Two tables and the last index
+/// take two seconds each however fast the machine is, so that a restore can be met in the middle.
 const SCHEMA: &str = "
+create function takes_time(n bigint) returns boolean immutable language plpgsql as $$ begin perform pg_sleep(0.1); return true; end $$;
 create table customers (id int primary key, name text not null, email text not null unique, since date not null);
 create table warehouses (id int primary key, city text not null);
 create table products (id int primary key, sku text not null unique, title text not null, cents int not null check (cents > 0));
 create table stock (product_id int references products, warehouse_id int references warehouses, pieces int not null, primary key (product_id, warehouse_id));
 create table orders (id bigserial primary key, customer_id int not null references customers, placed_at timestamptz not null, state text not null);
-create table order_lines (order_id bigint references orders, line int, product_id int not null references products, pieces int not null, primary key (order_id, line));
-create table payments (id int primary key, order_id bigint not null references orders, cents int not null, token bytea not null);
+create table order_lines (order_id bigint references orders, line int, product_id int not null references products, pieces int not null, primary key (order_id, line), check (order_id % 5000 <> 0 or line <> 1 or takes_time(order_id)));
+create table payments (id int primary key, order_id bigint not null references orders, cents int not null, token bytea not null, check (id % 5000 <> 0 or takes_time(id)));
 create table audit_trail (id int primary key, at timestamptz not null, what jsonb not null);
 insert into customers select n, 'Customer ' || n, 'c' || n || '@shop.example', date '2020-01-01' + n % 2000 from generate_series(1, 20000) n;
 insert into warehouses select n, 'City ' || n from generate_series(1, 20) n;
@@ -43,6 +45,7 @@ create index on orders (customer_id, placed_at);
 create index on order_lines (product_id);
 create index on payments (order_id);
 create index on audit_trail using gin (what jsonb_path_ops);
+create index on warehouses (takes_time(id));
 create view open_orders as select * from orders where state <> 'sent';
 ";
 
@@ -51,7 +54,7 @@ create view open_orders as select * from orders where state <> 'sent';
 pub(crate) struct Tables {
     /// Rows and the digest over all of them, ordered, by table.
     pub(crate) rows: BTreeMap<String, String>,
-    /// Indexes, constraints, views and the state of sequences.
+    /// Indexes, constraints, functions, views and the state of sequences.
     pub(crate) definitions: Vec<String>,
 }
 
@@ -130,6 +133,7 @@ pub(crate) async fn tables(url: &str, database: &str) -> Result<Tables> {
         select indexdef from pg_indexes where schemaname = 'public'
         union all select conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid)
           from pg_constraint where connamespace = 'public'::regnamespace
+        union all select pg_get_functiondef(oid) from pg_proc where pronamespace = 'public'::regnamespace
         union all select viewname || ': ' || definition from pg_views where schemaname = 'public'
         union all select sequencename || ' at ' || coalesce(last_value, 0) from pg_sequences where schemaname = 'public'
         order by 1";
