@@ -215,6 +215,9 @@ pub async fn apply(apply: Apply) -> Result<Ending, JournalError> {
     })
 }
 
+/// How long a guard may look at one of the steps that it guards.
+const GUARDED_LOOK_TIMEOUT: Duration = Duration::from_secs(30);
+
 const NOWHERE: Span = Span {
     file: FileId(u32::MAX),
     start: 0,
@@ -233,7 +236,7 @@ fn known_outputs(plan: &Plan) -> Outs {
 /// What starting a step needs.
 struct Start<'a> {
     shared: &'a Arc<Shared>,
-    registry: &'a Registry,
+    registry: &'a Arc<Registry>,
     gatekeeper: &'a Arc<dyn Gatekeeper>,
     outs: &'a Arc<Outs>,
 }
@@ -292,9 +295,13 @@ impl Start<'_> {
                     ask: ask.clone(),
                 })?;
                 let (gatekeeper, shared) = (Arc::clone(gatekeeper), Arc::clone(shared));
+                let (registry, outs) = (Arc::clone(registry), Arc::clone(outs));
                 let ask = ask.clone();
                 running.spawn(async move {
                     let address = shared.plan.steps[i].address.clone();
+                    if nothing_to_guard(&shared, &registry, i, &outs).await {
+                        return (i, Ended::with(Outcome::AlreadyTrue), began.elapsed());
+                    }
                     // Somebody who stops the run has no more questions to answer.
                     let mut draining = shared.drain.clone();
                     let answer = tokio::select! {
@@ -338,8 +345,12 @@ impl Start<'_> {
                     action: step.action(),
                 })?;
                 let (shared, outs) = (Arc::clone(shared), Arc::clone(outs));
+                let registry = Arc::clone(registry);
                 running.spawn(async move {
                     let step = &shared.plan.steps[i];
+                    if nothing_to_guard(&shared, &registry, i, &outs).await {
+                        return (i, Ended::with(Outcome::AlreadyTrue), began.elapsed());
+                    }
                     let deadline = began + Duration::from_secs(step.timeout_s);
                     let turn = Turn {
                         shared: &shared,
@@ -355,6 +366,45 @@ impl Start<'_> {
             }
         }
     }
+}
+
+/// Whether a guard's turn has come and all that it guards has come true without it, as when the same
+/// plan is applied again. Whatever cannot be told now still wants its guard.
+async fn nothing_to_guard(
+    shared: &Shared,
+    registry: &Registry,
+    i: usize,
+    outs: &Arc<Outs>,
+) -> bool {
+    let guards = &shared.plan.steps[i].guards;
+    for address in guards {
+        let Some(step) = shared.plan.steps.iter().find(|s| s.address == *address) else {
+            return false;
+        };
+        match step.what {
+            Do::Nothing | Do::Idle => continue,
+            Do::Act { .. } | Do::Late { .. } => {}
+            _ => return false,
+        }
+        let Some(kind) = registry.get_resource(&step.kind).cloned() else {
+            return false;
+        };
+        let deadline = Instant::now() + GUARDED_LOOK_TIMEOUT;
+        let turn = Turn {
+            shared,
+            step,
+            kind,
+            outs: Arc::clone(outs),
+            deadline,
+        };
+        if !matches!(
+            tokio::time::timeout(GUARDED_LOOK_TIMEOUT, turn.is_true()).await,
+            Ok(true)
+        ) {
+            return false;
+        }
+    }
+    !guards.is_empty()
 }
 
 fn assert_all(

@@ -29,7 +29,7 @@ pub struct Frontier {
     pub blocked: BTreeMap<Address, Address>,
     /// Not started.
     pub not_started: Vec<Address>,
-    /// The exact next command.
+    /// The exact next command; empty if nothing is left to do.
     pub next: String,
 }
 

@@ -132,6 +132,21 @@ impl Turn<'_> {
         }
     }
 
+    /// Whether the step's goal holds already; false where that cannot be told.
+    pub(crate) async fn is_true(&self) -> bool {
+        let Some(raw) = &self.step.want else {
+            return false;
+        };
+        let Ok(args) = settle(&raw.args, &self.shared.plan.exprs, &self.outs) else {
+            return false;
+        };
+        let want = RawWant {
+            args,
+            ..raw.clone()
+        };
+        matches!(self.look_once(&want).await, Ok((looked, _)) if matches!(looked.planned, Planned::Nothing(_)))
+    }
+
     async fn whole(&self) -> Result<Ended, Stop> {
         let Some(raw) = &self.step.want else {
             return Ok(Ended::with(Outcome::Passed));

@@ -315,6 +315,9 @@ async fn start(
             .next
             .extend([" --approve ", quote, gate.as_str(), quote]);
     }
+    if exit == Exit::Ok {
+        frontier.next.clear();
+    }
     frontier
         .write(&run_dir.join("frontier.json"))
         .map_err(anyhow::Error::from)?;
@@ -376,6 +379,9 @@ fn next_command(cli: &Cli, args: &ApplyArgs, plan: &Plan) -> String {
                 add("--var", pair.clone());
             }
         }
+    }
+    if args.auto_approve {
+        words.push("--auto-approve".to_owned());
     }
     for file in &args.planning.vars.var_files {
         words.extend(["--var-file".to_owned(), file.display().to_string()]);

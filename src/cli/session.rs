@@ -133,7 +133,7 @@ impl Session {
             )
         } else {
             let mut said = |round: usize, asks: usize| {
-                let questions = crate::render::style::count(asks as u64, "question", "questions");
+                let questions = crate::render::style::count(asks as u64, "request", "requests");
                 talk(&format!("reading, round {}: {questions}", round + 1));
             };
             observe(&situation, &self.observer, &mut said)

@@ -100,7 +100,13 @@ impl Sink for TextSink {
                 state.total = *steps;
                 self.line(
                     &state,
-                    &style.paint(Tone::Dim, &format!("run {run}: {steps} steps")),
+                    &style.paint(
+                        Tone::Dim,
+                        &format!(
+                            "run {run}: {}",
+                            super::style::count(*steps as u64, "step", "steps")
+                        ),
+                    ),
                 );
             }
             Event::StepStarted { address, .. } => {

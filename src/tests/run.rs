@@ -225,3 +225,13 @@ async fn reads_are_shared_by_all_resources_of_a_target() {
     assert_eq!(case.world.lock().reads, 1);
     assert_eq!(plan.steps.iter().filter(|s| s.is_action()).count(), 200);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_that_came_true_asks_nobody_when_it_is_applied_again() {
+    let case = Case::new(&GATED.replace("NAME", "no"));
+    let plan = case.plan().await;
+    case.world.set("thing.a", 1);
+    let ending = case.apply(&plan).await;
+    assert_eq!(*outcome(&ending, "ask.no"), Outcome::AlreadyTrue);
+    assert_eq!(verdict(&plan, &ending.outcomes, Stop::No), Exit::Ok);
+}

@@ -30,7 +30,7 @@ fn a_question_that_nobody_answers_stops_what_it_guards_and_names_the_answer() {
         .run("apply --auto-approve")
         .ends_with(8)
         .says("Shall it open?")
-        .says("drplan apply --approve approval.go");
+        .says("drplan apply --auto-approve --approve approval.go");
     assert!(world.holds("site") && !world.holds("open"));
     let frontier = world.frontier();
     assert_eq!(frontier["done"], json!(["command.site"]));
@@ -179,7 +179,7 @@ resource "command" "beside" {
             .is_some_and(|why| why.contains("the disk is full")),
         "{frontier}"
     );
-    assert_eq!(frontier["next"], "drplan apply");
+    assert_eq!(frontier["next"], "drplan apply --auto-approve");
 }
 
 #[test]

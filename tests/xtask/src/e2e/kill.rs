@@ -96,7 +96,7 @@ pub(super) const POINTS: &[Point] = &[
     Point {
         name: "at 30 % of pg_restore, while it lives on",
         lost: Lost::Database,
-        hit: |e| has_done(e, "postgres_restore.shop", 0.30, 0.90),
+        hit: |e| has_done(e, "postgres_restore.shop", 0.30, 0.60),
         grace: Duration::ZERO,
         child: true,
     },
