@@ -34,6 +34,8 @@ use anyhow::bail;
 use lab::Lab;
 use lab::Places;
 use scenarios::Scenario;
+use tokio::signal::unix::SignalKind;
+use tokio::signal::unix::signal;
 
 /// Destroy a site, recover it with drplan, and check everything that must hold
 #[derive(clap::Args)]
@@ -79,11 +81,16 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
         drplan: programs.join("drplan"),
         sources: sources()?,
     };
-    let outcome = match Lab::prepare(places, &progress).await {
+    // Dropped half-way, it ends what it has started.
+    let lab = tokio::select! {
+        lab = Lab::prepare(places, &progress) => lab,
+        asked = asked_to_end() => Err(asked),
+    };
+    let outcome = match lab {
         Ok(mut lab) => {
             let outcome = tokio::select! {
                 outcome = work(&mut lab, args, &chosen, &report) => outcome,
-                _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
+                asked = asked_to_end() => Err(asked),
             };
             lab.end().await?;
             outcome
@@ -103,6 +110,18 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// Waits for Ctrl-C or SIGTERM and says which it was.
+async fn asked_to_end() -> anyhow::Error {
+    let mut terminate = match signal(SignalKind::terminate()) {
+        Ok(terminate) => terminate,
+        Err(error) => return anyhow::Error::new(error).context("cannot wait for SIGTERM"),
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => anyhow::anyhow!("interrupted"),
+        _ = terminate.recv() => anyhow::anyhow!("asked to end"),
+    }
 }
 
 fn chosen(pattern: Option<&str>) -> Result<Vec<Scenario>> {
