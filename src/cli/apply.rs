@@ -386,20 +386,7 @@ fn next_command(cli: &Cli, args: &ApplyArgs, plan: &Plan) -> String {
     for file in &args.planning.vars.var_files {
         words.extend(["--var-file".to_owned(), file.display().to_string()]);
     }
-    words
-        .iter()
-        .map(|w| quoted(w))
-        .collect::<Vec<_>>()
-        .join(" ")
-}
-
-/// A word as a shell reads it whole.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', "'\\''"))
+    drplan_api::shell::joined(&words)
 }
 
 /// The first signal drains, the second cancels at a safe point, the third leaves at once.

@@ -23,6 +23,7 @@ mod late;
 pub mod process;
 mod registry;
 mod schema;
+pub mod shell;
 pub mod stamp;
 mod system;
 

@@ -13,8 +13,8 @@ use drplan_api::process::Program;
 use serde::Deserialize;
 use serde::Serialize;
 
-use crate::shell;
 use crate::spec::CommandSpec;
+use drplan_api::shell;
 
 /// How long a `check` may take, in milliseconds.
 const CHECK_TIMEOUT_MS: u64 = 60_000;

@@ -50,12 +50,12 @@ use crate::outputs;
 use crate::outputs::OutputsAnswer;
 use crate::outputs::OutputsAsk;
 use crate::run;
-use crate::shell;
 use crate::spec;
 use crate::spec::CommandSpec;
 use crate::spec::OnInterrupted;
 use crate::system::CHECK;
 use crate::system::OUTPUTS;
+use drplan_api::shell;
 
 /// How often a running command is looked at.
 const POLL_EVERY: Duration = Duration::from_secs(1);

@@ -8,7 +8,6 @@ mod check;
 mod command;
 mod outputs;
 mod run;
-mod shell;
 mod spec;
 mod system;
 

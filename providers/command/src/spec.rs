@@ -9,7 +9,7 @@ use drplan_api::Type;
 use serde::Deserialize;
 use serde::Serialize;
 
-use crate::shell;
+use drplan_api::shell;
 
 /// What an interrupted command needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

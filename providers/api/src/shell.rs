@@ -1,7 +1,7 @@
 //! Commands as a person types them into a shell.
 
 /// Writes one word so that a shell reads it back unchanged.
-pub(crate) fn quoted(word: &str) -> String {
+pub fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()
@@ -11,7 +11,7 @@ pub(crate) fn quoted(word: &str) -> String {
 }
 
 /// Writes a command.
-pub(crate) fn joined(argv: &[String]) -> String {
+pub fn joined(argv: &[String]) -> String {
     let words: Vec<String> = argv.iter().map(|word| quoted(word)).collect();
     words.join(" ")
 }
