@@ -10,6 +10,7 @@ use drplan_api::Ask;
 use drplan_api::Conn;
 use drplan_api::ConnId;
 use drplan_api::Connecting;
+use drplan_api::Doors;
 use drplan_api::ErrorKind;
 use drplan_api::Facts;
 use drplan_api::Json;
@@ -18,7 +19,6 @@ use drplan_api::Query;
 use drplan_api::Registry;
 use drplan_api::TargetId;
 use drplan_api::TargetState;
-use drplan_api::process::ProcessDoor;
 use futures::future::join_all;
 use tokio::sync::Mutex;
 
@@ -47,7 +47,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 pub struct Observer {
     registry: Arc<Registry>,
     base_dir: PathBuf,
-    process: Arc<dyn ProcessDoor>,
+    doors: Doors,
     secrets: Arc<Secrets>,
     open: Mutex<BTreeMap<ConnId, Open>>,
 }
@@ -64,13 +64,13 @@ impl Observer {
     pub fn new(
         registry: Arc<Registry>,
         base_dir: PathBuf,
-        process: Arc<dyn ProcessDoor>,
+        doors: Doors,
         secrets: Arc<Secrets>,
     ) -> Self {
         Self {
             registry,
             base_dir,
-            process,
+            doors,
             secrets,
             open: Mutex::default(),
         }
@@ -106,7 +106,7 @@ impl Observer {
             id: id.clone(),
             config: fill(config, exprs, outs, &self.secrets)?,
             base_dir: self.base_dir.clone(),
-            process: Arc::clone(&self.process),
+            doors: self.doors.clone(),
         };
         let both = async {
             let conn = system.connect(&cx).await?;

@@ -8,11 +8,11 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use drplan_api::Address;
+use drplan_api::Doors;
 use drplan_api::Fut;
 use drplan_api::Json;
 use drplan_api::Registry;
 use drplan_api::Timestamp;
-use drplan_api::process::ProcessDoor;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -90,12 +90,10 @@ pub struct Apply {
     pub base_dir: PathBuf,
     /// Where steps keep their private folders.
     pub work_dir: PathBuf,
-    /// The door to programs.
-    pub process: Arc<dyn ProcessDoor>,
+    /// How the world is reached, and what time it is.
+    pub doors: Doors,
     /// How many steps may run at once.
     pub parallelism: usize,
-    /// What time it is.
-    pub clock: fn() -> Timestamp,
     /// Seeds the jitter of pauses.
     pub seed: u64,
     /// The command by which a person goes on after this run.
@@ -131,10 +129,9 @@ pub async fn apply(apply: Apply) -> Result<Ending, JournalError> {
         run: apply.run,
         base_dir: apply.base_dir,
         work_dir: apply.work_dir,
-        process: apply.process,
+        doors: apply.doors,
         journal: apply.journal,
         sink: apply.sink,
-        clock: apply.clock,
         random: AtomicU64::new(apply.seed),
         met: Mutex::default(),
         cancel: cancelled,
@@ -310,7 +307,8 @@ impl Start<'_> {
                     };
                     let ended = match answer {
                         Asked::Approved(how) => {
-                            let by = serde_json::json!({ "by": how, "at": (shared.clock)() });
+                            let by =
+                                serde_json::json!({ "by": how, "at": shared.doors.clock.now() });
                             shared.say(Event::GatePassed { address, how });
                             Ended {
                                 outcome: Outcome::Done,

@@ -17,12 +17,12 @@ use crate::observe::Observer;
 use crate::plan::Plan;
 use crate::secrets::Secrets;
 use drplan_api::Address;
+use drplan_api::Doors;
 use drplan_api::ErrorKind;
 use drplan_api::PlanCx;
 use drplan_api::ProviderError;
 use drplan_api::TargetState;
 use drplan_api::Timestamp;
-use drplan_api::process::ProcessDoor;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -37,10 +37,9 @@ pub(crate) struct Shared {
     pub(crate) run: String,
     pub(crate) base_dir: PathBuf,
     pub(crate) work_dir: PathBuf,
-    pub(crate) process: Arc<dyn ProcessDoor>,
+    pub(crate) doors: Doors,
     pub(super) journal: Journal,
     pub(super) sink: Arc<dyn Sink>,
-    pub(super) clock: fn() -> Timestamp,
     pub(super) random: AtomicU64,
     /// Who answered first under each connection in this run.
     pub(super) met: Mutex<BTreeMap<drplan_api::ConnId, TargetId>>,
@@ -65,7 +64,7 @@ impl Shared {
     }
 
     pub(super) fn write(&self, event: Event) -> Result<(), JournalError> {
-        let seq = self.journal.write((self.clock)(), &event)?;
+        let seq = self.journal.write(self.doors.clock.now(), &event)?;
         self.sink.hear(seq, &event);
         Ok(())
     }

@@ -24,7 +24,6 @@ use drplan_api::RawWant;
 use drplan_api::ReadCx;
 use drplan_api::View;
 use drplan_api::WriteCx;
-use drplan_api::process::ProcessDoor;
 use tokio::time::Instant;
 use tokio::time::sleep;
 
@@ -508,7 +507,7 @@ impl Turn<'_> {
             conns,
             base_dir: self.shared.base_dir.clone(),
             work_dir: self.work_dir()?,
-            process: Arc::clone(&self.shared.process) as Arc<dyn ProcessDoor>,
+            doors: self.shared.doors.clone(),
         })
     }
 

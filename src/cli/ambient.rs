@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
 
-use drplan_api::Timestamp;
+use drplan_api::Doors;
 
 use crate::render::style::Style;
 
@@ -11,12 +11,12 @@ use crate::render::style::Style;
 const WIDTH_DEFAULT: usize = 100;
 
 /// What the process finds around it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Ambient {
     /// The environment.
     pub env: BTreeMap<String, String>,
-    /// What time it is.
-    pub clock: fn() -> Timestamp,
+    /// How the world is reached, and what time it is.
+    pub doors: Doors,
     /// Whether standard output is a terminal.
     pub stdout_is_terminal: bool,
     /// Whether a person can answer.
@@ -40,7 +40,7 @@ impl Ambient {
             stdout_is_terminal: stdout_is_terminal && !dumb,
             can_ask: std::io::stdin().is_terminal() && input && !set("CI"),
             color: !set("NO_COLOR") && (set("CLICOLOR_FORCE") || (stdout_is_terminal && !dumb)),
-            clock: Timestamp::now,
+            doors: Doors::local(),
             env,
         }
     }

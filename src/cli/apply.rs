@@ -59,7 +59,7 @@ pub(super) async fn run(cli: &Cli, args: &ApplyArgs, ambient: &Ambient) -> Resul
                 .any(|s| matches!(s.what, Do::Check { .. }));
             if plan.is_empty() && !checks {
                 if args.json {
-                    nothing_to_do(&plan, (ambient.clock)())?;
+                    nothing_to_do(&plan, ambient.doors.clock.now())?;
                 }
                 return Ok(Exit::Ok);
             }
@@ -70,7 +70,6 @@ pub(super) async fn run(cli: &Cli, args: &ApplyArgs, ambient: &Ambient) -> Resul
                 secrets: session.secrets,
                 observer: session.observer,
                 registry: session.registry,
-                process: session.process,
             };
             (plan, world)
         }
@@ -84,7 +83,6 @@ struct World {
     secrets: Arc<Secrets>,
     observer: Arc<Observer>,
     registry: Arc<drplan_api::Registry>,
-    process: Arc<dyn drplan_api::process::ProcessDoor>,
 }
 
 /// Applying a file opens no spec: variables are read only for the secrets that the plan names.
@@ -122,12 +120,10 @@ fn from_file(
     let secrets = Arc::new(Secrets::new(&cli.chdir, given));
     let registry = Arc::new(crate::registry::registry());
     same_payloads(&plan, &registry, path)?;
-    let process: Arc<dyn drplan_api::process::ProcessDoor> =
-        Arc::new(drplan_api::process::LocalProcess);
     let observer = Arc::new(Observer::new(
         Arc::clone(&registry),
         cli.chdir.clone(),
-        Arc::clone(&process),
+        ambient.doors.clone(),
         Arc::clone(&secrets),
     ));
     Ok((
@@ -136,7 +132,6 @@ fn from_file(
             secrets,
             observer,
             registry,
-            process,
         },
     ))
 }
@@ -252,7 +247,7 @@ async fn start(
     plan: Arc<Plan>,
     world: World,
 ) -> Result<Exit, Failure> {
-    let at = (ambient.clock)();
+    let at = ambient.doors.clock.now();
     let run = run_id(at);
     let store = std::path::absolute(&cli.chdir)
         .map_err(anyhow::Error::from)?
@@ -268,7 +263,7 @@ async fn start(
     let journal = Journal::create(&run_dir.join("journal.jsonl")).map_err(anyhow::Error::from)?;
     let sink: Arc<dyn Sink> = if args.json {
         print(&(render::json::version_line(at).to_string() + "\n"))?;
-        Arc::new(render::run::JsonSink::new(ambient.clock))
+        Arc::new(render::run::JsonSink::new(ambient.doors.clock.clone()))
     } else {
         Arc::new(render::run::TextSink::new(
             ambient.style(),
@@ -293,9 +288,8 @@ async fn start(
         run,
         base_dir: std::path::absolute(&cli.chdir).map_err(anyhow::Error::from)?,
         work_dir: store.join("work"),
-        process: world.process,
+        doors: ambient.doors.clone(),
         parallelism: args.parallelism,
-        clock: ambient.clock,
         seed: u64::try_from(at.as_nanosecond() & i128::from(u64::MAX)).unwrap_or_default(),
         next,
     })
@@ -322,7 +316,8 @@ async fn start(
         .write(&run_dir.join("frontier.json"))
         .map_err(anyhow::Error::from)?;
     if args.json {
-        let line = render::json::summary_line((ambient.clock)(), last, exit.code(), &frontier);
+        let line =
+            render::json::summary_line(ambient.doors.clock.now(), last, exit.code(), &frontier);
         print(&format!("{line}\n"))?;
     } else {
         print(&render::run::ending(

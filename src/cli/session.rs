@@ -10,8 +10,6 @@ use drplan_api::Registry;
 use drplan_api::Timestamp;
 use drplan_api::canonical;
 use drplan_api::digest;
-use drplan_api::process::LocalProcess;
-use drplan_api::process::ProcessDoor;
 
 use super::Ambient;
 use super::args::PlanningArgs;
@@ -49,7 +47,6 @@ pub(super) struct Session {
     pub(super) warnings: Diagnostics,
     pub(super) registry: Arc<Registry>,
     pub(super) secrets: Arc<Secrets>,
-    pub(super) process: Arc<dyn ProcessDoor>,
     pub(super) observer: Arc<Observer>,
 }
 
@@ -69,11 +66,10 @@ impl Session {
         }
         let registry = Arc::new(registry);
         let secrets = Arc::new(Secrets::new(dir, bound.secrets.clone()));
-        let process: Arc<dyn ProcessDoor> = Arc::new(LocalProcess);
         let observer = Arc::new(Observer::new(
             Arc::clone(&registry),
             dir.to_owned(),
-            Arc::clone(&process),
+            ambient.doors.clone(),
             Arc::clone(&secrets),
         ));
         Ok(Self {
@@ -84,7 +80,6 @@ impl Session {
             warnings: diags,
             registry,
             secrets,
-            process,
             observer,
         })
     }
@@ -122,7 +117,7 @@ impl Session {
             files: &files,
             lost: &closure,
             accept: &accept,
-            observed_at: (ambient.clock)(),
+            observed_at: ambient.doors.clock.now(),
             incident_at,
             offline,
         };

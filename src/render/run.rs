@@ -7,6 +7,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use drplan_api::Address;
+use drplan_api::Clock;
 use drplan_api::Timestamp;
 use indicatif::MultiProgress;
 use indicatif::ProgressBar;
@@ -197,12 +198,12 @@ impl Sink for TextSink {
 
 /// One JSON object for each event.
 pub struct JsonSink {
-    clock: fn() -> Timestamp,
+    clock: Clock,
 }
 
 impl JsonSink {
     /// Makes a sink.
-    pub fn new(clock: fn() -> Timestamp) -> Self {
+    pub fn new(clock: Clock) -> Self {
         Self { clock }
     }
 }
@@ -211,7 +212,7 @@ impl Sink for JsonSink {
     fn hear(&self, seq: u64, event: &Event) {
         let mut out = std::io::stdout().lock();
         // A reader that went away is no reason to stop a recovery.
-        writeln!(out, "{}", event_line((self.clock)(), seq, event)).ok();
+        writeln!(out, "{}", event_line(self.clock.now(), seq, event)).ok();
         out.flush().ok();
     }
 }

@@ -409,7 +409,7 @@ impl Case {
         Arc::new(Observer::new(
             Arc::clone(&self.registry),
             self.dir.path().to_owned(),
-            Arc::new(process::LocalProcess),
+            Doors::local(),
             self.secrets(),
         ))
     }
@@ -477,9 +477,8 @@ impl Case {
             run: "run".to_owned(),
             base_dir: self.dir.path().to_owned(),
             work_dir: runs.path().join("work"),
-            process: Arc::new(process::LocalProcess),
+            doors: Doors::local(),
             parallelism: 4,
-            clock: || Timestamp::UNIX_EPOCH,
             seed: 7,
             next: "drplan apply".to_owned(),
         });

@@ -1,5 +1,7 @@
 //! Canonical JSON and digests of it: equal data gives equal bytes on every machine.
 
+use std::fmt::Write as _;
+
 use serde::Serialize;
 use sha2::Digest as _;
 use sha2::Sha256;
@@ -45,10 +47,12 @@ fn write(value: &Json, out: &mut String) {
 
 /// Returns the SHA-256 of some bytes as 64 hexadecimal digits.
 pub fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect()
+    let mut out = String::with_capacity(64);
+    for byte in Sha256::digest(bytes) {
+        // Writing to a string cannot fail.
+        write!(out, "{byte:02x}").ok();
+    }
+    out
 }
 
 /// Returns the first eight hexadecimal digits of the digest of some data's canonical JSON: enough to

@@ -18,6 +18,7 @@ use crate::Breakdown;
 use crate::Conn;
 use crate::ConnId;
 use crate::Def;
+use crate::Doors;
 use crate::ErrorKind;
 use crate::Json;
 use crate::Late;
@@ -28,7 +29,6 @@ use crate::RecoveryPoint;
 use crate::TargetState;
 use crate::Timestamp;
 use crate::View;
-use crate::process::ProcessDoor;
 
 /// A boxed future, which keeps the seam usable behind `dyn`.
 pub type Fut<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -401,8 +401,8 @@ pub struct ReadCx {
     pub base_dir: PathBuf,
     /// A private folder (0700) of this step in this run, for downloads, logs and exit codes.
     pub work_dir: PathBuf,
-    /// The door through which programs are started.
-    pub process: Arc<dyn ProcessDoor>,
+    /// How the world is reached.
+    pub doors: Doors,
 }
 
 impl ReadCx {

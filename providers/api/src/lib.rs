@@ -1,7 +1,7 @@
 //! The vocabulary of drplan and the traits that providers implement.
 //!
-//! Everything here is plain data or a trait. The crate performs no I/O except behind
-//! [`process::LocalProcess`], the one door through which providers start programs.
+//! Everything here is plain data or a trait. The crate performs no I/O except behind [`Doors`]:
+//! [`process::LocalProcess`] is the one way in which providers start programs.
 //! It knows nothing about the graph, the plan file, rendering or any particular system.
 //!
 //! A provider implements three things:
@@ -14,7 +14,11 @@
 //! Order, retries, deadlines, waiting, the journal and the lock belong to the engine.
 
 mod address;
+mod clock;
+#[cfg(feature = "hyper")]
+mod connector;
 mod decision;
+mod doors;
 mod error;
 mod facts;
 mod json;
@@ -29,6 +33,11 @@ mod system;
 
 pub use address::Address;
 pub use address::ConnId;
+pub use clock::Clock;
+#[cfg(feature = "hyper")]
+pub use connector::Connector;
+#[cfg(feature = "hyper")]
+pub use connector::Dialed;
 pub use decision::Action;
 pub use decision::Because;
 pub use decision::Breakdown;
@@ -41,6 +50,9 @@ pub use decision::Planned;
 pub use decision::Proposal;
 pub use decision::RecoveryPoint;
 pub use decision::Repeat;
+pub use doors::Doors;
+pub use doors::Network;
+pub use doors::Stream;
 pub use error::ErrorKind;
 pub use error::ProviderError;
 pub use facts::Answer;

@@ -10,11 +10,11 @@ use serde::Serialize;
 use crate::Answer;
 use crate::Ask;
 use crate::ConnId;
+use crate::Doors;
 use crate::Fut;
 use crate::Json;
 use crate::ProviderError;
 use crate::Schema;
-use crate::process::ProcessDoor;
 
 /// Who a target is, whatever its address: the uid of `kube-system`, an account and endpoint, a
 /// system id.
@@ -30,8 +30,8 @@ pub struct Connecting {
     pub config: Json,
     /// The folder of the spec, where relative paths start.
     pub base_dir: PathBuf,
-    /// The door through which programs are started.
-    pub process: Arc<dyn ProcessDoor>,
+    /// How the world is reached.
+    pub doors: Doors,
 }
 
 /// A sort of target: `kubernetes`, `s3`, `route53`, `postgres`.

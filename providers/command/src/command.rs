@@ -231,10 +231,12 @@ async fn untraced(cx: &ReadCx, spec: &CommandSpec) -> Result<Landed, ProviderErr
     let Some(check) = CheckAsk::of(spec) else {
         return Ok(Landed::No);
     };
-    Ok(match check.verdict(&*cx.process, &cx.base_dir).await? {
-        Verdict::True(_) => Landed::Yes,
-        Verdict::False => Landed::No,
-    })
+    Ok(
+        match check.verdict(&*cx.doors.process, &cx.base_dir).await? {
+            Verdict::True(_) => Landed::Yes,
+            Verdict::False => Landed::No,
+        },
+    )
 }
 
 /// Reads what lies in the output files of a command whose check exits 0.
@@ -269,7 +271,7 @@ impl Acts for Command {
             let spec = &op.0;
             let traces = run::traces(cx, spec);
             // A command that still runs is never started a second time beside itself.
-            if cx.process.look(&traces).await? == Detached::Running {
+            if cx.doors.process.look(&traces).await? == Detached::Running {
                 return Ok(());
             }
             // The map itself may be a hole, and so may each of its values.
@@ -284,7 +286,7 @@ impl Acts for Command {
                 stdin: None,
                 timeout: RUN_TIMEOUT,
             };
-            cx.process.detach(program, &traces).await
+            cx.doors.process.detach(program, &traces).await
         })
     }
 
@@ -296,7 +298,7 @@ impl Acts for Command {
     ) -> Fut<'a, Result<Landed, ProviderError>> {
         Box::pin(async move {
             let spec = &op.0;
-            let found = match cx.process.look(&run::traces(cx, spec)).await? {
+            let found = match cx.doors.process.look(&run::traces(cx, spec)).await? {
                 Detached::Running => return Ok(Landed::Running),
                 Detached::Ended(0) if CheckAsk::of(spec).is_none() => return Ok(Landed::Yes),
                 Detached::Ended(0) => {
@@ -308,7 +310,7 @@ impl Acts for Command {
                 Detached::Unknown => return untraced(cx, spec).await,
             };
             if let Some(check) = CheckAsk::of(spec) {
-                match check.verdict(&*cx.process, &cx.base_dir).await? {
+                match check.verdict(&*cx.doors.process, &cx.base_dir).await? {
                     Verdict::True(_) => return Ok(Landed::Yes),
                     Verdict::False if spec.on_interrupted == OnInterrupted::Check => {
                         return Ok(Landed::No);
@@ -341,7 +343,7 @@ impl Acts for Command {
                 because: Because::from(what),
                 retry: spec.on_interrupted == OnInterrupted::Check,
             };
-            Ok(match cx.process.look(&traces).await? {
+            Ok(match cx.doors.process.look(&traces).await? {
                 Detached::Running => Progress::Going {
                     done: 0,
                     of: None,
@@ -371,14 +373,14 @@ impl Acts for Command {
         Box::pin(async move {
             let spec = &op.0;
             let Some(check) = CheckAsk::of(spec) else {
-                let ended = cx.process.look(&run::traces(cx, spec)).await?;
+                let ended = cx.doors.process.look(&run::traces(cx, spec)).await?;
                 return Ok(Proof::default().with(
                     ended == Detached::Ended(0),
                     "the command ended with exit code 0",
                     format!("exec {}", shell::joined(&spec.apply)),
                 ));
             };
-            let verdict = check.verdict(&*cx.process, &cx.base_dir).await?;
+            let verdict = check.verdict(&*cx.doors.process, &cx.base_dir).await?;
             let holds = verdict != Verdict::False;
             let claim = if holds {
                 "the check exits 0"

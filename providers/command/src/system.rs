@@ -93,7 +93,7 @@ impl System for LocalSystem {
 
     fn connect<'a>(&'a self, cx: &'a Connecting) -> Fut<'a, Result<Arc<dyn Conn>, ProviderError>> {
         Box::pin(async move {
-            let conn = LocalConn::new(cx.base_dir.clone(), Arc::clone(&cx.process));
+            let conn = LocalConn::new(cx.base_dir.clone(), Arc::clone(&cx.doors.process));
             Ok(Arc::new(conn) as Arc<dyn Conn>)
         })
     }

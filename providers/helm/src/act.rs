@@ -85,7 +85,7 @@ async fn situation(cx: &ReadCx, kube: &KubeConn, op: &Op) -> Result<Situation, P
         Situation::Open(found.revision + 1)
     } else if !found.is_of(&cx.recovery, cx.address.as_str()) {
         Situation::Foreign(found)
-    } else if may_live(&found, op, Timestamp::now()) {
+    } else if may_live(&found, op, cx.doors.clock.now()) {
         Situation::Working
     } else {
         Situation::Stale(found)
@@ -156,7 +156,7 @@ async fn begin(cx: &WriteCx, op: &Op) -> Result<(), ProviderError> {
         marks.push((release::APP_VERSION, stamp::label_value(&version)));
     }
     let program = tool::upgrade(cx, op, kube, revision, &marks)?;
-    cx.process.detach(program, &tool::traces(cx)).await
+    cx.doors.process.detach(program, &tool::traces(cx)).await
 }
 
 /// Deletes the Secret of a revision that this step's killed `helm` left, by its uid. What that `helm`
@@ -178,7 +178,7 @@ async fn clear(kube: &KubeConn, op: &Op, found: &Release) -> Result<(), Provider
 }
 
 async fn probe(cx: &ReadCx, op: &Op) -> Result<Landed, ProviderError> {
-    if cx.process.look(&tool::traces(cx)).await? == Detached::Running {
+    if cx.doors.process.look(&tool::traces(cx)).await? == Detached::Running {
         return Ok(Landed::Running);
     }
     let kube = cx.conn::<KubeConn>(CLUSTER)?;
@@ -211,7 +211,7 @@ fn failed(because: impl Into<Because>) -> Progress {
 }
 
 async fn poll(cx: &ReadCx, op: &Op) -> Result<Progress, ProviderError> {
-    match cx.process.look(&tool::traces(cx)).await? {
+    match cx.doors.process.look(&tool::traces(cx)).await? {
         Detached::Running => return Ok(going(format!("`helm` works on `{}`", op.name))),
         Detached::Ended(code) if code != 0 => {
             tool::forget_secrets(cx);

@@ -138,7 +138,11 @@ fn program(cx: &ReadCx, op: &Op, args: Vec<String>, timeout: Duration) -> Progra
 pub(crate) async fn app_version(cx: &ReadCx, op: &Op) -> Result<Option<String>, ProviderError> {
     let mut args = vec!["show".to_owned(), "chart".to_owned()];
     args.extend(chart_args(cx, op));
-    let shown = cx.process.run(program(cx, op, args, SHOW_TIMEOUT)).await?;
+    let shown = cx
+        .doors
+        .process
+        .run(program(cx, op, args, SHOW_TIMEOUT))
+        .await?;
     if shown.code != Some(0) {
         let kind = match op.chart {
             Chart::Path { .. } => ErrorKind::Invalid,

@@ -21,6 +21,7 @@ use drplan_api::Action;
 use drplan_api::Conn;
 use drplan_api::ConnId;
 use drplan_api::Connecting;
+use drplan_api::Doors;
 use drplan_api::DynKind;
 use drplan_api::ErrorKind;
 use drplan_api::Json;
@@ -28,7 +29,6 @@ use drplan_api::Planned;
 use drplan_api::RawWant;
 use drplan_api::System as _;
 use drplan_api::acting;
-use drplan_api::process::LocalProcess;
 use drplan_helm::HelmRelease;
 use drplan_kubernetes::KubeConn;
 use drplan_kubernetes::KubernetesSystem;
@@ -60,7 +60,7 @@ async fn connect() -> Arc<dyn Conn> {
         id: ConnId::new(SITE),
         config: json!({"kubeconfig_path": setting("DRPLAN_TEST_KUBECONFIG")}),
         base_dir: Path::new("/").to_owned(),
-        process: Arc::new(LocalProcess),
+        doors: Doors::local(),
     };
     KubernetesSystem.connect(&cx).await.expect("a connection")
 }

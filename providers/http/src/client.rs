@@ -1,18 +1,12 @@
 //! One GET request over a connection of its own: everything that touches the network.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "how long an answer takes is part of the answer"
-)]
-
 use std::convert::Infallible;
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
-use std::time::Instant;
 
 use bytes::Bytes;
-use drplan_api::Timestamp;
+use drplan_api::Doors;
 use drplan_api::digest;
 use http::Request;
 use http::header;
@@ -27,6 +21,7 @@ use rustls::pki_types::ServerName;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use url::Host;
 use url::Url;
@@ -42,6 +37,7 @@ const BODY_BYTES_MAX: usize = 1024 * 1024;
 pub(crate) struct Client {
     pub(crate) tls: Arc<ClientConfig>,
     pub(crate) timeout: Duration,
+    pub(crate) doors: Doors,
 }
 
 impl Client {
@@ -60,7 +56,12 @@ impl Client {
 
     async fn exchange(&self, ask: &GetAsk) -> Result<Reply, String> {
         let url = Url::parse(&ask.url).map_err(|e| e.to_string())?;
-        let stream = TcpStream::connect(address(&url, ask.via.as_deref()))
+        let (host, port) = address(&url, ask.via.as_deref());
+        if let Some(network) = &self.doors.network {
+            let stream = network.dial(&host, port).await;
+            return converse(stream.map_err(|e| connection_words(&e))?, &url, ask).await;
+        }
+        let stream = TcpStream::connect((host.as_str(), port))
             .await
             .map_err(|e| connection_words(&e))?;
         stream.set_nodelay(true).map_err(|e| e.to_string())?;
@@ -76,7 +77,7 @@ impl Client {
             .1
             .peer_certificates()
             .and_then(|chain| chain.first())
-            .and_then(|leaf| certificate::days_left(leaf, Timestamp::now()));
+            .and_then(|leaf| certificate::days_left(leaf, self.doors.clock.now()));
         let mut reply = converse(stream, &url, ask).await?;
         reply.tls_expires_in_days = days;
         Ok(reply)
@@ -91,20 +92,16 @@ fn failed(why: String) -> Reply {
 }
 
 /// Returns where to connect to: `via` if given, with the URL's port if it has none.
-fn address(url: &Url, via: Option<&str>) -> String {
+fn address(url: &Url, via: Option<&str>) -> (String, u16) {
     let port = url.port_or_known_default().unwrap_or_default();
-    match via {
-        None => format!("{}:{port}", url.host_str().unwrap_or_default()),
-        Some(via) => {
-            // The last colon of an address in brackets, or a lone one, is that of a port.
-            let behind = via.rsplit_once(']').map_or(via, |(_, behind)| behind);
-            match behind.matches(':').count() {
-                0 => format!("{via}:{port}"),
-                1 => via.to_owned(),
-                _ => format!("[{via}]:{port}"),
-            }
-        }
-    }
+    let given = via.unwrap_or_else(|| url.host_str().unwrap_or_default());
+    // The last colon of an address in brackets, or a lone one, is that of a port.
+    let behind = given.rsplit_once(']').map_or(given, |(_, behind)| behind);
+    let (host, port) = match (behind.matches(':').count(), given.rsplit_once(':')) {
+        (1, Some((host, digits))) => (host, digits.parse().unwrap_or(port)),
+        _ => (given, port),
+    };
+    (host.trim_matches(['[', ']']).to_owned(), port)
 }
 
 fn server_name(url: &Url) -> Result<ServerName<'static>, String> {
@@ -220,21 +217,23 @@ mod tests {
 
     #[test]
     fn a_connection_goes_where_via_says() {
-        for (url, via, to) in [
-            ("http://shop.example/", None, "shop.example:80"),
-            ("https://shop.example/", None, "shop.example:443"),
-            ("https://[::1]:8443/", None, "[::1]:8443"),
-            ("https://shop.example/", Some("10.0.0.7"), "10.0.0.7:443"),
+        for (url, via, host, port) in [
+            ("http://shop.example/", None, "shop.example", 80),
+            ("https://shop.example/", None, "shop.example", 443),
+            ("https://[::1]:8443/", None, "::1", 8443),
+            ("https://shop.example/", Some("10.0.0.7"), "10.0.0.7", 443),
             (
                 "https://shop.example/",
                 Some("10.0.0.7:8443"),
-                "10.0.0.7:8443",
+                "10.0.0.7",
+                8443,
             ),
-            ("https://shop.example/", Some("::1"), "[::1]:443"),
-            ("https://shop.example/", Some("[::1]"), "[::1]:443"),
-            ("https://shop.example/", Some("[::1]:9"), "[::1]:9"),
+            ("https://shop.example/", Some("::1"), "::1", 443),
+            ("https://shop.example/", Some("[::1]"), "::1", 443),
+            ("https://shop.example/", Some("[::1]:9"), "::1", 9),
         ] {
             let url = Url::parse(url).expect("a URL");
+            let to = (host.to_owned(), port);
             assert_eq!(address(&url, via), to, "{url} via {via:?}");
         }
     }

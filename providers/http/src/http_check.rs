@@ -153,7 +153,7 @@ impl Acts for HttpCheck {
     ) -> Fut<'a, Result<(), ProviderError>> {
         Box::pin(async move {
             let path = began_at(cx);
-            tokio::fs::write(&path, Timestamp::now().to_string())
+            tokio::fs::write(&path, cx.doors.clock.now().to_string())
                 .await
                 .map_err(|e| {
                     ProviderError::new(
@@ -243,6 +243,6 @@ async fn waited(cx: &ReadCx) -> Duration {
     let text = tokio::fs::read_to_string(began_at(cx)).await;
     let began: Option<Timestamp> = text.ok().and_then(|text| text.trim().parse().ok());
     began
-        .and_then(|began| Duration::try_from(Timestamp::now().duration_since(began)).ok())
+        .and_then(|began| Duration::try_from(cx.doors.clock.now().duration_since(began)).ok())
         .unwrap_or_default()
 }

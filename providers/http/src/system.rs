@@ -9,6 +9,7 @@ use drplan_api::Arg;
 use drplan_api::Ask;
 use drplan_api::Conn;
 use drplan_api::Connecting;
+use drplan_api::Doors;
 use drplan_api::ErrorKind;
 use drplan_api::Fut;
 use drplan_api::Json;
@@ -84,7 +85,7 @@ fn invalid(target: &str, why: impl Into<String>) -> ProviderError {
     .because(why)
 }
 
-fn open(config: &Json, target: &str) -> Result<Client, ProviderError> {
+fn open(config: &Json, target: &str, doors: &Doors) -> Result<Client, ProviderError> {
     let config = match config {
         Json::Null => Config::default(),
         json => Config::deserialize(json)
@@ -108,6 +109,7 @@ fn open(config: &Json, target: &str) -> Result<Client, ProviderError> {
     Ok(Client {
         tls: Arc::new(tls),
         timeout,
+        doors: doors.clone(),
     })
 }
 
@@ -161,7 +163,7 @@ impl System for HttpSystem {
 
     fn connect<'a>(&'a self, cx: &'a Connecting) -> Fut<'a, Result<Arc<dyn Conn>, ProviderError>> {
         Box::pin(async move {
-            let client = open(&cx.config, cx.id.as_str())?;
+            let client = open(&cx.config, cx.id.as_str(), &cx.doors)?;
             Ok(Arc::new(HttpConn { client }) as Arc<dyn Conn>)
         })
     }

@@ -10,19 +10,25 @@ use std::time::Duration;
 use drplan_api::Arg;
 use drplan_api::Conn;
 use drplan_api::Connecting;
+use drplan_api::Connector;
+use drplan_api::Doors;
 use drplan_api::ErrorKind;
 use drplan_api::Fut;
+use drplan_api::Network;
 use drplan_api::ProviderError;
 use drplan_api::Schema;
 use drplan_api::System;
 use drplan_api::Type;
 use kube::Client;
 use kube::Config;
+use kube::client::ConfigExt as _;
 use kube::config::ExecInteractiveMode;
 use kube::config::KubeConfigOptions;
 use kube::config::Kubeconfig;
 use kube::config::KubeconfigError;
 use serde::Deserialize;
+use tower::BoxError;
+use tower::ServiceBuilder;
 
 use crate::KubeConn;
 
@@ -126,7 +132,7 @@ async fn open(cx: &Connecting) -> Result<KubeConn, ProviderError> {
     let config = choose_context(cx, kubeconfig, block.context.as_deref()).await?;
     let server = config.cluster_url.to_string();
     let server = server.trim_end_matches('/').to_owned();
-    let client = build_client(config)
+    let client = build_client(config, &cx.doors)
         .await
         .map_err(|e| crate::kube_error("open the connection", &server, &e))?;
     Ok(KubeConn::new(client, server, request_timeout, requests_max).with_kubeconfig(for_tools))
@@ -231,10 +237,26 @@ fn silence_plugin(auth: &mut kube::config::NamedAuthInfo) {
 }
 
 /// Credential plugins run, blocking, while the client is built.
-async fn build_client(config: Config) -> Result<Client, kube::Error> {
-    tokio::task::spawn_blocking(move || Client::try_from(config))
+async fn build_client(config: Config, doors: &Doors) -> Result<Client, kube::Error> {
+    let network = doors.network.clone();
+    let build = move || match network {
+        Some(network) => private_client(&config, network),
+        None => Client::try_from(config),
+    };
+    tokio::task::spawn_blocking(build)
         .await
         .unwrap_or_else(|e| Err(kube::Error::Service(Box::new(e))))
+}
+
+/// A client that sends the same requests over a private network.
+fn private_client(config: &Config, network: Arc<dyn Network>) -> Result<Client, kube::Error> {
+    let service = ServiceBuilder::new()
+        .layer(config.base_uri_layer())
+        .layer(config.extra_headers_layer()?)
+        .option_layer(config.auth_layer()?)
+        .map_err(BoxError::from)
+        .service(Connector::new(network).client());
+    Ok(Client::new(service, config.default_namespace.clone()))
 }
 
 fn kubeconfig_error(cx: &Connecting, what: &str, error: &KubeconfigError) -> ProviderError {

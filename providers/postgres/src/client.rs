@@ -9,6 +9,7 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use tokio::task::JoinHandle;
+use tokio_postgres::NoTls;
 use tokio_postgres::Row;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::types::ToSql;
@@ -63,16 +64,12 @@ impl PgClient {
         if let Some(password) = &config.password {
             pg.password(password);
         }
-        let connecting = pg.connect(MakeRustlsConnect::new(tls(config)?));
         let seconds = config.connect_timeout.as_secs();
-        let (client, connection) = tokio::time::timeout(config.connect_timeout, connecting)
+        let connecting = connect(config, &pg);
+        let (client, driver) = tokio::time::timeout(config.connect_timeout, connecting)
             .await
             .map_err(|_| timed_out(&during, &at, seconds))?
-            .map_err(|e| pg_error(&e, &during, &at))?;
-        let driver = tokio::spawn(async move {
-            // What breaks the connection is told to whoever waits for an answer on it.
-            connection.await.ok();
-        });
+            .map_err(|e| e.told(&during, &at))?;
         let mut made = Self {
             client,
             driver,
@@ -138,6 +135,46 @@ impl PgClient {
             Err(_) => Err(timed_out(during, &self.at, self.wait.as_secs())),
         }
     }
+}
+
+/// Why no connection came about.
+enum Unconnected {
+    Told(tokio_postgres::Error),
+    Dialed(std::io::Error),
+    Refused(ProviderError),
+}
+
+impl Unconnected {
+    fn told(self, during: &str, at: &str) -> ProviderError {
+        match self {
+            Self::Told(e) => pg_error(&e, during, at),
+            Self::Dialed(e) => ProviderError::new(ErrorKind::Unreachable, during, at).caused_by(&e),
+            Self::Refused(e) => e,
+        }
+    }
+}
+
+/// Connects, and drives the connection until the handle is aborted. What breaks the connection is told
+/// to whoever waits for an answer on it.
+async fn connect(
+    config: &Config,
+    pg: &tokio_postgres::Config,
+) -> Result<(tokio_postgres::Client, JoinHandle<()>), Unconnected> {
+    if let Some(network) = &config.network {
+        let dialed = network.dial(&config.host, config.port).await;
+        let stream = dialed.map_err(Unconnected::Dialed)?;
+        let (client, connection) = pg
+            .connect_raw(stream, NoTls)
+            .await
+            .map_err(Unconnected::Told)?;
+        return Ok((client, tokio::spawn(async move { drop(connection.await) })));
+    }
+    let tls = tls(config).map_err(Unconnected::Refused)?;
+    let (client, connection) = pg
+        .connect(MakeRustlsConnect::new(tls))
+        .await
+        .map_err(Unconnected::Told)?;
+    Ok((client, tokio::spawn(async move { drop(connection.await) })))
 }
 
 fn tls(config: &Config) -> Result<rustls::ClientConfig, ProviderError> {

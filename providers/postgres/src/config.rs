@@ -2,11 +2,13 @@
 
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use drplan_api::Arg;
 use drplan_api::ErrorKind;
 use drplan_api::Json;
+use drplan_api::Network;
 use drplan_api::ProviderError;
 use drplan_api::Schema;
 use drplan_api::Type;
@@ -58,6 +60,8 @@ pub(crate) struct Config {
     pub(crate) ca: Option<PathBuf>,
     pub(crate) connect_timeout: Duration,
     pub(crate) statement_timeout: Duration,
+    /// Another network than this machine's.
+    pub(crate) network: Option<Arc<dyn Network>>,
 }
 
 pub(crate) fn schema() -> Schema {
@@ -166,6 +170,7 @@ fn read_url(text: &str) -> Result<Config, &'static str> {
         ca: None,
         connect_timeout: CONNECT_TIMEOUT_DEFAULT,
         statement_timeout: STATEMENT_TIMEOUT_DEFAULT,
+        network: None,
     };
     for (name, value) in url.query_pairs() {
         match (&*name, &*value) {

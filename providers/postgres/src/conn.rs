@@ -47,7 +47,8 @@ impl System for PostgresSystem {
 
     fn connect<'a>(&'a self, cx: &'a Connecting) -> Fut<'a, Result<Arc<dyn Conn>, ProviderError>> {
         Box::pin(async move {
-            let config = Config::read(&cx.config, cx.id.as_str(), &cx.base_dir)?;
+            let mut config = Config::read(&cx.config, cx.id.as_str(), &cx.base_dir)?;
+            config.network.clone_from(&cx.doors.network);
             let conn = PgConn {
                 id: cx.id.clone(),
                 config,

@@ -4,13 +4,7 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use aws_config::BehaviorVersion;
-use aws_config::Region;
-use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
-use aws_credential_types::Credentials;
 use aws_sdk_route53::Client;
-use aws_smithy_http_client::tls;
 use drplan_api::Answer;
 use drplan_api::Ask;
 use drplan_api::Conn;
@@ -23,13 +17,13 @@ use drplan_api::Schema;
 use drplan_api::System;
 use drplan_api::TargetId;
 use drplan_api::digest;
+use drplan_aws::Args;
 use futures::StreamExt as _;
 use serde::Deserialize;
 use serde::Serialize;
 
 use crate::client::Requests;
 use crate::config;
-use crate::config::Config;
 use crate::record::RecordSet;
 
 /// The question which zones there are.
@@ -37,8 +31,6 @@ pub(crate) const ZONES: &str = "zones";
 /// The question which records a zone holds.
 pub(crate) const RECORDS: &str = "records";
 
-/// Where Route 53 is, and what requests to other endpoints are signed for.
-const REGION_DEFAULT: &str = "us-east-1";
 /// What stands for the endpoint of AWS itself.
 const AWS: &str = "route53.amazonaws.com";
 /// How many questions are answered at once; Route 53 allows five requests a second.
@@ -101,44 +93,18 @@ impl System for Route53System {
 
     fn connect<'a>(&'a self, cx: &'a Connecting) -> Fut<'a, Result<Arc<dyn Conn>, ProviderError>> {
         Box::pin(async move {
-            let config = Config::read(&cx.config, cx.id.as_str())?;
-            let target = config.endpoint.clone().unwrap_or_else(|| AWS.to_owned());
-            let client = client(config).await;
+            let args = Args::read(&cx.config, "route53", cx.id.as_str())?;
+            let target = args.endpoint.clone().unwrap_or_else(|| AWS.to_owned());
+            let shared = drplan_aws::load(&args, Some(config::REGION_DEFAULT), &cx.doors).await;
+            let mut builder = aws_sdk_route53::config::Builder::from(&shared);
+            if let Some(endpoint) = args.endpoint {
+                builder = builder.endpoint_url(endpoint);
+            }
+            let client = Client::from_conf(builder.build());
             let requests = Requests { client, target };
             Ok(Arc::new(Route53Conn { requests }) as Arc<dyn Conn>)
         })
     }
-}
-
-async fn client(config: Config) -> Client {
-    let http = aws_smithy_http_client::Builder::new()
-        .tls_provider(tls::Provider::Rustls(
-            tls::rustls_provider::CryptoMode::Ring,
-        ))
-        .build_https();
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(config.request_timeout)
-        .read_timeout(config.request_timeout)
-        .operation_timeout(config.request_timeout)
-        .build();
-    let region = config.region.unwrap_or_else(|| REGION_DEFAULT.to_owned());
-    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
-        .http_client(http)
-        .retry_config(RetryConfig::disabled())
-        .timeout_config(timeouts)
-        .region(Region::new(region));
-    if let Some((access, secret)) = config.keys {
-        loader = loader.credentials_provider(Credentials::new(access, secret, None, None, "spec"));
-    }
-    if let Some(profile) = config.profile {
-        loader = loader.profile_name(profile);
-    }
-    let shared = loader.load().await;
-    let mut builder = aws_sdk_route53::config::Builder::from(&shared);
-    if let Some(endpoint) = config.endpoint {
-        builder = builder.endpoint_url(endpoint);
-    }
-    Client::from_conf(builder.build())
 }
 
 impl Conn for Route53Conn {

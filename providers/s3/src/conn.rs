@@ -62,11 +62,11 @@ impl S3Conn {
         let region = client.config().region().map(ToString::to_string);
         Self {
             id,
-            endpoint: config.endpoint.clone(),
+            endpoint: config.aws.endpoint.clone(),
             region: region.unwrap_or_default(),
             client,
             requests_max: config.requests_max,
-            request_timeout: config.request_timeout,
+            request_timeout: config.aws.request_timeout,
             lenses,
         }
     }

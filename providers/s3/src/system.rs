@@ -3,16 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use aws_config::BehaviorVersion;
-use aws_config::Region;
-use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
-use aws_credential_types::Credentials;
 use aws_sdk_s3::config::RequestChecksumCalculation;
 use aws_sdk_s3::config::ResponseChecksumValidation;
-use aws_smithy_http_client::tls;
 use drplan_api::Conn;
 use drplan_api::Connecting;
+use drplan_api::Doors;
 use drplan_api::Fut;
 use drplan_api::ProviderError;
 use drplan_api::Schema;
@@ -58,51 +53,20 @@ impl System for S3System {
     fn connect<'a>(&'a self, cx: &'a Connecting) -> Fut<'a, Result<Arc<dyn Conn>, ProviderError>> {
         Box::pin(async move {
             let config = Config::read(&cx.config, cx.id.as_str())?;
-            let client = client(&config).await;
+            let client = client(&config, &cx.doors).await;
             let conn = S3Conn::new(cx.id.clone(), client, &config, self.lenses.clone());
             Ok(Arc::new(conn) as Arc<dyn Conn>)
         })
     }
 }
 
-async fn client(config: &Config) -> aws_sdk_s3::Client {
-    let http = aws_smithy_http_client::Builder::new()
-        .tls_provider(tls::Provider::Rustls(
-            tls::rustls_provider::CryptoMode::Ring,
-        ))
-        .build_https();
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(config.request_timeout)
-        .read_timeout(config.request_timeout)
-        .operation_timeout(config.request_timeout)
-        .build();
-    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
-        .http_client(http)
-        .retry_config(RetryConfig::disabled())
-        .timeout_config(timeouts);
-    if let Some(keys) = &config.keys {
-        loader = loader.credentials_provider(Credentials::new(
-            &keys.access,
-            &keys.secret,
-            keys.token.clone(),
-            None,
-            "spec",
-        ));
-    }
-    if let Some(profile) = &config.profile {
-        loader = loader.profile_name(profile);
-    }
-    let region = config.region.clone().or_else(|| {
-        let endpoint = config.endpoint.as_ref();
-        endpoint.map(|_| REGION_OF_ENDPOINTS.to_owned())
-    });
-    if let Some(region) = region {
-        loader = loader.region(Region::new(region));
-    }
-    let shared = loader.load().await;
+async fn client(config: &Config, doors: &Doors) -> aws_sdk_s3::Client {
+    let endpoint = config.aws.endpoint.as_ref();
+    let region = endpoint.map(|_| REGION_OF_ENDPOINTS);
+    let shared = drplan_aws::load(&config.aws, region, doors).await;
     let mut builder =
         aws_sdk_s3::config::Builder::from(&shared).force_path_style(config.path_style);
-    if let Some(endpoint) = &config.endpoint {
+    if let Some(endpoint) = endpoint {
         // Many stores that are not AWS refuse the checksums that AWS calculates by default.
         builder = builder
             .endpoint_url(endpoint)

@@ -14,6 +14,7 @@ use drplan_api::Action;
 use drplan_api::Because;
 use drplan_api::Conn;
 use drplan_api::ConnId;
+use drplan_api::Doors;
 use drplan_api::DynKind;
 use drplan_api::Facts;
 use drplan_api::Fut;
@@ -34,7 +35,6 @@ use drplan_api::TargetState;
 use drplan_api::Timestamp;
 use drplan_api::View;
 use drplan_api::WriteCx;
-use drplan_api::process::LocalProcess;
 use drplan_api::process::ProcessDoor;
 use tempfile::TempDir;
 
@@ -123,7 +123,7 @@ pub struct Driver {
     conns: BTreeMap<ConnId, Arc<dyn Conn>>,
     targets: BTreeMap<ConnId, TargetState>,
     secrets: Secrets,
-    process: Arc<dyn ProcessDoor>,
+    doors: Doors,
     base_dir: PathBuf,
     plan_cx: PlanCx,
     fingerprint: Option<Fingerprint>,
@@ -143,7 +143,7 @@ impl Driver {
             conns: BTreeMap::new(),
             targets: BTreeMap::new(),
             secrets: Secrets::default(),
-            process: Arc::new(LocalProcess),
+            doors: Doors::local(),
             base_dir: folder.path().to_owned(),
             plan_cx: PlanCx {
                 observed_at: Timestamp::from_second(OBSERVED_AT_S).expect("an instant"),
@@ -197,7 +197,7 @@ impl Driver {
     /// Puts another door in front of programs than the real one.
     #[must_use]
     pub fn process(mut self, door: Arc<dyn ProcessDoor>) -> Self {
-        self.process = door;
+        self.doors.process = door;
         self
     }
 
@@ -466,7 +466,7 @@ impl Driver {
             conns: self.want.roles.iter().filter_map(open).collect(),
             base_dir: self.base_dir.clone(),
             work_dir: work_dir.to_owned(),
-            process: Arc::clone(&self.process),
+            doors: self.doors.clone(),
         };
         WriteCx::new(read, Arc::new(self.secrets.clone()))
     }

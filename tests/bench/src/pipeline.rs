@@ -17,9 +17,9 @@ use drplan::plan::Plan;
 use drplan::render::style::Style;
 use drplan::secrets::Secrets;
 use drplan::spec;
+use drplan_api::Doors;
 use drplan_api::Registry;
 use drplan_api::Timestamp;
-use drplan_api::process::LocalProcess;
 
 /// Where the kernel says how much memory this process has held at most.
 const STATUS: &str = "/proc/self/status";
@@ -83,7 +83,7 @@ pub(crate) async fn plan(
     let observer = Observer::new(
         Arc::clone(&registry),
         folder.to_owned(),
-        Arc::new(LocalProcess),
+        Doors::local(),
         Arc::new(Secrets::new(folder, BTreeMap::new())),
     );
     let files = SpecFiles::new(folder);

@@ -8,6 +8,7 @@ use drplan_api::Address;
 use drplan_api::Conn;
 use drplan_api::ConnId;
 use drplan_api::Connecting;
+use drplan_api::Doors;
 use drplan_api::DynKind;
 use drplan_api::Facts;
 use drplan_api::Hole;
@@ -27,7 +28,6 @@ use drplan_api::TargetState;
 use drplan_api::Timestamp;
 use drplan_api::View;
 use drplan_api::WriteCx;
-use drplan_api::process::LocalProcess;
 
 /// The most rounds of reads that a kind may need.
 const ROUNDS_MAX: usize = 8;
@@ -68,7 +68,7 @@ impl Driver {
             id: id.clone(),
             config,
             base_dir: dir.path().to_owned(),
-            process: Arc::new(LocalProcess),
+            doors: Doors::local(),
         };
         let conn = registry
             .get_system(system)
@@ -143,7 +143,7 @@ impl Driver {
             conns: BTreeMap::from([(self.role.to_owned(), Arc::clone(&self.conn))]),
             base_dir: self.dir().to_owned(),
             work_dir: self.dir().join("work"),
-            process: Arc::new(LocalProcess),
+            doors: Doors::local(),
         }
     }
 

@@ -137,7 +137,7 @@ pub(super) async fn probe(cx: &ReadCx, op: &RestoreOp) -> Result<Landed, Provide
     if marker.finished_at.is_some() {
         return Ok(Landed::Yes);
     }
-    let program = cx.process.look(&traces(&cx.work_dir)).await?;
+    let program = cx.doors.process.look(&traces(&cx.work_dir)).await?;
     if !workers.is_empty() || program == Detached::Running {
         return Ok(Landed::Running);
     }
@@ -153,7 +153,7 @@ pub(super) async fn probe(cx: &ReadCx, op: &RestoreOp) -> Result<Landed, Provide
 pub(super) async fn poll(cx: &ReadCx, op: &RestoreOp) -> Result<Progress, ProviderError> {
     let pg = cx.conn::<PgConn>("database")?;
     // The program is asked first: what it leaves behind when it ends is then seen below.
-    let program = cx.process.look(&traces(&cx.work_dir)).await?;
+    let program = cx.doors.process.look(&traces(&cx.work_dir)).await?;
     let (marker, workers) = match staging(cx, pg, op).await? {
         Staging::Absent if in_place(cx, pg, op).await? => return Ok(Progress::Done),
         Staging::Absent | Staging::Bare => {

@@ -82,7 +82,7 @@ pub(super) async fn begin(cx: &WriteCx, op: &RestoreOp) -> Result<(), ProviderEr
             workers,
             oid,
         } => {
-            let program = cx.process.look(&traces(&cx.work_dir)).await?;
+            let program = cx.doors.process.look(&traces(&cx.work_dir)).await?;
             let alive = !workers.is_empty() || program == Detached::Running;
             if marker.finished_at.is_some() || alive {
                 return Ok(());
@@ -114,7 +114,10 @@ pub(super) async fn begin(cx: &WriteCx, op: &RestoreOp) -> Result<(), ProviderEr
     marker::write(&client, &marker, &summary).await?;
     let program = prepare(cx, op, &client, &marker, &summary).await?;
     let mut download = program.0;
-    cx.process.detach(program.1, &traces(&cx.work_dir)).await?;
+    cx.doors
+        .process
+        .detach(program.1, &traces(&cx.work_dir))
+        .await?;
     download.kept = true;
     Ok(())
 }
@@ -182,6 +185,7 @@ async fn check_source(s3: &S3Conn, op: &RestoreOp) -> Result<Summary, ProviderEr
 async fn check_tools(cx: &WriteCx, summary: &Summary) -> Result<(), ProviderError> {
     for tool in ["psql", "pg_restore"] {
         let output = cx
+            .doors
             .process
             .run(Program {
                 argv: vec![tool.to_owned(), "--version".to_owned()],
