@@ -12,7 +12,6 @@ use drplan_api::Doors;
 use drplan_api::Fut;
 use drplan_api::Json;
 use drplan_api::Registry;
-use drplan_api::Timestamp;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;

@@ -22,7 +22,6 @@ use drplan_api::ErrorKind;
 use drplan_api::PlanCx;
 use drplan_api::ProviderError;
 use drplan_api::TargetState;
-use drplan_api::Timestamp;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use drplan_api::Address;
 use drplan_api::Clock;
-use drplan_api::Timestamp;
 use indicatif::MultiProgress;
 use indicatif::ProgressBar;
 use indicatif::ProgressStyle;

@@ -7,16 +7,33 @@ use sha2::Digest as _;
 use sha2::Sha256;
 
 use crate::Json;
+use crate::is_hole;
+use crate::late::HOLE;
 
 /// Writes JSON with sorted keys and without spaces.
 pub fn canonical(value: &Json) -> String {
     let mut out = String::new();
-    write(value, &mut out);
+    write(value, Holes::Kept, &mut out);
     out
 }
 
-fn write(value: &Json, out: &mut String) {
+/// Does the same with every hole replaced by one and the same mark.
+pub(crate) fn write_without_holes(value: &Json, out: &mut String) {
+    write(value, Holes::Alike, out);
+}
+
+/// What becomes of holes.
+#[derive(Clone, Copy, PartialEq)]
+enum Holes {
+    Kept,
+    Alike,
+}
+
+fn write(value: &Json, holes: Holes, out: &mut String) {
     match value {
+        Json::Object(_) if holes == Holes::Alike && is_hole(value).is_some() => {
+            write_text(HOLE, out);
+        }
         Json::Object(map) => {
             let mut keys: Vec<_> = map.iter().collect();
             keys.sort_unstable_by(|a, b| a.0.cmp(b.0));
@@ -25,9 +42,9 @@ fn write(value: &Json, out: &mut String) {
                 if i > 0 {
                     out.push(',');
                 }
-                out.push_str(&Json::from(key.as_str()).to_string());
+                write_text(key, out);
                 out.push(':');
-                write(value, out);
+                write(value, holes, out);
             }
             out.push('}');
         }
@@ -37,20 +54,36 @@ fn write(value: &Json, out: &mut String) {
                 if i > 0 {
                     out.push(',');
                 }
-                write(value, out);
+                write(value, holes, out);
             }
             out.push(']');
         }
-        scalar => out.push_str(&scalar.to_string()),
+        Json::String(text) => write_text(text, out),
+        scalar => {
+            // Writing to a string cannot fail.
+            write!(out, "{scalar}").ok();
+        }
     }
 }
+
+fn write_text(text: &str, out: &mut String) {
+    let plain = |b: u8| b >= b' ' && b != b'"' && b != b'\\';
+    if text.bytes().all(plain) {
+        out.extend(["\"", text, "\""]);
+    } else {
+        out.push_str(&Json::from(text).to_string());
+    }
+}
+
+/// The hexadecimal digits.
+const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// Returns the SHA-256 of some bytes as 64 hexadecimal digits.
 pub fn digest(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(64);
     for byte in Sha256::digest(bytes) {
-        // Writing to a string cannot fail.
-        write!(out, "{byte:02x}").ok();
+        let digit = |number: u8| char::from(HEX[usize::from(number & 15)]);
+        out.extend([digit(byte >> 4), digit(byte)]);
     }
     out
 }
@@ -74,5 +107,20 @@ mod tests {
     fn canonical_json_does_not_depend_on_the_order_of_keys() {
         let a = json!({"b": [1, {"y": null, "x": "é\n"}], "a": true});
         assert_eq!(canonical(&a), r#"{"a":true,"b":[1,{"x":"é\n","y":null}]}"#);
+        let texts = ["", "a\"b\\", "\u{7f}\t\u{1f}", "é\u{2028}"];
+        for text in texts {
+            assert_eq!(canonical(&json!(text)), json!(text).to_string());
+        }
+    }
+
+    #[test]
+    fn without_holes_all_holes_are_one() {
+        let hole = |expr: usize| json!({"$hole": {"expr": expr, "secret": false, "after": []}});
+        let mut out = String::new();
+        write_without_holes(
+            &json!({"b": [hole(1), hole(2)], "a": {"$hole": 1}}),
+            &mut out,
+        );
+        assert_eq!(out, r#"{"a":{"$hole":1},"b":["$hole","$hole"]}"#);
     }
 }

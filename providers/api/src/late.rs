@@ -13,7 +13,8 @@ use serde::de::DeserializeOwned;
 use crate::Address;
 use crate::Json;
 
-const HOLE: &str = "$hole";
+/// The one key of a hole.
+pub(crate) const HOLE: &str = "$hole";
 
 /// A place in a resource's arguments that is filled at apply.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,22 +78,6 @@ fn as_hole(json: &Json) -> Option<Hole> {
         return None;
     }
     Hole::deserialize(map.get(HOLE)?).ok()
-}
-
-/// Replaces every hole by one and the same mark.
-pub(crate) fn without_holes(json: &Json) -> Json {
-    if as_hole(json).is_some() {
-        return Json::from(HOLE);
-    }
-    match json {
-        Json::Object(map) => Json::Object(
-            map.iter()
-                .map(|(k, v)| (k.clone(), without_holes(v)))
-                .collect(),
-        ),
-        Json::Array(list) => Json::Array(list.iter().map(without_holes).collect()),
-        scalar => scalar.clone(),
-    }
 }
 
 /// Lists the holes anywhere inside a value, each with its JSON pointer.

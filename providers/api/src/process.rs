@@ -104,6 +104,9 @@ pub trait ProcessDoor: Send + Sync {
     ) -> Fut<'a, Result<(), ProviderError>>;
     /// Says how a detached program is.
     fn look<'a>(&'a self, traces: &'a Traces) -> Fut<'a, Result<Detached, ProviderError>>;
+    /// Says whether a program runs that carries this mark in its arguments, whoever started it. Where
+    /// programs of others cannot be seen the answer is no.
+    fn is_marked_running(&self, mark: &str) -> bool;
 }
 
 /// Real processes of this machine.
@@ -125,6 +128,20 @@ impl ProcessDoor for LocalProcess {
 
     fn look<'a>(&'a self, traces: &'a Traces) -> Fut<'a, Result<Detached, ProviderError>> {
         Box::pin(async move { look(traces) })
+    }
+
+    fn is_marked_running(&self, mark: &str) -> bool {
+        let Ok(processes) = std::fs::read_dir("/proc") else {
+            return false;
+        };
+        processes.flatten().any(|entry| {
+            let name = entry.file_name();
+            let is_process = name.to_string_lossy().bytes().all(|b| b.is_ascii_digit());
+            // A process that ends while it is looked at does not run.
+            is_process
+                && std::fs::read(entry.path().join("cmdline"))
+                    .is_ok_and(|line| String::from_utf8_lossy(&line).contains(mark))
+        })
     }
 }
 

@@ -12,6 +12,7 @@ use drplan_api::Arg;
 use drplan_api::Doors;
 use drplan_api::ErrorKind;
 use drplan_api::Json;
+use drplan_api::PRIVATE_KEY;
 use drplan_api::ProviderError;
 use drplan_api::Type;
 use serde::Deserialize;
@@ -20,6 +21,9 @@ use crate::http;
 
 /// How long one request may take if the block does not say.
 const REQUEST_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
+
+/// The region in a private network if nobody names one.
+const REGION_PRIVATE: &str = "us-east-1";
 
 /// The arguments as they stand in the spec. Has no `Debug`: it holds secrets.
 #[derive(Deserialize, Default)]
@@ -156,19 +160,21 @@ pub async fn load(args: &Args, region: Option<&str>, doors: &Doors) -> SdkConfig
         .time_source(http::Time(doors.clock.clone()))
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts);
+    let private = doors.network.is_some();
     if let Some(keys) = &args.keys {
-        loader = loader.credentials_provider(Credentials::new(
-            &keys.access,
-            &keys.secret,
-            keys.token.clone(),
-            None,
-            "spec",
-        ));
+        let token = keys.token.clone();
+        let keys = Credentials::new(&keys.access, &keys.secret, token, None, "spec");
+        loader = loader.credentials_provider(keys);
+    } else if private {
+        let (id, secret) = PRIVATE_KEY;
+        loader = loader.credentials_provider(Credentials::new(id, secret, None, None, "private"));
     }
-    if let Some(profile) = &args.profile {
+    if let (Some(profile), false) = (&args.profile, private) {
         loader = loader.profile_name(profile);
     }
-    if let Some(region) = args.region.as_deref().or(region) {
+    let region = args.region.as_deref().or(region);
+    // What this machine is set up for has no meaning in another network.
+    if let Some(region) = region.or(private.then_some(REGION_PRIVATE)) {
         loader = loader.region(Region::new(region.to_owned()));
     }
     loader.load().await

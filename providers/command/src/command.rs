@@ -33,6 +33,7 @@ use drplan_api::Query;
 use drplan_api::ReadCx;
 use drplan_api::Repeat;
 use drplan_api::Seen;
+use drplan_api::Shape;
 use drplan_api::Stage;
 use drplan_api::View;
 use drplan_api::Want;
@@ -207,6 +208,12 @@ impl Kind for Command {
             Seen::Present(CommandState::True(outputs)) => json!({ "outputs": outputs }),
             _ => json!({}),
         }
+    }
+
+    fn shape(&self, want: &Want<CommandWant>) -> Shape {
+        let outputs = want.spec.0.outputs.iter();
+        let outputs = outputs.map(|(name, output)| (name.clone(), output.shape()));
+        Shape::fields([("outputs", Shape::fields(outputs))])
     }
 
     fn notes(&self, _: &PlanCx, want: &Want<CommandWant>, _: &Seen<CommandState>) -> Notes {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use drplan_api::Arg;
 use drplan_api::Late;
 use drplan_api::Schema;
+use drplan_api::Shape;
 use drplan_api::Type;
 use serde::Deserialize;
 use serde::Serialize;
@@ -41,6 +42,15 @@ impl OutputSpec {
 
     pub(crate) fn is_json(&self) -> bool {
         self.json == Some(true)
+    }
+
+    /// What is known of it before it is there.
+    pub(crate) fn shape(&self) -> Shape {
+        if self.is_json() {
+            Shape::Any
+        } else {
+            Shape::Text
+        }
     }
 
     fn problem(&self) -> Option<&'static str> {

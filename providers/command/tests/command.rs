@@ -4,15 +4,13 @@
     reason = "tests look at what programs left on the disk"
 )]
 
-mod driver;
-
-use driver::Driver;
-use driver::SECRET;
 use drplan_api::ErrorKind;
 use drplan_api::Landed;
 use drplan_api::Planned;
 use drplan_api::Progress;
 use drplan_api::Registry;
+use drplan_testkit::SINGLE_SECRET;
+use drplan_testkit::Single;
 use serde_json::Value;
 use serde_json::json;
 
@@ -20,8 +18,8 @@ fn sh(script: &str) -> Value {
     json!(["sh", "-c", script])
 }
 
-async fn command(args: Value) -> Driver {
-    Driver::open(
+async fn command(args: Value) -> Single {
+    Single::open(
         drplan_command::register(Registry::new()),
         "command",
         json!({}),
@@ -45,7 +43,7 @@ async fn a_command_runs_until_its_check_holds_and_then_no_more() {
     let before = driver.look().await;
     assert_eq!(before.outputs, json!({}), "nothing is known before it ran");
     let step = driver.step().await;
-    assert!(!step.op.to_string().contains(SECRET));
+    assert!(!step.op.to_string().contains(SINGLE_SECRET));
     assert!(step.effects[0].object.starts_with("sh -c "));
 
     driver.begin(&step.op).await.unwrap();
@@ -57,7 +55,7 @@ async fn a_command_runs_until_its_check_holds_and_then_no_more() {
         .unwrap();
     assert!(proof.holds(), "{proof:?}");
     let token = std::fs::read_to_string(driver.dir().join("out/token")).unwrap();
-    assert_eq!(token.trim(), SECRET);
+    assert_eq!(token.trim(), SINGLE_SECRET);
 
     let after = driver.look().await;
     assert!(matches!(after.planned, Planned::Nothing(_)));
@@ -131,7 +129,7 @@ async fn a_failure_quotes_the_program_unless_it_knows_secrets() {
         assert!(!retry);
         assert!(because.0.contains("exit code 4"), "{because}");
         assert_eq!(because.0.contains("no space"), quoted, "{because}");
-        assert!(!because.0.contains(SECRET));
+        assert!(!because.0.contains(SINGLE_SECRET));
     }
 }
 

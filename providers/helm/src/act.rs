@@ -73,7 +73,7 @@ async fn situation(cx: &ReadCx, kube: &KubeConn, op: &Op) -> Result<Situation, P
         return Ok(Situation::True);
     }
     let holder = host::holder(kube.server(), &op.namespace, &op.name);
-    if host::is_running(&holder) {
+    if cx.doors.process.is_marked_running(&host::mark(&holder)) {
         return Ok(Situation::Working);
     }
     let Some(found) = newest else {

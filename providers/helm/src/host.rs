@@ -3,7 +3,7 @@
 //! A successor with an empty work folder finds no traces of a process. What it finds is the pending
 //! release Secret with its *holder*: a hash of the machine (this boot, this view of processes) and one
 //! of the release. `helm` itself carries the holder in its arguments, where everybody on the machine
-//! can see it; it is no secret. On other systems than Linux nothing is seen and age decides.
+//! can see it; it is no secret. Where the process door sees nothing, age decides.
 
 #![expect(
     clippy::disallowed_methods,
@@ -30,23 +30,9 @@ pub(crate) fn is_here(holder: &str) -> bool {
     holder.starts_with(&format!("{}-", machine())) && !holder.starts_with(NOWHERE)
 }
 
-/// Tells whether a process with this holder in its arguments runs here.
-pub(crate) fn is_running(holder: &str) -> bool {
-    let mark = format!("{HOLDER}={holder}");
-    let Ok(processes) = fs::read_dir("/proc") else {
-        return false;
-    };
-    processes.flatten().any(|entry| {
-        let is_process = entry
-            .file_name()
-            .to_string_lossy()
-            .bytes()
-            .all(|b| b.is_ascii_digit());
-        // A process that ends while it is looked at does not run.
-        is_process
-            && fs::read(entry.path().join("cmdline"))
-                .is_ok_and(|line| String::from_utf8_lossy(&line).contains(&mark))
-    })
+/// The argument by which a `helm` that works for a holder can be told.
+pub(crate) fn mark(holder: &str) -> String {
+    format!("{HOLDER}={holder}")
 }
 
 fn machine() -> String {
@@ -71,6 +57,5 @@ mod tests {
         assert_eq!(a, holder("https://a", "shop", "web"));
         assert_ne!(a, holder("https://b", "shop", "web"));
         assert!(!is_here("00000000-11111111") && !is_here("nowhere-11111111"));
-        assert!(!is_running("00000000-nobody-carries-this"));
     }
 }

@@ -1,8 +1,6 @@
 //! HTTP checks through the seam, against real sockets on loopback.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod driver;
-
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -12,12 +10,12 @@ use axum::Router;
 use axum::http::HeaderMap;
 use axum::http::StatusCode;
 use axum::routing::get;
-use driver::Driver;
-use driver::SECRET;
 use drplan_api::Landed;
 use drplan_api::Planned;
 use drplan_api::Progress;
 use drplan_api::Registry;
+use drplan_testkit::SINGLE_SECRET;
+use drplan_testkit::Single;
 use rcgen::CertifiedKey;
 use serde_json::Value;
 use serde_json::json;
@@ -25,8 +23,8 @@ use tokio::io::AsyncReadExt as _;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
 
-async fn check(config: Value, args: Value) -> Driver {
-    Driver::open(
+async fn check(config: Value, args: Value) -> Single {
+    Single::open(
         drplan_http::register(Registry::new()),
         "http_check",
         config,
@@ -129,7 +127,7 @@ async fn a_check_gives_up_when_its_time_is_over_and_says_what_came_back() {
     drop(free);
     let driver = check(
         json!({}),
-        json!({"url": format!("http://{address}/{SECRET}"), "within": "60ms"}),
+        json!({"url": format!("http://{address}/{SINGLE_SECRET}"), "within": "60ms"}),
     )
     .await;
     let step = driver.step().await;

@@ -249,7 +249,11 @@ async fn build_client(config: Config, doors: &Doors) -> Result<Client, kube::Err
 }
 
 /// A client that sends the same requests over a private network.
-fn private_client(config: &Config, network: Arc<dyn Network>) -> Result<Client, kube::Error> {
+///
+/// # Errors
+///
+/// If the credentials of the configuration cannot be used.
+pub fn private_client(config: &Config, network: Arc<dyn Network>) -> Result<Client, kube::Error> {
     let service = ServiceBuilder::new()
         .layer(config.base_uri_layer())
         .layer(config.extra_headers_layer()?)

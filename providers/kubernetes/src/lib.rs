@@ -22,6 +22,7 @@ mod redact;
 
 pub use cluster::KubernetesCluster;
 pub use config::KubernetesSystem;
+pub use config::private_client;
 pub use conn::KubeConn;
 pub use discovery::Discovered;
 pub use discovery::Resource;

@@ -1,10 +1,6 @@
 //! Records through the seam, against the strict server on loopback.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod driver;
-
-use driver::Driver;
-use driver::SECRET;
 use drplan_api::ErrorKind;
 use drplan_api::Landed;
 use drplan_api::Planned;
@@ -22,6 +18,8 @@ use drplan_sandbox::route53::RecordType;
 use drplan_sandbox::route53::Route53;
 use drplan_sandbox::route53::Routing;
 use drplan_sandbox::route53::Running;
+use drplan_testkit::SINGLE_SECRET;
+use drplan_testkit::Single;
 use serde_json::Value;
 use serde_json::json;
 
@@ -33,7 +31,7 @@ struct World {
 
 impl World {
     async fn start() -> Self {
-        let service = Route53::new(Config::new("AKID", SECRET)).unwrap();
+        let service = Route53::new(Config::new("AKID", SINGLE_SECRET)).unwrap();
         let service = service.zone("shop.example").unwrap();
         let zone_id = service.zone_id("shop.example").unwrap();
         let running = service
@@ -53,11 +51,11 @@ impl World {
             .unwrap();
     }
 
-    async fn record(&self, more: Value) -> Driver {
-        self.record_with_secret(more, SECRET).await
+    async fn record(&self, more: Value) -> Single {
+        self.record_with_secret(more, SINGLE_SECRET).await
     }
 
-    async fn record_with_secret(&self, more: Value, secret: &str) -> Driver {
+    async fn record_with_secret(&self, more: Value, secret: &str) -> Single {
         let mut args = json!({"zone": "shop.example", "name": "www", "type": "A"});
         for (key, value) in more.as_object().unwrap() {
             args[key] = value.clone();
@@ -66,7 +64,7 @@ impl World {
             "endpoint": self.running.url(), "access_key": "AKID", "secret_key": secret,
         });
         let registry = drplan_route53::register(Registry::new());
-        Driver::open(registry, "route53_record", config, args).await
+        Single::open(registry, "route53_record", config, args).await
     }
 
     fn inject(&self, operation: Operation, fault: Fault) {
@@ -93,7 +91,7 @@ fn a_record(value: &str) -> RecordSet {
     RecordSet::simple(name, RecordType::A, 60, [value])
 }
 
-async fn apply(driver: &Driver) {
+async fn apply(driver: &Single) {
     let step = driver.step().await;
     driver.begin(&step.op).await.unwrap();
     assert_eq!(driver.finish(&step.op).await, Progress::Done);
@@ -135,7 +133,7 @@ async fn the_old_sites_value_is_swapped_and_the_way_back_is_known() {
         .map(|change| change.path.as_str())
         .collect();
     assert_eq!(paths, ["records", "ttl"]);
-    assert!(!format!("{step:?}").contains(SECRET));
+    assert!(!format!("{step:?}").contains(SINGLE_SECRET));
     apply(&driver).await;
     assert_eq!(
         world.values_of("www.shop.example"),

@@ -52,6 +52,7 @@ mod facts;
 mod faults;
 mod matrix;
 mod script;
+mod single;
 mod want;
 
 pub use driver::Applied;
@@ -70,6 +71,8 @@ pub use script::Script;
 pub use script::Scripted;
 pub use script::Served;
 pub use script::serve;
+pub use single::SINGLE_SECRET;
+pub use single::Single;
 pub use want::Secrets;
 pub use want::WantBuilder;
 pub use want::hole;

@@ -1,4 +1,5 @@
-//! Drives one kind through the seam the way an engine does, without one: real connection, real facts.
+//! One resource of one kind, driven call by call: for tests that look between the calls. The
+//! connection is opened by the registry's own system.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -37,18 +38,19 @@ const POLLS_MAX: usize = 400;
 /// engines.
 const POLL_MS: u64 = 25;
 /// The secret behind every hole.
-pub(crate) const SECRET: &str = "open-sesame";
+pub const SINGLE_SECRET: &str = "open-sesame";
 
 struct OneSecret;
 
 impl Opener for OneSecret {
     fn open(&self, _: &Hole) -> Result<Json, ProviderError> {
-        Ok(Json::from(SECRET))
+        Ok(Json::from(SINGLE_SECRET))
     }
 }
 
-/// One resource of one kind, with an open connection.
-pub(crate) struct Driver {
+/// One resource of one kind, with an open connection. Like all of the test kit it panics where a test
+/// cannot go on.
+pub struct Single {
     kind: Arc<dyn DynKind>,
     want: RawWant,
     conn: Arc<dyn Conn>,
@@ -56,9 +58,9 @@ pub(crate) struct Driver {
     dir: tempfile::TempDir,
 }
 
-impl Driver {
+impl Single {
     /// Opens the kind's connection and decodes nothing yet.
-    pub(crate) async fn open(registry: Registry, kind: &str, config: Json, args: Json) -> Self {
+    pub async fn open(registry: Registry, kind: &str, config: Json, args: Json) -> Self {
         let kind = Arc::clone(registry.get_resource(kind).expect("a registered kind"));
         let (role, system) = kind.def().roles[0];
         let dir = tempfile::tempdir().expect("a folder");
@@ -92,19 +94,19 @@ impl Driver {
     }
 
     /// The folder of the spec.
-    pub(crate) fn dir(&self) -> &Path {
+    pub fn dir(&self) -> &Path {
         self.dir.path()
     }
 
     /// Forgets the traces, as another machine would not have them.
-    pub(crate) fn forget_traces(&self) {
+    pub fn forget_traces(&self) {
         let work = self.dir().join("work");
         std::fs::remove_dir_all(&work).expect("a clean folder");
         std::fs::create_dir(&work).expect("a folder");
     }
 
     /// Reads the world afresh and decides.
-    pub(crate) async fn look(&self) -> Looked {
+    pub async fn look(&self) -> Looked {
         let id = &self.want.roles[self.role];
         let identity = self.conn.identity().await;
         let state = identity.map_or_else(TargetState::Unreadable, TargetState::Ready);
@@ -133,7 +135,7 @@ impl Driver {
     }
 
     /// Decides, and expects a step.
-    pub(crate) async fn step(&self) -> Proposal<Json> {
+    pub async fn step(&self) -> Proposal<Json> {
         match self.look().await.planned {
             Planned::Step(step) => *step,
             other => panic!("no step but {other:?}"),
@@ -141,7 +143,7 @@ impl Driver {
     }
 
     /// What an attempt that reads may use.
-    pub(crate) fn read_cx(&self) -> ReadCx {
+    pub fn read_cx(&self) -> ReadCx {
         ReadCx {
             address: self.want.address.clone(),
             recovery: "shop".to_owned(),
@@ -155,13 +157,13 @@ impl Driver {
     }
 
     /// Begins the only effect.
-    pub(crate) async fn begin(&self, op: &Json) -> Result<(), ProviderError> {
+    pub async fn begin(&self, op: &Json) -> Result<(), ProviderError> {
         let cx = WriteCx::new(self.read_cx(), Arc::new(OneSecret));
         self.kind.begin(&cx, op, 0).await
     }
 
     /// Polls until the effect ended.
-    pub(crate) async fn finish(&self, op: &Json) -> Progress {
+    pub async fn finish(&self, op: &Json) -> Progress {
         for _ in 0..POLLS_MAX {
             let progress = self.kind.poll(&self.read_cx(), op, 0).await;
             match progress.expect("an answer") {
@@ -175,7 +177,7 @@ impl Driver {
     }
 
     /// The kind itself, for single calls.
-    pub(crate) fn kind(&self) -> &dyn DynKind {
+    pub fn kind(&self) -> &dyn DynKind {
         &*self.kind
     }
 }
