@@ -23,6 +23,7 @@
 //! | [`report`] | what happened, folded from the journal | no |
 //! | [`render`] | all formatting for people and machines | no |
 //! | [`registry`] | the one table of providers | no |
+//! | `rehearse` | a spec in a world of this process | copies the spec's folder |
 //! | [`cli`] | arguments, questions, exit codes | terminal |
 //!
 //! Files that drplan reads: `*.dr.hcl`, `drplan.drvars.hcl`, `*.auto.drvars.hcl`, plan files, and what
@@ -38,6 +39,8 @@ pub mod lang;
 pub mod observe;
 pub mod plan;
 pub mod registry;
+#[cfg(feature = "rehearse")]
+pub mod rehearse;
 pub mod render;
 pub mod report;
 pub mod schema;

@@ -36,6 +36,9 @@ pub enum Command {
     Show(ShowArgs),
     /// Do it, and prove it.
     Apply(ApplyArgs),
+    /// Play the whole recovery in a world of this process, in virtual time.
+    #[cfg(feature = "rehearse")]
+    Rehearse(RehearseArgs),
     /// Draw the order of the steps.
     Graph(GraphArgs),
     /// Say why a step is what it is, or why one waits for another.
@@ -147,6 +150,38 @@ pub struct ApplyArgs {
     pub parallelism: usize,
 }
 
+/// `rehearse`.
+#[cfg(feature = "rehearse")]
+#[derive(Debug, Args)]
+pub struct RehearseArgs {
+    /// The folder of the spec and its `rehearsal.hcl`; `--chdir` if it is not given.
+    #[arg(value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// Values of variables, over those of the world file.
+    #[command(flatten)]
+    pub vars: VarArgs,
+    /// Let a step fail: for good, or only its first N attempts.
+    #[arg(long, value_name = "ADDRESS[:N]")]
+    pub fail: Vec<String>,
+    /// Let requests meet faults, drawn from a seed.
+    #[arg(long, value_name = "SEED")]
+    pub faults: Option<u64>,
+    /// Keep the recovered world open on loopback until Ctrl-C, in real time.
+    #[arg(long)]
+    pub listen: bool,
+    /// Print one JSON object for each event, and one for the report.
+    #[arg(long)]
+    pub json: bool,
+    /// How many steps may run at once.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 10,
+        env = "DRPLAN_PARALLELISM"
+    )]
+    pub parallelism: usize,
+}
+
 /// Formats of a graph.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum GraphFormat {
@@ -175,7 +210,7 @@ pub struct GraphArgs {
 pub struct WhyArgs {
     /// The step.
     pub address: String,
-    /// Why this one waits for the first.
+    /// Why it waits for this one.
     pub waits: Option<String>,
     /// A plan file; without one, plan.
     #[arg(long, value_name = "PLAN")]

@@ -6,6 +6,8 @@ mod args;
 mod failure;
 mod graph;
 mod plan;
+#[cfg(feature = "rehearse")]
+mod rehearse;
 mod session;
 mod show;
 mod validate;
@@ -41,6 +43,13 @@ pub fn run(argv: impl IntoIterator<Item = OsString>, ambient: Ambient) -> u8 {
         .install_default()
         .ok();
     let ambient = ambient.with_color(cli.no_color);
+    #[cfg(feature = "rehearse")]
+    if let Command::Rehearse(args) = &cli.command {
+        return match rehearse::run(&cli, args, &ambient) {
+            Ok(exit) => exit.code(),
+            Err(failure) => say(&ambient, failure),
+        };
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -65,6 +74,9 @@ async fn dispatch(cli: &Cli, ambient: &Ambient) -> Result<Exit, Failure> {
         Command::Apply(args) => apply::run(cli, args, ambient).await,
         Command::Graph(args) => graph::run(cli, args, ambient).await,
         Command::Why(args) => why::run(cli, args, ambient).await,
+        // It runs before this runtime is made.
+        #[cfg(feature = "rehearse")]
+        Command::Rehearse(_) => Ok(Exit::Ok),
         Command::Schema => {
             print(
                 &(serde_json::to_string_pretty(&crate::schema::document(

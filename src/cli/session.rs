@@ -25,6 +25,7 @@ use crate::graph::Round;
 use crate::graph::Situation;
 use crate::graph::SpecFiles;
 use crate::graph::build;
+use crate::graph::further;
 use crate::graph::lost_closure;
 use crate::observe::Observer;
 use crate::observe::observe;
@@ -61,6 +62,8 @@ impl Session {
         let (bound, errors) = crate::spec::bind(&module, &source, &given);
         diags.extend(errors);
         if diags.has_errors() {
+            let more = further(&module, &registry, &bound, dir, &diags);
+            diags.extend(more);
             let diags = without_echoes(diags);
             return Err(Failure::Spec(Box::new((diags, source.sources))));
         }

@@ -29,15 +29,7 @@ pub(super) async fn run(cli: &Cli, args: &WhyArgs, ambient: &Ambient) -> Result<
         return Ok(Exit::Ok);
     };
     let second = find(&plan, waits)?;
-    let text = render::why::two(&plan, first, second, sources)
-        .or_else(|| render::why::two(&plan, second, first, sources))
-        .unwrap_or_else(|| {
-            format!(
-                "`{}` and `{waits}` do not wait for each other\n",
-                args.address
-            )
-        });
-    print(&text)?;
+    print(&render::why::two(&plan, first, second, sources))?;
     Ok(Exit::Ok)
 }
 

@@ -1,5 +1,6 @@
 //! One diagnostic, and the list in which a stage collects them.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::Deserialize;
@@ -162,6 +163,16 @@ impl Diagnostics {
     pub fn sorted(mut self) -> Self {
         self.0
             .sort_by_key(|d| (d.span().is_none(), d.span(), d.severity));
+        self
+    }
+
+    /// Keeps of those that say the same of the same place only the first: the instances of one block
+    /// share its mistakes.
+    #[must_use]
+    pub fn distinct(mut self) -> Self {
+        let mut seen = BTreeSet::new();
+        self.0
+            .retain(|d| seen.insert((d.code, d.span(), d.message.clone(), d.address.clone())));
         self
     }
 

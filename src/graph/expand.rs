@@ -236,7 +236,7 @@ impl<'a> Expander<'a> {
         }
         self.order = order;
         if state.diags.has_errors() {
-            return Err(state.diags);
+            return Err(state.diags.distinct());
         }
         if !state.asks.queries.is_empty() || !state.asks.targets.is_empty() {
             state.asks.exprs = self.out.exprs.list().to_vec();

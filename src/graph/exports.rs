@@ -9,11 +9,18 @@ use drplan_api::Address;
 use drplan_api::Def;
 use drplan_api::Json;
 use drplan_api::SecretRef;
+use drplan_api::Shape;
 use serde::Deserialize as _;
 use std::collections::BTreeMap;
 
 /// The value of a whole resource: what is known, and a hole for each other export.
-pub(super) fn exports(def: &Def, outputs: &Json, address: &Address, span: Span) -> Value {
+pub(super) fn exports(
+    def: &Def,
+    outputs: &Json,
+    shape: &Shape,
+    address: &Address,
+    span: Span,
+) -> Value {
     let mut map = BTreeMap::new();
     if let Json::Object(known) = outputs {
         for (name, json) in known {
@@ -22,7 +29,10 @@ pub(super) fn exports(def: &Def, outputs: &Json, address: &Address, span: Span) 
     }
     for (name, _) in &def.schema.exports {
         if !map.contains_key(*name) {
-            map.insert((*name).to_owned(), export_of(address, name, span));
+            map.insert(
+                (*name).to_owned(),
+                export_of(address, name, shape.field(name), span),
+            );
         }
     }
     Value::Map(map)

@@ -16,6 +16,8 @@ use crate::lang::value_to_json;
 pub struct Exprs {
     list: Vec<Arc<Expr>>,
     known: HashMap<String, usize>,
+    /// The addresses of those in the list, which stay where they are as long as the list holds them.
+    held: HashMap<usize, usize>,
 }
 
 impl Exprs {
@@ -25,17 +27,26 @@ impl Exprs {
     }
 
     fn hole(&mut self, residual: &Residual) -> Json {
-        let key = serde_json::to_string(&*residual.expr).unwrap_or_default();
-        let expr = *self.known.entry(key).or_insert_with(|| {
-            self.list.push(Arc::clone(&residual.expr));
-            self.list.len() - 1
-        });
+        let expr = self.index(&residual.expr);
         let hole = Hole {
             expr,
             secret: residual.secret,
             after: residual.after.iter().cloned().collect(),
         };
         serde_json::json!({ "$hole": hole })
+    }
+
+    fn index(&mut self, expr: &Arc<Expr>) -> usize {
+        if let Some(index) = self.held.get(&Arc::as_ptr(expr).addr()) {
+            return *index;
+        }
+        let key = serde_json::to_string(&**expr).unwrap_or_default();
+        *self.known.entry(key).or_insert_with(|| {
+            let index = self.list.len();
+            self.held.insert(Arc::as_ptr(expr).addr(), index);
+            self.list.push(Arc::clone(expr));
+            index
+        })
     }
 
     /// Returns all expressions so far in order of index.

@@ -31,6 +31,7 @@ use drplan_api::Mode;
 use drplan_api::PlanCx;
 use drplan_api::Planned;
 use drplan_api::RawWant;
+use drplan_api::Shape;
 use drplan_api::Stage;
 use drplan_api::Type;
 use drplan_api::View;
@@ -249,7 +250,8 @@ impl Work<'_, '_> {
             let names: Vec<Json> = guards.iter().map(|a| Json::from(a.as_str())).collect();
             args.insert("guards".to_owned(), Json::Array(names));
         }
-        let nothing_known = exports(kind.def(), &Json::Null, &address, block.span);
+        let unknown = |shape: &Shape| exports(kind.def(), &Json::Null, shape, &address, block.span);
+        let nothing_known = unknown(&Shape::Any);
         if diags.has_errors() {
             self.state.diags.extend(diags);
             self.state.pending.insert(address);
@@ -313,7 +315,12 @@ impl Work<'_, '_> {
                     }
                 }
             }
-            return (Some(instance), nothing_known);
+            // Arguments that are not known yet tell nothing.
+            let value = match kind.shape(&instance.want) {
+                Ok(shape) if !unknown_now => unknown(&shape),
+                _ => nothing_known,
+            };
+            return (Some(instance), value);
         }
         if unknown_now {
             self.state.pending.insert(address);
@@ -321,8 +328,10 @@ impl Work<'_, '_> {
         }
         match self.look(&mut instance) {
             Ok(true) if !pending => {
-                let outputs = instance.looked.as_ref().map_or(&Json::Null, |l| &l.outputs);
-                let value = exports(kind.def(), outputs, &address, block.span);
+                let value = match &instance.looked {
+                    Some(l) => exports(kind.def(), &l.outputs, &l.shape, &address, block.span),
+                    None => nothing_known,
+                };
                 (Some(instance), value)
             }
             Ok(_) => {
@@ -346,15 +355,10 @@ impl Work<'_, '_> {
             accept_overwrite: self.situation.accept.contains(instance.address.as_str()),
         };
         let looked = instance.kind.look(&cx, &instance.want, &view);
-        if looked.is_ok() {
-            instance.wires = instance
-                .kind
-                .wires(&instance.want, &view)
-                .unwrap_or_default();
-        }
         let (queries, conns) = view.missing();
         match looked {
-            Ok(looked) => {
+            Ok(mut looked) => {
+                instance.wires = std::mem::take(&mut looked.wires);
                 if instance.address.is_data() {
                     absent_data(instance, &looked)?;
                 }

@@ -129,7 +129,7 @@ pub(crate) fn sentence(why: &EdgeWhy) -> String {
         }
         EdgeWhy::Stage => "its stage comes first".to_owned(),
         EdgeWhy::Cutover => "cutovers wait for all checks".to_owned(),
-        EdgeWhy::Guard => "it is guarded".to_owned(),
+        EdgeWhy::Guard => "a guard goes right before what it guards".to_owned(),
     }
 }
 

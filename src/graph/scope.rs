@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use drplan_api::Address;
 use drplan_api::SecretRef;
+use drplan_api::Shape;
 
 use super::blocks::BlockId;
 use super::blocks::Named;
@@ -241,11 +242,12 @@ pub(crate) fn secret(reference: SecretRef, span: Span) -> Value {
         }),
         secret: true,
         after: BTreeSet::new(),
+        shape: Shape::Any,
     })
 }
 
 /// A value that is an export of a step, not known before that step is done.
-pub(crate) fn export_of(address: &Address, name: &str, span: Span) -> Value {
+pub(crate) fn export_of(address: &Address, name: &str, shape: Shape, span: Span) -> Value {
     Value::Hole(Residual {
         expr: Arc::new(Expr {
             node: Node::Out {
@@ -256,5 +258,6 @@ pub(crate) fn export_of(address: &Address, name: &str, span: Span) -> Value {
         }),
         secret: false,
         after: BTreeSet::from([address.clone()]),
+        shape,
     })
 }

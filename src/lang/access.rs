@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use drplan_api::Shape;
+
 use super::Expr;
 use super::Key;
 use super::Node;
@@ -55,7 +57,7 @@ pub(super) fn attr<'v>(cx: &Cx<'_>, of: &'v Value, name: &str, span: Span) -> Ac
             Some(value) => Ok(Cow::Borrowed(value)),
             None => Err(missing(cx, map.keys().map(String::as_str), name, span)),
         },
-        Value::Hole(hole) => attr_of_hole(hole, name, span).map(Cow::Owned),
+        Value::Hole(hole) => attr_of_hole(cx, hole, name, span).map(Cow::Owned),
         Value::Null => Err(cx
             .error(
                 format!("cannot read `{name}` of null"),
@@ -106,7 +108,8 @@ fn missing<'n>(
     }
 }
 
-fn attr_of_hole(hole: &Residual, name: &str, span: Span) -> Outcome {
+fn attr_of_hole(cx: &Cx<'_>, hole: &Residual, name: &str, span: Span) -> Outcome {
+    let shape = field_of_shape(cx, &hole.shape, name, span)?;
     let node = match &hole.expr.node {
         Node::Out { address, path } => {
             let mut path = path.clone();
@@ -118,13 +121,38 @@ fn attr_of_hole(hole: &Residual, name: &str, span: Span) -> Outcome {
         }
         _ => Node::Attr(Box::new((*hole.expr).clone()), name.to_owned()),
     };
-    Marks::of([&Value::Hole(hole.clone())]).hole(node, span)
+    let value = Marks::of([&Value::Hole(hole.clone())]).hole(node, span)?;
+    Ok(shaped(value, shape))
+}
+
+/// What is known of a field of something that is not known yet; an error if it cannot be there.
+fn field_of_shape(cx: &Cx<'_>, shape: &Shape, name: &str, span: Span) -> Result<Shape, Diagnostic> {
+    match shape {
+        Shape::Fields(fields) if !fields.contains_key(name) => {
+            Err(missing(cx, fields.keys().map(String::as_str), name, span))
+        }
+        Shape::Text => Err(cx
+            .error(
+                format!("a string has no attribute `{name}`"),
+                span,
+                "the value in front of it will be a string",
+            )
+            .hint("if the text is JSON, see whether what exports it can decode it, or use `jsondecode`")),
+        shape => Ok(shape.field(name)),
+    }
+}
+
+fn shaped(mut value: Value, shape: Shape) -> Value {
+    if let Value::Hole(hole) = &mut value {
+        hole.shape = shape;
+    }
+    value
 }
 
 /// Returns an element.
 pub(super) fn index<'v>(cx: &Cx<'_>, of: &'v Value, key: &Value, span: Span) -> Access<'v> {
     if key.has_hole() || matches!(of, Value::Hole(_)) {
-        return index_later(of, key, span).map(Cow::Owned);
+        return index_later(cx, of, key, span).map(Cow::Owned);
     }
     match of {
         Value::List(list) => {
@@ -174,8 +202,12 @@ fn out_of_range(cx: &Cx<'_>, length: usize, at: i64, span: Span) -> Diagnostic {
     cx.error(which, span, has)
 }
 
-fn index_later(of: &Value, key: &Value, span: Span) -> Outcome {
+fn index_later(cx: &Cx<'_>, of: &Value, key: &Value, span: Span) -> Outcome {
     let marks = Marks::of([of, key]);
+    let shape = match (of, key) {
+        (Value::Hole(hole), Value::String(name)) => field_of_shape(cx, &hole.shape, name, span)?,
+        _ => Shape::Any,
+    };
     if let Value::Hole(hole) = of
         && let Node::Out { address, path } = &hole.expr.node
     {
@@ -190,7 +222,8 @@ fn index_later(of: &Value, key: &Value, span: Span) -> Outcome {
             let mut path = path.clone();
             path.push(at);
             let address = address.clone();
-            return marks.hole(Node::Out { address, path }, span);
+            let value = marks.hole(Node::Out { address, path }, span)?;
+            return Ok(shaped(value, shape));
         }
     }
     let of: Expr = residual::to_expr(of, span);

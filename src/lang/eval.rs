@@ -10,10 +10,14 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use drplan_api::Address;
 use drplan_api::SecretRef;
+use drplan_api::Shape;
+use regex::Regex;
 
 use super::Expr;
 use super::Key;
@@ -118,6 +122,8 @@ struct State {
     opened: Cell<bool>,
     /// How many parts were visited.
     visits: Cell<u32>,
+    /// The regular expression that was used last: loops use the same again and again.
+    pattern: RefCell<Option<(String, Rc<Regex>)>>,
 }
 
 /// Where an expression is evaluated.
@@ -200,6 +206,7 @@ impl<'a> Cx<'a> {
                     expr: raise.into(),
                     secret: false,
                     after: Default::default(),
+                    shape: Shape::Any,
                 }))
             }
             outcome => outcome,
@@ -278,7 +285,7 @@ impl<'a> Cx<'a> {
             );
             return Err(unknown
                 .label(span, "not among the variables that were given")
-                .hint(format!("pass it: `templatefile(path, {{ {root} = … }})`")));
+                .hint(format!("pass it among the variables: `{{ {root} = … }}`")));
         }
         let evaluated = self.indexes(parts)?;
         let parts = evaluated.as_deref().unwrap_or(parts);
@@ -330,6 +337,7 @@ impl<'a> Cx<'a> {
             expr: Expr::new(node, span).into(),
             secret: true,
             after: [address.clone()].into(),
+            shape: Shape::Any,
         }))
     }
 
@@ -343,6 +351,7 @@ impl<'a> Cx<'a> {
                 expr: Expr::new(Node::Secret(secret.clone()), span).into(),
                 secret: true,
                 after: Default::default(),
+                shape: Shape::Any,
             }),
         }
     }
@@ -405,6 +414,23 @@ impl<'a> Cx<'a> {
                 _ => format!("{} `{}`", value.type_name(), text::show(value)),
             }
         }
+    }
+
+    /// Returns a compiled regular expression; `compile` makes it if it was not used last.
+    pub(super) fn pattern<E>(
+        &self,
+        text: &str,
+        compile: impl FnOnce(&str) -> Result<Regex, E>,
+    ) -> Result<Rc<Regex>, E> {
+        if let Some((last, regex)) = &*self.state.pattern.borrow()
+            && last == text
+        {
+            return Ok(Rc::clone(regex));
+        }
+        let regex = Rc::new(compile(text)?);
+        let used = (text.to_owned(), Rc::clone(&regex));
+        self.state.pattern.replace(Some(used));
+        Ok(regex)
     }
 
     /// Tells whether texts that may hold parts of values may be shown.

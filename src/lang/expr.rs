@@ -237,6 +237,14 @@ fn each_index<'a>(steps: &'a [Step], f: &mut dyn FnMut(&'a Expr)) {
     }
 }
 
+/// Calls `f` with each secret that an expression opens.
+pub(crate) fn each_secret<'a>(expr: &'a Expr, f: &mut dyn FnMut(&'a SecretRef)) {
+    if let Node::Secret(secret) = &expr.node {
+        f(secret);
+    }
+    expr.each_child(&mut |child| each_secret(child, f));
+}
+
 /// Lists every reference whose root name is not bound by a `for` around it, in source order,
 /// references inside of indexes included.
 pub fn references(expr: &Expr) -> Vec<(&[Part], Span)> {

@@ -49,6 +49,13 @@ pub fn parse_file(file: FileId, text: &str) -> (Vec<Block>, Diagnostics) {
     (body.blocks, parser.diags.sorted())
 }
 
+/// Parses a file that is one body: arguments and blocks beside each other.
+pub fn parse_body(file: FileId, text: &str) -> (BTreeMap<String, Attr>, Vec<Block>, Diagnostics) {
+    let mut parser = Parser::new(file, text);
+    let body = parser.file();
+    (body.attrs, body.blocks, parser.diags.sorted())
+}
+
 /// Parses a variable file: `name = value` lines.
 pub fn parse_values_file(file: FileId, text: &str) -> (BTreeMap<String, Attr>, Diagnostics) {
     let mut parser = Parser::new(file, text);

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use drplan_api::Address;
+use drplan_api::Shape;
 
 use super::Expr;
 use super::Node;
@@ -76,6 +77,7 @@ impl Marks {
             expr: expr.into(),
             secret: self.secret,
             after: self.after,
+            shape: Shape::Any,
         })
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bigdecimal::BigDecimal;
 use drplan_api::Address;
+use drplan_api::Shape;
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -43,4 +44,7 @@ pub struct Residual {
     pub secret: bool,
     /// The resources that must be done first; empty for a plain secret.
     pub after: BTreeSet<Address>,
+    /// What is known of the result; only while planning.
+    #[serde(skip)]
+    pub shape: Shape,
 }

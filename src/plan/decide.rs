@@ -13,10 +13,10 @@ use drplan_api::Looked;
 use drplan_api::Mode;
 use drplan_api::Planned;
 use drplan_api::Registry;
+use drplan_api::SecretRef;
 use drplan_api::TargetState;
 use drplan_api::Timestamp;
 use drplan_api::holes;
-use serde_json::json;
 
 use super::step::Do;
 use super::step::FORMAT;
@@ -39,6 +39,7 @@ use crate::graph::Node;
 use crate::graph::What;
 use crate::graph::order;
 use crate::lang::Span;
+use crate::lang::each_secret;
 use crate::spec::Module;
 
 /// How long a step may take if the spec does not say it.
@@ -460,20 +461,11 @@ fn secrets(plan: &Plan) -> Vec<String> {
     }
     let mut names = BTreeSet::new();
     for expr in used.into_iter().filter_map(|i| plan.exprs.get(i)) {
-        collect(&json!(&**expr), &mut names);
-    }
-    names.into_iter().collect()
-}
-
-fn collect(json: &Json, names: &mut BTreeSet<String>) {
-    match json {
-        Json::Object(map) => {
-            if let Some(Json::String(name)) = map.get("secret").and_then(|s| s.get("variable")) {
+        each_secret(expr, &mut |secret| {
+            if let SecretRef::Variable(name) = secret {
                 names.insert(name.clone());
             }
-            map.values().for_each(|v| collect(v, names));
-        }
-        Json::Array(list) => list.iter().for_each(|v| collect(v, names)),
-        _ => {}
+        });
     }
+    names.into_iter().collect()
 }

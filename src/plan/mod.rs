@@ -4,6 +4,7 @@ mod canonical;
 mod check;
 mod decide;
 mod file;
+mod reason;
 mod step;
 mod summary;
 

@@ -4,6 +4,8 @@
 pub mod graph;
 pub mod json;
 pub mod plan;
+#[cfg(feature = "rehearse")]
+pub mod rehearsal;
 pub mod run;
 pub mod style;
 pub mod why;

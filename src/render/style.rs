@@ -72,6 +72,27 @@ pub(crate) fn cut(text: &str, characters_max: usize) -> String {
     out
 }
 
+/// Breaks a text at spaces into lines; what is too much is cut off and marked.
+pub(crate) fn wrapped(text: &str, width: usize, lines_max: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    if lines.len() > lines_max {
+        lines.truncate(lines_max);
+        if let Some(last) = lines.last_mut() {
+            *last = format!("{} …", cut(last, width.saturating_sub(2)));
+        }
+    }
+    lines.iter().map(|line| cut(line, width)).collect()
+}
+
 /// A time for people: to the second, in UTC.
 pub(crate) fn time(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()

@@ -6,8 +6,8 @@ use super::style::Style;
 use super::style::Tone;
 use crate::diag::Sources;
 use crate::graph::EdgeWhy;
-use crate::graph::sentence;
 use crate::lang::FileId;
+use crate::plan::Do;
 use crate::plan::Plan;
 use crate::plan::PlanEdge;
 use crate::plan::Step;
@@ -25,7 +25,7 @@ fn place(why: &EdgeWhy, sources: Option<&Sources>) -> String {
     }
 }
 
-/// Why a step does what it does, what it waits for and what waits for it.
+/// Why a step does what it does, what it guards, what it waits for and what waits for it.
 pub fn one(plan: &Plan, index: usize, sources: Option<&Sources>, style: Style) -> String {
     let step: &Step = &plan.steps[index];
     let mut out = Vec::new();
@@ -38,13 +38,16 @@ pub fn one(plan: &Plan, index: usize, sources: Option<&Sources>, style: Style) -
         "{}{at}",
         style.paint(Tone::Head, step.address.as_str())
     ));
-    let what = step.action().map_or("no action", |a| a.as_str());
-    out.push(format!("  {what}: {}", step.because));
+    out.push(format!("  {}: {}", word(step), step.because));
+    if !step.guards.is_empty() {
+        out.push("  guards".to_owned());
+        out.extend(step.guards.iter().map(|address| guarded(plan, address)));
+    }
     let say = |edge: &PlanEdge, other: usize| {
         format!(
             "    {}: {}{}",
             plan.steps[other].address,
-            sentence(&edge.why),
+            plan.reason(edge),
             place(&edge.why, sources)
         )
     };
@@ -74,8 +77,52 @@ pub fn one(plan: &Plan, index: usize, sources: Option<&Sources>, style: Style) -
     out.join("\n") + "\n"
 }
 
-/// The chain of reasons why `after` waits for `before`; `None` if it does not.
-pub fn two(plan: &Plan, before: usize, after: usize, sources: Option<&Sources>) -> Option<String> {
+/// What becomes of a step, in a word.
+fn word(step: &Step) -> &'static str {
+    match &step.what {
+        Do::Gate { .. } => "ask",
+        Do::Check { .. } => "check",
+        Do::Conflict => "conflict",
+        Do::Blocked { .. } => "blocked",
+        Do::Read => "read",
+        _ => step.action().map_or("no action", |a| a.as_str()),
+    }
+}
+
+/// A guard stays or goes with the actions of what it guards.
+fn guarded(plan: &Plan, address: &Address) -> String {
+    let acts = match plan.step(address.as_str()) {
+        Some(step) if step.is_action() => word(step),
+        _ => "no action",
+    };
+    format!("    {address}: {acts}")
+}
+
+/// The chain of reasons why one step waits for another. If it is the other way round, says so, and why.
+pub fn two(plan: &Plan, waiting: usize, first: usize, sources: Option<&Sources>) -> String {
+    let name = |i: usize| &plan.steps[i].address;
+    if waiting == first {
+        return format!("`{}` is one and the same step\n", name(first));
+    }
+    if let Some(chain) = chain(plan, waiting, first, sources) {
+        return chain;
+    }
+    match chain(plan, first, waiting, sources) {
+        Some(chain) => format!(
+            "`{}` does not wait for `{}`; it is the other way round:\n{chain}",
+            name(waiting),
+            name(first)
+        ),
+        None => format!(
+            "`{}` and `{}` do not wait for each other\n",
+            name(waiting),
+            name(first)
+        ),
+    }
+}
+
+/// The shortest chain; `None` if there is none.
+fn chain(plan: &Plan, after: usize, before: usize, sources: Option<&Sources>) -> Option<String> {
     let mut via: Vec<Option<usize>> = vec![None; plan.steps.len()];
     let mut queue = std::collections::VecDeque::from([before]);
     let mut next: Vec<Vec<usize>> = vec![Vec::new(); plan.steps.len()];
@@ -100,7 +147,7 @@ pub fn two(plan: &Plan, before: usize, after: usize, sources: Option<&Sources>) 
             "`{}` waits for `{}`: {}{}",
             name(edge.after),
             name(edge.before),
-            sentence(&edge.why),
+            plan.reason(edge),
             place(&edge.why, sources)
         ));
         at = edge.before;

@@ -8,10 +8,10 @@ use drplan_api::Mode;
 use drplan_api::Registry;
 use drplan_api::Type;
 
+use super::literal::literal;
 use super::module::META;
 use super::module::Module;
 use super::module::ResourceBlock;
-use super::module::literal;
 use crate::diag::Code;
 use crate::diag::Diagnostic;
 use crate::diag::Diagnostics;

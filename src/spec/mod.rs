@@ -1,12 +1,18 @@
 //! From text to a checked module: loading, parsing, and holding every argument against the schemas.
 
+mod blocks;
 pub(crate) mod check;
+mod literal;
 pub(crate) mod load;
 mod module;
+mod read;
 pub(crate) mod variables;
 
 pub use check::check;
 pub use check::nearest;
+pub(crate) use literal::literal;
+#[cfg(feature = "rehearse")]
+pub(crate) use literal::plain_json;
 pub use load::LoadError;
 pub use load::Source;
 pub use module::CheckBlock;
@@ -15,8 +21,7 @@ pub use module::Ordering;
 pub use module::ProviderBlock;
 pub use module::Recovery;
 pub use module::ResourceBlock;
-pub(crate) use module::literal;
-pub use module::parse;
+pub use read::parse;
 pub use variables::GivenVariables;
 pub use variables::Variable;
 pub use variables::bind;

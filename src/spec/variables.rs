@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::check::nearest;
+use super::literal::literal;
 use super::load::Source;
 use super::module::Module;
-use super::module::literal;
 use crate::diag::Code;
 use crate::diag::Diagnostic;
 use crate::diag::Diagnostics;
@@ -107,7 +107,7 @@ pub fn bind(module: &Module, source: &Source, given: &GivenVariables) -> (Bound,
             Some((value, _)) if variable.sensitive => {
                 let text = match &value {
                     Value::String(text) => text.to_string(),
-                    other => super::module::plain_json(other).to_string(),
+                    other => super::literal::plain_json(other).to_string(),
                 };
                 bound.secrets.insert(name.clone(), text);
             }

@@ -10,6 +10,7 @@ mod cases;
 mod drplan;
 mod endings;
 mod events;
+mod examples;
 mod interrupted;
 mod plan_file;
 mod redact;

@@ -1,7 +1,9 @@
-//! Strict servers of our own: the beginning of the rehearsal world.
+//! The rehearsal world: servers of our own that real clients talk to unchanged.
 //!
-//! Each module is one remote system that real clients talk to unchanged. Where the real system
-//! and a stricter reading differ, the stricter one is taken: what passes here must pass there.
-//! Nothing here knows drplan's vocabulary, plans or resources.
+//! Where a real system and a stricter reading of it differ, the stricter one is taken: what passes
+//! here must pass there. [`world`] puts the servers into one process with a network, programs and a
+//! clock of its own; it knows systems, and nothing of drplan's plans or specs.
 
+pub mod helm;
 pub mod route53;
+pub mod world;

@@ -6,8 +6,11 @@ use std::fmt::Write as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use drplan_api::Json;
-use sha2::Digest as _;
+use md5::Md5;
+use sha1::Sha1;
+use sha2::Digest;
 use sha2::Sha256;
+use sha2::Sha512;
 
 use super::Function;
 use super::args;
@@ -25,20 +28,88 @@ pub(super) const TABLE: &[Function] = &[
         args::text(STANDARD.encode(a.text(0)?))
     }),
     exact("base64sha256", "text", 1, |a| {
-        args::text(STANDARD.encode(Sha256::digest(a.text(0)?)))
+        args::text(STANDARD.encode(hashed::<Sha256>(&a.text(0)?)))
+    }),
+    exact("base64sha512", "text", 1, |a| {
+        args::text(STANDARD.encode(hashed::<Sha512>(&a.text(0)?)))
     }),
     exact("csvdecode", "text", 1, csvdecode),
     exact("jsondecode", "text", 1, jsondecode),
     exact("jsonencode", "value", 1, |a| args::text(json(a.get(0)))),
+    exact("md5", "text", 1, |a| {
+        args::text(hex(&hashed::<Md5>(&a.text(0)?)))
+    }),
+    exact("sha1", "text", 1, |a| {
+        args::text(hex(&hashed::<Sha1>(&a.text(0)?)))
+    }),
     exact("sha256", "text", 1, |a| {
-        args::text(drplan_api::digest(a.text(0)?.as_bytes()))
+        args::text(hex(&hashed::<Sha256>(&a.text(0)?)))
+    }),
+    exact("sha512", "text", 1, |a| {
+        args::text(hex(&hashed::<Sha512>(&a.text(0)?)))
     }),
     exact("urlencode", "text", 1, |a| {
         args::text(urlencode(&a.text(0)?))
     }),
+    exact("uuidv5", "namespace, name", 2, uuidv5),
     exact("yamldecode", "text", 1, yamldecode),
     exact("yamlencode", "value", 1, yamlencode),
 ];
+
+/// Returns the digest of a text.
+pub(super) fn hashed<D: Digest>(text: &str) -> Vec<u8> {
+    D::digest(text).to_vec()
+}
+
+/// Writes bytes as hexadecimal digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        // Writing to a string cannot fail.
+        write!(out, "{byte:02x}").ok();
+    }
+    out
+}
+
+/// Returns the UUID of a name, as RFC 9562 has it for version 5.
+fn uuidv5(args: &Args<'_>) -> Result<Value, Fault> {
+    let (namespace, name) = (args.text(0)?, args.text(1)?);
+    let space = namespace_bytes(&namespace).ok_or_else(|| {
+        let wrong = Fault::arg(0, format!("{} is not a namespace", args.shown(0)));
+        wrong.hint("use \"dns\", \"url\", \"oid\", \"x500\" or a UUID")
+    })?;
+    let mut sha = Sha1::new_with_prefix(space);
+    sha.update(name.as_bytes());
+    let mut bytes = sha.finalize().to_vec();
+    bytes[6] = bytes[6] & 0x0f | 0x50;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let digits = hex(&bytes[..16]);
+    let parts = [
+        &digits[..8],
+        &digits[8..12],
+        &digits[12..16],
+        &digits[16..20],
+        &digits[20..],
+    ];
+    args::text(parts.join("-"))
+}
+
+fn namespace_bytes(name: &str) -> Option<[u8; 16]> {
+    const DNS: u128 = 0x6ba7_b810_9dad_11d1_80b4_00c0_4fd4_30c8;
+    let well_known = |number: u128| Some((DNS + (number << 96)).to_be_bytes());
+    match name {
+        "dns" => return well_known(0),
+        "url" => return well_known(1),
+        "oid" => return well_known(2),
+        "x500" => return well_known(4),
+        _ => {}
+    }
+    let lengths = name.split('-').map(str::len);
+    let digits = name.replace('-', "");
+    let written = lengths.eq([8, 4, 4, 4, 12]) && digits.bytes().all(|b| b.is_ascii_hexdigit());
+    let number = written.then(|| u128::from_str_radix(&digits, 16).ok())?;
+    number.map(u128::to_be_bytes)
+}
 
 fn base64decode(args: &Args<'_>) -> Result<Value, Fault> {
     let bytes = STANDARD

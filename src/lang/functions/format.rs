@@ -208,7 +208,7 @@ fn radix(letter: char) -> u32 {
 }
 
 fn hex(text: &str, upper: bool) -> String {
-    let lower: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let lower = encode::hex(text.as_bytes());
     if upper { lower.to_uppercase() } else { lower }
 }
 

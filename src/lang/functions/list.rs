@@ -6,6 +6,7 @@ use super::args::Args;
 use super::args::Fault;
 use super::between;
 use super::exact;
+use super::set;
 use crate::lang::Value;
 use crate::lang::eval::ELEMENTS_MAX;
 
@@ -23,6 +24,7 @@ pub(super) const TABLE: &[Function] = &[
     exact("flatten", "list", 1, flatten).shape(),
     exact("index", "list, value", 2, index),
     exact("length", "collection", 1, length).shape(),
+    exact("matchkeys", "values, keys, wanted keys", 3, matchkeys).shape(),
     exact("one", "list", 1, one).shape(),
     between("range", "start, limit, step", 1, Some(3), range),
     exact("reverse", "list", 1, |a| {
@@ -147,6 +149,21 @@ fn length(args: &Args<'_>) -> Result<Value, Fault> {
             ))
         }
     }
+}
+
+fn matchkeys(args: &Args<'_>) -> Result<Value, Fault> {
+    let (values, keys, wanted) = (args.list(0)?, args.list(1)?, args.list(2)?);
+    if values.len() != keys.len() {
+        let (a, b) = (values.len(), keys.len());
+        return Err(Fault::call(format!("there are {a} values and {b} keys")));
+    }
+    if keys.iter().chain(wanted).any(Value::has_hole) {
+        return Err(Fault::Later);
+    }
+    let wanted = set::sorted(wanted);
+    let pairs = values.iter().zip(keys);
+    let kept = pairs.filter(|(_, key)| set::holds(&wanted, key));
+    Ok(Value::List(kept.map(|(value, _)| value.clone()).collect()))
 }
 
 fn one(args: &Args<'_>) -> Result<Value, Fault> {

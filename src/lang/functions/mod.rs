@@ -13,8 +13,11 @@ mod list;
 mod map;
 mod net;
 mod number;
+mod pattern;
+mod regex;
 mod set;
 mod string;
+mod template;
 mod time;
 
 use super::Expr;
@@ -82,6 +85,7 @@ const SPECIAL: &[(&str, &str)] = &[
     ("can", "expression"),
     ("coalesce", "value, …"),
     ("templatefile", "path, variables"),
+    ("templatestring", "text, variables"),
     ("try", "expression, …"),
 ];
 
@@ -94,6 +98,7 @@ const TABLES: &[&[Function]] = &[
     map::TABLE,
     net::TABLE,
     number::TABLE,
+    regex::TABLE,
     set::TABLE,
     string::TABLE,
     time::TABLE,
@@ -143,7 +148,8 @@ pub(super) fn call(
     };
     let result = match (name, function) {
         ("coalesce", _) => coalesce(&args),
-        ("templatefile", _) => return file::template(&args),
+        ("templatefile", _) => return template::file(&args),
+        ("templatestring", _) => return template::string(&args),
         (_, Some(function)) => {
             check_count(function, &args)?;
             if holds_back(function, &values) {
@@ -329,9 +335,6 @@ fn unknown(name: &str, span: Span) -> Diagnostic {
         }
         "uuid" | "bcrypt" => {
             Some("a plan has no random values; pass one in as a variable".to_owned())
-        }
-        "regex" | "regexall" => {
-            Some("use `split`, `startswith`, `trimprefix` or `replace`".to_owned())
         }
         "list" => Some("write `[a, b]`".to_owned()),
         "map" => Some("write `{ key = value }`".to_owned()),

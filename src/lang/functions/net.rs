@@ -10,6 +10,7 @@ use super::Function;
 use super::args;
 use super::args::Args;
 use super::args::Fault;
+use super::between;
 use super::exact;
 use crate::lang::Value;
 
@@ -17,7 +18,11 @@ pub(super) const TABLE: &[Function] = &[
     exact("cidrhost", "prefix, number", 2, cidrhost),
     exact("cidrnetmask", "prefix", 1, cidrnetmask),
     exact("cidrsubnet", "prefix, new bits, number", 3, cidrsubnet),
+    between("cidrsubnets", "prefix, new bits, …", 1, None, cidrsubnets),
 ];
+
+/// By how many bits `cidrsubnets` lengthens a prefix at most, as Terraform has it.
+const SUBNET_BITS_MAX: u32 = 32;
 
 /// A network: its first address as a number, the length of its prefix, and of an address.
 #[derive(Clone, Copy)]
@@ -113,4 +118,39 @@ fn cidrsubnet(args: &Args<'_>) -> Result<Value, Fault> {
     let shifted = number.checked_shl(network.bits - prefix).unwrap_or(0);
     let address = network.address(network.first | shifted);
     args::text(format!("{address}/{prefix}"))
+}
+
+/// Cuts subnets of different sizes from a network, each at the first place behind the one before.
+fn cidrsubnets(args: &Args<'_>) -> Result<Value, Fault> {
+    let network = Network::parse(args)?;
+    let last = network.first | low(network.bits - network.prefix);
+    let mut out = Vec::new();
+    let mut next = Some(network.first);
+    for at in 1..args.len() {
+        let new = u32::try_from(args.count(at)?).unwrap_or(u32::MAX);
+        let prefix = network.prefix.saturating_add(new);
+        if new == 0 || new > SUBNET_BITS_MAX {
+            let message = format!("the prefix grows by 1 to {SUBNET_BITS_MAX} bits");
+            return Err(Fault::arg(at, message));
+        }
+        if prefix > network.bits {
+            let left = network.bits - network.prefix;
+            let message = format!("the prefix can grow by {left} bits at most");
+            return Err(Fault::arg(at, message));
+        }
+        let rest = low(network.bits - prefix);
+        let first = next.and_then(|next| next.checked_add(rest));
+        let first = first.map(|first| first & !rest);
+        let Some(first) = first.filter(|first| (first | rest) <= last) else {
+            let message =
+                format!("not enough of the network is left for a prefix of {prefix} bits");
+            return Err(Fault::arg(at, message).hint("give large subnets before small ones"));
+        };
+        out.push(Value::string(format!(
+            "{}/{prefix}",
+            network.address(first)
+        )));
+        next = (first | rest).checked_add(1);
+    }
+    args::list(out)
 }

@@ -23,6 +23,7 @@ pub(super) const TABLE: &[Function] = &[
     }),
     exact("ceil", "number", 1, |a| round(a, RoundingMode::Ceiling)),
     exact("floor", "number", 1, |a| round(a, RoundingMode::Floor)),
+    exact("log", "number, base", 2, log),
     between("max", "number, …", 1, None, |a| {
         pick(a, Ordering::Greater)
     }),
@@ -108,8 +109,18 @@ fn pow(args: &Args<'_>) -> Result<Value, Fault> {
         }
         return limited(result);
     }
-    let float = base.to_f64().zip(exponent.to_f64());
-    let result = float.map(|(base, exponent)| base.powf(exponent));
+    by_float(&base, &exponent, f64::powf)
+}
+
+fn log(args: &Args<'_>) -> Result<Value, Fault> {
+    by_float(&args.number(0)?, &args.number(1)?, |number, base| {
+        number.ln() / base.ln()
+    })
+}
+
+fn by_float(a: &BigDecimal, b: &BigDecimal, run: fn(f64, f64) -> f64) -> Result<Value, Fault> {
+    let floats = a.to_f64().zip(b.to_f64());
+    let result = floats.map(|(a, b)| run(a, b));
     let parsed = result.and_then(|r| number::parse(&format!("{r:e}")));
     parsed
         .map(Value::Number)

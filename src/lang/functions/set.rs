@@ -72,11 +72,13 @@ fn distinct(args: &Args<'_>) -> Result<Value, Fault> {
     ))
 }
 
-fn holds(sorted: &[Value], item: &Value) -> bool {
+/// Tells whether a value is in a sorted list.
+pub(super) fn holds(sorted: &[Value], item: &Value) -> bool {
     sorted.binary_search_by(|other| order(other, item)).is_ok()
 }
 
-fn sorted(list: &[Value]) -> Vec<Value> {
+/// Sorts, for [`holds`].
+pub(super) fn sorted(list: &[Value]) -> Vec<Value> {
     let mut list = list.to_vec();
     list.sort_by(order);
     list

@@ -6,6 +6,7 @@ use super::args::Args;
 use super::args::Fault;
 use super::between;
 use super::exact;
+use super::regex;
 use crate::lang::Value;
 use crate::lang::eval::TEXT_BYTES_MAX;
 
@@ -21,7 +22,7 @@ pub(super) const TABLE: &[Function] = &[
     exact("lower", "text", 1, |a| {
         args::text(a.text(0)?.to_lowercase())
     }),
-    exact("replace", "text, part, new", 3, replace),
+    exact("replace", "text, part or /regex/, new", 3, replace),
     exact("split", "separator, text", 2, split),
     exact("startswith", "text, prefix", 2, |a| {
         Ok(Value::Bool(a.text(0)?.starts_with(&a.text(1)?)))
@@ -78,8 +79,7 @@ fn join(args: &Args<'_>) -> Result<Value, Fault> {
 fn replace(args: &Args<'_>) -> Result<Value, Fault> {
     let (text, part, new) = (args.text(0)?, args.text(1)?, args.text(2)?);
     if part.len() > 1 && part.starts_with('/') && part.ends_with('/') {
-        let wrong = Fault::arg(1, "regular expressions between slashes are not supported");
-        return Err(wrong.hint("give plain text; several calls of `replace` can be nested"));
+        return regex::replace(args, &text, &part[1..part.len() - 1], &new);
     }
     let count = text.matches(&*part).count();
     if count.saturating_mul(new.len()).saturating_add(text.len()) > TEXT_BYTES_MAX {

@@ -154,6 +154,87 @@ fn errors_name_the_values_and_the_way_out() {
             Code::BadFunctionCall,
             "is not a time",
         ),
+        (
+            "regex(\"[a-z]+\", \"42\")",
+            Code::BadFunctionCall,
+            "argument 2 of `regex`: nothing in it matches the pattern: string `\"42\"` | give a default with `try`",
+        ),
+        (
+            "regex(\"(a\", \"a\")",
+            Code::BadFunctionCall,
+            "argument 1 of `regex`: this is not a regular expression: unclosed group | the syntax",
+        ),
+        (
+            "regexall(\"(a)(?P<b>b)\", \"ab\")",
+            Code::BadFunctionCall,
+            "some groups have a name and some have none | name all",
+        ),
+        (
+            "replace(\"a\", \"/[/\", \"b\")",
+            Code::BadFunctionCall,
+            "argument 2 of `replace`: this is not a regular expression: unclosed character class",
+        ),
+        (
+            "replace(join(\"\", range(100000)), \"/./\", join(\"\", range(1000)))",
+            Code::LimitExceeded,
+            "too long",
+        ),
+        (
+            "regexall(\".\", join(\"\", range(100000)))",
+            Code::LimitExceeded,
+            "more than 100000 elements",
+        ),
+        (
+            "matchkeys([1], [1, 2], [])",
+            Code::BadFunctionCall,
+            "there are 1 values and 2 keys",
+        ),
+        (
+            "cidrsubnets(\"10.0.0.0/8\", 1, 0)",
+            Code::BadFunctionCall,
+            "argument 3 of `cidrsubnets`: the prefix grows by 1 to 32 bits",
+        ),
+        (
+            "cidrsubnets(\"fd00::/8\", 33)",
+            Code::BadFunctionCall,
+            "the prefix grows by 1 to 32 bits",
+        ),
+        (
+            "cidrsubnets(\"10.0.0.0/24\", 9)",
+            Code::BadFunctionCall,
+            "the prefix can grow by 8 bits at most",
+        ),
+        (
+            "cidrsubnets(\"255.255.255.0/24\", 1, 1, 1)",
+            Code::BadFunctionCall,
+            "argument 4 of `cidrsubnets`: not enough of the network is left for a prefix of 25 bits",
+        ),
+        (
+            "uuidv5(\"here\", \"x\")",
+            Code::BadFunctionCall,
+            "string `\"here\"` is not a namespace | use \"dns\"",
+        ),
+        ("log(0, 2)", Code::BadFunctionCall, "not a number"),
+        (
+            "templatestring(\"a\\n$${missing}\", {})",
+            Code::UnknownReference,
+            "the template has no variable `missing` | in line 2 of the template",
+        ),
+        (
+            "templatestring(\"$${\", {})",
+            Code::SyntaxError,
+            "the template cannot be read | in line 1 of the template",
+        ),
+        (
+            "templatestring(\"a\")",
+            Code::BadFunctionCall,
+            "called with 1 arguments | usage: `templatestring(text, variables)`",
+        ),
+        (
+            "templatestring(\"$${templatestring(\\\"a\\\", {})}\", {})",
+            Code::BadFunctionCall,
+            "a template cannot render another one",
+        ),
     ];
     for (source, code, part) in table {
         match planned(source) {
@@ -185,6 +266,13 @@ fn no_error_shows_a_secret_once_it_was_opened() {
         "{ for x in [1, 2] : var.password => x }",
         "step.tags[var.password]",
         "parseint(var.password, 10)",
+        "regex(\"[0-9]{3}\", var.password)",
+        "regex(\"(${var.password}\", \"x\")",
+        "replace(\"x\", \"/[${var.password}/\", \"y\")",
+        "uuidv5(var.password, \"x\")",
+        "templatestring(\"%%{ ${var.password} }\", {})",
+        "templatestring(\"$${ ${var.password} }\", {})",
+        "templatestring(\"$${ upper(${var.password}...) }\", {})",
     ] {
         let hole = planned(source).unwrap_or_else(|e| panic!("{source}: {e}"));
         let error = match super::finished(&hole) {

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use drplan_api::Address;
 use drplan_api::Json;
 use drplan_api::SecretRef;
+use drplan_api::Shape;
 use serde_json::json;
 
 use super::Expr;
@@ -106,6 +107,7 @@ fn hole(node: Node, secret: bool, after: Option<Address>, span: Span) -> Value {
         expr: Expr::new(node, span).into(),
         secret,
         after: after.into_iter().collect(),
+        shape: Shape::Any,
     })
 }
 

@@ -165,6 +165,10 @@ fn functions_of_numbers_and_text() {
             r#"["a   |   7|+1","b a","1.234568e+04"]"#,
         ),
         (
+            "[log(8, 2), log(1000, 10), log(1, 5)]",
+            "[3,2.9999999999999996,0]",
+        ),
+        (
             r#"formatlist("%s-%s", ["a", "b"], "x")"#,
             r#"["a-x","b-x"]"#,
         ),
@@ -282,5 +286,134 @@ fn functions_that_encode_and_read() {
             r#"["10.0.0.2","10.255.255.255","255.240.0.0","10.3.0.0/16"]"#,
         ),
         (r#"cidrsubnet("fd00::/48", 16, 5)"#, r#""fd00:0:0:5::/64""#),
+        (
+            r#"cidrsubnets("10.1.0.0/16", 4, 4, 8, 4)"#,
+            r#"["10.1.0.0/20","10.1.16.0/20","10.1.32.0/24","10.1.48.0/20"]"#,
+        ),
+        (
+            r#"cidrsubnets("fd00:fd12:3456:7890::/56", 16, 16, 16, 32)"#,
+            r#"["fd00:fd12:3456:7800::/72","fd00:fd12:3456:7800:100::/72","fd00:fd12:3456:7800:200::/72","fd00:fd12:3456:7800:300::/88"]"#,
+        ),
+        (
+            r#"[cidrsubnets("0.0.0.0/0", 1, 1), cidrsubnets("10.0.0.0/31", 1, 1), cidrsubnets("10.0.0.7/8")]"#,
+            r#"[["0.0.0.0/1","128.0.0.0/1"],["10.0.0.0/32","10.0.0.1/32"],[]]"#,
+        ),
+    ]);
+}
+
+#[test]
+fn functions_that_hash() {
+    check(&[
+        (
+            r#"[md5("hello world"), sha1("hello world")]"#,
+            r#"["5eb63bbbe01eeed093cb22bb8f5acdc3","2aae6c35c94fcfb415dbe95f408b9ce91ee846ed"]"#,
+        ),
+        (
+            r#"sha512("hello world")"#,
+            r#""309ecc489c12d6eb4cc40f50c902f2b4d0ed77ee511a7c7a9bcd3ca86d4cd86f989dd35bc5ff499670da34255b45b0cfd830e81f605dcf7dc5542e93ae9cd76f""#,
+        ),
+        (
+            r#"base64sha512("hello world")"#,
+            r#""MJ7MSJwS1utMxA9QyQLytNDtd+5RGnx6m808qG1M2G+YndNbxf9JlnDaNCVbRbDP2DDoH2Bdz33FVC6TrpzXbw==""#,
+        ),
+        (
+            r#"[uuidv5("dns", "www.terraform.io"), uuidv5("url", "https://www.terraform.io/"), uuidv5("oid", "1.3.6.1.4")]"#,
+            r#"["a5008fae-b28c-5ba5-96cd-82b4c53552d6","9db6f67c-dd95-5ea0-aa5b-e70e5c5f7cf5","af9d40a5-7a36-5c07-b23a-851cd99fbfa5"]"#,
+        ),
+        (
+            r#"uuidv5("6ba7b810-9dad-11d1-80b4-00c04fd430c8", "www.terraform.io") == uuidv5("dns", "www.terraform.io")"#,
+            "true",
+        ),
+        (
+            r#"[filebase64("hello.txt"), filemd5("hello.txt") == md5(file("hello.txt")), filesha1("hello.txt") == sha1("hello\n")]"#,
+            r#"["aGVsbG8K",true,true]"#,
+        ),
+        (
+            r#"[filesha256("hello.txt") == sha256("hello\n"), filesha512("hello.txt") == sha512("hello\n"), filebase64sha256("hello.txt") == base64sha256("hello\n"), filebase64sha512("hello.txt") == base64sha512("hello\n")]"#,
+            "[true,true,true,true]",
+        ),
+    ]);
+}
+
+#[test]
+fn regular_expressions_give_texts_lists_and_maps() {
+    check(&[
+        (
+            r#"regex("[a-z]+", "53453453.345345aaabbbccc23454")"#,
+            r#""aaabbbccc""#,
+        ),
+        (
+            r#"regex("(\\d\\d\\d\\d)-(\\d\\d)-(\\d\\d)", "2019-02-01")"#,
+            r#"["2019","02","01"]"#,
+        ),
+        (
+            r#"regex("^(?:(?P<scheme>[^:/?#]+):)?(?://(?P<authority>[^/?#]*))?", "https://terraform.io/docs/")"#,
+            r#"{"authority":"terraform.io","scheme":"https"}"#,
+        ),
+        (r#"regex("a(b)?(c)", "ac")"#, r#"[null,"c"]"#),
+        (r#"regex("(?P<x>y)?", "z").x"#, "null"),
+        (r#"regex("", "abc")"#, r#""""#),
+        (r#"can(regex("[a-z]+", "42"))"#, "false"),
+        (r#"try(regex("[a-z]+", "42"), "none")"#, r#""none""#),
+        (
+            r#"regexall("[a-z]+", "1234abcd5678efgh9")"#,
+            r#"["abcd","efgh"]"#,
+        ),
+        (r#"regexall("[a-z]+", "123456789")"#, "[]"),
+        (
+            r#"regexall("(.)=(.)", "a=1,b=2")"#,
+            r#"[["a","1"],["b","2"]]"#,
+        ),
+        (
+            r#"regexall("(?P<k>.)=(?P<v>.)", "a=1,b=2")[*].v"#,
+            r#"["1","2"]"#,
+        ),
+        (r#"regexall("a*", "baac")"#, r#"["","aa",""]"#),
+        (
+            r#"[for n in range(3) : regex("\\d$", "x${n}")]"#,
+            r#"["0","1","2"]"#,
+        ),
+        (
+            r#"replace("hello world", "/w.*d/", "everybody")"#,
+            r#""hello everybody""#,
+        ),
+        (r#"replace("a1b22", "/[0-9]+/", "<$0>")"#, r#""a<1>b<22>""#),
+        (r#"replace("k=v", "/(\\w)=(\\w)/", "$2=$1")"#, r#""v=k""#),
+        (
+            r#"replace("k=v", "/(?P<k>\\w)=(?P<v>\\w)/", "$${v}_$k.")"#,
+            r#""v_k.""#,
+        ),
+        (r#"replace("ab", "/b/", "$1x$$y")"#, r#""a$y""#),
+        (r#"replace("abc", "//", "-")"#, r#""-a-b-c-""#),
+        (
+            r#"[replace("a/b", "/", "-"), replace("a.b", ".", "-")]"#,
+            r#"["a-b","a-b"]"#,
+        ),
+    ]);
+}
+
+#[test]
+fn keys_select_what_stands_beside_them() {
+    check(&[
+        (
+            r#"matchkeys(["i-1", "i-2", "i-3"], ["west", "east", "east"], ["east"])"#,
+            r#"["i-2","i-3"]"#,
+        ),
+        (r#"matchkeys([], [], ["x"])"#, "[]"),
+        (r#"matchkeys([1, 2], ["a", "b"], [])"#, "[]"),
+        (r#"matchkeys([{ a = 1 }, [2]], [1, 2], [2, 3])"#, "[[2]]"),
+    ]);
+}
+
+#[test]
+fn texts_are_rendered_as_templates() {
+    check(&[
+        (
+            r#"templatestring("Hello, $${name}!%%{ for p in ports } $${p}%%{ endfor }", { name = var.name, ports = [1, 2] })"#,
+            r#""Hello, shop! 1 2""#,
+        ),
+        (r#"templatestring("plain", {})"#, r#""plain""#),
+        (r#"templatestring("$${n}", { n = 5 })"#, "5"),
+        (r#"templatestring(step.host, { x = 1 })"#, r#""db.example""#),
     ]);
 }

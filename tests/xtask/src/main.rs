@@ -15,6 +15,7 @@ mod bench;
 mod components;
 mod docs;
 mod e2e;
+mod example;
 mod route53;
 mod site;
 mod test;
@@ -41,6 +42,7 @@ enum Task {
     Components(components::Args),
     Docs(docs::Args),
     E2e(e2e::Args),
+    Example(example::Args),
     Route53(route53::Args),
     Site(site::Args),
     Test(test::Args),
@@ -53,6 +55,7 @@ async fn main() -> ExitCode {
         Task::Components(args) => components::run(&args),
         Task::Docs(args) => docs::run(&args),
         Task::E2e(args) => e2e::run(&args).await,
+        Task::Example(args) => example::run(&args).await,
         Task::Route53(args) => route53::run(&args).await,
         Task::Site(args) => site::run(args).await,
         Task::Test(args) => test::run(&args),

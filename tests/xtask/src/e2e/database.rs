@@ -24,7 +24,7 @@ const CALL_LIMIT: Duration = Duration::from_secs(120);
 /// Eight tables, some 580,000 rows, with keys, indexes and a sequence. Six tables take 0.8 s each to
 /// load and the last index two seconds to make, however fast the machine is, so that a restore can be
 /// met at 30 % and at 90 %.
-const SCHEMA: &str = "
+pub(crate) const SCHEMA: &str = "
 create function takes_time(n bigint) returns boolean immutable language plpgsql as $$ begin perform pg_sleep(0.1); return true; end $$;
 create table customers (id int primary key, name text not null, email text not null unique, since date not null, check (id % 2500 <> 0 or takes_time(id)));
 create table warehouses (id int primary key, city text not null);
@@ -91,16 +91,16 @@ pub(crate) async fn column(url: &str, database: &str, sql: &str) -> Result<Vec<S
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
-/// Makes the database with all its rows.
-pub(crate) async fn fill(url: &str) -> Result<()> {
-    execute(url, "postgres", &format!("create database {DATABASE}")).await?;
-    execute(url, DATABASE, SCHEMA)
+/// Makes a database with all its rows.
+pub(crate) async fn fill(url: &str, database: &str, sql: &str) -> Result<()> {
+    execute(url, "postgres", &format!("create database {database}")).await?;
+    execute(url, database, sql)
         .await
-        .context("cannot fill the database")
+        .with_context(|| format!("cannot fill the database `{database}`"))
 }
 
-/// Dumps the database into a file of PostgreSQL's own format.
-pub(crate) async fn dump(bin: &Path, url: &str, file: &Path) -> Result<()> {
+/// Dumps a database into a file of PostgreSQL's own format.
+pub(crate) async fn dump(bin: &Path, url: &str, database: &str, file: &Path) -> Result<()> {
     let config: Config = url
         .parse()
         .context("the address of PostgreSQL is malformed")?;
@@ -108,7 +108,7 @@ pub(crate) async fn dump(bin: &Path, url: &str, file: &Path) -> Result<()> {
     let password = config.get_password().context("no password")?;
     let run = Command::new(bin.join("pg_dump"))
         .args(["--format=custom", "--host=127.0.0.1", "--username=postgres"])
-        .args(["--port", &port, "--dbname", DATABASE, "--file"])
+        .args(["--port", &port, "--dbname", database, "--file"])
         .arg(file)
         .env("PGPASSWORD", String::from_utf8_lossy(password).as_ref())
         .stdin(Stdio::null())

@@ -332,9 +332,9 @@ async fn fill_database(
     store: &ObjectStore,
 ) -> Result<database::Tables> {
     let url = a.postgres_url()?.trim().to_owned();
-    database::fill(&url).await?;
+    database::fill(&url, database::DATABASE, database::SCHEMA).await?;
     let file = root.join("shop.dump");
-    database::dump(&components.postgres_bin, &url, &file).await?;
+    database::dump(&components.postgres_bin, &url, database::DATABASE, &file).await?;
     put(store, "dumps/shop-1.dump", fs::read(&file)?).await?;
     database::tables(&url, database::DATABASE).await
 }

@@ -5,13 +5,13 @@
 
 mod audit;
 mod bad_input;
-mod database;
+pub(crate) mod database;
 mod dns;
 mod drift;
 mod drplan;
 mod kill;
-mod kubectl;
-mod lab;
+pub(crate) mod kubectl;
+pub(crate) mod lab;
 mod recovery;
 mod scenarios;
 mod secrets;
@@ -113,7 +113,7 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
 }
 
 /// Waits for Ctrl-C or SIGTERM and says which it was.
-async fn asked_to_end() -> anyhow::Error {
+pub(crate) async fn asked_to_end() -> anyhow::Error {
     let mut terminate = match signal(SignalKind::terminate()) {
         Ok(terminate) => terminate,
         Err(error) => return anyhow::Error::new(error).context("cannot wait for SIGTERM"),

@@ -1,0 +1,44 @@
+//! The phases of a volume.
+
+use serde_json::{Value, json};
+
+use super::{CLAIMS, PROVISIONED_BY, claim_of};
+use crate::object::{annotation, delete, name, stamp, status_write, text, uid};
+use crate::{Ask, Turn};
+
+pub(super) fn reconcile(ask: Ask<'_>, volume: &Value, turn: &mut Turn) {
+    let Some(phase) = phase(ask, volume) else {
+        return;
+    };
+    if volume["status"]["phase"] != phase {
+        let status = json!({"phase": phase, "lastPhaseTransitionTime": stamp(ask.now)});
+        turn.writes.extend(status_write(volume, status));
+        return;
+    }
+    let driver = annotation(volume, PROVISIONED_BY);
+    let reclaimed = phase == "Released"
+        && volume["spec"]["persistentVolumeReclaimPolicy"] == "Delete"
+        && !driver.is_empty()
+        && !ask.settings.missing_provisioners.contains(driver);
+    if reclaimed {
+        turn.writes.extend(delete(volume));
+    }
+}
+
+/// `None` while its claim has still to take it.
+fn phase(ask: Ask<'_>, volume: &Value) -> Option<&'static str> {
+    let wanted = text(&volume["spec"]["claimRef"]["uid"]);
+    let Some(key) = claim_of(volume).filter(|_| !wanted.is_empty()) else {
+        return Some("Available");
+    };
+    let space = key.namespace.as_deref();
+    let claim = ask.view.get(CLAIMS.0, CLAIMS.1, space, &key.name);
+    let Some(claim) = claim.filter(|claim| uid(claim) == wanted) else {
+        return Some("Released");
+    };
+    match text(&claim["spec"]["volumeName"]) {
+        "" => None,
+        taken if taken == name(volume) => Some("Bound"),
+        _ => Some("Released"),
+    }
+}

@@ -1,0 +1,526 @@
+//! Who owns which field: `metadata.managedFields` and server-side apply.
+//!
+//! Works on objects as they are stored: a built-in one is compared with what the server makes of an
+//! empty one, a custom one with nothing. Defaults are the caller's: [`apply`] returns an object that
+//! still lacks them, [`update`] wants one that has them. Knows one version of a type; what a writer
+//! owns in another version is read as if the versions had the same fields.
+
+mod entries;
+mod set;
+mod walk;
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use serde_json::json;
+
+use crate::TypeInfo;
+use crate::normal;
+use entries::Owned;
+use entries::Owners;
+use entries::Writer;
+use set::Set;
+
+/// The writer of all that was there before the first apply to an object without owners.
+const BEFORE_FIRST_APPLY: &str = "before-first-apply";
+
+/// The annotation in which `kubectl apply` keeps what it applied last.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// The writer for whom that annotation counts.
+const KUBECTL: &str = "kubectl";
+
+/// Fields that nobody owns.
+const OWNERLESS: &[&[&str]] = &[
+    &["apiVersion"],
+    &["kind"],
+    &["metadata"],
+    &["metadata", "name"],
+    &["metadata", "namespace"],
+    &["metadata", "creationTimestamp"],
+    &["metadata", "selfLink"],
+    &["metadata", "uid"],
+    &["metadata", "clusterName"],
+    &["metadata", "generation"],
+    &["metadata", "managedFields"],
+    &["metadata", "resourceVersion"],
+];
+
+/// Fields that another writer owns and that an apply would change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    /// The other writer.
+    pub manager: String,
+    /// Whether the other writer applied, too.
+    pub applied: bool,
+    /// The version in which it wrote.
+    pub api_version: String,
+    /// The subresource through which it wrote.
+    pub subresource: Option<String>,
+    /// The fields, such as `.spec.replicas`.
+    pub fields: Vec<String>,
+}
+
+impl Conflict {
+    /// The other writer as the real API names it.
+    fn writer(&self) -> String {
+        let mut named = format!("{:?}", self.manager);
+        if let Some(subresource) = &self.subresource {
+            named = format!("{named} with subresource {subresource:?}");
+        }
+        if self.applied {
+            named
+        } else {
+            format!("{named} using {}", self.api_version)
+        }
+    }
+}
+
+/// Why an apply was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ApplyError {
+    /// Other writers own fields with other values: 409 `Conflict`.
+    #[error("{}", message(.0))]
+    Conflicts(Vec<Conflict>),
+    /// The configuration is none that could be applied: 400 `BadRequest`.
+    #[error("{0}")]
+    BadRequest(String),
+    /// The configuration does not fit the type: 500 with no reason.
+    #[error("{0}")]
+    Misfit(String),
+}
+
+impl ApplyError {
+    /// The whole `Status` that answers.
+    #[must_use]
+    pub fn status(&self) -> Value {
+        let (code, reason) = match self {
+            Self::Conflicts(_) => (409, "Conflict"),
+            Self::BadRequest(_) => (400, "BadRequest"),
+            Self::Misfit(_) => (500, ""),
+        };
+        let mut status = json!({
+            "kind": "Status",
+            "apiVersion": "v1",
+            "metadata": {},
+            "status": "Failure",
+            "message": self.to_string(),
+            "code": code,
+        });
+        if !reason.is_empty() {
+            status["reason"] = json!(reason);
+        }
+        if let Self::Conflicts(conflicts) = self {
+            status["details"] = json!({ "causes": causes(conflicts) });
+        }
+        status
+    }
+}
+
+fn causes(conflicts: &[Conflict]) -> Vec<Value> {
+    let mut causes = Vec::new();
+    for conflict in conflicts {
+        let message = format!("conflict with {}", conflict.writer());
+        causes.extend(conflict.fields.iter().map(
+            |field| json!({ "reason": "FieldManagerConflict", "message": message, "field": field }),
+        ));
+    }
+    causes
+}
+
+fn message(conflicts: &[Conflict]) -> String {
+    if let [conflict] = conflicts
+        && let [field] = conflict.fields.as_slice()
+    {
+        let writer = conflict.writer();
+        return format!("Apply failed with 1 conflict: conflict with {writer}: {field}");
+    }
+    let mut lines = Vec::new();
+    for conflict in conflicts {
+        lines.push(format!("conflicts with {}:", conflict.writer()));
+        lines.extend(conflict.fields.iter().map(|field| format!("- {field}")));
+    }
+    let count: usize = conflicts.iter().map(|conflict| conflict.fields.len()).sum();
+    format!("Apply failed with {count} conflicts: {}", lines.join("\n"))
+}
+
+/// Applies a configuration; returns the object that the server goes on to default, validate and
+/// store, with its new `metadata.managedFields`.
+///
+/// `live` is the stored object with its managed fields, if there is one. Fields that this
+/// subresource cannot change (`status` on the object itself, all but `status` on `status`) are left
+/// as they are in `live`. When nothing but times would change, [`keep_times`] says so.
+///
+/// # Errors
+///
+/// [`ApplyError::Conflicts`] unless `force`; the others when the configuration makes no sense.
+pub fn apply(
+    ty: &TypeInfo,
+    live: Option<&Value>,
+    applied: &Value,
+    manager: &str,
+    force: bool,
+    subresource: Option<&str>,
+    now: &str,
+) -> Result<Value, ApplyError> {
+    check_applied(ty, applied)?;
+    let owners = entries::read(live).ok_or_else(|| {
+        ApplyError::BadRequest("failed to decode managed fields of the stored object".to_owned())
+    })?;
+    let bare = live.map_or_else(|| normal::empty(ty), without_entries);
+    let mut write = Write {
+        ty,
+        live: bare,
+        owners,
+        reset: reset(ty, subresource),
+        now,
+    };
+    if write.owners.is_empty() && live.is_some() {
+        write.adopt(subresource);
+    }
+    let config = without_reset(applied, &write.reset);
+    let writer = Writer::applier(manager, subresource);
+    let mut merged = match write.clone().apply(&config, &writer, force) {
+        Err(conflicts) if manager == KUBECTL && write.was_applied_before(&conflicts) => write
+            .apply(&config, &writer, true)
+            .map_err(ApplyError::Conflicts)?,
+        outcome => outcome.map_err(ApplyError::Conflicts)?,
+    };
+    if manager == KUBECTL {
+        renew_last_applied(&mut merged, applied);
+    }
+    Ok(merged)
+}
+
+fn check_applied(ty: &TypeInfo, applied: &Value) -> Result<(), ApplyError> {
+    let bad = |what| Err(ApplyError::BadRequest(what));
+    let text = |name: &str| applied[name].as_str().unwrap_or_default();
+    if text("kind") != ty.kind || text("apiVersion") != ty.api_version() {
+        return bad(format!(
+            "invalid object type: {}, Kind={}",
+            text("apiVersion"),
+            text("kind")
+        ));
+    }
+    if !applied["metadata"]["managedFields"].is_null() {
+        return bad("metadata.managedFields must be nil".to_owned());
+    }
+    let misfits = walk::misfits(ty.schema.root(), applied);
+    let shown = match misfits.as_slice() {
+        [] => return Ok(()),
+        [one] => one.clone(),
+        many => format!("errors:\n  {}", many.join("\n  ")),
+    };
+    let named = |name: &str| {
+        applied["metadata"][name]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let (namespace, name) = (named("namespace"), named("name"));
+    Err(ApplyError::Misfit(format!(
+        "failed to create typed patch object ({namespace}/{name}; {}, Kind={}): {shown}",
+        ty.api_version(),
+        ty.kind
+    )))
+}
+
+/// Records who owns what after a create, an update or a patch (operation `Update`).
+///
+/// `new` has its defaults; what the server itself puts in afterwards ([`crate::prepare_create`],
+/// [`crate::prepare_update`], admission) belongs to nobody. An object that nobody tracks stays so; an update that
+/// empties `metadata.managedFields` forgets all owners.
+pub fn update(
+    ty: &TypeInfo,
+    live: Option<&Value>,
+    new: &mut Value,
+    manager: &str,
+    subresource: Option<&str>,
+    now: &str,
+) {
+    let owners = owners_of_update(live, new, subresource);
+    let untracked = owners.is_empty() && live.is_some();
+    strip_entries(new);
+    if untracked {
+        return;
+    }
+    let mut write = Write {
+        ty,
+        live: live.map_or_else(|| normal::empty(ty), without_entries),
+        owners,
+        reset: reset(ty, subresource),
+        now,
+    };
+    write.update(
+        new,
+        &Writer::updater(manager, &ty.api_version(), subresource),
+    );
+    entries::cap(&mut write.owners);
+    entries::write(new, &write.owners);
+    if let Some(live) = live {
+        keep_times(live, new);
+    }
+}
+
+/// Takes the times of the owners from `live` if nothing else changed; returns whether so. A server
+/// then does not write.
+pub fn keep_times(live: &Value, new: &mut Value) -> bool {
+    let timeless = |object: &Value| {
+        entries::read(Some(object)).map(|owners| {
+            let owned = |(writer, owned): (Writer, Owned)| (writer, (owned.set, owned.version));
+            owners.into_iter().map(owned).collect::<BTreeMap<_, _>>()
+        })
+    };
+    let same = timeless(live) == timeless(new) && without_entries(live) == without_entries(new);
+    if same {
+        *new = live.clone();
+    }
+    same
+}
+
+/// A client may write `managedFields` itself, but not through a subresource.
+fn owners_of_update(live: Option<&Value>, new: &Value, subresource: Option<&str>) -> Owners {
+    let of_live = || entries::read(live).unwrap_or_default();
+    let Some(written) = new["metadata"]["managedFields"].as_array() else {
+        return of_live();
+    };
+    if subresource.is_some() {
+        return of_live();
+    }
+    let forgets = written.is_empty() || matches!(written.as_slice(), [one] if one == &json!({}));
+    if forgets {
+        return Owners::new();
+    }
+    entries::read(Some(new))
+        .filter(|owners| !owners.is_empty())
+        .unwrap_or_else(of_live)
+}
+
+fn without_entries(object: &Value) -> Value {
+    let mut bare = object.clone();
+    strip_entries(&mut bare);
+    bare
+}
+
+fn strip_entries(object: &mut Value) {
+    if let Some(meta) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        meta.remove("managedFields");
+    }
+}
+
+/// The fields that a write through this subresource cannot change.
+fn reset(ty: &TypeInfo, subresource: Option<&str>) -> Set {
+    match subresource {
+        None if ty.status => Set::of_paths(&[&["status"]]),
+        Some("status") => Set::of_paths(&[&["spec"]]),
+        _ => Set::default(),
+    }
+}
+
+fn without_reset(applied: &Value, reset: &Set) -> Value {
+    let mut config = applied.clone();
+    if let Some(config) = config.as_object_mut() {
+        config.retain(|name, _| reset.get(&set::Element::field(name)).is_none());
+    }
+    config
+}
+
+/// One write to one object.
+#[derive(Clone)]
+struct Write<'a> {
+    ty: &'a TypeInfo,
+    live: Value,
+    owners: Owners,
+    reset: Set,
+    now: &'a str,
+}
+
+impl Write<'_> {
+    /// Gives all fields of an object that nobody owns to one writer.
+    fn adopt(&mut self, subresource: Option<&str>) {
+        let stored = std::mem::replace(&mut self.live, normal::empty(self.ty));
+        let writer = Writer::updater(BEFORE_FIRST_APPLY, &self.ty.api_version(), subresource);
+        self.update(&stored, &writer);
+        self.live = stored;
+    }
+
+    fn update(&mut self, new: &Value, writer: &Writer) {
+        let changed = self.compare(new);
+        let touched = changed.modified.union(&changed.added);
+        self.take(&touched, &changed.removed, writer);
+        let set = touched.recursive_difference(&self.reset);
+        let set = set.difference(&Set::of_paths(OWNERLESS));
+        let before = self.owners.remove(writer);
+        let kept = before
+            .as_ref()
+            .map(|owned| owned.set.difference(&changed.removed));
+        if set.is_empty() {
+            if let (Some(set), Some(before)) = (kept, before)
+                && !set.is_empty()
+            {
+                self.owners.insert(writer.clone(), Owned { set, ..before });
+            }
+            return;
+        }
+        let owned = Owned {
+            set: kept.unwrap_or_default().union(&set),
+            version: self.ty.api_version(),
+            time: Some(self.now.to_owned()),
+        };
+        self.owners.insert(writer.clone(), owned);
+    }
+
+    fn compare(&self, new: &Value) -> walk::Comparison {
+        let mut changed = walk::compare(self.ty.schema.root(), &self.live, new);
+        for set in [
+            &mut changed.removed,
+            &mut changed.modified,
+            &mut changed.added,
+        ] {
+            *set = set.recursive_difference(&self.reset);
+        }
+        changed
+    }
+
+    /// Takes fields from everybody else.
+    fn take(&mut self, touched: &Set, removed: &Set, writer: &Writer) {
+        for (other, owned) in &mut self.owners {
+            if other != writer {
+                owned.set = owned
+                    .set
+                    .difference(&owned.set.intersection(touched))
+                    .difference(removed);
+            }
+        }
+        self.owners.retain(|_, owned| !owned.set.is_empty());
+    }
+
+    fn apply(
+        mut self,
+        config: &Value,
+        writer: &Writer,
+        force: bool,
+    ) -> Result<Value, Vec<Conflict>> {
+        let at = self.ty.schema.root();
+        let set = walk::fields(at, config).recursive_difference(&self.reset);
+        let before = self.owners.remove(writer);
+        let merged = walk::merge(at, Some(&self.live), Some(config)).unwrap_or_else(|| json!({}));
+        let version = self.ty.api_version();
+        let time = before.as_ref().and_then(|owned| owned.time.clone());
+        self.owners
+            .insert(writer.clone(), Owned { set, version, time });
+        let merged = match before {
+            Some(before) => self.drop_abandoned(merged, &before.set),
+            None => merged,
+        };
+        let changed = self.compare(&merged);
+        let touched = changed.modified.union(&changed.added);
+        let conflicts = self.conflicts(&touched, writer);
+        if !force && !conflicts.is_empty() {
+            return Err(conflicts);
+        }
+        self.take(&touched, &changed.removed, writer);
+        let mut merged = if walk::same(&self.live, &merged) {
+            self.live
+        } else {
+            if let Some(owned) = self.owners.get_mut(writer) {
+                owned.time = Some(self.now.to_owned());
+            }
+            merged
+        };
+        if let Some(owned) = self.owners.get_mut(writer) {
+            owned.set = owned.set.difference(&Set::of_paths(OWNERLESS));
+        }
+        self.owners.retain(|_, owned| !owned.set.is_empty());
+        entries::write(&mut merged, &self.owners);
+        Ok(merged)
+    }
+
+    /// Removes what the writer applied last time, does not apply now, and nobody else owns.
+    fn drop_abandoned(&self, merged: Value, last: &Set) -> Value {
+        let at = self.ty.schema.root();
+        if last.is_empty() {
+            return merged;
+        }
+        let last = walk::with_declared(at, last);
+        let pruned = walk::without(at, &merged, &last);
+        let fields_of = |object: &Value| walk::with_declared(at, &walk::fields(at, object));
+        let merged_fields = fields_of(&merged);
+        let mut owned = Set::default();
+        for other in self.owners.values() {
+            owned = owned.union(&other.set);
+        }
+        let stays = fields_of(&pruned).union(&walk::with_declared(at, &owned));
+        let pruned = walk::without(at, &merged, &merged_fields.difference(&stays));
+        let gone = merged_fields
+            .difference(&fields_of(&pruned))
+            .intersection(&last);
+        match walk::without(at, &merged, &gone) {
+            Value::Null => json!({}),
+            rest => rest,
+        }
+    }
+
+    fn conflicts(&self, touched: &Set, writer: &Writer) -> Vec<Conflict> {
+        let mut conflicts = Vec::new();
+        for (other, owned) in self.owners.iter().filter(|(other, _)| *other != writer) {
+            let fields = owned.set.intersection(touched).paths();
+            if !fields.is_empty() {
+                conflicts.push(Conflict {
+                    manager: other.manager.clone(),
+                    applied: other.applied,
+                    api_version: owned.version.clone(),
+                    subresource: Some(other.subresource.clone()).filter(|name| !name.is_empty()),
+                    fields,
+                });
+            }
+        }
+        conflicts
+    }
+
+    /// Whether all conflicts are over fields that `kubectl apply` itself set before it applied
+    /// through the server.
+    fn was_applied_before(&self, conflicts: &[Conflict]) -> bool {
+        let annotation = self.live["metadata"]["annotations"][LAST_APPLIED].as_str();
+        let last = annotation.and_then(|text| serde_json::from_str::<Value>(text).ok());
+        let Some(last) = last.filter(|last| last["apiVersion"] == self.ty.api_version().as_str())
+        else {
+            return false;
+        };
+        let at = self.ty.schema.root();
+        let changed = walk::compare(at, &last, &self.live);
+        let own = walk::fields(at, &last)
+            .difference(&changed.modified)
+            .difference(&changed.added)
+            .difference(&changed.removed)
+            .paths();
+        conflicts
+            .iter()
+            .flat_map(|conflict| &conflict.fields)
+            .all(|field| own.contains(field))
+    }
+}
+
+/// Keeps the annotation of `kubectl apply` in step, where there is one.
+fn renew_last_applied(object: &mut Value, applied: &Value) {
+    let Some(annotation) = object
+        .pointer_mut("/metadata/annotations")
+        .and_then(Value::as_object_mut)
+    else {
+        return;
+    };
+    let Some(text) = annotation
+        .get_mut(LAST_APPLIED)
+        .filter(|text| text.as_str() != Some(""))
+    else {
+        return;
+    };
+    let mut applied = applied.clone();
+    if let Some(annotations) = applied
+        .pointer_mut("/metadata/annotations")
+        .and_then(Value::as_object_mut)
+    {
+        annotations.remove(LAST_APPLIED);
+    }
+    *text = json!(format!("{applied}\n"));
+}

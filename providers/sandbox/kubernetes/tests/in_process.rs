@@ -1,0 +1,297 @@
+//! The kube client against the embedded API, without a socket and in virtual time.
+
+use std::time::Duration;
+
+use drplan_api::Clock;
+use drplan_sandbox_kubernetes::Cluster;
+use drplan_sandbox_kubernetes::ClusterOptions;
+use drplan_sandbox_kubernetes::User;
+use futures::StreamExt;
+use futures::TryStreamExt;
+use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::Api;
+use kube::Client;
+use kube::api::DeleteParams;
+use kube::api::ListParams;
+use kube::api::Patch;
+use kube::api::PatchParams;
+use kube::api::PostParams;
+use kube::api::WatchEvent;
+use kube::api::WatchParams;
+use serde_json::json;
+
+fn cluster() -> Cluster {
+    let start = "2026-01-01T00:00:00Z".parse().expect("a time");
+    Cluster::new(ClusterOptions::new("a", 1, Clock::starting_at(start)))
+}
+
+fn client(cluster: &Cluster) -> Client {
+    Client::new(cluster.router_as(User::admin()), "default")
+}
+
+fn config_map(name: &str, value: &str) -> ConfigMap {
+    serde_json::from_value(json!({
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": { "name": name, "labels": { "app": name } },
+        "data": { "key": value },
+    }))
+    .expect("a ConfigMap")
+}
+
+#[tokio::test(start_paused = true)]
+async fn objects_are_created_read_changed_and_deleted() {
+    let cluster = cluster();
+    let maps: Api<ConfigMap> = Api::namespaced(client(&cluster), "default");
+    let made = maps
+        .create(&PostParams::default(), &config_map("one", "1"))
+        .await
+        .expect("created");
+    assert!(made.metadata.uid.is_some());
+    let twice = maps.create(&PostParams::default(), &config_map("one", "1")).await;
+    assert!(matches!(twice, Err(kube::Error::Api(status)) if status.reason == "AlreadyExists"));
+
+    let mut stale = made.clone();
+    maps.replace("one", &PostParams::default(), &config_map("one", "2"))
+        .await
+        .expect("replaced");
+    stale.data = None;
+    let refused = maps.replace("one", &PostParams::default(), &stale).await;
+    assert!(matches!(refused, Err(kube::Error::Api(status)) if status.reason == "Conflict"));
+
+    let patch = json!({ "data": { "other": "3" } });
+    let patched = maps
+        .patch("one", &PatchParams::default(), &Patch::Merge(&patch))
+        .await
+        .expect("patched");
+    assert_eq!(patched.data.expect("data").len(), 2);
+    maps.delete("one", &DeleteParams::default()).await.expect("deleted");
+    assert!(maps.get_opt("one").await.expect("an answer").is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn pages_of_a_list_show_one_state() {
+    let cluster = cluster();
+    let maps: Api<ConfigMap> = Api::namespaced(client(&cluster), "default");
+    for number in 0..5 {
+        let map = config_map(&format!("map-{number}"), "1");
+        maps.create(&PostParams::default(), &map).await.expect("created");
+    }
+    let first = maps.list(&ListParams::default().limit(2)).await.expect("a page");
+    let token = first.metadata.continue_.clone().expect("a token");
+    assert_eq!(first.metadata.remaining_item_count, Some(3));
+    maps.delete("map-3", &DeleteParams::default()).await.expect("deleted");
+    let rest = maps
+        .list(&ListParams::default().continue_token(&token))
+        .await
+        .expect("the rest");
+    assert_eq!(rest.items.len(), 3);
+    assert_eq!(rest.metadata.resource_version, first.metadata.resource_version);
+
+    cluster.compact();
+    let again = maps.list(&ListParams::default().limit(2)).await.expect("a page");
+    let old = maps.list(&ListParams::default().continue_token(&token)).await;
+    assert!(matches!(old, Err(kube::Error::Api(status)) if status.code == 410));
+    assert_eq!(again.items.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_replays_and_follows_its_selector() {
+    let cluster = cluster();
+    let maps: Api<ConfigMap> = Api::namespaced(client(&cluster), "default");
+    maps.create(&PostParams::default(), &config_map("one", "1")).await.expect("created");
+    let params = WatchParams::default().labels("app=one").timeout(5);
+    let mut events = maps.watch(&params, "1").await.expect("a watch").boxed();
+    let writer = maps.clone();
+    let change = json!({ "metadata": { "labels": { "app": "other" } } });
+    writer
+        .patch("one", &PatchParams::default(), &Patch::Merge(&change))
+        .await
+        .expect("patched");
+    let added = events.try_next().await.expect("an event").expect("an event");
+    assert!(matches!(added, WatchEvent::Added(_)));
+    let left = events.try_next().await.expect("an event").expect("an event");
+    assert!(matches!(left, WatchEvent::Deleted(_)));
+    let started = tokio::time::Instant::now();
+    assert!(events.try_next().await.expect("an end").is_none());
+    assert_eq!(started.elapsed(), Duration::from_secs(5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_forgotten_cannot_be_watched() {
+    let cluster = cluster();
+    let maps: Api<ConfigMap> = Api::namespaced(client(&cluster), "default");
+    maps.create(&PostParams::default(), &config_map("one", "1")).await.expect("created");
+    cluster.compact();
+    let mut events = maps.watch(&WatchParams::default(), "1").await.expect("a watch").boxed();
+    let event = events.try_next().await.expect("an event");
+    assert!(matches!(event, Some(WatchEvent::Error(status)) if status.code == 410));
+}
+
+#[tokio::test(start_paused = true)]
+async fn both_forms_of_discovery_find_the_same() {
+    let cluster = cluster();
+    let client = client(&cluster);
+    let legacy = kube::discovery::Discovery::new(client.clone()).run().await.expect("found");
+    let new = kube::discovery::Discovery::new(client)
+        .run_aggregated()
+        .await
+        .expect("found");
+    let count = |discovery: &kube::discovery::Discovery| -> usize {
+        discovery.groups().map(|group| group.recommended_resources().len()).sum()
+    };
+    assert!(count(&legacy) > 30, "{}", count(&legacy));
+    assert_eq!(count(&legacy), count(&new));
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_worlds_with_one_seed_are_equal() {
+    let mut dumps = Vec::new();
+    for _ in 0..2 {
+        let cluster = cluster();
+        let namespaces: Api<Namespace> = Api::all(client(&cluster));
+        let new = serde_json::from_value(json!({"metadata": {"generateName": "x-"}}))
+            .expect("a Namespace");
+        namespaces.create(&PostParams::default(), &new).await.expect("created");
+        dumps.push(cluster.dump());
+    }
+    assert_eq!(dumps[0], dumps[1]);
+}
+
+/// A definition with one property, which is a number.
+fn definition() -> serde_json::Value {
+    json!({
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": { "name": "things.example.com" },
+        "spec": {
+            "group": "example.com",
+            "scope": "Namespaced",
+            "names": { "plural": "things", "kind": "Thing" },
+            "versions": [{
+                "name": "v1",
+                "served": true,
+                "storage": true,
+                "schema": { "openAPIV3Schema": {
+                    "type": "object",
+                    "properties": { "spec": {
+                        "type": "object",
+                        "properties": { "size": { "type": "integer" } },
+                    } },
+                } },
+            }],
+        },
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_definition_is_established_and_takes_its_objects_along() {
+    use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+    use kube::runtime::conditions;
+    use kube::runtime::wait::await_condition;
+
+    let cluster = cluster();
+    cluster.start();
+    let client = client(&cluster);
+    let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
+    let crd = serde_json::from_value(definition()).expect("a definition");
+    definitions.create(&PostParams::default(), &crd).await.expect("created");
+    let name = "things.example.com";
+    let established = conditions::is_crd_established();
+    await_condition(definitions.clone(), name, established).await.expect("established");
+
+    let gvk = kube::core::GroupVersionKind::gvk("example.com", "v1", "Thing");
+    let (resource, _) = kube::discovery::pinned_kind(&client, &gvk).await.expect("served");
+    let things: Api<kube::api::DynamicObject> =
+        Api::namespaced_with(client.clone(), "default", &resource);
+    let thing = serde_json::from_value(json!({
+        "apiVersion": "example.com/v1",
+        "kind": "Thing",
+        "metadata": { "name": "t" },
+        "spec": { "size": 1, "other": 2 },
+    }))
+    .expect("a thing");
+    let made = things.create(&PostParams::default(), &thing).await.expect("created");
+    assert_eq!(made.data["spec"], json!({ "size": 1 }));
+
+    definitions.delete(name, &DeleteParams::default()).await.expect("deleted");
+    let uid = made.metadata.uid.expect("a uid");
+    await_condition(things.clone(), "t", conditions::is_deleted(&uid)).await.expect("gone");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(things.list(&ListParams::default()).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_namespace_waits_for_its_content_and_takes_nothing_new() {
+    let cluster = cluster();
+    cluster.start();
+    let client = client(&cluster);
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    let new = serde_json::from_value(json!({"metadata": {"name": "shop"}})).expect("a Namespace");
+    namespaces.create(&PostParams::default(), &new).await.expect("created");
+    let maps: Api<ConfigMap> = Api::namespaced(client.clone(), "shop");
+    let mut held = config_map("held", "1");
+    held.metadata.finalizers = Some(vec!["example.com/hold".to_owned()]);
+    maps.create(&PostParams::default(), &held).await.expect("created");
+    namespaces.delete("shop", &DeleteParams::default()).await.expect("deleted");
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let refused = maps.create(&PostParams::default(), &config_map("late", "1")).await;
+    assert!(matches!(refused, Err(kube::Error::Api(status)) if status.code == 403));
+    let status = namespaces.get("shop").await.expect("there").status.expect("a status");
+    assert_eq!(status.phase.as_deref(), Some("Terminating"));
+    assert_eq!(status.conditions.map(|conditions| conditions.len()), Some(5));
+
+    let release = json!({ "metadata": { "finalizers": null } });
+    maps.patch("held", &PatchParams::default(), &Patch::Merge(&release)).await.expect("patched");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(namespaces.get_opt("shop").await.expect("an answer").is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deployment_becomes_ready_and_takes_its_pods_along() {
+    use k8s_openapi::api::apps::v1::Deployment;
+    use k8s_openapi::api::core::v1::Pod;
+
+    let cluster = cluster();
+    cluster.start();
+    let client = client(&cluster);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let deployments: Api<Deployment> = Api::namespaced(client.clone(), "default");
+    let web = serde_json::from_value(json!({
+        "metadata": { "name": "web" },
+        "spec": {
+            "replicas": 2,
+            "selector": { "matchLabels": { "app": "web" } },
+            "template": {
+                "metadata": { "labels": { "app": "web" } },
+                "spec": { "containers": [{ "name": "c", "image": "example.com/web:1" }] },
+            },
+        },
+    }))
+    .expect("a Deployment");
+    deployments.create(&PostParams::default(), &web).await.expect("created");
+    let done = kube::runtime::conditions::is_deployment_completed();
+    let wait = kube::runtime::wait::await_condition(deployments.clone(), "web", done);
+    let ready = tokio::time::timeout(Duration::from_secs(600), wait).await;
+    assert!(ready.is_ok(), "{:#?}", cluster.dump().keys().map(|k| k.name.clone()).collect::<Vec<_>>());
+
+    deployments.delete("web", &DeleteParams::foreground()).await.expect("deleted");
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    assert!(deployments.get_opt("web").await.expect("an answer").is_none());
+    let pods: Api<Pod> = Api::namespaced(client, "default");
+    assert_eq!(pods.list(&ListParams::default()).await.expect("a list").items.len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cluster_that_nobody_holds_ends() {
+    let cluster = cluster();
+    cluster.start();
+    let mut writes = cluster.watch_writes();
+    drop(cluster);
+    tokio::time::timeout(Duration::from_secs(60), async {
+        while writes.changed().await.is_ok() {}
+    })
+    .await
+    .expect("the store is gone");
+}

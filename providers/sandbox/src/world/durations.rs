@@ -1,0 +1,59 @@
+//! How long things take in a world, over the defaults.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use drplan_sandbox_kubernetes::Durations;
+use drplan_sandbox_kubernetes::Settings;
+
+use super::WorldError;
+use super::duration;
+
+/// Reads the durations of a world file.
+pub(super) fn settings(
+    given: &BTreeMap<String, String>,
+    seed: u64,
+) -> Result<Settings, WorldError> {
+    let mut out = Settings {
+        seed,
+        ..Settings::default()
+    };
+    for (name, text) in given {
+        let at = format!("`{name}` of durations");
+        let Some(place) = place(&mut out.durations, name) else {
+            return Err(WorldError::Unknown {
+                at: "durations".to_owned(),
+                name: name.clone(),
+                known: NAMES.join(", "),
+            });
+        };
+        *place = duration(text, &at)?;
+    }
+    Ok(out)
+}
+
+/// What a world file may change.
+const NAMES: &[&str] = &[
+    "pod_start",
+    "pod_ready",
+    "init_run",
+    "job_run",
+    "pod_stop",
+    "volume_bind",
+    "load_balancer",
+    "ingress",
+];
+
+fn place<'a>(durations: &'a mut Durations, name: &str) -> Option<&'a mut Duration> {
+    Some(match name {
+        "pod_start" => &mut durations.pod_start,
+        "pod_ready" => &mut durations.pod_ready,
+        "init_run" => &mut durations.init_run,
+        "job_run" => &mut durations.job_run,
+        "pod_stop" => &mut durations.pod_stop,
+        "volume_bind" => &mut durations.volume_bind,
+        "load_balancer" => &mut durations.load_balancer,
+        "ingress" => &mut durations.ingress,
+        _ => return None,
+    })
+}

@@ -1,0 +1,316 @@
+//! The rehearsal world: every system that a recovery touches, in one process and virtual time.
+//!
+//! A [`World`] is made from a [`WorldFile`] and gives the [`Doors`](drplan_api::Doors) through which
+//! drplan's own providers reach it. It opens no socket, starts no program and reads no clock of the
+//! machine. It knows systems, not resources: plans, steps and specs are the caller's.
+
+mod addresses;
+mod clusters;
+mod databases;
+mod durations;
+mod faults;
+mod file;
+mod names;
+mod network;
+mod power;
+mod programs;
+mod serve;
+mod services;
+mod simulation;
+mod velero;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use drplan_api::Clock;
+use drplan_api::Doors;
+use drplan_api::Network;
+use drplan_api::Timestamp;
+use drplan_sandbox_kubernetes::Cluster;
+use drplan_sandbox_s3::Store;
+
+use crate::helm::Helm;
+use crate::route53::Route53;
+use addresses::Balancers;
+use clusters::ClusterMachine;
+use databases::DatabaseMachine;
+use names::Hosts;
+use names::Zones;
+use network::Listener;
+use network::Names;
+use network::Server;
+use network::WorldNetwork;
+use power::Machine;
+use power::Power;
+use power::Socket;
+use programs::Programs;
+use velero::Velero;
+
+pub use faults::Fault;
+pub use faults::Faults;
+pub use faults::Refusal;
+pub use file::WorldFile;
+pub use programs::Tool;
+pub use simulation::By;
+pub use simulation::SIMULATIONS;
+pub use simulation::Simulation;
+pub use simulation::simulation;
+
+/// Why a world cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum WorldError {
+    /// A name stands for nothing in the world.
+    #[error("{at} names `{name}`, which the world file does not declare; it declares: {known}")]
+    Unknown {
+        /// Where the name stands.
+        at: String,
+        /// The name.
+        name: String,
+        /// What there is.
+        known: String,
+    },
+    /// A value is not what it should be.
+    #[error("{at} is `{value}`, which is not {wanted}")]
+    Value {
+        /// What it is.
+        at: String,
+        /// What was given.
+        value: String,
+        /// What it should be.
+        wanted: &'static str,
+    },
+    /// A part of the world cannot start.
+    #[error("{part} cannot be made: {why}")]
+    Part {
+        /// Which.
+        part: String,
+        /// Why not.
+        why: String,
+    },
+}
+
+/// What a world is made from beside its file.
+pub struct Beginning<'a> {
+    /// The folder that relative paths of the world file start from.
+    pub data_dir: &'a Path,
+    /// The folder that programs run in.
+    pub base_dir: &'a Path,
+    /// Where names and ids are drawn from: one seed gives one world.
+    pub seed: u64,
+    /// What goes wrong between clients and servers.
+    pub faults: Faults,
+}
+
+/// A world to rehearse in. What runs in it ends when it is dropped.
+pub struct World {
+    clock: Clock,
+    network: Arc<WorldNetwork>,
+    programs: Programs,
+    clusters: BTreeMap<String, Arc<ClusterMachine>>,
+    databases: BTreeMap<String, Arc<DatabaseMachine>>,
+    store: Store,
+    dns: Route53,
+    zones: Vec<String>,
+    faults: Arc<Faults>,
+}
+
+impl World {
+    /// Makes a world. Must be called inside of the runtime whose time the world follows.
+    ///
+    /// # Errors
+    ///
+    /// If the file names what it does not declare, or a part cannot be made.
+    pub fn new(file: &WorldFile, from: Beginning<'_>) -> Result<Self, WorldError> {
+        let clock = Clock::starting_at(file.start.unwrap_or_else(Timestamp::now));
+        let faults = Arc::new(from.faults);
+        let object_store = file.object_store.clone().unwrap_or_default();
+        let store = services::object_store(&object_store, from.data_dir, clock.clone(), from.seed)?;
+        let dns_part = file.dns.clone().unwrap_or_default();
+        let dns = services::dns(&dns_part, clock.clone())?;
+        let zones: Vec<String> = dns_part.zone.keys().cloned().collect();
+        let settings = durations::settings(&file.durations, from.seed)?;
+        let velero = Arc::new(Velero::new(store.clone(), clock.clone(), from.seed));
+        let clusters: BTreeMap<_, _> = file
+            .cluster
+            .iter()
+            .map(|(name, part)| {
+                let velero = Some(Arc::clone(&velero));
+                let machine =
+                    ClusterMachine::new(name, part, settings.clone(), clock.clone(), velero);
+                (name.clone(), Arc::new(machine))
+            })
+            .collect();
+        let databases: BTreeMap<_, _> = file
+            .postgres
+            .iter()
+            .map(|(name, part)| {
+                let machine = DatabaseMachine::new(part, clock.clone(), from.seed);
+                (name.clone(), Arc::new(machine))
+            })
+            .collect();
+        let balancers = Balancers {
+            clusters: clusters.values().map(|c| c.cluster.clone()).collect(),
+            pages: file.page.clone(),
+        };
+        let names: Vec<Arc<dyn Names>> = vec![
+            Arc::new(Hosts(file.host.clone())),
+            Arc::new(Zones {
+                service: dns.clone(),
+                zones: zones.clone(),
+            }),
+        ];
+        let suffixes = suffixes(&object_store.hosts, &dns_part.hosts, &store, &dns);
+        let network = Arc::new(WorldNetwork::new(
+            suffixes,
+            names,
+            vec![Arc::new(balancers)],
+            Arc::clone(&faults),
+        ));
+        let power = Power::new(sockets(file, &clusters, &databases)?, Arc::clone(&network));
+        let mut tools: Vec<Arc<dyn Tool>> = vec![Arc::new(Helm::new(
+            Arc::clone(&network) as Arc<dyn Network>,
+            clock.clone(),
+        ))];
+        tools.extend(databases::tools(&network, &databases));
+        let base_dir = from.base_dir.to_owned();
+        let programs = Programs::new(base_dir, file.program.clone(), tools, power.clone())?;
+        for (name, part) in &file.cluster {
+            power.set(&format!("cluster.{name}"), part.running);
+        }
+        for (name, part) in &file.postgres {
+            power.set(&format!("postgres.{name}"), part.running);
+        }
+        Ok(Self {
+            clock,
+            network,
+            programs,
+            clusters,
+            databases,
+            store,
+            dns,
+            zones,
+            faults,
+        })
+    }
+
+    /// The doors that lead into the world.
+    #[must_use]
+    pub fn doors(&self) -> Doors {
+        Doors {
+            process: Arc::new(self.programs.clone()),
+            network: Some(Arc::clone(&self.network) as Arc<dyn Network>),
+            clock: self.clock.clone(),
+        }
+    }
+
+    /// How many requests met a fault.
+    #[must_use]
+    pub fn faults(&self) -> u64 {
+        self.faults.count()
+    }
+
+    /// The clusters by name.
+    pub fn clusters(&self) -> impl Iterator<Item = (&str, &Cluster)> {
+        self.clusters
+            .iter()
+            .map(|(name, c)| (name.as_str(), &c.cluster))
+    }
+
+    /// The object store.
+    #[must_use]
+    pub fn object_store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The DNS service.
+    #[must_use]
+    pub fn dns(&self) -> &Route53 {
+        &self.dns
+    }
+
+    /// The zones of the DNS service.
+    #[must_use]
+    pub fn zones(&self) -> &[String] {
+        &self.zones
+    }
+}
+
+/// What answers under names of AWS, and under those that the file gives.
+fn suffixes(
+    store_hosts: &[String],
+    dns_hosts: &[String],
+    store: &Store,
+    dns: &Route53,
+) -> Vec<(String, Server)> {
+    let dns = Server::Http(dns.router());
+    let store = Server::Http(store.router());
+    let given = |hosts: &[String], server: &Server| {
+        let pairs = hosts.iter().map(|h| (h.clone(), server.clone()));
+        pairs.collect::<Vec<_>>()
+    };
+    let mut out = given(dns_hosts, &dns);
+    out.extend(given(store_hosts, &store));
+    out.push(("route53.amazonaws.com".to_owned(), dns));
+    out.push(("amazonaws.com".to_owned(), store));
+    out
+}
+
+fn sockets(
+    file: &WorldFile,
+    clusters: &BTreeMap<String, Arc<ClusterMachine>>,
+    databases: &BTreeMap<String, Arc<DatabaseMachine>>,
+) -> Result<BTreeMap<String, Socket>, WorldError> {
+    let mut out = BTreeMap::new();
+    for (name, machine) in clusters {
+        let server = &file.cluster[name].server;
+        let (host, port) = place(server, &format!("`server` of cluster \"{name}\""))?;
+        let socket = Socket {
+            host,
+            port,
+            server: Server::Http(machine.cluster.router()),
+            machine: Arc::clone(machine) as Arc<dyn Machine>,
+        };
+        out.insert(format!("cluster.{name}"), socket);
+    }
+    for (name, machine) in databases {
+        let address = &file.postgres[name].address;
+        let at = format!("`address` of postgres \"{name}\"");
+        let (host, port) = place(&format!("postgres://{address}"), &at)?;
+        let socket = Socket {
+            host,
+            port,
+            server: Server::Other(Arc::clone(machine) as Arc<dyn Listener>),
+            machine: Arc::clone(machine) as Arc<dyn Machine>,
+        };
+        out.insert(format!("postgres.{name}"), socket);
+    }
+    Ok(out)
+}
+
+/// Takes host and port out of a URL.
+fn place(text: &str, at: &str) -> Result<(String, u16), WorldError> {
+    let wrong = || WorldError::Value {
+        at: at.to_owned(),
+        value: text.to_owned(),
+        wanted: "a place such as https://b.example:6443 or db.example:5432",
+    };
+    let url: url::Url = text.parse().map_err(|_| wrong())?;
+    let host = url.host_str().ok_or_else(wrong)?.to_owned();
+    let port = match url.scheme() {
+        "postgres" => url.port().unwrap_or(5432),
+        _ => url.port_or_known_default().ok_or_else(wrong)?,
+    };
+    Ok((host, port))
+}
+
+fn duration(text: &str, at: &str) -> Result<Duration, WorldError> {
+    let span: Option<jiff::SignedDuration> = text.parse().ok();
+    let span = span.and_then(|s| Duration::try_from(s).ok());
+    span.ok_or_else(|| WorldError::Value {
+        at: at.to_owned(),
+        value: text.to_owned(),
+        wanted: "a length of time such as \"90s\" or \"8m\"",
+    })
+}

@@ -1,0 +1,295 @@
+//! The door to programs: what stands in for each, in virtual time.
+//!
+//! Nothing is started. A program that nothing stands in for is refused by name.
+
+#![expect(clippy::disallowed_methods, reason = "programs leave files behind")]
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use drplan_api::ErrorKind;
+use drplan_api::Fut;
+use drplan_api::ProviderError;
+use drplan_api::process::Detached;
+use drplan_api::process::Output;
+use drplan_api::process::ProcessDoor;
+use drplan_api::process::Program;
+use drplan_api::process::Traces;
+
+use super::WorldError;
+use super::file::Content;
+use super::file::Stand;
+use super::power::Power;
+
+/// How long a program takes that changes something, if the world file does not say.
+const TAKES_DEFAULT: Duration = Duration::from_secs(1);
+
+/// What stands in for a program that drplan's providers start.
+pub trait Tool: Send + Sync {
+    /// The program's name.
+    fn name(&self) -> &'static str;
+    /// Does what the program would.
+    fn run(&self, program: Program) -> Fut<'_, Output>;
+}
+
+/// Programs of the world.
+#[derive(Clone)]
+pub(super) struct Programs(Arc<Inner>);
+
+struct Inner {
+    base_dir: PathBuf,
+    stands: BTreeMap<String, Vec<Prepared>>,
+    tools: BTreeMap<&'static str, Arc<dyn Tool>>,
+    power: Power,
+    /// Programs that were detached, by the file that would hold their process id.
+    detached: Mutex<BTreeMap<PathBuf, Detached>>,
+    /// The arguments of programs that run, by a number of their own.
+    running: Mutex<(u64, BTreeMap<u64, String>)>,
+}
+
+struct Prepared {
+    stand: Stand,
+    takes: Duration,
+}
+
+impl Programs {
+    pub(super) fn new(
+        base_dir: PathBuf,
+        stands: BTreeMap<String, Vec<Stand>>,
+        tools: Vec<Arc<dyn Tool>>,
+        power: Power,
+    ) -> Result<Self, WorldError> {
+        let mut prepared = BTreeMap::new();
+        for (name, list) in stands {
+            let list: Result<Vec<_>, _> = list
+                .into_iter()
+                .map(|s| prepare(&name, s, &power))
+                .collect();
+            prepared.insert(plain(&name, &base_dir), list?);
+        }
+        Ok(Self(Arc::new(Inner {
+            base_dir,
+            stands: prepared,
+            tools: tools.into_iter().map(|t| (t.name(), t)).collect(),
+            power,
+            detached: Mutex::default(),
+            running: Mutex::default(),
+        })))
+    }
+
+    async fn simulate(&self, program: Program) -> Result<Output, ProviderError> {
+        let inner = &*self.0;
+        let _seen = inner.seen(&program);
+        let name = program.argv.first().map(String::as_str).unwrap_or_default();
+        let known = plain(name, &inner.base_dir);
+        if let Some(stand) = inner.stands.get(&known).and_then(|l| fitting(l, &program)) {
+            return inner.act(stand, &program).await;
+        }
+        let file = Path::new(name).file_name().and_then(|n| n.to_str());
+        match file.and_then(|f| inner.tools.get(f)) {
+            Some(tool) => Ok(tool.run(program).await),
+            None => Err(nobody(&program)),
+        }
+    }
+
+    fn detached(&self) -> std::sync::MutexGuard<'_, BTreeMap<PathBuf, Detached>> {
+        let detached = &self.0.detached;
+        detached.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A program that runs; it is seen until this is dropped.
+struct Seen<'a>(&'a Inner, u64);
+
+impl Drop for Seen<'_> {
+    fn drop(&mut self) {
+        let mut running = self
+            .0
+            .running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        running.1.remove(&self.1);
+    }
+}
+
+impl Inner {
+    fn seen(&self, program: &Program) -> Seen<'_> {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.0 += 1;
+        let number = running.0;
+        running.1.insert(number, program.argv.join("\0"));
+        Seen(self, number)
+    }
+
+    async fn act(&self, prepared: &Prepared, program: &Program) -> Result<Output, ProviderError> {
+        let stand = &prepared.stand;
+        tokio::time::sleep(prepared.takes).await;
+        for server in &stand.stops {
+            self.power.set(server, false);
+        }
+        for server in &stand.starts {
+            self.power.set(server, true);
+        }
+        for (path, content) in &stand.files {
+            let text = self.power.content(content);
+            write(&program.cwd.join(path), &text).map_err(|e| {
+                ProviderError::new(ErrorKind::Invalid, "write a file of the rehearsal", path)
+                    .caused_by(&e)
+            })?;
+        }
+        let mut stdout = stand.stdout.clone();
+        let mut untrue = !stand.true_if.iter().all(|server| self.power.runs(server));
+        if let Some(service) = &stand.address_of {
+            let address = self.power.balancer(service);
+            untrue |= address.is_none();
+            stdout.extend(address.map(|a| a + "\n"));
+        }
+        Ok(Output {
+            code: Some(if untrue { 1 } else { stand.exit }),
+            stdout: stdout.into_bytes(),
+            stderr: stand.stderr.clone().into_bytes(),
+        })
+    }
+}
+
+impl ProcessDoor for Programs {
+    fn run(&self, program: Program) -> Fut<'_, Result<Output, ProviderError>> {
+        Box::pin(async move {
+            let name = program.argv.join(" ");
+            let limit = program.timeout;
+            tokio::time::timeout(limit, self.simulate(program))
+                .await
+                .unwrap_or_else(|_| {
+                    Err(
+                        ProviderError::new(ErrorKind::Unreachable, format!("run `{name}`"), HERE)
+                            .because(format!("it did not end within {} s", limit.as_secs())),
+                    )
+                })
+        })
+    }
+
+    fn detach<'a>(
+        &'a self,
+        program: Program,
+        traces: &'a Traces,
+    ) -> Fut<'a, Result<(), ProviderError>> {
+        Box::pin(async move {
+            self.detached()
+                .insert(traces.pid.clone(), Detached::Running);
+            let (world, traces) = (self.clone(), traces.clone());
+            tokio::spawn(async move {
+                let ended = match world.simulate(program).await {
+                    Ok(output) => leave(&traces, &output),
+                    Err(error) => leave(
+                        &traces,
+                        &Output {
+                            code: Some(NOT_FOUND),
+                            stdout: Vec::new(),
+                            stderr: error.to_string().into_bytes(),
+                        },
+                    ),
+                };
+                world.detached().insert(traces.pid, ended);
+            });
+            Ok(())
+        })
+    }
+
+    fn look<'a>(&'a self, traces: &'a Traces) -> Fut<'a, Result<Detached, ProviderError>> {
+        let known = self.detached().get(&traces.pid).copied();
+        Box::pin(async move { Ok(known.unwrap_or(Detached::Unknown)) })
+    }
+
+    fn is_marked_running(&self, mark: &str) -> bool {
+        let running = self
+            .0
+            .running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        running.1.values().any(|arguments| arguments.contains(mark))
+    }
+}
+
+/// How a shell says that there is no such program.
+const NOT_FOUND: i32 = 127;
+/// Where programs of the rehearsal run, in errors.
+const HERE: &str = "the rehearsal";
+
+/// Writes what a program leaves behind, as the wrapper of real ones does.
+fn leave(traces: &Traces, output: &Output) -> Detached {
+    let Some(code) = output.code else {
+        return Detached::Vanished;
+    };
+    let written = write(&traces.stdout, &output.stdout)
+        .and_then(|()| write(&traces.stderr, &output.stderr))
+        .and_then(|()| write(&traces.status, code.to_string().as_bytes()));
+    match written {
+        Ok(()) => Detached::Ended(code),
+        Err(_) => Detached::Vanished,
+    }
+}
+
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    std::fs::write(path, bytes)
+}
+
+fn prepare(name: &str, stand: Stand, power: &Power) -> Result<Prepared, WorldError> {
+    for server in stand
+        .starts
+        .iter()
+        .chain(&stand.stops)
+        .chain(&stand.true_if)
+    {
+        power.known(server, &format!("program \"{name}\""))?;
+    }
+    for content in stand.files.values() {
+        let server = match content {
+            Content::Kubeconfig(cluster) => format!("cluster.{cluster}"),
+            Content::Postgres(server) => format!("postgres.{server}"),
+            Content::Text(_) => continue,
+        };
+        power.known(&server, &format!("program \"{name}\""))?;
+    }
+    let takes = match &stand.takes {
+        Some(text) => super::duration(text, &format!("`takes` of program \"{name}\""))?,
+        None if stand.true_if.is_empty() && stand.address_of.is_none() => TAKES_DEFAULT,
+        None => Duration::ZERO,
+    };
+    Ok(Prepared { stand, takes })
+}
+
+/// The name of a program, without what leads to the spec's folder.
+fn plain(name: &str, base_dir: &Path) -> String {
+    let path = Path::new(name);
+    let path = path.strip_prefix(base_dir).unwrap_or(path);
+    let path = path.strip_prefix(".").unwrap_or(path);
+    path.display().to_string()
+}
+
+fn fitting<'a>(stands: &'a [Prepared], program: &Program) -> Option<&'a Prepared> {
+    let args = program.argv.get(1..).unwrap_or_default();
+    stands.iter().find(|p| args.starts_with(&p.stand.args))
+}
+
+fn nobody(program: &Program) -> ProviderError {
+    let name = program.argv.first().map(String::as_str).unwrap_or_default();
+    // Arguments may hold what is private to a person, but never a secret: those do not enter argv.
+    ProviderError::new(
+        ErrorKind::NotFound,
+        format!("start `{}`", program.argv.join(" ")),
+        HERE,
+    )
+    .because("a rehearsal starts no programs, and nothing stands in for this one")
+    .hint(format!(
+        "say in rehearsal.hcl what it does: `program \"{name}\" {{ args = […] … }}`"
+    ))
+}

@@ -1,0 +1,50 @@
+//! HTTP over a stream of the world's network, with the world's faults.
+
+use std::io;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use http::Request;
+use http::Response;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::io::DuplexStream;
+use tower::ServiceExt as _;
+
+use super::faults::Fault;
+use super::faults::Faults;
+
+/// Serves one connection in a task of its own, until either side ends it.
+pub(super) fn http(stream: DuplexStream, router: Router, faults: Arc<Faults>) {
+    let service = service_fn(move |request: Request<Incoming>| {
+        answer(router.clone(), Arc::clone(&faults), request)
+    });
+    let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    // A connection that ends early is the client's to complain about.
+    tokio::spawn(async move { connection.await.ok() });
+}
+
+/// An error here ends the connection without an answer, which is what a reset looks like.
+async fn answer(
+    router: Router,
+    faults: Arc<Faults>,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, io::Error> {
+    let fault = faults.next(request.method(), request.uri());
+    let reset = || io::Error::from(io::ErrorKind::ConnectionReset);
+    match fault {
+        Some(Fault::ResetBefore) => return Err(reset()),
+        Some(Fault::Answers(refusal)) => return Ok(refusal.into()),
+        Some(Fault::Slow(pause)) => tokio::time::sleep(pause).await,
+        Some(Fault::ResetAfter) | None => {}
+    }
+    let served = router.oneshot(request.map(Body::new)).await;
+    let response = served.unwrap_or_else(|never| match never {});
+    match fault {
+        Some(Fault::ResetAfter) => Err(reset()),
+        _ => Ok(response),
+    }
+}

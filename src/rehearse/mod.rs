@@ -1,0 +1,19 @@
+//! Rehearsing: the same spec, providers and requests against a world in this process.
+//!
+//! The world itself is `drplan-sandbox`. Here a spec's folder becomes a stage that may be written to,
+//! the world file becomes data, failures that were asked for are put in front of kinds, and what
+//! happened is kept for the report.
+
+mod failing;
+mod file;
+mod report;
+mod stage;
+mod timeline;
+
+pub use failing::Failures;
+pub(crate) use file::FILE;
+pub use report::Report;
+pub use stage::Stage;
+pub use stage::StageError;
+pub use timeline::Entry;
+pub use timeline::Timeline;

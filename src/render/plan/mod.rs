@@ -1,0 +1,8 @@
+//! A plan as text: the summary that fits one screen, and the full form.
+
+mod full;
+mod steps;
+mod summary;
+
+pub use full::full;
+pub use summary::summary;
