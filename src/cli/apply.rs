@@ -34,6 +34,7 @@ use crate::plan::PlanFileError;
 use crate::plan::Summary;
 use crate::render;
 use crate::report::Exit;
+use crate::report::done_without;
 use crate::report::verdict;
 use crate::secrets::Secrets;
 
@@ -323,6 +324,7 @@ async fn start(
         print(&render::run::ending(
             &ending.outcomes,
             &frontier,
+            done_without(&plan, &ending.outcomes).as_deref(),
             ambient.style(),
             exit.code(),
         ))?;

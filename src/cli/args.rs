@@ -166,9 +166,15 @@ pub struct RehearseArgs {
     /// Let requests meet faults, drawn from a seed.
     #[arg(long, value_name = "SEED")]
     pub faults: Option<u64>,
-    /// Keep the recovered world open on loopback until Ctrl-C, in real time.
-    #[arg(long)]
-    pub listen: bool,
+    /// Keep the world open on loopback until Ctrl-C, in real time; by default on free ports.
+    #[arg(
+        long,
+        value_name = "ADDRESS:PORT",
+        num_args = 0..=1,
+        default_missing_value = "127.0.0.1:0",
+        require_equals = true
+    )]
+    pub listen: Option<std::net::SocketAddr>,
     /// Print one JSON object for each event, and one for the report.
     #[arg(long)]
     pub json: bool,

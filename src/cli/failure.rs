@@ -12,19 +12,22 @@ use crate::report::Exit;
 use crate::spec::LoadError;
 
 /// The funnel of all errors of commands.
-pub(super) enum Failure {
+pub enum Failure {
     /// Mistakes of the spec, with its sources.
     Spec(Box<(Diagnostics, Sources)>),
     /// Anything else: exit code, message, what to do.
     Other {
+        /// The exit code.
         exit: Exit,
+        /// What happened.
         error: anyhow::Error,
+        /// What to do.
         hint: Option<String>,
     },
 }
 
 impl Failure {
-    pub(super) fn refused(exit: Exit, message: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub(crate) fn refused(exit: Exit, message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::Other {
             exit,
             error: anyhow::anyhow!(message.into()),
@@ -32,14 +35,16 @@ impl Failure {
         }
     }
 
-    pub(super) fn exit(&self) -> Exit {
+    /// The exit code.
+    pub fn exit(&self) -> Exit {
         match self {
             Self::Spec(_) => Exit::Error,
             Self::Other { exit, .. } => *exit,
         }
     }
 
-    pub(super) fn render(&self, style: Style) -> String {
+    /// All of it for people.
+    pub fn render(&self, style: Style) -> String {
         match self {
             Self::Spec(both) => diagnostics(&both.0, &both.1, style),
             Self::Other { error, hint, .. } => {

@@ -21,9 +21,12 @@ use clap::Parser as _;
 pub use ambient::Ambient;
 pub use args::Cli;
 pub use args::Command;
+pub(crate) use args::PlanningArgs;
+pub use args::VarArgs;
+pub use failure::Failure;
+pub(crate) use session::Session;
 
 use crate::report::Exit;
-use failure::Failure;
 
 /// Runs one command and returns the exit code.
 pub fn run(argv: impl IntoIterator<Item = OsString>, ambient: Ambient) -> u8 {

@@ -40,20 +40,20 @@ use crate::spec::variables::Bound;
 use crate::spec::variables::Given;
 
 /// A loaded and checked spec with everything that planning needs.
-pub(super) struct Session {
-    pub(super) dir: PathBuf,
-    pub(super) source: Source,
-    pub(super) module: Module,
-    pub(super) bound: Bound,
-    pub(super) warnings: Diagnostics,
-    pub(super) registry: Arc<Registry>,
-    pub(super) secrets: Arc<Secrets>,
-    pub(super) observer: Arc<Observer>,
+pub(crate) struct Session {
+    pub(crate) dir: PathBuf,
+    pub(crate) source: Source,
+    pub(crate) module: Module,
+    pub(crate) bound: Bound,
+    pub(crate) warnings: Diagnostics,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) secrets: Arc<Secrets>,
+    pub(crate) observer: Arc<Observer>,
 }
 
 impl Session {
     /// Loads a spec.
-    pub(super) fn open(dir: &Path, vars: &VarArgs, ambient: &Ambient) -> Result<Self, Failure> {
+    pub(crate) fn open(dir: &Path, vars: &VarArgs, ambient: &Ambient) -> Result<Self, Failure> {
         let mut source = Source::load(dir)?;
         let given = given(&mut source, vars, ambient)?;
         let registry = crate::registry::registry();
@@ -88,12 +88,12 @@ impl Session {
     }
 
     /// Mistakes of the spec as a failure.
-    pub(super) fn mistakes(&self, diags: Diagnostics) -> Failure {
+    pub(crate) fn mistakes(&self, diags: Diagnostics) -> Failure {
         Failure::Spec(Box::new((diags, self.source.sources.clone())))
     }
 
     /// Makes a plan from the live world, or offline from the spec alone.
-    pub(super) async fn plan(
+    pub(crate) async fn plan(
         &self,
         planning: &PlanningArgs,
         ambient: &Ambient,
@@ -212,7 +212,7 @@ fn without_echoes(diags: Diagnostics) -> Diagnostics {
 }
 
 /// Every plan passes the independent checker before it is shown, saved or applied.
-pub(super) fn trusted(plan: Plan) -> Result<Plan, Failure> {
+pub(crate) fn trusted(plan: Plan) -> Result<Plan, Failure> {
     let broken = crate::plan::check(&plan);
     if broken.is_empty() {
         return Ok(plan);

@@ -7,13 +7,18 @@
 mod failing;
 mod file;
 mod report;
+mod scene;
 mod stage;
 mod timeline;
 
 pub use failing::Failures;
 pub(crate) use file::FILE;
 pub use report::Report;
+pub use scene::Planned;
+pub use scene::Scene;
+pub use scene::Script;
 pub use stage::Stage;
 pub use stage::StageError;
+pub(crate) use stage::write_private;
 pub use timeline::Entry;
 pub use timeline::Timeline;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use drplan_api::Address;
 use drplan_api::Timestamp;
 use drplan_sandbox::world::By;
 use drplan_sandbox::world::simulation;
@@ -27,8 +28,10 @@ pub struct Report {
     pub answered: u64,
     /// How many requests met a fault.
     pub faults: u64,
-    /// How many steps a second plan still has; `None` if the first did not come to its end.
-    pub left: Option<u64>,
+    /// The best-effort steps that it comes back without; `None` if it does not come back.
+    pub without: Option<Vec<Address>>,
+    /// The steps that a second plan still has, those left out.
+    pub left: Vec<Address>,
     /// The exit code.
     pub exit_code: u8,
 }

@@ -94,6 +94,16 @@ impl Stage {
     }
 }
 
+/// Writes a file that only its owner can read.
+pub(crate) fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    use std::io::Write as _;
+    let mut options = std::fs::File::options();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)?.write_all(text.as_bytes())
+}
+
 /// The folders that the world reads in place.
 fn data_folders(world: &WorldFile) -> Vec<PathBuf> {
     let buckets = world.object_store.iter().flat_map(|s| s.bucket.values());

@@ -98,31 +98,23 @@ fn clock(at: Timestamp, since: Timestamp) -> String {
 }
 
 fn verdict(report: &Report, style: Style) -> String {
-    let took = span(report.seconds());
-    match (report.exit_code, report.left) {
-        (0, Some(0)) => style.paint(
-            Tone::Good,
-            &format!(
-                "Rehearsed: `{}` comes back in {took}, and a second plan finds nothing left to do.",
-                report.recovery
-            ),
-        ),
-        (0, Some(left)) => style.paint(
-            Tone::Bad,
-            &format!(
-                "Rehearsed: `{}` ran to its end in {took}, but a second plan still has {}.",
-                report.recovery,
-                count(left, "step", "steps")
-            ),
-        ),
-        _ => style.paint(
-            Tone::Bad,
-            &format!(
-                "Rehearsed: `{}` does NOT come back; it stopped after {took}.",
-                report.recovery
-            ),
-        ),
+    let (name, took) = (&report.recovery, span(report.seconds()));
+    let Some(without) = &report.without else {
+        let text = format!("Rehearsed: `{name}` does NOT come back; it stopped after {took}.");
+        return style.paint(Tone::Bad, &text);
+    };
+    let mut text = format!("Rehearsed: `{name}` comes back in {took}");
+    if !without.is_empty() {
+        let names: Vec<&str> = without.iter().map(Address::as_str).collect();
+        text = format!("{text}, without {} (best effort)", names.join(", "));
     }
+    if report.left.is_empty() {
+        text.push_str("; a second plan finds nothing else to do.");
+        return style.paint(Tone::Good, &text);
+    }
+    let names: Vec<&str> = report.left.iter().map(Address::as_str).collect();
+    text = format!("{text}; but a second plan still has {}.", names.join(", "));
+    style.paint(Tone::Bad, &text)
 }
 
 fn proven_by(report: &Report, style: Style) -> Vec<String> {

@@ -220,22 +220,25 @@ impl Sink for JsonSink {
 pub fn ending(
     outcomes: &BTreeMap<Address, Outcome>,
     frontier: &Frontier,
+    without: Option<&[Address]>,
     style: Style,
     exit_code: u8,
 ) -> String {
     let mut out = Vec::new();
-    let verdict = if exit_code == 0 {
-        "Recovered: every step is done and proven."
-    } else {
-        "NOT recovered."
-    };
-    let tone = if exit_code == 0 {
-        Tone::Good
-    } else {
-        Tone::Bad
+    let (tone, verdict) = match without {
+        Some([]) if exit_code == 0 => (
+            Tone::Good,
+            "Recovered: every step is done and proven.".to_owned(),
+        ),
+        Some(without) if !without.is_empty() => {
+            let names: Vec<&str> = without.iter().map(Address::as_str).collect();
+            let verdict = format!("Recovered, without {} (best effort).", names.join(", "));
+            (Tone::Change, verdict)
+        }
+        _ => (Tone::Bad, "NOT recovered.".to_owned()),
     };
     out.push(String::new());
-    out.push(style.paint(tone, verdict));
+    out.push(style.paint(tone, &verdict));
     out.push(format!(
         "  {} done, {} failed, {} running, {} waiting, {} blocked, {} not started",
         frontier.done.len(),

@@ -8,6 +8,7 @@ use crate::apply::Outcome;
 use crate::apply::Stop;
 use crate::plan::Do;
 use crate::plan::Plan;
+use crate::plan::Step;
 
 /// Exit codes, one table for all commands; `docs/exit-codes.md` says the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -132,6 +133,23 @@ pub fn verdict(plan: &Plan, outcomes: &BTreeMap<Address, Outcome>, stopped: Stop
         return Exit::Waiting;
     }
     Exit::Ok
+}
+
+/// The best-effort steps that did not end well, if everything else did: then the recovery is complete
+/// without them. `None` if anything critical is missing.
+pub fn done_without(plan: &Plan, outcomes: &BTreeMap<Address, Outcome>) -> Option<Vec<Address>> {
+    let acts = |s: &&Step| !matches!(s.what, Do::Barrier | Do::Idle);
+    let well = |s: &Step| outcomes.get(&s.address).is_some_and(Outcome::is_good);
+    let missing: Vec<&Step> = plan
+        .steps
+        .iter()
+        .filter(acts)
+        .filter(|s| !well(s))
+        .collect();
+    missing
+        .iter()
+        .all(|s| s.best_effort)
+        .then(|| missing.iter().map(|s| s.address.clone()).collect())
 }
 
 /// The exit code of a plan.

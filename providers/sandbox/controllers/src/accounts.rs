@@ -2,11 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::json;
 
+use crate::Ask;
+use crate::Controller;
+use crate::Turn;
+use crate::Write;
 use crate::children::Kind;
-use crate::object::{is_deleting, text};
-use crate::{Ask, Controller, Turn, Write};
+use crate::object::is_deleting;
+use crate::object::text;
 
 const NAMESPACES: Kind = ("", "Namespace");
 const ACCOUNTS: Kind = ("", "ServiceAccount");

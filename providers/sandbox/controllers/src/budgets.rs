@@ -5,13 +5,24 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::json;
 
-use crate::children::{Kind, PODS};
-use crate::condition::{self, Condition, Times};
-use crate::object::{is_deleting, share, status_write};
-use crate::template::{is_active, is_ready};
-use crate::{Ask, Controller, Turn, selector};
+use crate::Ask;
+use crate::Controller;
+use crate::Turn;
+use crate::children::Kind;
+use crate::children::PODS;
+use crate::condition;
+use crate::condition::Condition;
+use crate::condition::Times;
+use crate::object::Round;
+use crate::object::is_deleting;
+use crate::object::share;
+use crate::object::status_write;
+use crate::selector;
+use crate::template::is_active;
+use crate::template::is_ready;
 
 const BUDGETS: Kind = ("policy", "PodDisruptionBudget");
 
@@ -66,9 +77,9 @@ fn status<'p>(ask: Ask<'_>, budget: &Value, pods: impl Iterator<Item = &'p Value
     let expected = count(covered.len());
     let healthy = count(covered.iter().filter(|pod| is_ready(pod)).count());
     let desired = if spec["maxUnavailable"].is_null() {
-        share(&spec["minAvailable"], "1", expected, true)
+        share(&spec["minAvailable"], "1", expected, Round::Up)
     } else {
-        (expected - share(&spec["maxUnavailable"], "0", expected, true)).max(0)
+        (expected - share(&spec["maxUnavailable"], "0", expected, Round::Up)).max(0)
     };
     let allowed = (healthy - desired).max(0);
     let mut status = match &budget["status"] {

@@ -3,19 +3,34 @@
 //! Restored objects come without owner references; a parent takes those that its selector matches,
 //! as in life.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::json;
 
-use crate::object::{controller, is_deleting, items, name, owner_reference, refers_to, text, uid};
-use crate::{Ask, View, Write, selector};
+use crate::Ask;
+use crate::View;
+use crate::Write;
+use crate::object::controller;
+use crate::object::is_deleting;
+use crate::object::items;
+use crate::object::name;
+use crate::object::owner_reference;
+use crate::object::refers_to;
+use crate::object::text;
+use crate::object::uid;
+use crate::selector;
 
 /// A group and a kind.
 pub(crate) type Kind = (&'static str, &'static str);
 
 /// The pods.
 pub(crate) const PODS: Kind = ("", "Pod");
+
+/// How many orphans are compared with every parent; with more it is cheaper to look at all parents.
+const FEW: usize = 8;
 
 /// Which parents of a namespace are to be looked at.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,12 +47,35 @@ impl Scope {
             names.insert(name.to_owned());
         }
     }
+
+    /// Adds the parents that would take one of the orphans.
+    fn add_takers(
+        &mut self,
+        view: &dyn View,
+        (group, kind): Kind,
+        namespace: &str,
+        orphans: &[Arc<Value>],
+    ) {
+        if orphans.len() > FEW {
+            *self = Self::All;
+            return;
+        }
+        for parent in view.list_in(group, kind, namespace) {
+            let wanted = &parent["spec"]["selector"];
+            let takes =
+                |orphan: &Arc<Value>| selector::matches(wanted, &orphan["metadata"]["labels"]);
+            if orphans.iter().any(takes) {
+                self.add(name(&parent));
+            }
+        }
+    }
 }
 
 /// Sorts what changed by the parents that it concerns, namespace by namespace. Changes of further
 /// kinds concern all parents of their namespace.
 pub(crate) fn scopes(ask: Ask<'_>, parent: Kind, child: Kind) -> BTreeMap<String, Scope> {
     let mut scopes: BTreeMap<String, Scope> = BTreeMap::new();
+    let mut orphans: BTreeMap<String, Vec<Arc<Value>>> = BTreeMap::new();
     for key in ask.changed {
         let Some(namespace) = key.namespace.as_deref() else {
             continue;
@@ -53,13 +91,25 @@ pub(crate) fn scopes(ask: Ask<'_>, parent: Kind, child: Kind) -> BTreeMap<String
         } else if *scope != Scope::All {
             let (group, kind) = child;
             let object = ask.view.get(group, kind, Some(namespace), &key.name);
-            match object.as_deref().map(controller) {
-                Some(Some(owner)) if refers_to(owner, parent.0, parent.1) => {
+            let Some(object) = object else {
+                *scope = Scope::All;
+                continue;
+            };
+            match controller(&object) {
+                Some(owner) if refers_to(owner, parent.0, parent.1) => {
                     scope.add(text(&owner["name"]));
                 }
-                Some(Some(_)) => {}
-                _ => *scope = Scope::All,
+                Some(_) => {}
+                None => orphans
+                    .entry(namespace.to_owned())
+                    .or_default()
+                    .push(object),
             }
+        }
+    }
+    for (namespace, orphans) in orphans {
+        if let Some(scope) = scopes.get_mut(&namespace) {
+            scope.add_takers(ask.view, parent, &namespace, &orphans);
         }
     }
     scopes.retain(|_, scope| *scope != Scope::Named(BTreeSet::new()));

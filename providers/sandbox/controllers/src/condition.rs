@@ -1,9 +1,12 @@
 //! The conditions of a status.
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::json;
 
-use crate::object::{items, stamp, text};
+use crate::object::items;
+use crate::object::stamp;
+use crate::object::text;
 
 /// What a condition says.
 pub(crate) struct Condition<'a> {

@@ -3,16 +3,34 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::json;
 
-use crate::children::{Children, Kind, parents, scopes};
+use crate::Ask;
+use crate::Controller;
+use crate::Key;
+use crate::Turn;
+use crate::Write;
+use crate::children::Children;
+use crate::children::Kind;
+use crate::children::parents;
+use crate::children::scopes;
 use crate::condition;
-use crate::object::{
-    created, delete, is_deleting, name, namespace, number, owner_reference, seconds,
-    set_annotation, stamp, status_write, text, time, uid,
-};
+use crate::object::created;
+use crate::object::delete;
+use crate::object::is_deleting;
+use crate::object::name;
+use crate::object::namespace;
+use crate::object::number;
+use crate::object::owner_reference;
+use crate::object::seconds;
+use crate::object::set_annotation;
+use crate::object::stamp;
+use crate::object::status_write;
+use crate::object::text;
+use crate::object::time;
+use crate::object::uid;
 use crate::schedule::Schedule;
-use crate::{Ask, Controller, Key, Turn, Write};
 
 const CRON_JOBS: Kind = ("batch", "CronJob");
 const JOBS: Kind = ("batch", "Job");
@@ -70,15 +88,15 @@ fn reconcile(ask: Ask<'_>, cron_job: &Value, jobs: &[Arc<Value>], turn: &mut Tur
     if let Some(schedule) = schedule
         && cron_job["spec"]["suspend"] != true
     {
-        fire(
-            ask,
-            cron_job,
-            jobs,
-            &schedule,
-            &mut status,
-            &active,
-            &mut turn.writes,
-        );
+        match due(cron_job, &schedule, ask.now) {
+            Some((due, job_name)) if jobs.iter().any(|job| name(job) == job_name) => {
+                status["lastScheduleTime"] = stamp(due);
+            }
+            Some((due, job_name)) => {
+                turn.writes.extend(fire(cron_job, &active, &job_name, due));
+            }
+            None => {}
+        }
         if let (Some(next), Some(key)) = (schedule.next(ask.now), Key::of(cron_job)) {
             turn.again.push((key, next));
         }
@@ -86,39 +104,28 @@ fn reconcile(ask: Ask<'_>, cron_job: &Value, jobs: &[Arc<Value>], turn: &mut Tur
     turn.writes.extend(status_write(cron_job, status));
 }
 
-/// Makes the Job of the last time that was due, unless something forbids it.
-fn fire(
-    ask: Ask<'_>,
-    cron_job: &Value,
-    jobs: &[Arc<Value>],
-    schedule: &Schedule,
-    status: &mut Value,
-    active: &[&Arc<Value>],
-    writes: &mut Vec<Write>,
-) {
-    let spec = &cron_job["spec"];
+/// The last time that is due and has not been served, and the name of its Job.
+fn due(cron_job: &Value, schedule: &Schedule, now: Timestamp) -> Option<(Timestamp, String)> {
     let last = time(&cron_job["status"]["lastScheduleTime"]);
     let mut since = last.unwrap_or_else(|| created(cron_job));
-    if let Some(deadline) = spec["startingDeadlineSeconds"].as_i64() {
-        let oldest = ask.now.checked_sub(seconds(deadline));
+    if let Some(deadline) = cron_job["spec"]["startingDeadlineSeconds"].as_i64() {
+        let oldest = now.checked_sub(seconds(deadline));
         since = since.max(oldest.unwrap_or(since));
     }
-    let Some(due) = schedule.last(since, ask.now) else {
-        return;
-    };
-    let job_name = format!("{}-{}", name(cron_job), due.as_second() / 60);
-    if jobs.iter().any(|job| name(job) == job_name) {
-        status["lastScheduleTime"] = stamp(due);
-        return;
+    let due = schedule.last(since, now)?;
+    Some((due, format!("{}-{}", name(cron_job), due.as_second() / 60)))
+}
+
+/// The writes that make a Job, unless the Jobs that run forbid it.
+fn fire(cron_job: &Value, active: &[&Arc<Value>], job_name: &str, due: Timestamp) -> Vec<Write> {
+    let mut writes = Vec::new();
+    match text(&cron_job["spec"]["concurrencyPolicy"]) {
+        "Forbid" if !active.is_empty() => return writes,
+        "Replace" => writes.extend(active.iter().filter_map(|job| delete(job))),
+        _ => {}
     }
-    let policy = text(&spec["concurrencyPolicy"]);
-    if policy == "Forbid" && !active.is_empty() {
-        return;
-    }
-    if policy == "Replace" {
-        writes.extend(active.iter().filter_map(|job| delete(job)));
-    }
-    writes.push(Write::Create(job(cron_job, &job_name, due)));
+    writes.push(Write::Create(job(cron_job, job_name, due)));
+    writes
 }
 
 fn job(cron_job: &Value, job_name: &str, due: Timestamp) -> Value {

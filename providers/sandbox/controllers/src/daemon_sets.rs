@@ -1,19 +1,46 @@
 //! DaemonSets: one pod on each node that takes it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::json;
 
-use crate::children::{Children, Kind, PODS, Scope, parents, scopes};
+use crate::Ask;
+use crate::Controller;
+use crate::Key;
+use crate::Turn;
+use crate::Write;
+use crate::children::Children;
+use crate::children::Kind;
+use crate::children::PODS;
+use crate::children::Scope;
+use crate::children::parents;
+use crate::children::scopes;
 use crate::names::Names;
-use crate::object::{
-    annotation, delete, is_deleting, items, label, name, set_count, share, status_write, text,
-};
-use crate::revisions::{History, REVISION_LABEL, REVISIONS};
-use crate::template::{available_at, generated_pod, is_active, is_finished, is_ready, set_label};
-use crate::{Ask, Controller, Key, Turn, Write, selector};
+use crate::object::Round;
+use crate::object::annotation;
+use crate::object::delete;
+use crate::object::is_deleting;
+use crate::object::items;
+use crate::object::label;
+use crate::object::name;
+use crate::object::set_count;
+use crate::object::share;
+use crate::object::status_write;
+use crate::object::text;
+use crate::revisions::History;
+use crate::revisions::REVISION_LABEL;
+use crate::revisions::REVISIONS;
+use crate::selector;
+use crate::template::available_at;
+use crate::template::generated_pod;
+use crate::template::is_active;
+use crate::template::is_finished;
+use crate::template::is_ready;
+use crate::template::set_label;
 
 const DAEMON_SETS: Kind = ("apps", "DaemonSet");
 const NODES: Kind = ("", "Node");
@@ -57,10 +84,13 @@ impl Controller for DaemonSets {
             if sets.is_empty() {
                 continue;
             }
-            let pods = Children::load(ask.view, PODS, &namespace);
-            let revisions = Children::load(ask.view, REVISIONS, &namespace);
+            let ground = Ground {
+                nodes: &nodes,
+                pods: Children::load(ask.view, PODS, &namespace),
+                revisions: Children::load(ask.view, REVISIONS, &namespace),
+            };
             for set in sets {
-                reconcile(ask, &set, &nodes, &pods, &revisions, &mut turn);
+                reconcile(ask, &set, &ground, &mut turn);
             }
         }
         turn
@@ -79,14 +109,19 @@ fn concerned(ask: Ask<'_>) -> BTreeMap<String, Scope> {
     scopes
 }
 
-fn reconcile(
-    ask: Ask<'_>,
-    set: &Value,
-    nodes: &[Arc<Value>],
-    pods: &Children,
-    revisions: &Children,
-    turn: &mut Turn,
-) {
+/// What the sets of one namespace share.
+struct Ground<'a> {
+    nodes: &'a [Arc<Value>],
+    pods: Children,
+    revisions: Children,
+}
+
+fn reconcile(ask: Ask<'_>, set: &Value, ground: &Ground<'_>, turn: &mut Turn) {
+    let Ground {
+        nodes,
+        pods,
+        revisions,
+    } = ground;
     let claimed = pods.claim(set, |_| true, &mut turn.writes);
     if is_deleting(set) || !claimed.settled {
         return;
@@ -186,7 +221,7 @@ impl<'a> Crew<'a> {
             &strategy["rollingUpdate"]["maxUnavailable"],
             "1",
             total,
-            true,
+            Round::Up,
         );
         let serving = self.present().filter(|pod| self.is_available(pod, ask.now));
         let serving = i64::try_from(serving.count()).unwrap_or(i64::MAX);

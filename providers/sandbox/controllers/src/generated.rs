@@ -3,7 +3,8 @@
 use std::net::Ipv4Addr;
 
 use serde_json::Value;
-use sha2::{Digest, Sha256};
+use sha2::Digest;
+use sha2::Sha256;
 
 /// The letters of generated names: no vowels, so that no words arise.
 const LETTERS: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";

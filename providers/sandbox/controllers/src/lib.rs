@@ -39,7 +39,8 @@ mod stateful_sets;
 mod template;
 
 pub use schedule::Schedule;
-pub use settings::{Durations, Settings};
+pub use settings::Durations;
+pub use settings::Settings;
 
 /// What a controller may look at.
 ///

@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::object::{name, uid};
-use crate::{Ask, generated};
+use crate::Ask;
+use crate::generated;
+use crate::object::name;
+use crate::object::uid;
 
 /// Draws names for new pods of an owner.
 pub(crate) struct Names<'a> {

@@ -1,11 +1,26 @@
 //! Nodes: they are ready as soon as they are registered, and say so again and again.
 
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::json;
 
+use crate::Ask;
+use crate::Controller;
+use crate::Key;
+use crate::Turn;
+use crate::Write;
 use crate::children::Kind;
-use crate::condition::{self, Condition, Times};
-use crate::object::{items, later, name, stamp, status_write, text, time, uid};
-use crate::{Ask, Controller, Key, Turn, Write, generated};
+use crate::condition;
+use crate::condition::Condition;
+use crate::condition::Times;
+use crate::generated;
+use crate::object::items;
+use crate::object::later;
+use crate::object::name;
+use crate::object::stamp;
+use crate::object::status_write;
+use crate::object::text;
+use crate::object::time;
+use crate::object::uid;
 
 const NODES: Kind = ("", "Node");
 const LEASES: Kind = ("coordination.k8s.io", "Lease");

@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::Map;
+use serde_json::Value;
+use serde_json::json;
 
-use crate::{Key, Write};
+use crate::Key;
+use crate::Write;
 
 pub(crate) fn name(object: &Value) -> &str {
     object["metadata"]["name"].as_str().unwrap_or_default()
@@ -52,8 +55,15 @@ pub(crate) fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
+/// What becomes of a fraction.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Round {
+    Up,
+    Down,
+}
+
 /// A number or a percentage of a total, rounded up or down.
-pub(crate) fn share(value: &Value, otherwise: &str, total: i64, up: bool) -> i64 {
+pub(crate) fn share(value: &Value, otherwise: &str, total: i64, round: Round) -> i64 {
     if let Some(number) = value.as_i64() {
         return number;
     }
@@ -61,7 +71,7 @@ pub(crate) fn share(value: &Value, otherwise: &str, total: i64, up: bool) -> i64
     match written.strip_suffix('%').map(str::parse::<i64>) {
         Some(Ok(percent)) => {
             let hundredfold = percent.saturating_mul(total);
-            (hundredfold + if up { 99 } else { 0 }) / 100
+            (hundredfold + if round == Round::Up { 99 } else { 0 }) / 100
         }
         _ => written.parse().unwrap_or(0),
     }
@@ -215,14 +225,14 @@ mod tests {
     #[test]
     fn shares_are_numbers_or_percentages() {
         let table = [
-            (json!(2), 10, true, 2),
-            (json!("25%"), 10, true, 3),
-            (json!("25%"), 10, false, 2),
-            (json!("100%"), 3, false, 3),
-            (json!(null), 4, true, 1),
+            (json!(2), 10, Round::Up, 2),
+            (json!("25%"), 10, Round::Up, 3),
+            (json!("25%"), 10, Round::Down, 2),
+            (json!("100%"), 3, Round::Down, 3),
+            (json!(null), 4, Round::Up, 1),
         ];
-        for (value, total, up, expected) in table {
-            assert_eq!(share(&value, "25%", total, up), expected, "{value}");
+        for (value, total, round, expected) in table {
+            assert_eq!(share(&value, "25%", total, round), expected, "{value}");
         }
     }
 

@@ -4,11 +4,19 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::children::{Kind, PODS};
-use crate::object::{is_deleting, items, name, namespace, without_finalizer};
+use crate::Ask;
+use crate::Controller;
+use crate::Turn;
+use crate::Write;
+use crate::children::Kind;
+use crate::children::PODS;
+use crate::object::is_deleting;
+use crate::object::items;
+use crate::object::name;
+use crate::object::namespace;
+use crate::object::without_finalizer;
 use crate::pods::claim_names;
 use crate::template::is_finished;
-use crate::{Ask, Controller, Turn, Write};
 
 const CLAIMS: Kind = ("", "PersistentVolumeClaim");
 const VOLUMES: Kind = ("", "PersistentVolume");

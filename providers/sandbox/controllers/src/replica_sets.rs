@@ -3,13 +3,34 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::json;
 
-use crate::children::{Children, Kind, PODS, parents, scopes};
+use crate::Ask;
+use crate::Controller;
+use crate::Key;
+use crate::Turn;
+use crate::Write;
+use crate::children::Children;
+use crate::children::Kind;
+use crate::children::PODS;
+use crate::children::parents;
+use crate::children::scopes;
 use crate::names::Names;
-use crate::object::{created, delete, is_deleting, name, number, set_count, status_write, text};
-use crate::template::{available_at, generated_pod, is_active, is_finished, is_ready};
-use crate::{Ask, Controller, Key, Turn, Write, selector};
+use crate::object::created;
+use crate::object::delete;
+use crate::object::is_deleting;
+use crate::object::name;
+use crate::object::number;
+use crate::object::set_count;
+use crate::object::status_write;
+use crate::object::text;
+use crate::selector;
+use crate::template::available_at;
+use crate::template::generated_pod;
+use crate::template::is_active;
+use crate::template::is_finished;
+use crate::template::is_ready;
 
 const REPLICA_SETS: Kind = ("apps", "ReplicaSet");
 

@@ -3,12 +3,22 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::json;
 
-use crate::children::{Children, Kind};
-use crate::object::{delete, label, name, namespace, number, owner_reference};
-use crate::template::{comparable, same_template, set_label};
-use crate::{Write, generated};
+use crate::Write;
+use crate::children::Children;
+use crate::children::Kind;
+use crate::generated;
+use crate::object::delete;
+use crate::object::label;
+use crate::object::name;
+use crate::object::namespace;
+use crate::object::number;
+use crate::object::owner_reference;
+use crate::template::comparable;
+use crate::template::same_template;
+use crate::template::set_label;
 
 pub(crate) const REVISIONS: Kind = ("apps", "ControllerRevision");
 

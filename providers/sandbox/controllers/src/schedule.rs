@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use cronexpr::{Crontab, FallbackTimezoneOption, ParseOptions, parse_crontab_with};
+use cronexpr::Crontab;
+use cronexpr::FallbackTimezoneOption;
+use cronexpr::ParseOptions;
+use cronexpr::parse_crontab_with;
 use jiff::Timestamp;
 
 use crate::object::later;

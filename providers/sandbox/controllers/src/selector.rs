@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
-use crate::object::{items, number, text};
+use crate::object::items;
+use crate::object::number;
+use crate::object::text;
 
 /// Whether labels match a LabelSelector. A selector that is missing matches nothing, an empty one
 /// everything.

@@ -3,11 +3,24 @@
 use std::net::Ipv4Addr;
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::json;
 
+use crate::Ask;
+use crate::Controller;
+use crate::Key;
+use crate::Settings;
+use crate::Turn;
 use crate::children::Kind;
-use crate::object::{annotation, created, is_deleting, items, later, status_write, text, uid};
-use crate::{Ask, Controller, Key, Settings, Turn, generated};
+use crate::generated;
+use crate::object::annotation;
+use crate::object::created;
+use crate::object::is_deleting;
+use crate::object::items;
+use crate::object::later;
+use crate::object::status_write;
+use crate::object::text;
+use crate::object::uid;
 
 const SERVICES: Kind = ("", "Service");
 const INGRESSES: Kind = ("networking.k8s.io", "Ingress");
@@ -90,7 +103,7 @@ fn balance(ask: Ask<'_>, key: &Key, service: &Value, turn: &mut Turn) {
     if address["ip"].is_string() {
         address["ipMode"] = "VIP".into();
     }
-    give(ask.now, due, key, service, address, turn);
+    give(ask, key, service, Promise { due, address }, turn);
 }
 
 fn route(ask: Ask<'_>, key: &Key, ingress: &Value, turn: &mut Turn) {
@@ -99,7 +112,7 @@ fn route(ask: Ask<'_>, key: &Key, ingress: &Value, turn: &mut Turn) {
     }
     let due = later(created(ingress), ask.settings.durations.ingress);
     let address = address(ask.settings, ingress);
-    give(ask.now, due, key, ingress, address, turn);
+    give(ask, key, ingress, Promise { due, address }, turn);
 }
 
 /// Without a class that exists no controller takes an Ingress.
@@ -112,18 +125,19 @@ fn has_class(ask: Ask<'_>, ingress: &Value) -> bool {
     named.is_some_and(|class| ask.view.get(CLASSES.0, CLASSES.1, None, class).is_some())
 }
 
-fn give(
-    now: Timestamp,
+/// An address to come.
+struct Promise {
     due: Timestamp,
-    key: &Key,
-    object: &Value,
     address: Value,
-    turn: &mut Turn,
-) {
+}
+
+/// Gives an object its address once it is time.
+fn give(ask: Ask<'_>, key: &Key, object: &Value, promise: Promise, turn: &mut Turn) {
+    let Promise { due, address } = promise;
     if has_address(object) {
         return;
     }
-    if due > now {
+    if due > ask.now {
         turn.again.push((key.clone(), due));
         return;
     }

@@ -1,6 +1,7 @@
 //! What the rehearsed cluster is like: how long things take and what goes wrong.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// What a world tells its controllers.

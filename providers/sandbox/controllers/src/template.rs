@@ -1,13 +1,20 @@
 //! Pods that are made from templates, and how templates are compared.
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::json;
 
 use crate::condition;
-use crate::object::{
-    is_deleting, later, map_at, name, namespace, number, owner_reference, same_without, seconds,
-    time,
-};
+use crate::object::is_deleting;
+use crate::object::later;
+use crate::object::map_at;
+use crate::object::name;
+use crate::object::namespace;
+use crate::object::number;
+use crate::object::owner_reference;
+use crate::object::same_without;
+use crate::object::seconds;
+use crate::object::time;
 
 /// The label that tells the ReplicaSets of a Deployment apart.
 pub(crate) const TEMPLATE_HASH: &str = "pod-template-hash";

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use regex_lite::Regex;
+use regex::Regex;
 use serde_json::Value;
 
 use crate::FieldError;

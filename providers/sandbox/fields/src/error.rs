@@ -3,6 +3,7 @@
 //! Knows no HTTP: whoever serves decides on codes, except that [`invalid_status`] is the one answer
 //! to which field errors lead.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde_json::Value;
@@ -93,12 +94,9 @@ pub(crate) fn shown(value: &Value) -> String {
 #[must_use]
 pub fn invalid_status(ty: &TypeInfo, name: &str, errors: &[FieldError]) -> Value {
     let kind = ty.qualified_kind();
-    let mut once: Vec<&FieldError> = Vec::new();
-    for error in errors {
-        if !once.contains(&error) {
-            once.push(error);
-        }
-    }
+    let mut seen = BTreeSet::new();
+    let mut once = errors.to_vec();
+    once.retain(|error| seen.insert((error.path.clone(), error.message.clone())));
     let shown = match once.as_slice() {
         [one] => one.to_string(),
         many => {
@@ -108,7 +106,7 @@ pub fn invalid_status(ty: &TypeInfo, name: &str, errors: &[FieldError]) -> Value
     };
     let mut details = json!({
         "kind": ty.kind,
-        "causes": once.into_iter().map(FieldError::cause).collect::<Vec<_>>(),
+        "causes": once.iter().map(FieldError::cause).collect::<Vec<_>>(),
     });
     if !name.is_empty() {
         details["name"] = json!(name);

@@ -161,8 +161,9 @@ fn merge_list(
             return Ok(Value::Array(plain.cloned().collect()));
         }
         Merge::Values => {
+            let mut known: BTreeSet<String> = values.iter().map(Value::to_string).collect();
             for value in change {
-                if !values.contains(value) {
+                if known.insert(value.to_string()) {
                     values.push(value.clone());
                 }
                 added.push(value.clone());
@@ -173,12 +174,17 @@ fn merge_list(
                 let plain = change.iter().filter(|value| value[DIRECTIVE] != "replace");
                 return Ok(Value::Array(plain.cloned().collect()));
             }
-            let gone = |value: &Value| value[DIRECTIVE] == "delete";
-            let (deletions, others): (Vec<_>, Vec<_>) = change.iter().partition(|part| gone(part));
-            let gone: BTreeSet<String> =
-                deletions.iter().map(|part| part[key].to_string()).collect();
-            values.retain(|value| !gone.contains(&value[key].to_string()));
+            let (deletions, others): (Vec<_>, Vec<_>) =
+                change.iter().partition(|part| part[DIRECTIVE] == "delete");
+            let of = |value: &Value| value[key.as_str()].to_string();
+            let gone: BTreeSet<String> = deletions.into_iter().map(of).collect();
+            values.retain(|value| !gone.contains(&of(value)));
             old_len = values.len();
+            let mut places: BTreeMap<String, usize> = values
+                .iter()
+                .enumerate()
+                .map(|(place, value)| (of(value), place))
+                .collect();
             for part in others {
                 let Some(found) = part.get(key).filter(|found| !found.is_null()) else {
                     return bad(format!(
@@ -186,7 +192,15 @@ fn merge_list(
                     ));
                 };
                 added.push(found.clone());
-                merge_element(item, key, name, &mut values, part)?;
+                let place = places.get(&found.to_string()).copied();
+                let merged = merge_element(item, name, place.map(|place| &values[place]), part)?;
+                match place {
+                    Some(place) => values[place] = merged,
+                    None => {
+                        places.insert(found.to_string(), values.len());
+                        values.push(merged);
+                    }
+                }
             }
         }
     }
@@ -196,28 +210,17 @@ fn merge_list(
 
 fn merge_element(
     item: Cursor<'_>,
-    key: &str,
     name: &str,
-    values: &mut Vec<Value>,
+    old: Option<&Value>,
     part: &Value,
-) -> Result<(), PatchError> {
-    let place = values.iter().position(|value| value[key] == part[key]);
-    match (part[DIRECTIVE].as_str(), place) {
-        (Some("merge") | None, Some(place)) => {
-            let Value::Object(change) = part else {
-                return bad(format!("elements of {name} are objects"));
-            };
-            values[place] = merge_map(item, values[place].as_object(), change)?;
+) -> Result<Value, PatchError> {
+    match (part[DIRECTIVE].as_str(), part) {
+        (None | Some("merge"), Value::Object(change)) => {
+            merge_map(item, old.and_then(Value::as_object), change)
         }
-        (Some("merge") | None, None) => {
-            let Value::Object(change) = part else {
-                return bad(format!("elements of {name} are objects"));
-            };
-            values.push(merge_map(item, None, change)?);
-        }
-        (Some(other), _) => return bad(format!("Unknown patch type: {other}")),
+        (None | Some("merge"), _) => bad(format!("elements of {name} are objects")),
+        (Some(other), _) => bad(format!("Unknown patch type: {other}")),
     }
-    Ok(())
 }
 
 /// What tells the elements apart.

@@ -124,6 +124,15 @@ pub(crate) fn metadata(json: &mut Value) -> &mut Map<String, Value> {
     object_at(json, "metadata")
 }
 
+/// The elements at a path, to be changed; none where there is no list.
+pub(crate) fn elements_mut<'a>(
+    json: &'a mut Value,
+    pointer: &str,
+) -> impl Iterator<Item = &'a mut Value> {
+    let list = json.pointer_mut(pointer).and_then(Value::as_array_mut);
+    list.into_iter().flatten()
+}
+
 /// A field that must be an object; whatever else stands there gives way.
 pub(crate) fn object_at<'a>(json: &'a mut Value, field: &str) -> &'a mut Map<String, Value> {
     if !json.is_object() {

@@ -208,7 +208,10 @@ pub(crate) fn update(
     admission::update(state, served, &before, &mut new, wish.part, author)?;
     generation::follow(served, &before, &mut new);
     let mut errors = new_finalizers(served, &before, &new);
-    errors.extend(fields::check_update(&served.info, &before, &new));
+    // Other subresources exist to change what is otherwise fixed.
+    if !matches!(wish.part, Part::Other(_)) {
+        errors.extend(fields::check_update(&served.info, &before, &new));
+    }
     refuse_invalid(served, &new, errors)?;
     let stored = convert::to_stored(served, new);
     if same_but_times(old.json(), &stored) {

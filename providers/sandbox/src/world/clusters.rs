@@ -21,7 +21,7 @@ use super::power::Machine;
 use super::velero::Velero;
 
 /// Who drplan is in a cluster of a world.
-const USER: &str = "drplan";
+pub(super) const USER: &str = "drplan";
 /// How often the Deployment of a server that runs in the cluster is looked at.
 const LOOK: Duration = Duration::from_secs(1);
 /// What a StorageClass is provisioned by if the world file does not say.

@@ -2,14 +2,30 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::json;
 
-use super::{
-    BIND_COMPLETED, BOUND_BY_CONTROLLER, CLASSES, VOLUMES, Volumes, names_claim, provision,
-};
-use crate::object::{annotation, items, name, namespace, set_annotation, status_write, text, uid};
-use crate::selector::{self, quantity};
-use crate::{Ask, Key, Turn, Write};
+use super::BIND_COMPLETED;
+use super::BOUND_BY_CONTROLLER;
+use super::CLASSES;
+use super::VOLUMES;
+use super::Volumes;
+use super::names_claim;
+use super::provision;
+use crate::Ask;
+use crate::Key;
+use crate::Turn;
+use crate::Write;
+use crate::object::annotation;
+use crate::object::items;
+use crate::object::name;
+use crate::object::namespace;
+use crate::object::set_annotation;
+use crate::object::status_write;
+use crate::object::text;
+use crate::object::uid;
+use crate::selector;
+use crate::selector::quantity;
 
 pub(super) fn reconcile(
     ask: Ask<'_>,
@@ -27,8 +43,9 @@ pub(super) fn reconcile(
 /// A claim that names its volume: bound, or to be bound to that one alone.
 fn named(ask: Ask<'_>, claim: &Value, volume: &str, volumes: &mut Volumes, turn: &mut Turn) {
     let was_bound = !annotation(claim, BIND_COMPLETED).is_empty();
+    let without_volume = if was_bound { "Lost" } else { "Pending" };
     let Some(volume) = ask.view.get(VOLUMES.0, VOLUMES.1, None, volume) else {
-        turn.writes.extend(phase(claim, was_bound));
+        turn.writes.extend(waiting(claim, without_volume));
         return;
     };
     let reference = &volume["spec"]["claimRef"];
@@ -44,13 +61,12 @@ fn named(ask: Ask<'_>, claim: &Value, volume: &str, volumes: &mut Volumes, turn:
             turn.writes.push(Write::Update(claim));
         }
     } else {
-        turn.writes.extend(phase(claim, was_bound));
+        turn.writes.extend(waiting(claim, without_volume));
     }
 }
 
-/// The status of a claim without a volume: lost if it had one.
-fn phase(claim: &Value, lost: bool) -> Option<Write> {
-    let phase = if lost { "Lost" } else { "Pending" };
+/// The status of a claim without a volume.
+fn waiting(claim: &Value, phase: &str) -> Option<Write> {
     status_write(claim, json!({"phase": phase}))
 }
 
@@ -110,7 +126,7 @@ fn unbound(ask: Ask<'_>, key: &Key, claim: &Value, volumes: &mut Volumes, turn: 
                 claim["spec"]["storageClassName"] = class.into();
                 turn.writes.push(Write::Update(claim));
             }
-            None => turn.writes.extend(phase(claim, false)),
+            None => turn.writes.extend(waiting(claim, "Pending")),
         }
         return;
     };
@@ -120,7 +136,7 @@ fn unbound(ask: Ask<'_>, key: &Key, claim: &Value, volumes: &mut Volumes, turn: 
             && annotation(claim, crate::pods::SELECTED_NODE).is_empty()
     });
     if waits {
-        turn.writes.extend(phase(claim, false));
+        turn.writes.extend(waiting(claim, "Pending"));
         return;
     }
     if let Some(volume) = fitting(ask, claim, volumes) {
@@ -129,7 +145,7 @@ fn unbound(ask: Ask<'_>, key: &Key, claim: &Value, volumes: &mut Volumes, turn: 
     }
     let provisioned = class.is_some_and(|class| provision::go_on(ask, key, claim, &class, turn));
     if !provisioned {
-        turn.writes.extend(phase(claim, false));
+        turn.writes.extend(waiting(claim, "Pending"));
     }
 }
 

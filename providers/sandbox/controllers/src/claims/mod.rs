@@ -4,14 +4,21 @@ mod binding;
 mod provision;
 mod volume;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::Ask;
+use crate::Controller;
+use crate::Key;
+use crate::Turn;
 use crate::children::Kind;
-use crate::object::{is_deleting, name, namespace, text};
-use crate::{Ask, Controller, Key, Turn};
+use crate::object::is_deleting;
+use crate::object::name;
+use crate::object::namespace;
+use crate::object::text;
 
 const CLAIMS: Kind = ("", "PersistentVolumeClaim");
 const VOLUMES: Kind = ("", "PersistentVolume");

@@ -1,11 +1,24 @@
 //! Volumes that are made for a claim, as a CSI driver would.
 
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::json;
 
+use super::CLAIMS;
+use super::PROVISIONED_BY;
+use super::SNAPSHOTS;
 use super::binding::reference;
-use super::{CLAIMS, PROVISIONED_BY, SNAPSHOTS};
-use crate::object::{annotation, later, name, namespace, set_annotation, text, uid};
-use crate::{Ask, Key, Turn, Write, generated};
+use crate::Ask;
+use crate::Key;
+use crate::Turn;
+use crate::Write;
+use crate::generated;
+use crate::object::annotation;
+use crate::object::later;
+use crate::object::name;
+use crate::object::namespace;
+use crate::object::set_annotation;
+use crate::object::text;
+use crate::object::uid;
 
 const PROVISIONER: &str = "volume.kubernetes.io/storage-provisioner";
 const OLD_PROVISIONER: &str = "volume.beta.kubernetes.io/storage-provisioner";

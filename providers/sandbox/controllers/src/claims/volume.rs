@@ -1,10 +1,20 @@
 //! The phases of a volume.
 
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::json;
 
-use super::{CLAIMS, PROVISIONED_BY, claim_of};
-use crate::object::{annotation, delete, name, stamp, status_write, text, uid};
-use crate::{Ask, Turn};
+use super::CLAIMS;
+use super::PROVISIONED_BY;
+use super::claim_of;
+use crate::Ask;
+use crate::Turn;
+use crate::object::annotation;
+use crate::object::delete;
+use crate::object::name;
+use crate::object::stamp;
+use crate::object::status_write;
+use crate::object::text;
+use crate::object::uid;
 
 pub(super) fn reconcile(ask: Ask<'_>, volume: &Value, turn: &mut Turn) {
     let Some(phase) = phase(ask, volume) else {

@@ -3,18 +3,42 @@
 mod progress;
 mod rollout;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::json;
 
-use crate::children::{Children, Kind, PODS, Scope, parents, scopes};
-use crate::object::{
-    annotation, controller, created, delete, is_deleting, name, namespace, number, owner_reference,
-    set_annotation, text, uid,
-};
-use crate::template::{TEMPLATE_HASH, comparable, is_finished, same_template, set_label};
-use crate::{Ask, Controller, Key, Turn, Write, generated};
+use crate::Ask;
+use crate::Controller;
+use crate::Key;
+use crate::Turn;
+use crate::Write;
+use crate::children::Children;
+use crate::children::Kind;
+use crate::children::PODS;
+use crate::children::Scope;
+use crate::children::parents;
+use crate::children::scopes;
+use crate::generated;
+use crate::object::annotation;
+use crate::object::controller;
+use crate::object::created;
+use crate::object::delete;
+use crate::object::is_deleting;
+use crate::object::name;
+use crate::object::namespace;
+use crate::object::number;
+use crate::object::owner_reference;
+use crate::object::set_annotation;
+use crate::object::text;
+use crate::object::uid;
+use crate::template::TEMPLATE_HASH;
+use crate::template::comparable;
+use crate::template::is_finished;
+use crate::template::same_template;
+use crate::template::set_label;
 
 const DEPLOYMENTS: Kind = ("apps", "Deployment");
 const REPLICA_SETS: Kind = ("apps", "ReplicaSet");
@@ -122,6 +146,10 @@ impl<'a> Family<'a> {
         self.old.iter().chain(&self.new)
     }
 
+    fn is_paused(&self) -> bool {
+        self.deployment["spec"]["paused"] == true
+    }
+
     fn wanted(&self) -> i64 {
         number(&self.deployment["spec"]["replicas"], 1)
     }
@@ -156,12 +184,11 @@ fn reconcile(ask: Ask<'_>, deployment: &Value, sets: &Children, turn: &mut Turn)
         progress::report(ask, &family, false, turn);
         return;
     }
-    let paused = deployment["spec"]["paused"] == true;
-    let first = family.new.is_none() && !paused;
+    let first = family.new.is_none() && !family.is_paused();
     if first {
         turn.writes.push(Write::Create(new_set(&family)));
     } else {
-        change_sets(&family, paused, &mut turn.writes);
+        change_sets(&family, &mut turn.writes);
         if let Some(write) = own_revision(&family) {
             // The status follows in the next turn, which this write causes.
             turn.writes.push(write);
@@ -184,8 +211,8 @@ fn own_revision(family: &Family<'_>) -> Option<Write> {
 }
 
 /// Scales and annotates the ReplicaSets, one write for each.
-fn change_sets(family: &Family<'_>, paused: bool, writes: &mut Vec<Write>) {
-    let mut scales = rollout::scales(family, paused);
+fn change_sets(family: &Family<'_>, writes: &mut Vec<Write>) {
+    let mut scales = rollout::scales(family);
     let highest = family.highest_old_revision();
     let marks = marks(family);
     for set in family.all() {

@@ -1,12 +1,27 @@
 //! The status of a Deployment.
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::json;
 
-use super::{Family, pods_of, rollout};
-use crate::condition::{self, Condition, Times};
-use crate::object::{is_deleting, later, name, number, seconds, stamp, status_write, text, time};
-use crate::{Ask, Key, Turn};
+use super::Family;
+use super::pods_of;
+use super::rollout;
+use crate::Ask;
+use crate::Key;
+use crate::Turn;
+use crate::condition;
+use crate::condition::Condition;
+use crate::condition::Times;
+use crate::object::is_deleting;
+use crate::object::later;
+use crate::object::name;
+use crate::object::number;
+use crate::object::seconds;
+use crate::object::stamp;
+use crate::object::status_write;
+use crate::object::text;
+use crate::object::time;
 
 const AVAILABLE: &str = "NewReplicaSetAvailable";
 const TIMED_OUT: &str = "ProgressDeadlineExceeded";

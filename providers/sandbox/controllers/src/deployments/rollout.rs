@@ -5,8 +5,13 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Family, pods_of, recreates};
-use crate::object::{name, number, share};
+use super::Family;
+use super::pods_of;
+use super::recreates;
+use crate::object::Round;
+use crate::object::name;
+use crate::object::number;
+use crate::object::share;
 
 /// How many pods there may be beyond those that are wanted.
 pub(super) fn surge(deployment: &Value) -> i64 {
@@ -24,8 +29,8 @@ fn bounds(deployment: &Value) -> (i64, i64) {
     }
     let total = number(&deployment["spec"]["replicas"], 1);
     let rolling = &deployment["spec"]["strategy"]["rollingUpdate"];
-    let surge = share(&rolling["maxSurge"], "25%", total, true);
-    let mut unavailable = share(&rolling["maxUnavailable"], "25%", total, false);
+    let surge = share(&rolling["maxSurge"], "25%", total, Round::Up);
+    let mut unavailable = share(&rolling["maxUnavailable"], "25%", total, Round::Down);
     if surge == 0 && unavailable == 0 {
         // Otherwise nothing could ever move.
         unavailable = 1;
@@ -62,10 +67,10 @@ fn room(family: &Family<'_>, present: i64) -> i64 {
 }
 
 /// The scales that shall change, by the ReplicaSets' names.
-pub(super) fn scales(family: &Family<'_>, paused: bool) -> BTreeMap<String, i64> {
+pub(super) fn scales(family: &Family<'_>) -> BTreeMap<String, i64> {
     let mut scales = BTreeMap::new();
     let active: Vec<_> = family.all().filter(|set| scale(set) > 0).collect();
-    if paused {
+    if family.is_paused() {
         if let [only] = active.as_slice() {
             change(&mut scales, only, family.wanted());
         }

@@ -2,10 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::json;
 
-use super::{HEADLESS, serves, slice_ports, target};
-use crate::object::{is_deleting, name, namespace};
+use super::HEADLESS;
+use super::serves;
+use super::slice_ports;
+use super::target;
+use crate::object::is_deleting;
+use crate::object::name;
+use crate::object::namespace;
 
 /// How many addresses an Endpoints object holds.
 const MOST_ADDRESSES: usize = 1_000;

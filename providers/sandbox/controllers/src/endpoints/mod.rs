@@ -2,19 +2,33 @@
 
 mod legacy;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::json;
 
+use crate::Ask;
+use crate::Controller;
+use crate::Turn;
+use crate::Write;
 use crate::children::Kind;
 use crate::names::Names;
-use crate::object::{
-    controller, delete, is_deleting, items, label, name, namespace, owner_reference, same, text,
-    uid,
-};
-use crate::template::{is_finished, is_ready};
-use crate::{Ask, Controller, Turn, Write, selector};
+use crate::object::controller;
+use crate::object::delete;
+use crate::object::is_deleting;
+use crate::object::items;
+use crate::object::label;
+use crate::object::name;
+use crate::object::namespace;
+use crate::object::owner_reference;
+use crate::object::same;
+use crate::object::text;
+use crate::object::uid;
+use crate::selector;
+use crate::template::is_finished;
+use crate::template::is_ready;
 
 const SERVICES: Kind = ("", "Service");
 const PODS: Kind = ("", "Pod");

@@ -9,13 +9,26 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::children::{Children, Kind, PODS, parents, scopes};
+use crate::Ask;
+use crate::Controller;
+use crate::Key;
+use crate::Turn;
+use crate::Write;
+use crate::children::Children;
+use crate::children::Kind;
+use crate::children::PODS;
+use crate::children::parents;
+use crate::children::scopes;
 use crate::condition;
-use crate::object::{
-    delete, is_deleting, items, later, seconds, status_write, time, without_finalizer,
-};
+use crate::object::delete;
+use crate::object::is_deleting;
+use crate::object::items;
+use crate::object::later;
+use crate::object::seconds;
+use crate::object::status_write;
+use crate::object::time;
+use crate::object::without_finalizer;
 use crate::template::is_active;
-use crate::{Ask, Controller, Key, Turn, Write};
 use run::Run;
 
 const JOBS: Kind = ("batch", "Job");

@@ -4,19 +4,39 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::json;
 
-use super::indexes::{self, Indexes};
+use super::INDEX;
+use super::TRACKING;
+use super::indexes;
+use super::indexes::Indexes;
 use super::tally::Tally;
-use super::{INDEX, TRACKING};
-use crate::condition::{self, Condition, Times};
+use crate::Ask;
+use crate::Turn;
+use crate::Write;
+use crate::condition;
+use crate::condition::Condition;
+use crate::condition::Times;
 use crate::names::Names;
-use crate::object::{
-    delete, is_deleting, items, later, name, number, seconds, set_annotation, set_count, stamp,
-    text, time, uid,
-};
-use crate::template::{generated_pod, is_active, is_finished, is_ready, set_label};
-use crate::{Ask, Turn, Write};
+use crate::object::delete;
+use crate::object::is_deleting;
+use crate::object::items;
+use crate::object::later;
+use crate::object::name;
+use crate::object::number;
+use crate::object::seconds;
+use crate::object::set_annotation;
+use crate::object::set_count;
+use crate::object::stamp;
+use crate::object::text;
+use crate::object::time;
+use crate::object::uid;
+use crate::template::generated_pod;
+use crate::template::is_active;
+use crate::template::is_finished;
+use crate::template::is_ready;
+use crate::template::set_label;
 
 /// Beyond that, waits between failing pods do not grow.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(600);

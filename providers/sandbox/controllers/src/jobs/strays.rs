@@ -4,9 +4,16 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{JOBS, TRACKING};
-use crate::object::{controller, refers_to, text, uid, without_finalizer};
-use crate::{Ask, Write, selector};
+use super::JOBS;
+use super::TRACKING;
+use crate::Ask;
+use crate::Write;
+use crate::object::controller;
+use crate::object::refers_to;
+use crate::object::text;
+use crate::object::uid;
+use crate::object::without_finalizer;
+use crate::selector;
 
 /// Lets go the changed pods that no Job will ever count: theirs is gone, or they were restored
 /// without one.

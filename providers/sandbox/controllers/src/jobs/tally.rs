@@ -6,11 +6,16 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::json;
 
 use super::TRACKING;
 use crate::Write;
-use crate::object::{is_deleting, items, set_count, uid, without_finalizer};
+use crate::object::is_deleting;
+use crate::object::items;
+use crate::object::set_count;
+use crate::object::uid;
+use crate::object::without_finalizer;
 use crate::template::is_finished;
 
 pub(super) struct Tally {

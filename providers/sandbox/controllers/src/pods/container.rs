@@ -3,12 +3,24 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::json;
 
-use super::needs::{self, Waiting};
+use super::needs;
+use super::needs::Waiting;
 use super::restore_wait;
-use crate::object::{items, later, name, namespace, number, seconds, stamp, text, time, uid};
-use crate::{Ask, generated};
+use crate::Ask;
+use crate::generated;
+use crate::object::items;
+use crate::object::later;
+use crate::object::name;
+use crate::object::namespace;
+use crate::object::number;
+use crate::object::seconds;
+use crate::object::stamp;
+use crate::object::text;
+use crate::object::time;
+use crate::object::uid;
 
 /// Beyond that, waits between restarts do not grow.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(300);

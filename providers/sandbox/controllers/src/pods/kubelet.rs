@@ -8,11 +8,24 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::restore_wait;
-use super::status::{self, Addresses};
-use crate::children::{Kind, PODS};
-use crate::object::{is_deleting, later, number, seconds, status_write, text, time, uid};
+use super::status;
+use super::status::Addresses;
+use crate::Ask;
+use crate::Controller;
+use crate::Key;
+use crate::Turn;
+use crate::Write;
+use crate::children::Kind;
+use crate::children::PODS;
+use crate::object::is_deleting;
+use crate::object::later;
+use crate::object::number;
+use crate::object::seconds;
+use crate::object::status_write;
+use crate::object::text;
+use crate::object::time;
+use crate::object::uid;
 use crate::template::is_finished;
-use crate::{Ask, Controller, Key, Turn, Write};
 
 /// Starts, readies and ends pods.
 #[derive(Debug)]

@@ -11,4 +11,6 @@ mod scheduler;
 mod status;
 
 pub(crate) use kubelet::Kubelet;
-pub(crate) use scheduler::{SELECTED_NODE, Scheduler, claim_names};
+pub(crate) use scheduler::SELECTED_NODE;
+pub(crate) use scheduler::Scheduler;
+pub(crate) use scheduler::claim_names;

@@ -4,7 +4,9 @@ use serde_json::Value;
 
 use super::scheduler::claim_names;
 use crate::Ask;
-use crate::object::{items, namespace, text};
+use crate::object::items;
+use crate::object::namespace;
+use crate::object::text;
 
 /// Why a container waits, as its status says it.
 #[derive(Clone, Debug, PartialEq, Eq)]

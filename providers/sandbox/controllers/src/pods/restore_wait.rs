@@ -8,7 +8,10 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::Ask;
-use crate::object::{items, namespace, text, uid};
+use crate::object::items;
+use crate::object::namespace;
+use crate::object::text;
+use crate::object::uid;
 
 const CONTAINER: &str = "restore-wait";
 const MOUNTS: &str = "/restores/";

@@ -3,18 +3,33 @@
 //! Looks at selectors, required node affinity, taints and volumes. Does not know what a node can
 //! hold: a rehearsed cluster has room for everything.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::children::{Kind, PODS};
-use crate::condition::{self, Condition, Times};
-use crate::object::{
-    annotation, is_deleting, items, name, namespace, set_annotation, status_write, text, uid,
-};
+use crate::Ask;
+use crate::Controller;
+use crate::Turn;
+use crate::Write;
+use crate::children::Kind;
+use crate::children::PODS;
+use crate::condition;
+use crate::condition::Condition;
+use crate::condition::Times;
+use crate::generated;
+use crate::object::annotation;
+use crate::object::is_deleting;
+use crate::object::items;
+use crate::object::name;
+use crate::object::namespace;
+use crate::object::set_annotation;
+use crate::object::status_write;
+use crate::object::text;
+use crate::object::uid;
+use crate::selector;
 use crate::template::is_finished;
-use crate::{Ask, Controller, Turn, Write, selector};
 
 /// The node on which the first consumer of a claim will run.
 pub(crate) const SELECTED_NODE: &str = "volume.kubernetes.io/selected-node";
@@ -100,7 +115,9 @@ fn waits(pod: &Value) -> bool {
         && !is_finished(pod)
 }
 
-/// The nodes, and how many pods each has.
+/// The nodes, and how many pods each was given in this turn.
+///
+/// Older pods are not counted: that would cost a look at all of them for each new one.
 struct Floor {
     nodes: Vec<Arc<Value>>,
     pods: BTreeMap<String, usize>,
@@ -120,17 +137,9 @@ enum Volumes {
 
 impl Floor {
     fn new(ask: Ask<'_>) -> Self {
-        let mut pods = BTreeMap::new();
-        for pod in ask.view.list("", "Pod") {
-            if let Some(node) = pod["spec"]["nodeName"].as_str()
-                && !is_finished(&pod)
-            {
-                *pods.entry(node.to_owned()).or_default() += 1;
-            }
-        }
         Self {
             nodes: ask.view.list("", "Node"),
-            pods,
+            pods: BTreeMap::new(),
             chosen: BTreeSet::new(),
         }
     }
@@ -172,10 +181,11 @@ impl Floor {
         }
     }
 
-    /// The node with the fewest pods of those that fit.
+    /// The node with the fewest new pods of those that fit, drawn by the pod's uid if several have.
     fn best(&self, ask: Ask<'_>, pod: &Value) -> Option<String> {
         let tolerations = items(&pod["spec"]["tolerations"]);
         let pinned = pinned(ask, pod);
+        let seed = ask.settings.seed.to_string();
         self.nodes
             .iter()
             .filter(|node| {
@@ -184,9 +194,13 @@ impl Floor {
                     && selector::tolerates(tolerations, node)
                     && pinned.iter().all(|n| selector::allows_by_terms(n, node))
             })
-            .map(|node| (self.pods.get(name(node)).copied().unwrap_or(0), name(node)))
+            .map(|node| {
+                let given = self.pods.get(name(node)).copied().unwrap_or(0);
+                let drawn = generated::below(u32::MAX, &[&seed, uid(pod), name(node)]);
+                (given, drawn, name(node))
+            })
             .min()
-            .map(|(_, node)| node.to_owned())
+            .map(|(_, _, node)| node.to_owned())
     }
 
     fn no_node(&self, pod: &Value) -> String {

@@ -4,15 +4,30 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::json;
 
-use super::container::{Place, Role, lets_next_start, status_of};
-use super::needs::{self, Waiting};
-use crate::condition::{self, Condition, Times};
-use crate::object::{items, later, number, seconds, stamp, text, time, uid};
+use super::container::Place;
+use super::container::Role;
+use super::container::lets_next_start;
+use super::container::status_of;
+use super::needs;
+use super::needs::Waiting;
+use crate::Ask;
+use crate::condition;
+use crate::condition::Condition;
+use crate::condition::Times;
+use crate::generated;
+use crate::object::items;
+use crate::object::later;
+use crate::object::number;
+use crate::object::seconds;
+use crate::object::stamp;
+use crate::object::text;
+use crate::object::time;
+use crate::object::uid;
 use crate::selector::quantity;
 use crate::template::is_finished;
-use crate::{Ask, generated};
 
 /// The network of the pods and how many addresses it has.
 const POD_NETWORK: (Ipv4Addr, u32) = (Ipv4Addr::new(10, 244, 0, 0), 1 << 16);
@@ -158,70 +173,64 @@ fn containers(
 ) -> (bool, bool) {
     let inits = items(&pod["spec"]["initContainers"]);
     let mains = items(&pod["spec"]["containers"]);
-    let created = status["podIP"].is_string();
-    let wait = Waiting {
+    let mut row = Row {
+        ask,
+        pod,
+        open: status["podIP"].is_string(),
         reason: if inits.is_empty() {
             "ContainerCreating"
         } else {
             "PodInitializing"
         },
-        message: String::new(),
+        wakes,
     };
-    let mut open = created;
-    let mut next = Vec::new();
+    let mut stepped = Vec::new();
     for container in inits {
         let role = Role::of_init(container);
-        let old = status_of(&status["initContainerStatuses"], container);
-        let stepped = step(ask, pod, container, role, open.then_some(old), &wait, wakes);
-        open = open && lets_next_start(role, &stepped);
-        next.push(stepped);
+        let next = row.step(container, role, &status["initContainerStatuses"]);
+        row.open = row.open && lets_next_start(role, &next);
+        stepped.push(next);
     }
-    let initialized = inits.is_empty() || open;
+    let initialized = inits.is_empty() || row.open;
     if !inits.is_empty() {
-        status["initContainerStatuses"] = next.into();
+        status["initContainerStatuses"] = stepped.into();
     }
-    let stepped: Vec<_> = mains
-        .iter()
-        .map(|container| {
-            let old = status_of(&status["containerStatuses"], container);
-            step(
-                ask,
-                pod,
-                container,
-                Role::Main,
-                open.then_some(old),
-                &wait,
-                wakes,
-            )
-        })
-        .collect();
+    let old = &status["containerStatuses"];
+    let stepped = mains.iter().map(|c| row.step(c, Role::Main, old));
+    let stepped: Vec<_> = stepped.collect();
     let ended = !stepped.is_empty() && stepped.iter().all(|s| s["state"]["terminated"].is_object());
     status["containerStatuses"] = stepped.into();
     (initialized, ended)
 }
 
-fn step(
-    ask: Ask<'_>,
-    pod: &Value,
-    container: &Value,
-    role: Role,
-    old: Option<&Value>,
-    wait: &Waiting,
-    wakes: &mut Vec<Timestamp>,
-) -> Value {
-    let place = Place {
-        ask,
-        pod,
-        container,
-        role,
-    };
-    match old {
-        Some(old) => {
-            let (stepped, wake) = place.step(old);
-            wakes.extend(wake);
-            stepped
+/// The containers of a pod, one after the other.
+struct Row<'a> {
+    ask: Ask<'a>,
+    pod: &'a Value,
+    /// Whether the next may start.
+    open: bool,
+    /// Why it may not.
+    reason: &'static str,
+    wakes: &'a mut Vec<Timestamp>,
+}
+
+impl Row<'_> {
+    fn step(&mut self, container: &Value, role: Role, statuses: &Value) -> Value {
+        let place = Place {
+            ask: self.ask,
+            pod: self.pod,
+            container,
+            role,
+        };
+        if !self.open {
+            return place.waiting(&Waiting {
+                reason: self.reason,
+                message: String::new(),
+            });
         }
-        None => place.waiting(wait),
+        let (stepped, wake) = place.step(status_of(statuses, container));
+        self.wakes.extend(wake);
+        stepped
     }
 }
 

@@ -3,16 +3,38 @@
 mod status;
 mod volumes;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::children::{Children, Kind, PODS, parents, scopes};
-use crate::object::{delete, is_deleting, label, name, number, status_write, text};
-use crate::revisions::{History, REVISION_LABEL, REVISIONS};
-use crate::template::{available_at, generated_pod, is_active, is_finished, is_ready, set_label};
-use crate::{Ask, Controller, Key, Turn, Write};
+use crate::Ask;
+use crate::Controller;
+use crate::Key;
+use crate::Turn;
+use crate::Write;
+use crate::children::Children;
+use crate::children::Kind;
+use crate::children::PODS;
+use crate::children::parents;
+use crate::children::scopes;
+use crate::object::delete;
+use crate::object::is_deleting;
+use crate::object::label;
+use crate::object::name;
+use crate::object::number;
+use crate::object::status_write;
+use crate::object::text;
+use crate::revisions::History;
+use crate::revisions::REVISION_LABEL;
+use crate::revisions::REVISIONS;
+use crate::template::available_at;
+use crate::template::generated_pod;
+use crate::template::is_active;
+use crate::template::is_finished;
+use crate::template::is_ready;
+use crate::template::set_label;
 
 const STATEFUL_SETS: Kind = ("apps", "StatefulSet");
 const POD_NAME: &str = "statefulset.kubernetes.io/pod-name";

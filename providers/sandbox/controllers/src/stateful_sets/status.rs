@@ -1,11 +1,16 @@
 //! The status of a StatefulSet.
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::json;
 
-use super::{Family, label_of};
-use crate::object::{is_deleting, number, set_count};
-use crate::template::{available_at, is_ready};
+use super::Family;
+use super::label_of;
+use crate::object::is_deleting;
+use crate::object::number;
+use crate::object::set_count;
+use crate::template::available_at;
+use crate::template::is_ready;
 
 /// The status, and when a pod that is ready will be available.
 pub(super) fn of(family: &Family<'_>, now: Timestamp) -> (Value, Option<Timestamp>) {

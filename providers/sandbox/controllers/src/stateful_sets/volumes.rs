@@ -1,9 +1,15 @@
 //! The claims of a StatefulSet's pods.
 
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::json;
 
-use crate::object::{items, map_at, name, namespace, text};
-use crate::{Ask, Write};
+use crate::Ask;
+use crate::Write;
+use crate::object::items;
+use crate::object::map_at;
+use crate::object::name;
+use crate::object::namespace;
+use crate::object::text;
 
 fn claim_name(template: &Value, pod: &Value) -> String {
     format!("{}-{}", name(template), name(pod))

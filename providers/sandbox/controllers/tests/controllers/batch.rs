@@ -1,6 +1,7 @@
 //! Jobs and CronJobs.
 
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::json;
 
 use crate::fixture::condition;
 use crate::world::World;

@@ -1,5 +1,7 @@
 //! What turns cost: they are linear in what there is, and nothing when nothing changed.
 
+use serde_json::json;
+
 use crate::fixture::deployment;
 use crate::world::World;
 
@@ -52,4 +54,22 @@ fn a_change_of_one_pod_touches_its_owner_only() {
     world.settle();
     let cost = world.shown.get() - before;
     assert!(cost <= 6 * pods.len(), "{cost} objects were shown");
+}
+
+#[test]
+fn pods_that_come_one_by_one_are_not_compared_with_all_others() {
+    let mut world = World::new();
+    for deployments in 0..20 {
+        world.add(deployment(&format!("web-{deployments}"), 0));
+    }
+    world.pass(5);
+    world.shown.set(0);
+    for number in 0..500 {
+        world.add(json!({"apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": format!("bare-{number}"), "labels": {"app": "bare"}},
+            "spec": {"containers": [{"name": "main", "image": "app:1"}]}}));
+        world.settle();
+    }
+    let each = world.shown.get() / 500;
+    assert!(each <= 100, "each pod cost a look at {each} objects");
 }

@@ -1,6 +1,7 @@
 //! Objects as users write them.
 
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::json;
 
 pub(crate) fn class(name: &str, mode: &str) -> Value {
     json!({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass",

@@ -1,8 +1,10 @@
 //! Services, their endpoints and addresses.
 
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::json;
 
-use crate::fixture::{condition, deployment};
+use crate::fixture::condition;
+use crate::fixture::deployment;
 use crate::world::World;
 
 fn service(spec: Value) -> Value {

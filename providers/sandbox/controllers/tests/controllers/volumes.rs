@@ -1,6 +1,7 @@
 //! Claims and volumes.
 
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::json;
 
 use crate::fixture::class;
 use crate::world::World;

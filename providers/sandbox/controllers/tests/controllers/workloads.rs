@@ -1,8 +1,11 @@
 //! Deployments, ReplicaSets, StatefulSets and DaemonSets.
 
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::json;
 
-use crate::fixture::{condition, deployment, template};
+use crate::fixture::condition;
+use crate::fixture::deployment;
+use crate::fixture::template;
 use crate::world::World;
 
 fn stateful_set(replicas: u64) -> Value {

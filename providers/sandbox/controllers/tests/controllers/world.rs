@@ -4,13 +4,21 @@
 //! collection of what lost its owner.
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use drplan_sandbox_controllers::{Ask, Controller, Key, Settings, View, Write, all};
+use drplan_sandbox_controllers::Ask;
+use drplan_sandbox_controllers::Controller;
+use drplan_sandbox_controllers::Key;
+use drplan_sandbox_controllers::Settings;
+use drplan_sandbox_controllers::View;
+use drplan_sandbox_controllers::Write;
+use drplan_sandbox_controllers::all;
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::json;
 
 use crate::fixture::class;
 

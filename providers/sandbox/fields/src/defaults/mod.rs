@@ -123,7 +123,14 @@ fn all<'a>(object: &'a mut Value, name: &str) -> impl Iterator<Item = &'a mut Va
 
 fn other(ty: &TypeInfo, object: &mut Value) {
     match ty.kind.as_str() {
-        "Service" => service(&mut object["spec"]),
+        "Service" => {
+            service(&mut object["spec"]);
+            if let Some(balancer) = part(&mut object["status"], "loadBalancer") {
+                all(balancer, "ingress")
+                    .filter(|ingress| ingress["ip"].is_string())
+                    .for_each(|ingress| put(ingress, "ipMode", json!("VIP")));
+            }
+        }
         "PersistentVolumeClaim" => claim(object),
         "PersistentVolume" => {
             let defaults =
@@ -178,6 +185,15 @@ fn other(ty: &TypeInfo, object: &mut Value) {
         "ValidatingWebhookConfiguration" | "MutatingWebhookConfiguration" => {
             let mutating = ty.kind.starts_with("Mutating");
             all(object, "webhooks").for_each(|webhook| self::webhook(webhook, mutating));
+        }
+        "ValidatingAdmissionPolicy" => admission_policy(&mut object["spec"]),
+        "FlowSchema" if object["spec"]["matchingPrecedence"] == 0 => {
+            object["spec"]["matchingPrecedence"] = json!(1000);
+        }
+        "PriorityLevelConfiguration" => {
+            if let Some(limited) = part(&mut object["spec"], "limited") {
+                put(limited, "lendablePercent", json!(0));
+            }
         }
         "CustomResourceDefinition" => definition(object),
         "APIService" => {
@@ -285,7 +301,9 @@ fn network_policy(spec: &mut Value) {
 
 fn autoscaler(version: &str, spec: &mut Value) {
     put(spec, "minReplicas", json!(1));
-    if version == "v2" {
+    if version == "v1" {
+        put(spec, "targetCPUUtilizationPercentage", json!(80));
+    } else {
         let cpu =
             json!({ "name": "cpu", "target": { "type": "Utilization", "averageUtilization": 80 } });
         put(
@@ -338,6 +356,18 @@ fn webhook(webhook: &mut Value, mutating: bool) {
     all(webhook, "rules").for_each(|rule| put(rule, "scope", json!("*")));
     if let Some(service) = part(&mut webhook["clientConfig"], "service") {
         put(service, "port", json!(443));
+    }
+}
+
+fn admission_policy(spec: &mut Value) {
+    put(spec, "failurePolicy", json!("Fail"));
+    if let Some(constraints) = part(spec, "matchConstraints") {
+        let everything =
+            json!({ "matchPolicy": "Equivalent", "namespaceSelector": {}, "objectSelector": {} });
+        put_all(constraints, everything);
+        for list in ["resourceRules", "excludeResourceRules"] {
+            all(constraints, list).for_each(|rule| put(rule, "scope", json!("*")));
+        }
     }
 }
 

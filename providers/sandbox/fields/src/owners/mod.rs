@@ -5,17 +5,22 @@
 //! still lacks them, [`update`] wants one that has them. Knows one version of a type; what a writer
 //! owns in another version is read as if the versions had the same fields.
 
+mod conflict;
 mod entries;
+mod misfit;
 mod set;
 mod walk;
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use serde_json::Value;
 use serde_json::json;
 
 use crate::TypeInfo;
 use crate::normal;
+pub use conflict::ApplyError;
+pub use conflict::Conflict;
 use entries::Owned;
 use entries::Owners;
 use entries::Writer;
@@ -45,104 +50,6 @@ const OWNERLESS: &[&[&str]] = &[
     &["metadata", "managedFields"],
     &["metadata", "resourceVersion"],
 ];
-
-/// Fields that another writer owns and that an apply would change.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Conflict {
-    /// The other writer.
-    pub manager: String,
-    /// Whether the other writer applied, too.
-    pub applied: bool,
-    /// The version in which it wrote.
-    pub api_version: String,
-    /// The subresource through which it wrote.
-    pub subresource: Option<String>,
-    /// The fields, such as `.spec.replicas`.
-    pub fields: Vec<String>,
-}
-
-impl Conflict {
-    /// The other writer as the real API names it.
-    fn writer(&self) -> String {
-        let mut named = format!("{:?}", self.manager);
-        if let Some(subresource) = &self.subresource {
-            named = format!("{named} with subresource {subresource:?}");
-        }
-        if self.applied {
-            named
-        } else {
-            format!("{named} using {}", self.api_version)
-        }
-    }
-}
-
-/// Why an apply was refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ApplyError {
-    /// Other writers own fields with other values: 409 `Conflict`.
-    #[error("{}", message(.0))]
-    Conflicts(Vec<Conflict>),
-    /// The configuration is none that could be applied: 400 `BadRequest`.
-    #[error("{0}")]
-    BadRequest(String),
-    /// The configuration does not fit the type: 500 with no reason.
-    #[error("{0}")]
-    Misfit(String),
-}
-
-impl ApplyError {
-    /// The whole `Status` that answers.
-    #[must_use]
-    pub fn status(&self) -> Value {
-        let (code, reason) = match self {
-            Self::Conflicts(_) => (409, "Conflict"),
-            Self::BadRequest(_) => (400, "BadRequest"),
-            Self::Misfit(_) => (500, ""),
-        };
-        let mut status = json!({
-            "kind": "Status",
-            "apiVersion": "v1",
-            "metadata": {},
-            "status": "Failure",
-            "message": self.to_string(),
-            "code": code,
-        });
-        if !reason.is_empty() {
-            status["reason"] = json!(reason);
-        }
-        if let Self::Conflicts(conflicts) = self {
-            status["details"] = json!({ "causes": causes(conflicts) });
-        }
-        status
-    }
-}
-
-fn causes(conflicts: &[Conflict]) -> Vec<Value> {
-    let mut causes = Vec::new();
-    for conflict in conflicts {
-        let message = format!("conflict with {}", conflict.writer());
-        causes.extend(conflict.fields.iter().map(
-            |field| json!({ "reason": "FieldManagerConflict", "message": message, "field": field }),
-        ));
-    }
-    causes
-}
-
-fn message(conflicts: &[Conflict]) -> String {
-    if let [conflict] = conflicts
-        && let [field] = conflict.fields.as_slice()
-    {
-        let writer = conflict.writer();
-        return format!("Apply failed with 1 conflict: conflict with {writer}: {field}");
-    }
-    let mut lines = Vec::new();
-    for conflict in conflicts {
-        lines.push(format!("conflicts with {}:", conflict.writer()));
-        lines.extend(conflict.fields.iter().map(|field| format!("- {field}")));
-    }
-    let count: usize = conflicts.iter().map(|conflict| conflict.fields.len()).sum();
-    format!("Apply failed with {count} conflicts: {}", lines.join("\n"))
-}
 
 /// Applies a configuration; returns the object that the server goes on to default, validate and
 /// store, with its new `metadata.managedFields`.
@@ -205,7 +112,7 @@ fn check_applied(ty: &TypeInfo, applied: &Value) -> Result<(), ApplyError> {
     if !applied["metadata"]["managedFields"].is_null() {
         return bad("metadata.managedFields must be nil".to_owned());
     }
-    let misfits = walk::misfits(ty.schema.root(), applied);
+    let misfits = misfit::misfits(ty.schema.root(), applied);
     let shown = match misfits.as_slice() {
         [] => return Ok(()),
         [one] => one.clone(),
@@ -494,6 +401,7 @@ impl Write<'_> {
             .difference(&changed.added)
             .difference(&changed.removed)
             .paths();
+        let own: BTreeSet<String> = own.into_iter().collect();
         conflicts
             .iter()
             .flat_map(|conflict| &conflict.fields)
@@ -523,4 +431,105 @@ fn renew_last_applied(object: &mut Value, applied: &Value) {
         annotations.remove(LAST_APPLIED);
     }
     *text = json!(format!("{applied}\n"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::builtins;
+
+    const NOW: &str = "2026-01-01T00:00:00Z";
+
+    fn config_map() -> &'static TypeInfo {
+        builtins().iter().find(|ty| ty.kind == "ConfigMap").unwrap()
+    }
+
+    fn with(data: Value) -> Value {
+        json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "a" }, "data": data })
+    }
+
+    fn applied(
+        live: Option<&Value>,
+        data: Value,
+        manager: &str,
+        force: bool,
+    ) -> Result<Value, ApplyError> {
+        apply(config_map(), live, &with(data), manager, force, None, NOW)
+    }
+
+    fn owners_of<'a>(object: &'a Value, field: &str) -> Vec<&'a str> {
+        let entries = object["metadata"]["managedFields"].as_array().unwrap();
+        let owns = |entry: &&Value| !entry["fieldsV1"]["f:data"][format!("f:{field}")].is_null();
+        entries
+            .iter()
+            .filter(owns)
+            .map(|entry| entry["manager"].as_str().unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn equal_values_are_shared_and_other_values_conflict() {
+        let one = applied(None, json!({ "x": "1" }), "one", false).unwrap();
+        let both = applied(Some(&one), json!({ "x": "1" }), "two", false).unwrap();
+        assert_eq!(owners_of(&both, "x"), ["two", "one"]);
+        let error = applied(Some(&one), json!({ "x": "2" }), "two", false).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "Apply failed with 1 conflict: conflict with \"one\": .data.x"
+        );
+        let taken = applied(Some(&one), json!({ "x": "2" }), "two", true).unwrap();
+        assert_eq!(owners_of(&taken, "x"), ["two"]);
+    }
+
+    #[test]
+    fn a_field_goes_when_its_last_owner_drops_it() {
+        let one = applied(None, json!({ "x": "1", "y": "1" }), "one", false).unwrap();
+        let both = applied(Some(&one), json!({ "x": "1" }), "two", false).unwrap();
+        let kept = applied(Some(&both), json!({ "y": "1" }), "one", false).unwrap();
+        assert_eq!(kept["data"], json!({ "x": "1", "y": "1" }));
+        let gone = applied(Some(&kept), json!({}), "two", false).unwrap();
+        assert_eq!(gone["data"], json!({ "y": "1" }));
+    }
+
+    #[test]
+    fn an_update_takes_what_it_changes_and_nothing_else() {
+        let one = applied(None, json!({ "x": "1", "y": "1" }), "one", false).unwrap();
+        let mut new = one.clone();
+        new["data"]["x"] = json!("2");
+        update(
+            config_map(),
+            Some(&one),
+            &mut new,
+            "two",
+            None,
+            "2026-01-02T00:00:00Z",
+        );
+        assert_eq!(owners_of(&new, "x"), ["two"]);
+        assert_eq!(owners_of(&new, "y"), ["one"]);
+        let mut same = new.clone();
+        update(
+            config_map(),
+            Some(&new),
+            &mut same,
+            "three",
+            None,
+            "2026-01-03T00:00:00Z",
+        );
+        assert_eq!(same, new);
+    }
+
+    #[test]
+    fn applying_the_same_twice_changes_nothing() {
+        let one = applied(None, json!({ "x": "1" }), "one", false).unwrap();
+        let again = apply(
+            config_map(),
+            Some(&one),
+            &with(json!({ "x": "1" })),
+            "one",
+            false,
+            None,
+            "2026-01-02T00:00:00Z",
+        );
+        assert_eq!(again.unwrap(), one);
+    }
 }

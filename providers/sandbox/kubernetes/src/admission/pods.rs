@@ -125,8 +125,8 @@ fn mount_token(state: &mut State, new: &mut Value) {
         format!("kube-api-access-{}", state.ids.letters(VOLUME_LETTERS))
     });
     let mut needed = false;
-    for list in ["initContainers", "containers"] {
-        for container in new["spec"][list].as_array_mut().into_iter().flatten() {
+    for list in ["/spec/initContainers", "/spec/containers"] {
+        for container in object::elements_mut(new, list) {
             needed |= mount(container, &name);
         }
     }

@@ -55,7 +55,7 @@ fn keep_ports(before: &Value, new: &mut Value) {
         return;
     }
     let old = before["spec"]["ports"].as_array().cloned().unwrap_or_default();
-    for port in new["spec"]["ports"].as_array_mut().into_iter().flatten() {
+    for port in object::elements_mut(new, "/spec/ports") {
         let same = old.iter().find(|old| {
             old["port"] == port["port"] && old["protocol"] == port["protocol"]
         });
@@ -126,7 +126,7 @@ fn allocate(
     if has_node_ports(new) {
         ports(state, taken, new).map_err(|error| refuse(new, error))?;
     } else {
-        for port in new["spec"]["ports"].as_array_mut().into_iter().flatten() {
+        for port in object::elements_mut(new, "/spec/ports") {
             port.as_object_mut().map(|port| port.remove("nodePort"));
         }
     }
@@ -199,7 +199,7 @@ fn ports(state: &mut State, taken: &Taken, new: &mut Value) -> Result<(), FieldE
             ));
         }
     }
-    for port in new["spec"]["ports"].as_array_mut().into_iter().flatten() {
+    for port in object::elements_mut(new, "/spec/ports") {
         if port["nodePort"].as_u64().unwrap_or(0) == 0 {
             port["nodePort"] = json!(free_port(state, &mut used, &protocol(port)));
         }

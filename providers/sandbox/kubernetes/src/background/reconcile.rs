@@ -120,7 +120,7 @@ impl Desk {
             self.look_again(key, time);
         }
         let user = part(self.controller.user());
-        let author = author(&user, manager(&user.name), now);
+        let author = author(&user, self.controller.manager(), now);
         let mut refused = false;
         for write in writes {
             if let Err(failure) = make(state, write, author) {
@@ -138,17 +138,6 @@ impl Desk {
     fn look_again(&mut self, key: Key, time: Timestamp) {
         let known = self.again.entry(key).or_insert(time);
         *known = time.min(*known);
-    }
-}
-
-/// The program that a part of the control plane is in, as owner of fields.
-fn manager(user: &str) -> &str {
-    if user.starts_with("system:serviceaccount:kube-system:") {
-        "kube-controller-manager"
-    } else if user.starts_with("system:node") {
-        "kubelet"
-    } else {
-        user.trim_start_matches("system:")
     }
 }
 

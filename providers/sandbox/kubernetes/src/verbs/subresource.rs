@@ -121,8 +121,7 @@ pub(crate) fn bind_to(
         "lastProbeTime": null,
         "lastTransitionTime": crate::request::stamp(author.now),
     });
-    let conditions = new["status"]["conditions"].as_array_mut();
-    match conditions {
+    match new.pointer_mut("/status/conditions").and_then(Value::as_array_mut) {
         Some(conditions) => {
             conditions.retain(|known| known["type"] != "PodScheduled");
             conditions.push(condition);
@@ -132,7 +131,8 @@ pub(crate) fn bind_to(
     let wish = Wish {
         new,
         part: Part::Other("binding"),
-        ownership: Ownership::Changed,
+        // Nobody owns where a pod runs.
+        ownership: Ownership::Applied,
     };
     let written = write::update(state, served, old, wish, author)?;
     Ok(Arc::clone(written.object()))

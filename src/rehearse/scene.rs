@@ -1,0 +1,263 @@
+//! A spec on its stage in a world: plan it, apply it, ask again.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use drplan_api::Address;
+use drplan_api::Fut;
+use drplan_sandbox::world::Beginning;
+use drplan_sandbox::world::Faults;
+use drplan_sandbox::world::World;
+use drplan_sandbox::world::simulation;
+use tokio::sync::watch;
+
+use super::FILE;
+use super::Failures;
+use super::Stage;
+use super::StageError;
+use crate::apply::Apply;
+use crate::apply::Asked;
+use crate::apply::Ending;
+use crate::apply::Gatekeeper;
+use crate::apply::Journal;
+use crate::apply::JournalError;
+use crate::apply::Sink;
+use crate::apply::Stop;
+use crate::cli::Ambient;
+use crate::cli::Failure;
+use crate::cli::PlanningArgs;
+use crate::cli::Session;
+use crate::cli::VarArgs;
+use crate::plan::Do;
+use crate::plan::Plan;
+use crate::plan::Step;
+use crate::report::Exit;
+
+/// The seed of a world if nobody gives one.
+const SEED_DEFAULT: u64 = 1;
+
+/// How a rehearsal is told to go.
+#[derive(Clone, Debug)]
+pub struct Script {
+    /// Values of variables, over those of the world file.
+    pub vars: VarArgs,
+    /// The seed of faults; `None` for a world without.
+    pub faults: Option<u64>,
+    /// The steps that fail.
+    pub fail: Arc<Failures>,
+    /// How many steps may run at once.
+    pub parallelism: usize,
+}
+
+/// A spec on its stage in a world.
+pub struct Scene {
+    stage: Stage,
+    world: World,
+    ambient: Ambient,
+    script: Script,
+}
+
+/// A plan, and what is needed to apply it.
+pub struct Planned {
+    /// The plan.
+    pub plan: Arc<Plan>,
+    /// What the spec was read to.
+    pub(crate) session: Session,
+}
+
+impl Scene {
+    /// Sets the stage and makes the world. Must be called inside of the runtime whose time the world
+    /// follows.
+    ///
+    /// # Errors
+    ///
+    /// If the folder holds no world file, it has mistakes, or the world cannot be made.
+    pub fn set(dir: &Path, script: Script, ambient: &Ambient) -> Result<Self, Failure> {
+        // A folder without a spec is told before one without a world.
+        crate::spec::Source::load(dir)?;
+        let stage = Stage::set(dir).map_err(|e| no_stage(e, dir))?;
+        let beginning = Beginning {
+            data_dir: &stage.origin,
+            base_dir: stage.dir(),
+            seed: script.faults.unwrap_or(SEED_DEFAULT),
+            faults: script.faults.map_or_else(Faults::none, Faults::from_seed),
+        };
+        let world = World::new(&stage.world, beginning).map_err(|e| {
+            Failure::refused(
+                Exit::Error,
+                e.to_string(),
+                format!("correct `{}`", stage.origin.join(FILE).display()),
+            )
+        })?;
+        let ambient = inside(ambient, &stage, &world);
+        Ok(Self {
+            stage,
+            world,
+            ambient,
+            script,
+        })
+    }
+
+    /// The world.
+    #[must_use]
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// The folder that the spec was copied to.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        self.stage.dir()
+    }
+
+    /// What the time is in the world, and how it is reached.
+    #[must_use]
+    pub fn ambient(&self) -> &Ambient {
+        &self.ambient
+    }
+
+    /// Plans against the world as it is now.
+    ///
+    /// # Errors
+    ///
+    /// If the spec has mistakes.
+    pub async fn plan(&self) -> Result<Planned, Failure> {
+        let planning = PlanningArgs {
+            vars: self.script.vars.clone(),
+            lost: self.stage.world.lost.clone(),
+            ..PlanningArgs::default()
+        };
+        let mut session = Session::open(self.stage.dir(), &planning.vars, &self.ambient)?;
+        session.registry = Arc::new(self.script.fail.in_front_of(&session.registry));
+        let plan = session.plan(&planning, &self.ambient, false).await?;
+        Ok(Planned {
+            plan: Arc::new(plan),
+            session,
+        })
+    }
+
+    /// Refuses a plan with steps that nothing stands in for, and failures of steps that it has not.
+    ///
+    /// # Errors
+    ///
+    /// Names them.
+    pub fn can_be_rehearsed(&self, plan: &Plan) -> Result<(), Failure> {
+        let acting = |s: &&Step| matches!(s.what, Do::Act { .. } | Do::Late { .. });
+        let named = |steps: &mut dyn Iterator<Item = &Step>| {
+            let names: Vec<&str> = steps.map(|s| s.address.as_str()).collect();
+            names.join(", ")
+        };
+        let stranger = |s: &&Step| simulation(s.address.kind()).is_none();
+        let strangers = named(&mut plan.steps.iter().filter(acting).filter(stranger));
+        if !strangers.is_empty() {
+            return Err(Failure::refused(
+                Exit::Error,
+                format!("nothing stands in for {strangers} in a rehearsal"),
+                "leave them out of the spec that you rehearse",
+            ));
+        }
+        let known = |a: &Address| plan.steps.iter().filter(acting).any(|s| s.address == *a);
+        match self.script.fail.addresses().iter().find(|a| !known(a)) {
+            None => Ok(()),
+            Some(unknown) => Err(Failure::refused(
+                Exit::Usage,
+                format!("`--fail {unknown}`: the plan has no such step that acts"),
+                format!(
+                    "its steps are: {}",
+                    named(&mut plan.steps.iter().filter(acting))
+                ),
+            )),
+        }
+    }
+
+    /// Applies a plan. Journal and private folders of the run lie in `store`.
+    ///
+    /// # Errors
+    ///
+    /// If the journal cannot be written.
+    pub async fn apply(
+        &self,
+        planned: &Planned,
+        store: &Path,
+        run: &str,
+        sink: Arc<dyn Sink>,
+    ) -> Result<Ending, JournalError> {
+        let (_going, stop) = watch::channel(Stop::No);
+        let session = &planned.session;
+        crate::apply::apply(Apply {
+            plan: Arc::clone(&planned.plan),
+            registry: Arc::clone(&session.registry),
+            observer: Arc::clone(&session.observer),
+            secrets: Arc::clone(&session.secrets),
+            journal: Journal::create(&store.join(format!("{run}.jsonl")))?,
+            sink,
+            gatekeeper: Arc::new(Everybody),
+            stop,
+            run: run.to_owned(),
+            base_dir: self.stage.dir().to_owned(),
+            work_dir: store.join("work"),
+            doors: self.ambient.doors.clone(),
+            parallelism: self.script.parallelism,
+            seed: self.script.faults.unwrap_or(SEED_DEFAULT),
+            next: String::new(),
+        })
+        .await
+    }
+
+    /// The steps that a second plan has.
+    ///
+    /// # Errors
+    ///
+    /// If the spec has mistakes now.
+    pub async fn left(&self) -> Result<Vec<Address>, Failure> {
+        let again = self.plan().await?;
+        let open = |s: &&Step| {
+            matches!(
+                s.what,
+                Do::Act { .. } | Do::Late { .. } | Do::Conflict | Do::Blocked { .. }
+            )
+        };
+        let open = again.plan.steps.iter().filter(open);
+        Ok(open.map(|s| s.address.clone()).collect())
+    }
+}
+
+fn no_stage(error: StageError, dir: &Path) -> Failure {
+    match error {
+        StageError::Mistakes(both) => Failure::Spec(both),
+        StageError::NoWorld { .. } => Failure::refused(
+            Exit::Error,
+            error.to_string(),
+            format!(
+                "write down what to start from in `{}`; the book's page on rehearsals begins with a small one",
+                dir.join(FILE).display()
+            ),
+        ),
+        StageError::Copy { .. } => Failure::refused(
+            Exit::Error,
+            error.to_string(),
+            "a rehearsal works in a copy of the spec's folder: make the folder readable, and keep large data in the buckets of the world file",
+        ),
+    }
+}
+
+/// The person's surroundings with the world in the place of this machine.
+fn inside(ambient: &Ambient, stage: &Stage, world: &World) -> Ambient {
+    let mut ambient = ambient.clone();
+    ambient.doors = world.doors();
+    ambient.can_ask = false;
+    for (name, value) in &stage.world.variables {
+        let name = format!("DRPLAN_VAR_{name}");
+        ambient.env.entry(name).or_insert_with(|| value.clone());
+    }
+    ambient
+}
+
+/// Answers every question with yes, and says who it is.
+struct Everybody;
+
+impl Gatekeeper for Everybody {
+    fn ask(&self, _: &Address, _: &str) -> Fut<'_, Asked> {
+        Box::pin(async { Asked::Approved("the rehearsal".to_owned()) })
+    }
+}
