@@ -355,7 +355,14 @@ impl Work<'_, '_> {
             accept_overwrite: self.situation.accept.contains(instance.address.as_str()),
         };
         let looked = instance.kind.look(&cx, &instance.want, &view);
+        // A kind that could decide may still want to know more, such as what its needs look like.
         let (queries, conns) = view.missing();
+        self.state.asks.queries.extend(queries);
+        for conn in conns {
+            if let Some(target) = self.targets.get(&conn) {
+                self.state.asks.targets.insert(conn, target.ask());
+            }
+        }
         match looked {
             Ok(mut looked) => {
                 instance.wires = std::mem::take(&mut looked.wires);
@@ -365,15 +372,7 @@ impl Work<'_, '_> {
                 instance.looked = Some(looked);
                 Ok(true)
             }
-            Err(LookError::Pending) => {
-                self.state.asks.queries.extend(queries);
-                for conn in conns {
-                    if let Some(target) = self.targets.get(&conn) {
-                        self.state.asks.targets.insert(conn, target.ask());
-                    }
-                }
-                Ok(false)
-            }
+            Err(LookError::Pending) => Ok(false),
             Err(LookError::Decode(why)) => Err(unfit(instance, why)),
         }
     }

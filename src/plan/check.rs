@@ -5,6 +5,8 @@
 use std::collections::BTreeSet;
 
 use drplan_api::Action;
+use drplan_api::Change;
+use drplan_api::Effect;
 use drplan_api::holes;
 
 use super::step::Do;
@@ -28,10 +30,7 @@ pub fn check(plan: &Plan) -> Vec<String> {
                     step.address
                 ));
             }
-            let deletes = effects
-                .iter()
-                .any(|e| e.verb == "delete" || e.verb == "drop");
-            if deletes && *action != Action::Delete {
+            if *action != Action::Delete && deletes_unseen(effects, &step.diff) {
                 broken.push(format!(
                     "`{}` deletes something and is not shown as a deletion",
                     step.address
@@ -79,6 +78,21 @@ pub fn check(plan: &Plan) -> Vec<String> {
     broken
 }
 
+/// Whether something is deleted that nobody sees in the plan. What the step itself made before is seen
+/// as made, and so is what its diff shows as gone.
+fn deletes_unseen(effects: &[Effect], diff: &[Change]) -> bool {
+    let gone = |object: &str| diff.iter().any(|c| c.path == object && c.after.is_none());
+    let mut made = BTreeSet::new();
+    effects.iter().any(|effect| match effect.verb.as_str() {
+        "create" => {
+            made.insert(&effect.object);
+            false
+        }
+        "delete" | "drop" => !made.contains(&effect.object) && !gone(&effect.object),
+        _ => false,
+    })
+}
+
 /// DNS moves last: every check that does not itself depend on a cutover is before every cutover.
 fn cutovers(plan: &Plan) -> Vec<String> {
     let mut behind = vec![false; plan.steps.len()];
@@ -119,4 +133,51 @@ fn cutovers(plan: &Plan) -> Vec<String> {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use drplan_api::Repeat;
+
+    use super::*;
+
+    fn effect(verb: &str, object: &str) -> Effect {
+        Effect {
+            verb: verb.to_owned(),
+            object: object.to_owned(),
+            repeat: Repeat::Named,
+            inverse: None,
+        }
+    }
+
+    #[test]
+    fn a_step_may_take_away_what_it_made_or_what_its_diff_shows_as_gone() {
+        let gone = Change {
+            path: "leftover".to_owned(),
+            before: None,
+            after: None,
+            sensitive: false,
+            text: None,
+        };
+        for (effects, diff, unseen) in [
+            (
+                vec![effect("create", "a"), effect("delete", "a")],
+                vec![],
+                false,
+            ),
+            (
+                vec![effect("delete", "a"), effect("create", "a")],
+                vec![],
+                true,
+            ),
+            (
+                vec![effect("create", "a"), effect("drop", "b")],
+                vec![],
+                true,
+            ),
+            (vec![effect("delete", "leftover")], vec![gone], false),
+        ] {
+            assert_eq!(deletes_unseen(&effects, &diff), unseen, "{effects:?}");
+        }
+    }
 }

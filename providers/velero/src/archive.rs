@@ -21,6 +21,7 @@ use serde::de::DeserializeOwned;
 use crate::index::Index;
 use crate::index::Key;
 use crate::index::item;
+use crate::mark;
 
 /// The largest object; etcd refuses what is far smaller.
 const OBJECT_BYTES_MAX: u64 = 32 * 1024 * 1024;
@@ -103,8 +104,10 @@ fn hidden(mut body: Json) -> Json {
     normalise::redact(body, drplan_kubernetes::salt())
 }
 
-/// The digest by which an archived and a live object are compared first.
+/// The digest by which an archived and a live object are compared first; a pause is no difference.
 pub(crate) fn sum(body: &Json) -> String {
+    let running = mark::original(body).map(|_| mark::released(body.clone()));
+    let body = running.as_ref().unwrap_or(body);
     digest(canonical(&normalise::normalise(body)).as_bytes())
 }
 

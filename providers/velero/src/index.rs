@@ -10,6 +10,11 @@ use drplan_kubernetes::split_api_version;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::mark;
+use crate::mark::Original;
+use crate::slot;
+use crate::slot::Slot;
+
 /// Everything in one archive.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Index {
@@ -65,6 +70,21 @@ pub(crate) struct Facts {
     /// Whether the API server itself makes and keeps it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) bootstrap: bool,
+    /// Where it names storage classes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) classes: Vec<Slot>,
+    /// Where it names container images.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) images: Vec<Slot>,
+    /// Of a pod: the claims that it mounts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) claims: Vec<String>,
+    /// Of what can be paused: how it runs when it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) runs: Option<Original>,
+    /// Of what was paused when it was backed up: the run that paused it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) paused_by: Option<String>,
 }
 
 impl Facts {
@@ -155,13 +175,20 @@ fn controller(meta: &Json) -> Option<String> {
 fn facts(resource: &str, body: &Json) -> Facts {
     let mut facts = Facts {
         bootstrap: is_bootstrap(&body["metadata"]),
+        classes: slot::classes(resource, body),
+        images: slot::images(resource, body),
+        runs: mark::running(resource, body),
+        paused_by: mark::paused_by(body),
         ..Facts::default()
     };
     let string = |json: &Json| json.as_str().map(str::to_owned);
     match resource {
         "persistentvolumeclaims" => facts.storage_class = string(&body["spec"]["storageClassName"]),
         "services" => facts.service_type = string(&body["spec"]["type"]),
-        "pods" => facts.ended = pod_end(body),
+        "pods" => {
+            facts.ended = pod_end(body);
+            facts.claims = claims(body);
+        }
         "jobs.batch" if !body["status"]["completionTime"].is_null() => {
             facts.ended = Some("the job is complete".to_owned());
         }
@@ -190,6 +217,12 @@ fn pod_end(body: &Json) -> Option<String> {
         Some(phase @ ("Succeeded" | "Failed")) => Some(format!("the pod has {phase}")),
         _ => None,
     }
+}
+
+fn claims(pod: &Json) -> Vec<String> {
+    let volumes = pod["spec"]["volumes"].as_array().into_iter().flatten();
+    let claims = volumes.filter_map(|v| v["persistentVolumeClaim"]["claimName"].as_str());
+    claims.map(str::to_owned).collect()
 }
 
 fn token(body: &Json) -> Option<String> {

@@ -13,9 +13,11 @@ mod bucket;
 mod index;
 mod lens;
 mod location;
+mod mark;
 mod nearest;
 mod objects;
 mod restore;
+mod slot;
 
 pub use backup::VeleroBackup;
 pub use lens::lenses;

@@ -8,10 +8,12 @@ use drplan_kubernetes::KubeConn;
 use drplan_kubernetes::asks::TypeRef;
 use kube::api::Api;
 use kube::api::ApiResource;
+use kube::api::DeleteParams;
 use kube::api::DynamicObject;
 use kube::api::Patch;
 use kube::api::PatchParams;
 use kube::api::PostParams;
+use kube::api::Preconditions;
 
 /// The namespace of Velero if nobody says another.
 pub(crate) const VELERO_NAMESPACE: &str = "velero";
@@ -43,6 +45,10 @@ pub(crate) fn volume_downloads() -> TypeRef {
     TypeRef::new(GROUP, "v2alpha1", "datadownloads")
 }
 
+pub(crate) fn config_maps() -> TypeRef {
+    TypeRef::new("", VERSION, "configmaps")
+}
+
 /// Reads one object of Velero; `None` if it is not there.
 pub(crate) async fn find(
     conn: &KubeConn,
@@ -61,7 +67,11 @@ fn api(conn: &KubeConn, of: &TypeRef, kind: &str, namespace: &str) -> Api<Dynami
     let resource = ApiResource {
         group: of.group.clone(),
         version: of.version.clone(),
-        api_version: format!("{}/{}", of.group, of.version),
+        api_version: if of.group.is_empty() {
+            of.version.clone()
+        } else {
+            format!("{}/{}", of.group, of.version)
+        },
         kind: kind.to_owned(),
         plural: of.plural.clone(),
     };
@@ -90,6 +100,28 @@ pub(crate) async fn create(
         ..PostParams::default()
     };
     conn.call(&during, api.create(&params, &object)).await?;
+    Ok(())
+}
+
+/// Deletes the very object that was read, and no other of its name.
+pub(crate) async fn delete(
+    conn: &KubeConn,
+    of: &TypeRef,
+    namespace: &str,
+    object: &Json,
+) -> Result<(), ProviderError> {
+    let (kind, meta) = (text(&object["kind"]), &object["metadata"]);
+    let name = text(&meta["name"]);
+    let params = DeleteParams {
+        preconditions: Some(Preconditions {
+            uid: Some(text(&meta["uid"]).to_owned()),
+            resource_version: None,
+        }),
+        ..DeleteParams::default()
+    };
+    let during = format!("delete {kind} `{name}`");
+    let api = api(conn, of, kind, namespace);
+    conn.call(&during, api.delete(name, &params)).await?;
     Ok(())
 }
 

@@ -1,7 +1,7 @@
-//! Doing a restore: wait until Velero knows the backup, create the Restore, watch it.
+//! Doing a restore: wait until Velero knows the backup, create the Restores, watch them.
 //!
-//! Effect 0 is the wait; each further one is a Restore. A Restore runs once, so a new attempt after
-//! one that ended badly is a new object with the next number.
+//! A Restore runs once, so a new attempt after one that ended badly is a new object with the next
+//! number.
 
 use std::time::Duration;
 
@@ -15,9 +15,7 @@ use drplan_api::Progress;
 use drplan_api::Proof;
 use drplan_api::ProviderError;
 use drplan_api::ReadCx;
-use drplan_api::Timestamp;
 use drplan_api::WriteCx;
-use drplan_api::digest;
 use drplan_api::stamp;
 use drplan_kubernetes::KubeConn;
 use drplan_kubernetes::asks;
@@ -27,6 +25,7 @@ use serde_json::json;
 
 use super::VeleroRestore;
 use super::look::labels;
+use super::modify;
 use super::name::Names;
 use super::phase::Complaint;
 use super::phase::Standing;
@@ -34,24 +33,20 @@ use super::phase::errors;
 use super::prove;
 use super::spec::BUCKET;
 use super::spec::CLUSTER;
+use super::spec::Deed;
 use super::spec::Op;
 use super::spec::Planned;
-use super::wires::place_of;
+use super::wait;
 use crate::archive;
 use crate::objects;
 use crate::objects::VELERO_NAMESPACE;
 use crate::objects::text;
 
-const POLL: Duration = Duration::from_secs(2);
+pub(super) const POLL: Duration = Duration::from_secs(2);
 /// The largest file of results that is read.
 const RESULTS_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// How many complaints are named.
 const COMPLAINTS_SHOWN_MAX: usize = 3;
-
-const LABEL_CHARACTERS_MAX: usize = 63;
-/// How much of a name that is too long for a label Velero keeps before the digest.
-const LABEL_HEAD_CHARACTERS: usize = 57;
-const BACKUP_LABEL: &str = "velero.io/backup-name";
 
 impl Acts for VeleroRestore {
     fn begin<'a>(
@@ -61,9 +56,11 @@ impl Acts for VeleroRestore {
         n: usize,
     ) -> Fut<'a, Result<(), ProviderError>> {
         Box::pin(async move {
-            match planned(op, n) {
-                None => Ok(()),
-                Some(planned) => create(cx, op, planned, n).await,
+            match op.deed(n) {
+                Some(Deed::Restore(planned, n)) => create(cx, op, planned, n).await,
+                Some(Deed::Modify(modifier)) => modify::make(cx, op, modifier).await,
+                Some(Deed::Clear(name)) => modify::remove(cx, name).await,
+                Some(Deed::Wait) | None => Ok(()),
             }
         })
     }
@@ -75,28 +72,15 @@ impl Acts for VeleroRestore {
         n: usize,
     ) -> Fut<'a, Result<Landed, ProviderError>> {
         Box::pin(async move {
-            let Some(planned) = planned(op, n) else {
-                return Ok(match await_backup(cx, op).await? {
+            match op.deed(n) {
+                Some(Deed::Restore(planned, n)) => probe(cx, op, planned, n).await,
+                Some(Deed::Modify(modifier)) => modify::probe(cx, op, modifier).await,
+                Some(Deed::Clear(name)) => modify::is_gone(cx, name).await,
+                Some(Deed::Wait) | None => Ok(match wait::look(cx, op).await? {
                     Progress::Done => Landed::Yes,
                     _ => Landed::No,
-                });
-            };
-            Ok(match current(cx, op, planned, n).await? {
-                None => Landed::No,
-                Some(restore) if !is_of_want(&restore, &op.hash) => {
-                    Landed::Foreign(not_ours(&restore))
-                }
-                Some(restore) => match Standing::of_object(&restore) {
-                    Standing::Waiting | Standing::Running => Landed::Running,
-                    Standing::Completed => Landed::Yes,
-                    Standing::PartiallyFailed => {
-                        let name = text(&restore["metadata"]["name"]);
-                        landed(&complaints(cx, op, name).await?)
-                    }
-                    // The next attempt is another object, so nothing has to be cleared away.
-                    Standing::Failed | Standing::Refused => Landed::No,
-                },
-            })
+                }),
+            }
         })
     }
 
@@ -107,15 +91,17 @@ impl Acts for VeleroRestore {
         n: usize,
     ) -> Fut<'a, Result<Progress, ProviderError>> {
         Box::pin(async move {
-            let Some(planned) = planned(op, n) else {
-                return await_backup(cx, op).await;
-            };
-            match current(cx, op, planned, n).await? {
-                Some(restore) => progress(cx, op, &restore).await,
-                None => Ok(Progress::Failed {
-                    because: format!("Restore `{}` is gone", planned.name).into(),
-                    retry: true,
-                }),
+            match op.deed(n) {
+                Some(Deed::Restore(planned, n)) => match current(cx, op, planned, n).await? {
+                    Some(restore) => progress(cx, op, &restore).await,
+                    None => Ok(Progress::Failed {
+                        because: format!("Restore `{}` is gone", planned.name).into(),
+                        retry: true,
+                    }),
+                },
+                // Both are done by one request.
+                Some(Deed::Modify(_) | Deed::Clear(_)) => Ok(Progress::Done),
+                Some(Deed::Wait) | None => wait::look(cx, op).await,
             }
         })
     }
@@ -125,11 +111,30 @@ impl Acts for VeleroRestore {
     }
 }
 
-fn planned(op: &Op, n: usize) -> Option<&Planned> {
-    op.restores.get(n.checked_sub(1)?)
+/// Says whether one of the Restores of the step happened.
+pub(super) async fn probe(
+    cx: &ReadCx,
+    op: &Op,
+    planned: &Planned,
+    n: usize,
+) -> Result<Landed, ProviderError> {
+    Ok(match current(cx, op, planned, n).await? {
+        None => Landed::No,
+        Some(restore) if !is_of_want(&restore, &op.hash) => Landed::Foreign(not_ours(&restore)),
+        Some(restore) => match Standing::of_object(&restore) {
+            Standing::Waiting | Standing::Running => Landed::Running,
+            Standing::Completed => Landed::Yes,
+            Standing::PartiallyFailed => {
+                let name = text(&restore["metadata"]["name"]);
+                landed(&complaints(cx, op, name).await?)
+            }
+            // The next attempt is another object, so nothing has to be cleared away.
+            Standing::Failed | Standing::Refused => Landed::No,
+        },
+    })
 }
 
-/// What tells the Restores of one effect from all others of the step.
+/// What tells the Restores that take the same place in a step from all others of the step.
 fn mark(op: &Op, n: usize) -> String {
     format!("{}/{n}", op.hash)
 }
@@ -200,7 +205,11 @@ fn attempt_of(cx: &ReadCx, planned: &Planned) -> u32 {
     names.parse(&planned.name).map_or(1, |(_, attempt)| attempt)
 }
 
-async fn list(cx: &ReadCx, of: &TypeRef, labels: Option<&str>) -> Result<Vec<Json>, ProviderError> {
+pub(super) async fn list(
+    cx: &ReadCx,
+    of: &TypeRef,
+    labels: Option<&str>,
+) -> Result<Vec<Json>, ProviderError> {
     let conn: &KubeConn = cx.conn(CLUSTER)?;
     let query = asks::list_in(&here(), of, VELERO_NAMESPACE, labels);
     let mut answers = drplan_api::Conn::fetch(conn, std::slice::from_ref(&query.ask)).await;
@@ -253,95 +262,6 @@ async fn create(cx: &WriteCx, op: &Op, planned: &Planned, n: usize) -> Result<()
     });
     let conn: &KubeConn = cx.conn(CLUSTER)?;
     objects::create(conn, &objects::restores(), VELERO_NAMESPACE, &body).await
-}
-
-/// Waits until Velero can restore: the location is available, the backup is known, and all that
-/// belongs to it is, because Velero makes the Backup object first and the rest one by one.
-async fn await_backup(cx: &ReadCx, op: &Op) -> Result<Progress, ProviderError> {
-    let backup = &op.spec.backup;
-    let waits = |note: String| Progress::Going {
-        done: 0,
-        of: None,
-        note,
-        again_in: POLL,
-    };
-    let place = backup.place();
-    let locations = list(cx, &objects::locations(), None).await?;
-    let location = locations.iter().find(|l| match &op.spec.location {
-        Some(name) => l["metadata"]["name"] == name.as_str(),
-        None => place_of(l) == place,
-    });
-    let Some(location) = location else {
-        return Ok(waits(format!("no backup location reads `{}`", place.url())));
-    };
-    let name = text(&location["metadata"]["name"]);
-    if location["status"]["phase"] != "Available" {
-        let phase = text(&location["status"]["phase"]);
-        return Ok(waits(format!(
-            "backup location `{name}` is not available ({phase})"
-        )));
-    }
-    let conn: &KubeConn = cx.conn(CLUSTER)?;
-    let of = objects::backups();
-    let Some(live) = objects::find(conn, &of, VELERO_NAMESPACE, &backup.name).await? else {
-        return Ok(waits(format!(
-            "Velero has not read backup `{}` yet",
-            backup.name
-        )));
-    };
-    if let Some(why) = another(&live, backup.at, name) {
-        return Ok(Progress::Failed {
-            because: why.into(),
-            retry: false,
-        });
-    }
-    let expected = backup
-        .volumes
-        .iter()
-        .filter(|v| v.method == "PodVolumeBackup")
-        .count();
-    if expected > 0 {
-        let label = format!("{BACKUP_LABEL}={}", label_value(&backup.name));
-        let known = list(cx, &objects::volume_backups(), Some(&label))
-            .await?
-            .len();
-        if known < expected {
-            return Ok(waits(format!(
-                "Velero knows {known} of {expected} volumes of the backup"
-            )));
-        }
-    }
-    Ok(Progress::Done)
-}
-
-/// The value by which Velero labels what belongs to a backup: labels are shorter than names.
-fn label_value(name: &str) -> String {
-    match name.get(..LABEL_HEAD_CHARACTERS) {
-        Some(head) if name.len() > LABEL_CHARACTERS_MAX => {
-            let hash = digest(name.as_bytes());
-            format!(
-                "{head}{}",
-                &hash[..LABEL_CHARACTERS_MAX - LABEL_HEAD_CHARACTERS]
-            )
-        }
-        _ => name.to_owned(),
-    }
-}
-
-/// Says why a Backup of the right name is not the one that was planned with.
-fn another(live: &Json, at: Timestamp, location: &str) -> Option<String> {
-    let name = text(&live["metadata"]["name"]);
-    let started: Option<Timestamp> = text(&live["status"]["startTimestamp"]).parse().ok();
-    if started.is_some_and(|started| started.as_second() != at.as_second()) {
-        return Some(format!(
-            "the cluster knows another backup `{name}`, of {}; Velero tells backups by name only",
-            text(&live["status"]["startTimestamp"])
-        ));
-    }
-    let stored = text(&live["spec"]["storageLocation"]);
-    (stored != location).then(|| {
-        format!("the cluster knows backup `{name}` from location `{stored}`, not from `{location}`")
-    })
 }
 
 async fn progress(cx: &ReadCx, op: &Op, restore: &Json) -> Result<Progress, ProviderError> {
@@ -449,7 +369,7 @@ mod tests {
     fn planned(name: String) -> Planned {
         Planned {
             name,
-            group: super::super::decide::Group::default(),
+            group: super::super::body::Group::default(),
             body: json!({}),
         }
     }
@@ -491,28 +411,5 @@ mod tests {
         ] {
             assert_eq!(landed(&progress), found, "{progress:?}");
         }
-    }
-
-    #[test]
-    fn a_name_that_is_too_long_for_a_label_ends_in_its_digest() {
-        for (characters, kept) in [(1, 1), (63, 63), (64, 57), (200, 57)] {
-            let name = "b".repeat(characters);
-            let value = label_value(&name);
-            assert_eq!(value.len(), characters.min(63));
-            assert_eq!(value == name, kept == characters);
-            assert!(value.starts_with(&name[..kept]));
-        }
-    }
-
-    #[test]
-    fn a_backup_of_the_same_name_from_elsewhere_is_not_restored() {
-        let at: Timestamp = "2026-01-01T00:00:00Z".parse().expect("a time");
-        let live = |time: &str, location: &str| {
-            json!({"metadata": {"name": "b"}, "status": {"startTimestamp": time},
-                   "spec": {"storageLocation": location}})
-        };
-        assert_eq!(another(&live("2026-01-01T00:00:00Z", "dr"), at, "dr"), None);
-        assert!(another(&live("2026-01-01T00:00:09Z", "dr"), at, "dr").is_some());
-        assert!(another(&live("2026-01-01T00:00:00Z", "x"), at, "dr").is_some());
     }
 }

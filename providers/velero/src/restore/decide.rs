@@ -7,34 +7,19 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
-use drplan_api::Json;
-use serde::Deserialize;
-use serde::Serialize;
-use serde_json::json;
-
+use super::body::Group;
 use super::judge::Ground;
 use super::judge::Judgement;
 use super::judge::Presence;
 use super::judge::target_place;
+use super::pause;
 use super::select;
 use super::select::Sort;
 use super::spec::Existing;
 use super::spec::Scope;
 use super::spec::Spec;
-use super::spec::Volumes;
 use crate::index::Index;
 use crate::index::Item;
-
-/// What one Restore brings back.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Group {
-    /// The archived names of the namespaces; empty if only objects without one are meant.
-    pub(crate) namespaces: Vec<String>,
-    /// The resources; empty for all.
-    pub(crate) kinds: Vec<String>,
-    /// Whether objects without a namespace come back.
-    pub(crate) cluster: bool,
-}
 
 /// Why an object is or is not brought back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +48,8 @@ pub(crate) struct Decision {
     pub(crate) swept: Vec<usize>,
     /// Claims whose data is not in the backup, and why.
     pub(crate) dataless: Vec<String>,
+    /// Items that come back paused.
+    pub(crate) paused: BTreeSet<usize>,
 }
 
 /// What is known beside the judgement.
@@ -99,7 +86,9 @@ pub(crate) fn decide(
         .iter()
         .filter(|(name, ground)| **ground == Ground::Going && written.contains(name.as_str()));
     let groups = groups(index, spec, judgement, &verdicts, overwrite);
+    let asked = pause::asked(index, spec, &verdicts);
     Decision {
+        paused: pause::with_owned(index, judgement, &asked),
         swept: match (overwrite, spec.existing) {
             (true, Existing::Keep) => swept(index, spec, judgement, known, &groups, &written),
             _ => Vec::new(),
@@ -319,123 +308,14 @@ fn groups(
     out
 }
 
-/// Writes the `spec` of the Restore of a group.
-pub(crate) fn body(group: &Group, index: &Index, spec: &Spec, overwrite: bool) -> Json {
-    let mut body = json!({"backupName": spec.backup.name});
-    let excluded = select::resources(&index.items, &spec.exclude_kinds);
-    let mapped: BTreeMap<&String, &String> = spec
-        .namespace_map
-        .iter()
-        .filter(|(from, _)| group.namespaces.contains(from))
-        .collect();
-    if !group.namespaces.is_empty() {
-        body["includedNamespaces"] = json!(group.namespaces);
-    }
-    if !group.kinds.is_empty() {
-        body["includedResources"] = json!(group.kinds);
-    }
-    if !excluded.is_empty() {
-        body["excludedResources"] = json!(excluded);
-    }
-    if !mapped.is_empty() {
-        body["namespaceMapping"] = json!(mapped);
-    }
-    if !spec.selector.is_empty() {
-        body["labelSelector"] = json!({"matchLabels": spec.selector});
-    }
-    if group.cluster {
-        body["includeClusterResources"] = true.into();
-    }
-    if spec.node_ports {
-        body["preserveNodePorts"] = true.into();
-    }
-    if spec.volumes == Volumes::None {
-        body["restorePVs"] = false.into();
-    }
-    if !group.cluster && (overwrite || spec.existing == Existing::Update) {
-        body["existingResourcePolicy"] = "update".into();
-    }
-    body
-}
-
-/// Reads the group of a Restore that is there.
-pub(crate) fn group_of(body: &Json) -> Group {
-    let texts = |json: &Json| {
-        let list = json.as_array().into_iter().flatten();
-        list.filter_map(|t| t.as_str().map(str::to_owned)).collect()
-    };
-    Group {
-        namespaces: texts(&body["includedNamespaces"]),
-        kinds: texts(&body["includedResources"]),
-        cluster: body["includeClusterResources"] == true,
-    }
-}
-
-/// Writes the command by which a person does what a Restore does.
-pub(crate) fn command(name: &str, body: &Json) -> String {
-    let mut out = format!(
-        "velero restore create {name} --from-backup {}",
-        body["backupName"].as_str().unwrap_or_default()
-    );
-    let list = |json: &Json| {
-        let words = json.as_array().into_iter().flatten();
-        words.filter_map(Json::as_str).collect::<Vec<_>>().join(",")
-    };
-    let pairs = |json: &Json, between: char| {
-        let pairs = json.as_object().into_iter().flatten();
-        let pair =
-            |(k, v): (&String, &Json)| format!("{k}{between}{}", v.as_str().unwrap_or_default());
-        pairs.map(pair).collect::<Vec<_>>().join(",")
-    };
-    for (field, flag, value) in [
-        (
-            "includedNamespaces",
-            "include-namespaces",
-            list(&body["includedNamespaces"]),
-        ),
-        (
-            "includedResources",
-            "include-resources",
-            list(&body["includedResources"]),
-        ),
-        (
-            "excludedResources",
-            "exclude-resources",
-            list(&body["excludedResources"]),
-        ),
-        (
-            "namespaceMapping",
-            "namespace-mappings",
-            pairs(&body["namespaceMapping"], ':'),
-        ),
-        (
-            "labelSelector",
-            "selector",
-            pairs(&body["labelSelector"]["matchLabels"], '='),
-        ),
-        (
-            "includeClusterResources",
-            "include-cluster-resources",
-            "true".to_owned(),
-        ),
-        ("preserveNodePorts", "preserve-nodeports", "true".to_owned()),
-        ("restorePVs", "restore-volumes", "false".to_owned()),
-        (
-            "existingResourcePolicy",
-            "existing-resource-policy",
-            "update".to_owned(),
-        ),
-    ] {
-        if !body[field].is_null() {
-            out = format!("{out} --{flag}={value}");
-        }
-    }
-    out.push_str(" --wait");
-    out
-}
-
 #[cfg(test)]
 mod tests {
+    use drplan_api::Json;
+    use serde_json::json;
+
+    use super::super::body::body;
+    use super::super::body::command;
+    use super::super::body::group_of;
     use super::super::judge::World;
     use super::super::judge::judge;
     use super::super::tests::archived;
@@ -521,7 +401,7 @@ mod tests {
             let decision = decided(args.clone(), &world, false, true);
             assert_ne!(decision.verdicts[0], Verdict::Update);
             let found = decision.groups.iter().map(|group| {
-                let body = body(group, &index(), &spec(args.clone()), false);
+                let body = body(group, &index(), &spec(args.clone()), false, None);
                 assert_eq!(group_of(&body), *group);
                 (group.cluster, body["existingResourcePolicy"] == "update")
             });
@@ -703,7 +583,13 @@ mod tests {
         let decision = decided(json!({"existing": "update"}), &alive(), false, true);
         assert!(decision.verdicts.contains(&Verdict::Update));
         let group = &decision.groups[0];
-        let body = body(group, &index(), &spec(json!({"existing": "update"})), false);
+        let body = body(
+            group,
+            &index(),
+            &spec(json!({"existing": "update"})),
+            false,
+            None,
+        );
         assert_eq!(body["existingResourcePolicy"], "update");
         assert!(command("r", &body).contains("--existing-resource-policy=update"));
         assert_eq!(group_of(&body), *group);

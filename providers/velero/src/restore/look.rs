@@ -27,13 +27,18 @@ use super::judge::Live;
 use super::judge::World;
 use super::judge::judge;
 use super::judge::target_key;
+use super::listed;
+use super::modifier::is_ours;
 use super::name::Names;
 use super::phase::Standing;
+use super::plugin;
 use super::select::Sort;
 use super::select::sort;
 use super::spec::BUCKET;
 use super::spec::CLUSTER;
 use super::spec::Spec;
+use super::swap;
+use super::wires;
 use crate::archive;
 use crate::bucket::Place;
 use crate::bucket::answered;
@@ -41,12 +46,15 @@ use crate::index::Index;
 use crate::index::Item;
 use crate::index::Key;
 use crate::lens;
+use crate::mark;
 use crate::objects;
 use crate::objects::VELERO_NAMESPACE;
 use crate::objects::text;
 
 /// The most objects whose bodies are compared in full; the rest is only said to differ.
 const DIFFS_MAX: usize = 500;
+/// The same for objects that get other classes or images, of which each differs from the archive.
+const SWAPPED_MAX: usize = 5_000;
 
 const RESTORE_LABEL: &str = "velero.io/restore-name";
 
@@ -64,9 +72,17 @@ pub struct State {
     pub(crate) running: Option<(String, Json)>,
     /// Whether the cluster is still to be made.
     pub(crate) is_ahead: bool,
+    /// Items whose living object carries the mark of a pause.
+    pub(crate) marked: BTreeSet<usize>,
+    /// Items whose living object still names a class or an image that another one was to come for.
+    pub(crate) unswapped: BTreeSet<usize>,
+    /// ConfigMaps of Velero's plugins.
+    pub(crate) plugins: Vec<Json>,
+    /// Names of ConfigMaps with rules that this step made at some time and that no Restore needs.
+    pub(crate) modifiers: Vec<String>,
 }
 
-type Found<T> = Result<T, ProviderError>;
+pub(super) type Found<T> = Result<T, ProviderError>;
 
 /// Returns the answer, or leaves the function with the error as the finding.
 macro_rules! known {
@@ -88,6 +104,14 @@ pub(crate) fn look(want: &Want<Spec>, view: &View<'_>) -> Result<Found<State>, P
     let names = Names::of(&want.address);
     let cluster = want.conn(CLUSTER);
     let is_ahead = Lack::of(view.target(cluster)?).is_some();
+    if !is_ahead {
+        // What is certain to be needed is asked for at once, which saves rounds.
+        view.want(&asks::discovery(cluster));
+        let config_maps = config_map_queries(want);
+        for query in config_maps.iter().chain(&wires::queries(cluster)) {
+            view.want(query);
+        }
+    }
     let index = known!(index(want, &place, view)?);
     let discovery = if is_ahead {
         None
@@ -102,14 +126,31 @@ pub(crate) fn look(want: &Want<Spec>, view: &View<'_>) -> Result<Found<State>, P
         Some(types) => known!(restores(want, types, view)?),
         None => Vec::new(),
     };
+    let (plugins, modifiers) = match &discovery {
+        Some(_) => known!(config_maps(want, view)?),
+        None => Default::default(),
+    };
     let in_bucket = match answered(view, &place.ask_names(want.conn(BUCKET), "restores"))? {
         Ok(answer) => place.names("restores", answer),
         Err(error) => return Ok(Err(error.clone())),
     };
+    let modifiers = unused(modifiers, &restores);
     let world = world(&index, &want.spec, &live, &restores);
     let judgement = judge(&index, &want.spec, &world, &names);
-    let restored = known!(restored(want, &place, &judgement, &in_bucket, view)?);
+    let restored = known!(listed::restored(
+        want, &place, &judgement, &in_bucket, view
+    )?);
     let diffs = known!(diffs(want, &place, &index, &judgement, &live, view)?);
+    let positions = |is: &dyn Fn(&Json, &Item) -> bool| {
+        let each = index.items.iter().enumerate();
+        let found = each.filter(|(_, item)| {
+            let body = live.get(&target_key(item, &want.spec));
+            body.is_some_and(|body| is(body, item))
+        });
+        found.map(|(i, _)| i).collect::<BTreeSet<usize>>()
+    };
+    let marked = positions(&|body, _| mark::original(body).is_some());
+    let unswapped = positions(&|body, item| swap::is_unswapped(body, item, &want.spec));
     let known = restores.iter().map(|r| text(&r["metadata"]["name"]));
     let attempt = names.next(
         &want.hash,
@@ -123,6 +164,10 @@ pub(crate) fn look(want: &Want<Spec>, view: &View<'_>) -> Result<Found<State>, P
         restored,
         attempt,
         is_ahead,
+        marked,
+        unswapped,
+        plugins,
+        modifiers,
     }))
 }
 
@@ -242,6 +287,47 @@ fn restores(
     )
 }
 
+/// Asks for the ConfigMaps of Velero's plugins, and for those that this step made.
+fn config_map_queries(want: &Want<Spec>) -> [Query; 2] {
+    let step = stamp::label_value(want.address.as_str());
+    let (conn, of) = (want.conn(CLUSTER), objects::config_maps());
+    let query = |labels: &str| asks::list_in(conn, &of, VELERO_NAMESPACE, Some(labels));
+    [
+        query(plugin::LABEL),
+        query(&format!("{}={step}", stamp::STEP)),
+    ]
+}
+
+/// The ConfigMaps of Velero's plugins, and the names of those that this step made.
+type ConfigMaps = (Vec<Json>, Vec<String>);
+
+fn config_maps(want: &Want<Spec>, view: &View<'_>) -> Result<Found<ConfigMaps>, Pending> {
+    let [plugins, own] = config_map_queries(want);
+    let items = |answer: &Json| answer["items"].as_array().cloned().unwrap_or_default();
+    let (plugins, own) = match (answered(view, &plugins)?, answered(view, &own)?) {
+        (Ok(plugins), Ok(own)) => (items(plugins), items(own)),
+        (Err(e), _) | (_, Err(e)) => return Ok(Err(e.clone())),
+    };
+    let own = own
+        .into_iter()
+        .filter(|map| is_ours(map, &want.address, &want.recovery))
+        .map(|map| text(&map["metadata"]["name"]).to_owned())
+        .collect();
+    Ok(Ok((plugins, own)))
+}
+
+/// Leaves out the rules that a Restore which has not ended names.
+fn unused(modifiers: Vec<String>, restores: &[Json]) -> Vec<String> {
+    let open = restores
+        .iter()
+        .filter(|r| !Standing::of_object(r).has_ended());
+    let used: BTreeSet<&str> = open
+        .map(|r| text(&r["spec"]["resourceModifier"]["name"]))
+        .collect();
+    let names = modifiers.into_iter();
+    names.filter(|name| !used.contains(name.as_str())).collect()
+}
+
 fn running(restores: &[Json], want: &Want<Spec>, names: &Names) -> Option<(String, Json)> {
     restores
         .iter()
@@ -308,66 +394,6 @@ fn as_archived(body: &Json, item: &Item) -> Json {
     body
 }
 
-/// Reads which objects each Restore of this step brought back, where that decides between "deleted
-/// since" and "not restored yet".
-fn restored(
-    want: &Want<Spec>,
-    place: &Place,
-    judgement: &Judgement,
-    in_bucket: &[String],
-    view: &View<'_>,
-) -> Result<Found<BTreeMap<String, BTreeSet<String>>>, Pending> {
-    let names: BTreeSet<&String> = judgement
-        .judged
-        .iter()
-        .filter_map(|j| j.restore.as_ref())
-        .filter(|name| in_bucket.contains(name))
-        .collect();
-    let query =
-        |name: &str| place.ask_gzip(want.conn(BUCKET), &place.restore(name, &list_file(name)));
-    for name in &names {
-        view.want(&query(name));
-    }
-    let mut out = BTreeMap::new();
-    for name in names {
-        match answered(view, &query(name))? {
-            Ok(list) => out.insert(name.clone(), brought_back(list)),
-            // Without its list a Restore proves nothing, so what is missing is restored again.
-            Err(e) if e.kind == ErrorKind::NotFound || e.kind == ErrorKind::Corrupt => None,
-            Err(e) => return Ok(Err(e.clone())),
-        };
-    }
-    Ok(Ok(out))
-}
-
-/// The file in which Velero says of each object what it did.
-pub(crate) fn list_file(name: &str) -> String {
-    format!("restore-{name}-resource-list.json.gz")
-}
-
-fn brought_back(list: &Json) -> BTreeSet<String> {
-    outcomes(list)
-        .into_iter()
-        .filter(|(_, outcome)| outcome == "created" || outcome == "updated")
-        .map(|(title, _)| title)
-        .collect()
-}
-
-/// Reads Velero's list: `{"v1/ConfigMap": ["shop/a(created)"]}` becomes `v1/ConfigMap shop/a` and
-/// `created`.
-pub(crate) fn outcomes(list: &Json) -> BTreeMap<String, String> {
-    let mut out = BTreeMap::new();
-    for (kind, entries) in list.as_object().into_iter().flatten() {
-        for entry in entries.as_array().into_iter().flatten().map(text) {
-            if let Some((name, outcome)) = entry.rsplit_once('(') {
-                let outcome = outcome.trim_end_matches(')');
-                out.insert(format!("{kind} {name}"), outcome.to_owned());
-            }
-        }
-    }
-    out
-}
-
 /// The name under which an object that came back stands in Velero's list.
 pub(crate) fn target_title(item: &Item, spec: &Spec) -> String {
     let key = target_key(item, spec);
@@ -391,7 +417,13 @@ fn diffs(
     if suspects.is_empty() {
         return Ok(Ok(BTreeMap::new()));
     }
-    let (read, unread) = suspects.split_at(suspects.len().min(DIFFS_MAX));
+    // What is changed on its way differs until its body is read, so that comes first.
+    let (swapped, plain): (Vec<usize>, Vec<usize>) = suspects
+        .into_iter()
+        .partition(|&i| !swap::swaps(&index.items[i], &want.spec).is_empty());
+    let (swapped, more) = swapped.split_at(swapped.len().min(SWAPPED_MAX));
+    let (plain, unread) = plain.split_at(plain.len().min(DIFFS_MAX));
+    let (read, unread) = ([swapped, plain].concat(), [more, unread].concat());
     let keys: BTreeSet<Key> = read.iter().map(|&i| index.items[i].key()).collect();
     let query = bodies_query(want, place, keys);
     let answer = match answered(view, &query)? {
@@ -405,7 +437,7 @@ fn diffs(
         .filter_map(|b| Some((Key::deserialize(&b["key"]).ok()?, &b["body"])))
         .collect();
     let mut out: BTreeMap<usize, Option<String>> = unread.iter().map(|&i| (i, None)).collect();
-    for &i in read {
+    for i in read {
         let item = &index.items[i];
         let (Some(before), Some(after)) = (
             live.get(&target_key(item, &want.spec)),
@@ -413,8 +445,9 @@ fn diffs(
         ) else {
             continue;
         };
-        let before = as_archived(before, item);
-        if let Some(diff) = normalise::text_diff(&before, after, &item.title()) {
+        let before = mark::released(as_archived(before, item));
+        let after = mark::released(swap::applied((*after).clone(), item, &want.spec));
+        if let Some(diff) = normalise::text_diff(&before, &after, &item.title()) {
             out.insert(i, Some(diff));
         }
     }
@@ -447,12 +480,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn veleros_list_is_read_object_by_object() {
-        let list = json!({"v1/ConfigMap": ["shop/a(created)", "shop/b(skipped)"],
-                          "v1/Namespace": ["shop(created)"]});
-        let all = outcomes(&list);
-        assert_eq!(all["v1/ConfigMap shop/b"], "skipped");
-        assert_eq!(all["v1/Namespace shop"], "created");
-        assert_eq!(brought_back(&list).len(), 2);
+    fn rules_that_a_restore_may_still_read_are_not_left_over() {
+        let restore = |name: &str, phase: &str| {
+            json!({"spec": {"resourceModifier": {"kind": "configmap", "name": name}},
+                   "status": {"phase": phase}})
+        };
+        let restores = [
+            restore("new", ""),
+            restore("running", "InProgress"),
+            restore("old", "Completed"),
+        ];
+        let names = ["new", "running", "old", "unnamed"].map(str::to_owned);
+        assert_eq!(unused(names.to_vec(), &restores), ["old", "unnamed"]);
     }
 }

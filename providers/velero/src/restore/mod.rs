@@ -1,18 +1,27 @@
 //! `velero_restore`: what is missing of a backup, brought back and proven object by object.
 
 mod act;
+mod body;
 mod decide;
 mod judge;
+mod listed;
 mod look;
+mod modifier;
+mod modify;
 mod name;
+mod pause;
 mod phase;
+mod plugin;
 mod prove;
 mod select;
 mod show;
 mod spec;
+mod swap;
 #[cfg(test)]
 mod tests;
+mod wait;
 mod wires;
+mod work;
 
 use std::collections::BTreeSet;
 
@@ -42,13 +51,16 @@ use self::decide::Known;
 use self::decide::Verdict;
 use self::look::State;
 use self::name::Names;
-use self::select::Sort;
 use self::spec::BUCKET;
 use self::spec::CLUSTER;
 use self::spec::Existing;
 use self::spec::Op;
 use self::spec::Spec;
 use self::spec::Volumes;
+use self::work::Work;
+use self::work::adopted;
+use self::work::fresh;
+use self::work::obstacle;
 use crate::index::Item;
 use crate::nearest::nearest;
 use crate::objects;
@@ -64,6 +76,11 @@ impl Kind for VeleroRestore {
 
     fn def(&self) -> Def {
         spec::def()
+    }
+
+    fn accept(&self, spec: &Spec) -> Result<(), String> {
+        swap::accept(spec)?;
+        pause::accept(spec)
     }
 
     fn observe(&self, want: &Want<Spec>, view: &View<'_>) -> Result<Seen<State>, Pending> {
@@ -102,90 +119,46 @@ impl Kind for VeleroRestore {
             return Planned::Blocked(why.into());
         }
         if let Some((name, body)) = &state.running {
-            let planned = spec::Planned {
-                name: name.clone(),
-                group: decide::group_of(body),
-                body: body.clone(),
-            };
             let because = format!("Restore `{name}` of this step has not ended");
             let decision = decide(want, state, cx.accept_overwrite);
-            return step(want, state, &decision, vec![planned], because);
+            let work = adopted(want, state, &decision, name, body);
+            return step(want, state, &decision, work, because);
         }
         let decision = decide(want, state, cx.accept_overwrite);
         if decision.groups.is_empty() {
-            return Planned::Nothing(show::nothing(state, &decision).into());
+            return match state.modifiers.is_empty() {
+                true => Planned::Nothing(show::nothing(state, &decision).into()),
+                false => tidy(want, state),
+            };
         }
-        if !decision.going.is_empty() {
-            let because = format!(
-                "{} still being deleted; plan again when that is done",
-                show::namespaces(decision.going.iter().map(String::as_str))
-            );
-            return Planned::Blocked(because.into());
-        }
-        if !decision.conflicts.is_empty() && !cx.accept_overwrite {
+        if !decision.conflicts.is_empty() && !cx.accept_overwrite && decision.going.is_empty() {
             return conflict(state, &decision);
         }
-        if !decision.dataless.is_empty() && want.spec.volumes == Volumes::Required {
-            return Planned::Blocked(
-                format!(
-                    "the backup does not hold the data of claim {}; set `volumes = \"best_effort\"` \
-                     to restore without it",
-                    decision.dataless.join(", ")
-                )
-                .into(),
-            );
+        let work = fresh(want, state, &decision, cx.accept_overwrite);
+        if let Some(why) = obstacle(want, state, &decision, &work) {
+            return Planned::Blocked(why.into());
         }
-        if !decision.swept.is_empty() {
-            let titles = decision.swept.iter().map(|&i| state.index.items[i].title());
-            let because = format!(
-                "Velero overwrites all or nothing, and would also set back {}; set `existing = \
-                 \"update\"` to want that, or move away what is in the way",
-                show::some(titles)
-            );
-            return Planned::Blocked(because.into());
-        }
-        if want.spec.volumes != Volumes::None
-            && let Some((claim, kind)) = decide::cut_off(&state.index, &want.spec, &decision)
-        {
-            let because = format!(
-                "the data of claim `{claim}` comes back only with its pod and its volume, and `{kind}` \
-                 is left out; let `kinds` and `exclude_kinds` include it, or set `volumes = \"none\"`"
-            );
-            return Planned::Blocked(because.into());
-        }
-        let overwrite = !decision.conflicts.is_empty();
-        let names = Names::of(&want.address);
-        let mut restores = Vec::new();
-        for (group, attempt) in decision.groups.iter().zip(state.attempt..) {
-            restores.push(spec::Planned {
-                name: names.name(&want.hash, attempt),
-                body: decide::body(group, &state.index, &want.spec, overwrite),
-                group: group.clone(),
-            });
-        }
-        step(
-            want,
-            state,
-            &decision,
-            restores,
-            show::because(want, state, &decision),
-        )
+        let because = show::because(want, state, &decision);
+        step(want, state, &decision, work, because)
     }
 
     fn outputs(&self, want: &Want<Spec>, seen: &Seen<State>) -> Json {
         let Seen::Present(state) = seen else {
             return json!({});
         };
-        let selected = state.judgement.judged.iter();
-        let objects = selected.filter(|j| j.sort != Sort::Unselected).count();
-        let mut out = json!({ "objects": objects });
+        let decision = decide(want, state, false);
         if let Some((name, _)) = &state.running {
-            out["name"] = name.as_str().into();
-        } else if !decide(want, state, false).groups.is_empty() {
-            let names = Names::of(&want.address);
-            out["name"] = names.name(&want.hash, state.attempt).into();
+            return json!({"name": name});
         }
-        out
+        if !decision.groups.is_empty() {
+            let names = Names::of(&want.address);
+            return json!({"name": names.name(&want.hash, state.attempt)});
+        }
+        // Where everything stands is known only when nothing is going to change it.
+        json!({
+            "objects": show::objects(want, state, &decision),
+            "volumes": show::volumes(want, state, &decision),
+        })
     }
 
     fn notes(&self, cx: &PlanCx, want: &Want<Spec>, seen: &Seen<State>) -> Notes {
@@ -193,9 +166,7 @@ impl Kind for VeleroRestore {
             return Notes::default();
         };
         let decision = decide(want, state, cx.accept_overwrite);
-        let overwrite = cx.accept_overwrite && !decision.conflicts.is_empty();
-        let names = Names::of(&want.address);
-        let commands = decision.groups.iter().zip(state.attempt..);
+        let work = fresh(want, state, &decision, cx.accept_overwrite);
         let mut warnings = Vec::new();
         for word in select::unknown_kinds(&state.index.items, &want.spec.kinds) {
             let known: BTreeSet<&str> = state.index.items.iter().map(|i| &*i.resource).collect();
@@ -208,13 +179,23 @@ impl Kind for VeleroRestore {
                 decision.dataless.join(", ")
             ));
         }
+        for word in pause::unknown(&state.index, &want.spec) {
+            warnings.push(format!(
+                "the backup holds nothing that `born_paused` means by `{word}`"
+            ));
+        }
+        warnings.extend(show::paused(want, state, &decision));
+        let restores = work.restores.iter();
+        let mut manual: Vec<String> = restores
+            .map(|planned| body::command(&planned.name, &planned.body))
+            .collect();
+        if let Some(modifier) = &work.modifier {
+            let [make, remove] = modifier.commands(&want.recovery);
+            manual.insert(0, make);
+            manual.push(remove);
+        }
         Notes {
-            manual: commands
-                .map(|(group, attempt)| {
-                    let body = decide::body(group, &state.index, &want.spec, overwrite);
-                    decide::command(&names.name(&want.hash, attempt), &body)
-                })
-                .collect(),
+            manual,
             points: Vec::new(),
             breakdown: Some(show::breakdown(want, state, &decision)),
             warnings,
@@ -279,9 +260,14 @@ fn step(
     want: &Want<Spec>,
     state: &State,
     decision: &Decision,
-    restores: Vec<spec::Planned>,
+    work: Work,
     because: String,
 ) -> Planned<Op> {
+    let Work {
+        restores,
+        modifier,
+        leftovers,
+    } = work;
     let (backups, of) = (objects::backups(), objects::restores());
     let backup = &want.spec.backup.name;
     let object = |of: &drplan_kubernetes::asks::TypeRef, name: &str| {
@@ -293,12 +279,25 @@ fn step(
         repeat: Repeat::Converge,
         inverse: None,
     }];
+    effects.extend(modifier.iter().map(|modifier| Effect {
+        verb: "create".to_owned(),
+        object: config_map(&modifier.name),
+        repeat: Repeat::Named,
+        inverse: None,
+    }));
     effects.extend(restores.iter().map(|planned| Effect {
         verb: "create".to_owned(),
         object: object(&of, &planned.name),
         repeat: Repeat::Named,
         inverse: None,
     }));
+    let made = modifier.iter().map(|m| m.name.as_str());
+    effects.extend(
+        made.chain(leftovers.iter().map(String::as_str))
+            .map(removal),
+    );
+    let mut diff = show::changes(want, state, decision);
+    diff.extend(leftovers.iter().map(|name| gone(name)));
     let overwrites = restores
         .iter()
         .any(|r| r.body["existingResourcePolicy"] == "update");
@@ -316,7 +315,7 @@ fn step(
             Action::Restore
         },
         because: because.into(),
-        diff: show::changes(want, state, decision),
+        diff,
         hazard: match (overwrites, want.spec.existing) {
             (false, _) => Hazard::none(),
             (true, Existing::Update) => Hazard::reversible(
@@ -333,6 +332,54 @@ fn step(
             hash: want.hash.clone(),
             roles: want.roles.clone(),
             restores,
+            modifier,
+            leftovers,
         },
     }))
+}
+
+/// Removes what an earlier run of this step left behind.
+fn tidy(want: &Want<Spec>, state: &State) -> Planned<Op> {
+    let because = "what it restores is there; rules of an earlier run of this step are left over";
+    Planned::Step(Box::new(Proposal {
+        action: Action::Delete,
+        because: because.into(),
+        diff: state.modifiers.iter().map(|name| gone(name)).collect(),
+        hazard: Hazard::none(),
+        effects: state.modifiers.iter().map(|name| removal(name)).collect(),
+        binding: json!({"left_over": state.modifiers}),
+        op: Op {
+            spec: want.spec.clone(),
+            hash: want.hash.clone(),
+            roles: want.roles.clone(),
+            restores: Vec::new(),
+            modifier: None,
+            leftovers: state.modifiers.clone(),
+        },
+    }))
+}
+
+fn config_map(name: &str) -> String {
+    let of = objects::config_maps();
+    object_name(&of.group, &of.plural, Some(VELERO_NAMESPACE), name)
+}
+
+/// The line by which a plan shows that rules of an earlier run are removed.
+fn gone(name: &str) -> Change {
+    Change {
+        path: config_map(name),
+        before: Some("rules of an earlier run of this step".into()),
+        after: None,
+        sensitive: false,
+        text: None,
+    }
+}
+
+fn removal(name: &str) -> Effect {
+    Effect {
+        verb: "delete".to_owned(),
+        object: config_map(name),
+        repeat: Repeat::Converge,
+        inverse: None,
+    }
 }

@@ -19,11 +19,12 @@ use drplan_api::View;
 use drplan_api::Want;
 
 use super::act;
-use super::decide::Group;
 use super::judge::Presence;
 use super::judge::target_place;
+use super::listed;
 use super::look;
 use super::look::State;
+use super::modifier::Rule;
 use super::phase::Complaint;
 use super::phase::errors;
 use super::select::Sort;
@@ -32,6 +33,7 @@ use super::spec::Existing;
 use super::spec::Op;
 use super::spec::Spec;
 use super::spec::Volumes;
+use super::swap;
 use crate::index::Item;
 use crate::objects;
 use crate::objects::text;
@@ -53,6 +55,9 @@ pub(crate) async fn prove(cx: &ReadCx, op: &Op) -> Result<Proof, ProviderError> 
         roles: op.roles.clone(),
     };
     let state = read(cx, &want).await?;
+    if op.restores.is_empty() {
+        return Ok(tidied(&state, Proof::default(), op));
+    }
     let mut proof = Proof::default();
     let mut names = BTreeSet::new();
     for (i, planned) in op.restores.iter().enumerate() {
@@ -67,7 +72,99 @@ pub(crate) async fn prove(cx: &ReadCx, op: &Op) -> Result<Proof, ProviderError> 
         }
         names.insert(name.to_owned());
     }
+    let proof = changed(&want, &state, op, &names, proof);
+    let proof = tidied(&state, proof, op);
     Ok(there(&want, &state, op, &names, proof))
+}
+
+/// Whether what was to come back otherwise than it was backed up did so. Velero makes an object even
+/// when a rule for it fails.
+fn changed(
+    want: &Want<Spec>,
+    state: &State,
+    op: &Op,
+    names: &BTreeSet<String>,
+    proof: Proof,
+) -> Proof {
+    let Some(modifier) = &op.modifier else {
+        return proof;
+    };
+    let mut asked = BTreeSet::new();
+    for rule in &modifier.rules {
+        if let Rule::Pause(objects) = rule {
+            let names = objects.names.iter();
+            asked.extend(names.map(|name| (&*objects.resource, &*objects.namespace, &**name)));
+        }
+    }
+    let is_paused = |item: &Item| asked.contains(&(&*item.resource, &*item.namespace, &*item.name));
+    let (mut paused, mut running) = (0, Vec::new());
+    let (mut swapped, mut unswapped) = (0, Vec::new());
+    let each = state.index.items.iter().zip(&state.judgement.judged);
+    for (i, (item, one)) in each.enumerate() {
+        let is_made = one.restore.as_ref().is_some_and(|r| names.contains(r));
+        if one.sort != Sort::Restorable || !is_made {
+            continue;
+        }
+        let count = |is_asked: bool, is_wrong: bool, good: &mut usize, bad: &mut Vec<String>| {
+            if is_asked && is_wrong {
+                bad.push(look::target_title(item, &want.spec));
+            } else if is_asked {
+                *good += 1;
+            }
+        };
+        count(
+            is_paused(item),
+            !state.marked.contains(&i),
+            &mut paused,
+            &mut running,
+        );
+        let swaps = !swap::swaps(item, &want.spec).is_empty();
+        count(
+            swaps,
+            state.unswapped.contains(&i),
+            &mut swapped,
+            &mut unswapped,
+        );
+    }
+    let mut proof = proof;
+    for (good, bad, what) in [
+        (paused, running, "were born paused"),
+        (
+            swapped,
+            unswapped,
+            "have the class and the images of the maps",
+        ),
+    ] {
+        let all = good + bad.len();
+        if all == 0 {
+            continue;
+        }
+        let mut claim = format!("{good} of {} {what}", show::count(all, "object"));
+        if !bad.is_empty() {
+            claim = format!("{claim}, not {}", show::some(bad.iter().cloned()));
+        }
+        proof = proof.with(bad.is_empty(), claim, "LIST of their kinds");
+    }
+    proof
+}
+
+/// Whether nothing of the step's own is left over.
+fn tidied(state: &State, proof: Proof, op: &Op) -> Proof {
+    if op.modifier.is_none() && op.leftovers.is_empty() {
+        return proof;
+    }
+    let claim = match state.modifiers.is_empty() {
+        true => "the rules of the step are removed".to_owned(),
+        false => format!(
+            "rules of the step are left over: {}",
+            state.modifiers.join(", ")
+        ),
+    };
+    proof.with(
+        state.modifiers.is_empty(),
+        claim,
+        "LIST configmaps in Velero's namespace",
+    )
 }
 
 /// Asks the same questions as planning, until there are no more.
@@ -126,7 +223,7 @@ fn connection(cx: &ReadCx, want: &Want<Spec>, id: &ConnId) -> Result<Arc<dyn Con
 /// What Velero says of each object, and what it complains about.
 async fn said(cx: &ReadCx, op: &Op, name: &str, proof: Proof) -> Result<Proof, ProviderError> {
     let place = op.spec.backup.place();
-    let file = look::list_file(name);
+    let file = listed::list_file(name);
     let source = format!("s3://{}/{}", place.bucket, place.restore(name, &file));
     let proof = match act::restore_file(cx, op, name, &file).await? {
         None => proof.with(
@@ -136,7 +233,7 @@ async fn said(cx: &ReadCx, op: &Op, name: &str, proof: Proof) -> Result<Proof, P
             source,
         ),
         Some(list) => {
-            let outcomes = look::outcomes(&list);
+            let outcomes = listed::outcomes(&list);
             let mut counts = BTreeMap::<&str, usize>::new();
             for outcome in outcomes.values() {
                 *counts.entry(outcome.as_str()).or_default() += 1;
@@ -233,7 +330,7 @@ fn is_usurped(item: &Item, presence: Presence, op: &Op) -> bool {
         && op
             .restores
             .iter()
-            .any(|r| r.body["existingResourcePolicy"] == "update" && is_in(&r.group, item));
+            .any(|r| r.body["existingResourcePolicy"] == "update" && r.group.covers(item));
     item.is_claim()
         && presence == Presence::Foreign
         && op.spec.volumes != Volumes::None
@@ -253,7 +350,7 @@ fn there(
     let mut kinds = BTreeSet::new();
     let each = state.index.items.iter().zip(&state.judgement.judged);
     for (i, (item, one)) in each.enumerate() {
-        let is_meant = op.restores.iter().any(|r| is_in(&r.group, item));
+        let is_meant = op.restores.iter().any(|r| r.group.covers(item));
         if one.sort != Sort::Restorable || !is_meant {
             continue;
         }
@@ -298,18 +395,4 @@ fn there(
         claim = format!("{claim}: {}", show::some(different.iter().cloned()));
     }
     proof.with(different.is_empty(), claim, source)
-}
-
-/// Whether a Restore was to bring an object back.
-fn is_in(group: &Group, item: &Item) -> bool {
-    let namespace = if item.is_namespace() {
-        &item.name
-    } else {
-        &item.namespace
-    };
-    let kinds = group.kinds.is_empty() || group.kinds.contains(&item.resource);
-    if namespace.is_empty() {
-        return group.cluster && kinds;
-    }
-    group.namespaces.contains(namespace) && (kinds || item.is_namespace())
 }

@@ -1,9 +1,15 @@
 //! What a restore says about itself: counts, objects, reasons.
 
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
 use drplan_api::Breakdown;
 use drplan_api::Change;
+use drplan_api::Json;
 use drplan_api::ObjectLine;
 use drplan_api::Want;
+use serde_json::Map;
+use serde_json::json;
 
 use super::decide::Decision;
 use super::decide::Verdict;
@@ -12,6 +18,8 @@ use super::judge::Presence;
 use super::look::State;
 use super::select::Sort;
 use super::spec::Spec;
+use crate::backup::Volume;
+use crate::mark;
 
 /// How many names stand in one sentence.
 const NAMES_MAX: usize = 4;
@@ -50,6 +58,92 @@ fn class(state: &State, decision: &Decision, i: usize) -> Option<&'static str> {
             _ => MISSING,
         },
     })
+}
+
+/// The word for a class where programs read it.
+fn word(class: &str) -> &'static str {
+    match class {
+        ALIVE => "alive",
+        OURS => "restored",
+        FOREIGN => "foreign",
+        CONTROLLERS => "controllers",
+        DELETED => "deleted",
+        _ => "missing",
+    }
+}
+
+/// The state of each selected object that a restore can be about, by `v1/Secret/shop/db`, the name under
+/// which it comes back.
+pub(crate) fn objects(want: &Want<Spec>, state: &State, decision: &Decision) -> Json {
+    let each = state.index.items.iter().enumerate();
+    let is_about = |class: &&str| !matches!(*class, NEVER | OWN);
+    each.filter_map(|(i, item)| {
+        let class = class(state, decision, i).filter(is_about)?;
+        let title = super::look::target_title(item, &want.spec).replacen(' ', "/", 1);
+        Some((title, word(class).into()))
+    })
+    .collect::<Map<String, Json>>()
+    .into()
+}
+
+/// How the data of each selected claim was saved and where the claim stands, by `shop/data`.
+pub(crate) fn volumes(want: &Want<Spec>, state: &State, decision: &Decision) -> Json {
+    let saved: BTreeMap<(&str, &str), &Volume> = want
+        .spec
+        .backup
+        .volumes
+        .iter()
+        .map(|v| ((&*v.namespace, &*v.claim), v))
+        .collect();
+    let each = state.index.items.iter().enumerate();
+    each.filter(|(_, item)| item.is_claim())
+        .filter_map(|(i, item)| {
+            let volume = saved.get(&(&*item.namespace, &*item.name));
+            let method = volume.map(|v| v.method.as_str()).filter(|m| !m.is_empty());
+            let about = json!({
+                "method": method.unwrap_or("none"),
+                "state": word(class(state, decision, i)?),
+                "missing": volume.and_then(|v| v.missing.as_deref()),
+            });
+            let name = format!("{}/{}", want.spec.target(&item.namespace), item.name);
+            Some((name, about))
+        })
+        .collect::<Map<String, Json>>()
+        .into()
+}
+
+/// What is to be known about what comes back paused, and what was paused when it was backed up.
+pub(crate) fn paused(want: &Want<Spec>, state: &State, decision: &Decision) -> Vec<String> {
+    let title = |i: usize| super::look::target_title(&state.index.items[i], &want.spec);
+    let is_own = |i: &&usize| state.judgement.judged[**i].sort == Sort::Restorable;
+    let own: Vec<String> = decision
+        .paused
+        .iter()
+        .filter(is_own)
+        .map(|&i| title(i))
+        .collect();
+    let mut out = Vec::new();
+    if !own.is_empty() {
+        out.push(format!(
+            "{} born paused: {}; what it was before stands in its annotation `{}`, and it stays paused \
+             until somebody sets that back",
+            objects_are(own.len()),
+            some(own.into_iter()),
+            mark::PAUSED
+        ));
+    }
+    for (i, item) in state.index.items.iter().enumerate() {
+        if let Some(run) = &item.facts.paused_by
+            && decision.verdicts[i] == Verdict::Wanted
+            && !decision.paused.contains(&i)
+        {
+            out.push(format!(
+                "{} was paused by {run} when it was backed up, and comes back running",
+                title(i)
+            ));
+        }
+    }
+    out
 }
 
 /// Counts and lists what a backup consists of.
@@ -134,7 +228,7 @@ fn note(want: &Want<Spec>, state: &State, decision: &Decision, i: usize) -> Stri
     match (&one.sort, decision.verdicts[i]) {
         (Sort::Never(why), _) => why.clone(),
         (Sort::Controllers(owner), _) => format!("by {owner}"),
-        (_, Verdict::Wanted) => "is restored".to_owned(),
+        (_, Verdict::Wanted) => restored(want, state, decision, i),
         (_, Verdict::Update) => "is set back to the backup".to_owned(),
         (_, Verdict::Deleted) => "left alone; `scope = \"object\"` restores it".to_owned(),
         _ if decision.conflicts.contains(&i) => "in the way".to_owned(),
@@ -145,6 +239,21 @@ fn note(want: &Want<Spec>, state: &State, decision: &Decision, i: usize) -> Stri
             target if target == item.namespace => String::new(),
             target => format!("in namespace `{target}`"),
         },
+    }
+}
+
+fn restored(want: &Want<Spec>, state: &State, decision: &Decision, i: usize) -> String {
+    let item = &state.index.items[i];
+    let paused = decision.paused.contains(&i).then_some("paused".to_owned());
+    let swaps = super::swap::swaps(item, &want.spec);
+    let swaps: BTreeSet<String> = swaps
+        .into_iter()
+        .map(|(slot, new)| format!("`{new}` for `{}`", slot.name))
+        .collect();
+    let more: Vec<String> = paused.into_iter().chain(swaps).collect();
+    match more.is_empty() {
+        true => "is restored".to_owned(),
+        false => format!("is restored, {}", more.join(", ")),
     }
 }
 
@@ -216,6 +325,9 @@ pub(crate) fn changes(want: &Want<Spec>, state: &State, decision: &Decision) -> 
     items
         .filter_map(|(i, item)| {
             let (before, after, text) = match decision.verdicts[i] {
+                Verdict::Wanted if decision.paused.contains(&i) => {
+                    (None, "as in the backup, paused", None)
+                }
                 Verdict::Wanted => (None, "as in the backup", None),
                 Verdict::Update => (
                     Some("differs".into()),

@@ -13,7 +13,8 @@ use drplan_api::Type;
 use serde::Deserialize;
 use serde::Serialize;
 
-use super::decide::Group;
+use super::body::Group;
+use super::modifier::Modifier;
 use crate::backup::Exports;
 
 pub(crate) const CLUSTER: &str = "cluster";
@@ -37,6 +38,12 @@ pub struct Spec {
     pub(crate) selector: BTreeMap<String, String>,
     #[serde(default)]
     pub(crate) namespace_map: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(crate) storage_class_map: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(crate) image_map: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(crate) born_paused: Vec<String>,
     #[serde(default)]
     pub(crate) node_ports: bool,
     #[serde(default)]
@@ -92,6 +99,44 @@ pub struct Op {
     pub(crate) hash: String,
     pub(crate) roles: BTreeMap<String, ConnId>,
     pub(crate) restores: Vec<Planned>,
+    /// What Velero changes in objects while it makes them, for all of the Restores.
+    pub(crate) modifier: Option<Modifier>,
+    /// ConfigMaps that earlier runs of this step left behind.
+    pub(crate) leftovers: Vec<String>,
+}
+
+/// One effect of a step.
+pub(crate) enum Deed<'a> {
+    /// Wait until Velero knows the backup.
+    Wait,
+    /// Make the ConfigMap with the rules.
+    Modify(&'a Modifier),
+    /// Make a Restore, which takes this place in the step, from 1.
+    Restore(&'a Planned, usize),
+    /// Remove a ConfigMap with rules.
+    Clear(&'a str),
+}
+
+impl Op {
+    /// The effects in their order.
+    pub(crate) fn deeds(&self) -> Vec<Deed<'_>> {
+        let mut out = Vec::new();
+        if !self.restores.is_empty() {
+            out.push(Deed::Wait);
+        }
+        out.extend(self.modifier.as_ref().map(Deed::Modify));
+        let restores = self.restores.iter().zip(1..);
+        out.extend(restores.map(|(planned, n)| Deed::Restore(planned, n)));
+        let own = self.modifier.iter().map(|m| m.name.as_str());
+        let old = self.leftovers.iter().map(String::as_str);
+        out.extend(own.chain(old).map(Deed::Clear));
+        out
+    }
+
+    /// One effect.
+    pub(crate) fn deed(&self, n: usize) -> Option<Deed<'_>> {
+        self.deeds().into_iter().nth(n)
+    }
 }
 
 /// One Restore object to make, or to adopt if it is there.
@@ -130,6 +175,18 @@ pub(crate) fn def() -> Def {
         ),
         map("selector", "Only objects with these labels."),
         map("namespace_map", "Restores a namespace under another name."),
+        map(
+            "storage_class_map",
+            "Puts another storage class in the place of one that the backup names. The new one must be there.",
+        ),
+        map(
+            "image_map",
+            "Puts another beginning in the place of one of image names: `{ \"old.example/shop\" = \"new.example/shop\" }`. The longest that fits wins; it ends before `/`, `:`, `@` or the name's end.",
+        ),
+        texts(
+            "born_paused",
+            "What comes back paused: `CronJob`, `Job`, `Deployment`, `StatefulSet`, each for all of its kind or as `KIND/NAMESPACE/NAME`, where `*` stands for anything.",
+        ),
         flag(
             "node_ports",
             "Whether Services keep their node ports. Default: false.",
@@ -162,15 +219,77 @@ pub(crate) fn def() -> Def {
         schema: Schema {
             args,
             exports: vec![
-                ("objects", "How many objects of the backup are selected."),
+                (
+                    "objects",
+                    "The state of each selected object: `{ \"v1/Secret/shop/db\" = \"restored\" }`.",
+                ),
+                (
+                    "volumes",
+                    "Of each selected claim, `{ \"shop/data\" = { method, state, missing } }`: how its data was saved, the claim's state, and why its data is not in the backup.",
+                ),
                 ("name", "The name of the Restore, if one is made."),
             ],
         },
         stage: None,
         roles: &[(CLUSTER, "kubernetes"), (BUCKET, "s3")],
-        envelope: &[Action::Restore, Action::Update],
+        envelope: &[Action::Restore, Action::Update, Action::Delete],
         hazard_max: HazardLevel::Irreversible,
         cutover: false,
-        op_version: 1,
+        op_version: 2,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::tests::spec;
+    use super::*;
+
+    fn op(restores: usize, rules: bool, leftovers: &[&str]) -> Op {
+        let planned = Planned {
+            name: "r".to_owned(),
+            body: json!({}),
+            group: Group::default(),
+        };
+        Op {
+            spec: spec(json!({})),
+            hash: "0a1b2c3d".to_owned(),
+            roles: BTreeMap::new(),
+            restores: vec![planned; restores],
+            modifier: rules.then(|| Modifier {
+                name: "rules".to_owned(),
+                rules: Vec::new(),
+            }),
+            leftovers: leftovers.iter().map(|&name| name.to_owned()).collect(),
+        }
+    }
+
+    #[test]
+    fn rules_are_there_before_the_first_restore_and_removed_after_the_last() {
+        for (op, expected) in [
+            (op(1, false, &[]), vec!["wait", "restore 1"]),
+            (
+                op(2, true, &["old"]),
+                vec![
+                    "wait",
+                    "make rules",
+                    "restore 1",
+                    "restore 2",
+                    "remove rules",
+                    "remove old",
+                ],
+            ),
+            (op(0, false, &["old"]), vec!["remove old"]),
+        ] {
+            let words = op.deeds().into_iter().map(|deed| match deed {
+                Deed::Wait => "wait".to_owned(),
+                Deed::Modify(modifier) => format!("make {}", modifier.name),
+                Deed::Restore(_, n) => format!("restore {n}"),
+                Deed::Clear(name) => format!("remove {name}"),
+            });
+            assert_eq!(words.collect::<Vec<_>>(), expected);
+            assert!(op.deed(expected.len()).is_none());
+        }
     }
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use drplan_api::Cap;
+use drplan_api::ConnId;
+use drplan_api::Query;
 use drplan_api::View;
 use drplan_api::Want;
 use drplan_api::Wires;
@@ -18,6 +20,7 @@ use super::select::sort;
 use super::spec::BUCKET;
 use super::spec::CLUSTER;
 use super::spec::Spec;
+use super::swap;
 use crate::bucket::Place;
 use crate::index::Index;
 use crate::index::Item;
@@ -95,11 +98,15 @@ fn needs(want: &Want<Spec>, selected: &[&Item], wires: &mut Wires) {
     let own: BTreeSet<Cap> = wires.gives.iter().map(|(cap, _)| cap.clone()).collect();
     let mut needed = BTreeMap::<Cap, String>::new();
     for item in selected {
-        let (cap, because) = if let Some(class) = &item.facts.storage_class {
-            let because = format!(
-                "backup `{backup}` holds claim `{}/{}` of storage class `{class}`",
+        let (cap, because) = if let Some(archived) = &item.facts.storage_class {
+            let class = swap::class(&want.spec, archived);
+            let mut because = format!(
+                "backup `{backup}` holds claim `{}/{}` of storage class `{archived}`",
                 item.namespace, item.name
             );
+            if class != archived {
+                because = format!("{because}, for which `{class}` comes");
+            }
             (Cap::on(conn, "storage_class", class), because)
         } else if !is_built_in_group(&item.type_ref().group) {
             let because = format!("backup `{backup}` holds {}", item.title());
@@ -117,15 +124,23 @@ fn needs(want: &Want<Spec>, selected: &[&Item], wires: &mut Wires) {
     wires.needs.extend(needed);
 }
 
+/// Asks for what the cluster already has. Whoever looks asks too, because nobody waits for wires.
+pub(crate) fn queries(conn: &ConnId) -> [Query; 2] {
+    let classes = TypeRef::new("storage.k8s.io", "v1", "storageclasses");
+    let locations = objects::locations();
+    [
+        asks::list(conn, &classes),
+        asks::list_in(conn, &locations, VELERO_NAMESPACE, None),
+    ]
+}
+
 fn already(want: &Want<Spec>, place: &Place, view: &View<'_>, wires: &mut Wires) {
     let conn = want.conn(CLUSTER);
     let types = match view.peek(&asks::discovery(conn)) {
         Some(Ok(answer)) => Discovered::deserialize(&**answer).unwrap_or_default(),
         _ => return,
     };
-    let of_classes = TypeRef::new("storage.k8s.io", "v1", "storageclasses");
-    let classes = asks::list(conn, &of_classes);
-    let locations = asks::list_in(conn, &objects::locations(), VELERO_NAMESPACE, None);
+    let [classes, locations] = queries(conn);
     let has_velero = types
         .by_plural("velero.io", "backupstoragelocations")
         .is_some();
