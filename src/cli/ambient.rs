@@ -21,6 +21,8 @@ pub struct Ambient {
     pub stdout_is_terminal: bool,
     /// Whether a person can answer.
     pub can_ask: bool,
+    /// Whether nothing is said beside the data.
+    pub quiet: bool,
     color: bool,
 }
 
@@ -40,6 +42,7 @@ impl Ambient {
             stdout_is_terminal: stdout_is_terminal && !dumb,
             can_ask: std::io::stdin().is_terminal() && input && !set("CI"),
             color: !set("NO_COLOR") && (set("CLICOLOR_FORCE") || (stdout_is_terminal && !dumb)),
+            quiet: false,
             doors: Doors::local(),
             env,
         }

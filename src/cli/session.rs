@@ -131,6 +131,9 @@ impl Session {
             )
         } else {
             let mut said = |round: usize, asks: usize| {
+                if ambient.quiet {
+                    return;
+                }
                 let questions = crate::render::style::count(asks as u64, "request", "requests");
                 talk(&format!("reading, round {}: {questions}", round + 1));
             };

@@ -114,7 +114,10 @@ mod tests {
                        application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json";
         assert_eq!(shape(kubectl), Some(Shape::Table));
         assert_eq!(shape(""), Some(Shape::Whole));
-        assert_eq!(shape("application/vnd.kubernetes.protobuf, application/json"), Some(Shape::Whole));
+        assert_eq!(
+            shape("application/vnd.kubernetes.protobuf, application/json"),
+            Some(Shape::Whole)
+        );
         assert_eq!(
             shape("application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"),
             Some(Shape::Metadata)

@@ -56,7 +56,11 @@ pub(crate) fn populate(state: &mut State, options: &ClusterOptions) {
 fn create(state: &mut State, object: &Value, author: Author<'_>) -> Outcome<()> {
     let version = object::text(object, "/apiVersion");
     let group = version.split_once('/').map_or("", |(group, _)| group);
-    let Some(served) = state.types.of_kind(group, object::text(object, "/kind")).cloned() else {
+    let Some(served) = state
+        .types
+        .of_kind(group, object::text(object, "/kind"))
+        .cloned()
+    else {
         return Ok(());
     };
     let wish = |part| Wish {

@@ -137,7 +137,12 @@ impl Cluster {
         authority: Option<Value>,
     ) -> String {
         let name = &self.shared.options.name;
-        let token = self.shared.options.rights.token_of(user).unwrap_or_default();
+        let token = self
+            .shared
+            .options
+            .rights
+            .token_of(user)
+            .unwrap_or_default();
         let mut cluster = json!({ "server": server });
         if let Some(authority) = authority {
             cluster["certificate-authority-data"] = authority;

@@ -9,7 +9,9 @@ use crate::request::stamp;
 
 /// Whether a condition of an object is True.
 pub(crate) fn has_condition(object: &Value, kind: &str) -> bool {
-    let conditions = object.pointer("/status/conditions").and_then(Value::as_array);
+    let conditions = object
+        .pointer("/status/conditions")
+        .and_then(Value::as_array);
     conditions
         .into_iter()
         .flatten()

@@ -85,8 +85,11 @@ const CPU: &str = "targetCPUUtilizationPercentage";
 fn scaler_to_v1(json: &mut Value) {
     let metrics = json["spec"]["metrics"].take();
     let cpu = metrics.as_array().into_iter().flatten().find_map(|metric| {
-        (metric.pointer("/resource/name")? == "cpu")
-            .then(|| metric.pointer("/resource/target/averageUtilization").cloned())?
+        (metric.pointer("/resource/name")? == "cpu").then(|| {
+            metric
+                .pointer("/resource/target/averageUtilization")
+                .cloned()
+        })?
     });
     if let Some(spec) = json["spec"].as_object_mut() {
         spec.remove("metrics");

@@ -27,6 +27,9 @@ pub(crate) const FOREGROUND: &str = "foregroundDeletion";
 /// The finalizer that keeps an object until what it owned is let go.
 pub(crate) const ORPHAN: &str = "orphan";
 
+/// The finalizer that keeps a definition until its objects are gone.
+pub(crate) const CLEANUP: &str = "customresourcecleanup.apiextensions.k8s.io";
+
 /// The grace period of pods that name none, in seconds.
 const POD_GRACE_S: u64 = 30;
 
@@ -62,7 +65,11 @@ impl Deletion {
     pub(crate) fn read(request: &Request) -> Outcome<Self> {
         let body = request.options()?;
         let in_body = body.is_object();
-        let options = if in_body { &body } else { &request.query.deletion };
+        let options = if in_body {
+            &body
+        } else {
+            &request.query.deletion
+        };
         let mut dry_run = request.query.dry_run("DeleteOptions")?;
         if let Some(words) = options["dryRun"].as_array() {
             let words: Vec<_> = words
@@ -151,7 +158,11 @@ pub(crate) fn end(
     let grace_s = grace_s(served, before, deletion);
     mark(served, &mut after, grace_s, author);
     if grace_s == 0 && may_go(&after) {
-        let gone = if has_mark(before) { after } else { before.clone() };
+        let gone = if has_mark(before) {
+            after
+        } else {
+            before.clone()
+        };
         if author.dry_run {
             return Ok(Ended::Gone(Arc::new(Object::new(gone, object.revision()))));
         }
@@ -210,7 +221,10 @@ fn refuse_other(
 
 /// Adds and removes the finalizers that decide on what the object owns.
 fn set_dependents(served: &Served, json: &mut Value, deletion: &Deletion) {
-    let had: Vec<String> = object::finalizers(json).into_iter().map(str::to_owned).collect();
+    let had: Vec<String> = object::finalizers(json)
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
     let has = |name: &str| had.iter().any(|finalizer| finalizer == name);
     let wanted = match deletion.propagation {
         Some(Propagation::Foreground) => Some(FOREGROUND),
@@ -283,7 +297,8 @@ fn mark(served: &Served, json: &mut Value, grace_s: u64, author: Author<'_>) {
     }
     match kind {
         "Namespace" if own_way => json["status"]["phase"] = json!("Terminating"),
-        _ if own_way => announce_end(json, author),
+        _ if own_way && first => announce_end(json, author),
+        _ if own_way => {}
         _ if first => generation::bump(json),
         _ => {}
     }
@@ -291,6 +306,7 @@ fn mark(served: &Served, json: &mut Value, grace_s: u64, author: Author<'_>) {
 
 /// A definition that goes says so before its objects go.
 fn announce_end(json: &mut Value, author: Author<'_>) {
+    object::add_finalizer(json, CLEANUP);
     set_condition(
         json,
         "Terminating",

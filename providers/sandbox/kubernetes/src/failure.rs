@@ -89,7 +89,9 @@ impl Failure {
 
     /// A refusal whose `Status` somebody else wrote.
     pub(crate) fn from_status(status: Value) -> Self {
-        let code = status["code"].as_u64().and_then(|code| code.try_into().ok());
+        let code = status["code"]
+            .as_u64()
+            .and_then(|code| code.try_into().ok());
         Self {
             code: code.unwrap_or(500),
             body: FailureBody::Status(Box::new(status)),
@@ -120,11 +122,14 @@ impl Failure {
         Self::new(409, "AlreadyExists", &message, Some(about.details()))
     }
 
+    /// The name is taken by something that is going.
+    pub(crate) fn still_ending(about: About<'_>) -> Self {
+        let message = format!("object is being deleted: {} already exists", about.text());
+        Self::new(409, "AlreadyExists", &message, Some(about.details()))
+    }
+
     pub(crate) fn conflict(about: About<'_>, why: &str) -> Self {
-        let message = format!(
-            "Operation cannot be fulfilled on {}: {why}",
-            about.text()
-        );
+        let message = format!("Operation cannot be fulfilled on {}: {why}", about.text());
         Self::new(409, "Conflict", &message, Some(about.details()))
     }
 
@@ -172,13 +177,18 @@ impl Failure {
         } else {
             format!("{kind}.{group}")
         };
-        let texts: Vec<_> = errors.iter().map(ToString::to_string).collect();
+        // The same sentence is said once, however often it is a cause.
+        let mut texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        texts.dedup();
         let text = match texts.as_slice() {
             [one] => one.clone(),
             many => format!("[{}]", many.join(", ")),
         };
         let causes: Vec<_> = errors.iter().map(|error| error.cause()).collect();
-        let mut details = json!({ "kind": kind, "causes": causes });
+        let mut details = json!({ "causes": causes });
+        if !kind.is_empty() {
+            details["kind"] = json!(kind);
+        }
         if !name.is_empty() {
             details["name"] = json!(name);
         }
@@ -208,8 +218,7 @@ impl Failure {
             }],
             "retryAfterSeconds": 1,
         });
-        let message =
-            format!("Timeout: Too large resource version: {asked}, current: {current}");
+        let message = format!("Timeout: Too large resource version: {asked}, current: {current}");
         Self::new(504, "Timeout", &message, Some(details))
     }
 

@@ -60,9 +60,7 @@ impl FieldSelector {
         let mut requirements = Vec::new();
         for part in text.split(',').filter(|part| !part.is_empty()) {
             let Some((field, equal, value)) = split(part) else {
-                let message = format!(
-                    "invalid selector: '{text}'; can't understand '{part}'"
-                );
+                let message = format!("invalid selector: '{text}'; can't understand '{part}'");
                 return Err(Failure::bad_request(&message));
             };
             let known = matches!(field, "metadata.name" | "metadata.namespace")
@@ -101,7 +99,8 @@ fn split(part: &str) -> Option<(&str, bool, &str)> {
     } else if let Some((field, value)) = part.split_once("==") {
         Some((field, true, value))
     } else {
-        part.split_once('=').map(|(field, value)| (field, true, value))
+        part.split_once('=')
+            .map(|(field, value)| (field, true, value))
     }
 }
 

@@ -1,5 +1,6 @@
 //! `metadata.generation`: which types count changes of what they shall be, and when.
 
+use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
@@ -42,11 +43,24 @@ pub(crate) fn first(served: &Served) -> Option<u64> {
     counts(served).then_some(1)
 }
 
-/// Counts on when anything but metadata and status changed.
+/// Counts on when anything but metadata and status changed; for Deployments annotations count too.
 pub(crate) fn follow(served: &Served, before: &Value, new: &mut Value) {
-    if counts(served) && !same_wish(before, new) {
+    let annotated = served.info.kind == "Deployment"
+        && !served.info.custom
+        && own_annotations(before) != own_annotations(new);
+    if counts(served) && (annotated || !same_wish(before, new)) {
         bump(new);
     }
+}
+
+/// The annotations without the mark that the controller leaves.
+fn own_annotations(json: &Value) -> Map<String, Value> {
+    let annotations = json
+        .pointer("/metadata/annotations")
+        .and_then(Value::as_object);
+    let mut annotations = annotations.cloned().unwrap_or_default();
+    annotations.remove("deployment.kubernetes.io/revision");
+    annotations
 }
 
 /// Counts on whatever changed, if the object counts at all.

@@ -26,14 +26,16 @@ enum Test {
     Missing,
     In(BTreeSet<String>),
     NotIn(BTreeSet<String>),
+    Above(i64),
+    Below(i64),
 }
 
 impl LabelSelector {
     /// Reads a query parameter such as `a=b,c in (d,e),!f`.
     pub(crate) fn parse(text: &str) -> Outcome<Self> {
-        Parser::new(text).selector().map_err(|message| {
-            Failure::bad_request(&message)
-        })
+        Parser::new(text)
+            .selector()
+            .map_err(|message| Failure::bad_request(&message))
     }
 
     /// Reads `matchLabels` and `matchExpressions`. What is not understood matches nothing.
@@ -46,10 +48,17 @@ impl LabelSelector {
                 test: Test::In(BTreeSet::from([value])),
             });
         }
-        for expression in selector["matchExpressions"].as_array().into_iter().flatten() {
+        for expression in selector["matchExpressions"]
+            .as_array()
+            .into_iter()
+            .flatten()
+        {
             let values = || -> BTreeSet<String> {
                 let values = expression["values"].as_array().into_iter().flatten();
-                values.filter_map(Value::as_str).map(str::to_owned).collect()
+                values
+                    .filter_map(Value::as_str)
+                    .map(str::to_owned)
+                    .collect()
             };
             requirements.push(Requirement {
                 key: expression["key"].as_str()?.to_owned(),
@@ -79,9 +88,15 @@ impl LabelSelector {
                 Test::Missing => value.is_none(),
                 Test::In(values) => value.is_some_and(|value| values.contains(value)),
                 Test::NotIn(values) => value.is_none_or(|value| !values.contains(value)),
+                Test::Above(bound) => number(value).is_some_and(|number| number > *bound),
+                Test::Below(bound) => number(value).is_some_and(|number| number < *bound),
             }
         })
     }
+}
+
+fn number(value: Option<&str>) -> Option<i64> {
+    value?.parse().ok()
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,6 +114,28 @@ impl Token {
             Self::End => "",
         }
     }
+}
+
+/// The longest name that a label may have after its prefix.
+const NAME_CHARACTERS_MAX: usize = 63;
+
+/// What cannot be a label cannot be asked for.
+fn check_key(key: &str) -> Result<(), String> {
+    let name = key.split_once('/').map_or(key, |(_, name)| name);
+    let end = |c: char| c.is_ascii_alphanumeric();
+    let good = name.starts_with(end)
+        && name.ends_with(end)
+        && name.len() <= NAME_CHARACTERS_MAX
+        && name.chars().all(|c| end(c) || matches!(c, '-' | '_' | '.'));
+    if good {
+        return Ok(());
+    }
+    Err(format!(
+        "unable to parse requirement: <nil>: Invalid value: {key:?}: name part must consist of \
+         alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric \
+         character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is \
+         '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
+    ))
 }
 
 /// The signs, longer ones first.
@@ -176,11 +213,8 @@ impl<'a> Parser<'a> {
             Token::Word(word) => word,
             other => return Err(format!("found '{}', expected: identifier", other.text())),
         };
-        let test = if missing {
-            Test::Missing
-        } else {
-            self.test()?
-        };
+        check_key(&key)?;
+        let test = if missing { Test::Missing } else { self.test()? };
         Ok(Requirement { key, test })
     }
 
@@ -191,6 +225,20 @@ impl<'a> Parser<'a> {
         match self.next() {
             Token::Sign("=" | "==") => Ok(Test::In(BTreeSet::from([self.value()?]))),
             Token::Sign("!=") => Ok(Test::NotIn(BTreeSet::from([self.value()?]))),
+            Token::Sign(sign @ (">" | "<")) => {
+                let bound = self.value()?;
+                let bound = bound.parse().map_err(|_| {
+                    format!(
+                        "unable to parse requirement: values[0][]: Invalid value: {bound:?}: \
+                             for 'Gt', 'Lt' operators, the value must be an integer"
+                    )
+                })?;
+                Ok(if sign == ">" {
+                    Test::Above(bound)
+                } else {
+                    Test::Below(bound)
+                })
+            }
             Token::Word(word) if word == "in" => Ok(Test::In(self.values()?)),
             Token::Word(word) if word == "notin" => Ok(Test::NotIn(self.values()?)),
             other => Err(format!(
@@ -225,10 +273,7 @@ impl<'a> Parser<'a> {
                         Token::Sign(",") => {}
                         Token::Sign(")") => return Ok(values),
                         other => {
-                            return Err(format!(
-                                "found '{}', expected: ',' or ')'",
-                                other.text()
-                            ));
+                            return Err(format!("found '{}', expected: ',' or ')'", other.text()));
                         }
                     }
                 }
@@ -258,7 +303,7 @@ mod tests {
 
     #[test]
     fn selectors_match_as_the_real_ones() {
-        let labels = json!({"a": "b", "tier": "web", "empty": ""});
+        let labels = json!({"a": "b", "tier": "web", "empty": "", "size": "7"});
         let labels = labels.as_object();
         let table = [
             ("", true),
@@ -274,6 +319,8 @@ mod tests {
             ("z!=x", true),
             ("empty=", true),
             ("example.com/x=1", false),
+            ("size>5", true),
+            ("size<5", false),
         ];
         for (text, expected) in table {
             let selector = LabelSelector::parse(text).expect(text);
@@ -283,7 +330,7 @@ mod tests {
 
     #[test]
     fn what_is_no_selector_is_refused() {
-        for text in ["a=b=c", "a in b", "a in (b", "=b", "a,,b", "a b"] {
+        for text in ["a=b=c", "a in b", "a in (b", "=b", "a,,b", "a b", "-a-=b"] {
             assert!(LabelSelector::parse(text).is_err(), "{text}");
         }
     }

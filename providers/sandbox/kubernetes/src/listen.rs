@@ -127,7 +127,11 @@ pub async fn listen(cluster: &Cluster, address: SocketAddr) -> Result<Listening,
 }
 
 fn tls() -> Result<(ServerConfig, String), ListenError> {
-    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
+    let names = vec![
+        "localhost".to_owned(),
+        "127.0.0.1".to_owned(),
+        "::1".to_owned(),
+    ];
     let own = rcgen::generate_simple_self_signed(names)?;
     let key = PrivateKeyDer::Pkcs8(own.signing_key.serialize_der().into());
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))

@@ -11,6 +11,7 @@ use serde::Serializer;
 use serde::ser::SerializeMap;
 use serde_json::Map;
 use serde_json::Value;
+use serde_json::json;
 
 /// One state of one object.
 #[derive(Debug)]
@@ -46,8 +47,11 @@ impl Object {
 
     /// The serialised object without `apiVersion` and `kind`.
     pub(crate) fn body(&self) -> &Bytes {
-        self.body
-            .get_or_init(|| serde_json::to_vec(&Untyped(&self.json)).unwrap_or_default().into())
+        self.body.get_or_init(|| {
+            serde_json::to_vec(&Untyped(&self.json))
+                .unwrap_or_default()
+                .into()
+        })
     }
 }
 
@@ -115,8 +119,27 @@ pub(crate) fn is_ending(json: &Value) -> bool {
 
 /// The finalizers of an object, in order.
 pub(crate) fn finalizers(json: &Value) -> Vec<&str> {
-    let list = json.pointer("/metadata/finalizers").and_then(Value::as_array);
-    list.into_iter().flatten().filter_map(Value::as_str).collect()
+    let list = json
+        .pointer("/metadata/finalizers")
+        .and_then(Value::as_array);
+    list.into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect()
+}
+
+/// Adds a finalizer that is not there yet.
+pub(crate) fn add_finalizer(new: &mut Value, finalizer: &str) {
+    if finalizers(new).contains(&finalizer) {
+        return;
+    }
+    let list = metadata(new)
+        .entry("finalizers")
+        .or_insert_with(|| json!([]));
+    match list.as_array_mut() {
+        Some(list) => list.push(json!(finalizer)),
+        None => *list = json!([finalizer]),
+    }
 }
 
 /// The metadata of an object that must have one; made when it is missing.
@@ -150,17 +173,21 @@ pub(crate) fn object_at<'a>(json: &'a mut Value, field: &str) -> &'a mut Map<Str
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
     fn an_object_is_written_in_any_version() {
-        let object = Object::new(json!({"apiVersion": "x/v1", "kind": "A", "spec": {"a": 1}}), 3);
+        let object = Object::new(
+            json!({"apiVersion": "x/v1", "kind": "A", "spec": {"a": 1}}),
+            3,
+        );
         let mut out = Vec::new();
         write_typed(object.body(), "x/v2", "A", &mut out);
         let back: Value = serde_json::from_slice(&out).expect("JSON");
-        assert_eq!(back, json!({"apiVersion": "x/v2", "kind": "A", "spec": {"a": 1}}));
+        assert_eq!(
+            back,
+            json!({"apiVersion": "x/v2", "kind": "A", "spec": {"a": 1}})
+        );
         assert_eq!(&object.body()[..], br#"{"spec":{"a":1}}"#);
     }
 

@@ -35,6 +35,9 @@ pub struct ClusterOptions {
     pub history: usize,
     /// `host:port` of the server, as discovery and the Service `kubernetes` show it.
     pub advertised: String,
+    /// Whether [`crate::Cluster::start`] runs what a controller manager, a scheduler and kubelets
+    /// do. Without it the API server is alone: types come and go, nothing else happens by itself.
+    pub controllers: bool,
     /// What its controllers are told.
     pub settings: Settings,
     /// Objects that are there from the beginning, beside those that every cluster has.
@@ -54,6 +57,7 @@ impl ClusterOptions {
             rights: Rights::default().token("admin", User::admin()),
             history: HISTORY_CHANGES,
             advertised: ADVERTISED.to_owned(),
+            controllers: true,
             settings: Settings {
                 seed,
                 ..Settings::default()
@@ -160,6 +164,8 @@ impl Rights {
 impl fmt::Debug for Rights {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let users: Vec<_> = self.tokens.values().map(|user| &user.name).collect();
-        f.debug_struct("Rights").field("users", &users).finish_non_exhaustive()
+        f.debug_struct("Rights")
+            .field("users", &users)
+            .finish_non_exhaustive()
     }
 }

@@ -38,15 +38,36 @@ pub(crate) fn serve(shared: &Shared, state: &State, path: &str, accept: &str) ->
         }
         ["api", version] => discovery::resources(types, "", version),
         ["apis", group] => discovery::group(types, group),
-        ["apis", group, version] => discovery::resources(types, group, version),
-        ["openapi", "v3"] => Some(discovery::schemas::index(types)),
-        ["openapi", "v3", rest @ ..] => discovery::schemas::document(types, &rest.join("/")),
+        ["apis", group, version] => {
+            let found = discovery::resources(types, group, version);
+            if found.is_none() && types.is_builtin_group(group) {
+                return Err(Failure::no_such_resource());
+            }
+            found
+        }
+        ["openapi", "v3"] => {
+            // The real server calls this text, though it is JSON.
+            let index = discovery::schemas::index(types).to_string().into_bytes();
+            return Ok(Reply {
+                content_type: "text/plain; charset=utf-8",
+                ..Reply::json(200, index)
+            });
+        }
+        ["openapi", "v3", rest @ ..] => {
+            match discovery::schemas::document(types, &rest.join("/")) {
+                Some(document) => Some(document),
+                None => return Ok(Reply::text(404, "")),
+            }
+        }
         ["openapi", "v2"] => Some(discovery::schemas::old_document(types)),
         [] => Some(index(state)),
         _ => None,
     };
     let found = found.ok_or_else(Failure::no_such_path)?;
-    Ok(Reply::json(200, serde_json::to_vec(&found).unwrap_or_default()))
+    Ok(Reply::json(
+        200,
+        serde_json::to_vec(&found).unwrap_or_default(),
+    ))
 }
 
 fn aggregated(state: &State, core: bool, form: Aggregated) -> Reply {
@@ -64,7 +85,11 @@ fn version(git: &str) -> Value {
     let mut numbers = git.trim_start_matches('v').split('.');
     let mut next = || numbers.next().unwrap_or("0").to_owned();
     let (major, minor) = (next(), next());
-    let before = minor.parse::<u64>().unwrap_or(1).saturating_sub(1).to_string();
+    let before = minor
+        .parse::<u64>()
+        .unwrap_or(1)
+        .saturating_sub(1)
+        .to_string();
     json!({
         "major": major,
         "minor": minor,
@@ -77,7 +102,7 @@ fn version(git: &str) -> Value {
         "gitTreeState": "",
         "buildDate": "1970-01-01T00:00:00Z",
         "goVersion": "none",
-        "compiler": "none",
+        "compiler": "gc",
         "platform": "linux/amd64",
     })
 }
@@ -86,9 +111,20 @@ fn index(state: &State) -> Value {
     let mut paths = vec!["/api".to_owned(), "/api/v1".to_owned(), "/apis".to_owned()];
     for (group, versions) in state.types.groups().iter().filter(|(g, _)| !g.is_empty()) {
         paths.push(format!("/apis/{group}"));
-        paths.extend(versions.iter().map(|version| format!("/apis/{group}/{version}")));
+        paths.extend(
+            versions
+                .iter()
+                .map(|version| format!("/apis/{group}/{version}")),
+        );
     }
-    for path in ["/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version"] {
+    for path in [
+        "/healthz",
+        "/livez",
+        "/openapi/v2",
+        "/openapi/v3",
+        "/readyz",
+        "/version",
+    ] {
         paths.push(path.to_owned());
     }
     json!({ "paths": paths })

@@ -17,6 +17,8 @@ pub(crate) struct Target {
     pub(crate) name: Option<String>,
     /// The subresource, such as `status`.
     pub(crate) subresource: Option<String>,
+    /// Whether `watch` stood before the resource, as old clients ask for watches.
+    pub(crate) old_watch: bool,
 }
 
 /// What a path names.
@@ -31,10 +33,12 @@ pub(crate) enum Path {
 impl Path {
     /// Takes a path apart, as it stands in the request.
     pub(crate) fn parse(path: &str) -> Self {
+        // An escaped slash is a slash: the real server takes the path apart after decoding it.
+        let path = decoded(path);
         let parts: Vec<String> = path
             .split('/')
             .filter(|part| !part.is_empty())
-            .map(decoded)
+            .map(str::to_owned)
             .collect();
         let (group, rest) = match parts.as_slice() {
             [first, rest @ ..] if first == "api" => (String::new(), rest),
@@ -49,6 +53,11 @@ impl Path {
             version: version.clone(),
             ..Target::default()
         };
+        let (old_watch, rest) = match rest {
+            [first, more @ ..] if first == "watch" && !more.is_empty() => (true, more),
+            more => (false, more),
+        };
+        target.old_watch = old_watch;
         let rest = match rest {
             [] => return Self::Other,
             [spaces, namespace, rest @ ..] if spaces == "namespaces" => {
@@ -81,15 +90,18 @@ impl Path {
     }
 }
 
-fn decoded(part: &str) -> String {
-    if !part.contains('%') {
-        return part.to_owned();
+fn decoded(path: &str) -> String {
+    if !path.contains('%') {
+        return path.to_owned();
     }
-    // A path has no form encoding, in which a plus would be a blank.
-    let escaped = part.replace('+', "%2B");
+    // A path has no form encoding, in which these three would be signs.
+    let escaped = path
+        .replace('+', "%2B")
+        .replace('&', "%26")
+        .replace('=', "%3D");
     url::form_urlencoded::parse(escaped.as_bytes())
         .next()
-        .map_or(Cow::Borrowed(part), |(name, _)| name)
+        .map_or(Cow::Borrowed(path), |(name, _)| name)
         .into_owned()
 }
 
@@ -117,13 +129,21 @@ mod tests {
         let table = [
             ("/api/v1/namespaces", "/v1 - namespaces - -"),
             ("/api/v1/namespaces/a", "/v1 a namespaces a -"),
-            ("/api/v1/namespaces/a/finalize", "/v1 a namespaces a finalize"),
+            (
+                "/api/v1/namespaces/a/finalize",
+                "/v1 a namespaces a finalize",
+            ),
             ("/api/v1/namespaces/a/pods", "/v1 a pods - -"),
             ("/api/v1/namespaces/a/pods/p/log", "/v1 a pods p log"),
             ("/api/v1/pods", "/v1 - pods - -"),
-            ("/apis/apps/v1/namespaces/a/deployments/d", "apps/v1 a deployments d -"),
+            (
+                "/apis/apps/v1/namespaces/a/deployments/d",
+                "apps/v1 a deployments d -",
+            ),
             ("/apis/x.io/v1/things/t/status", "x.io/v1 - things t status"),
             ("/api/v1/namespaces/a/secrets/a%3Ab", "/v1 a secrets a:b -"),
+            ("/api/v1/namespaces/a/secrets/a%2Fb", "/v1 a secrets a b"),
+            ("/api/v1/watch/namespaces/a/pods", "/v1 a pods - -"),
             ("/api/v1", "-"),
             ("/apis/apps", "-"),
             ("/version", "-"),

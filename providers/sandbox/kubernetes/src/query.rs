@@ -76,8 +76,24 @@ impl Query {
         Ok(())
     }
 
+    /// Refuses words that are no validation of fields.
+    pub(crate) fn check_field_validation(&self, options: &str) -> Outcome<()> {
+        let word = self.field_validation.as_str();
+        if matches!(word, "" | "Ignore" | "Strict" | "Warn") {
+            return Ok(());
+        }
+        let message = format!(
+            "Unsupported value: {word:?}: supported values: \"\", \"Ignore\", \"Strict\", \"Warn\""
+        );
+        let error = field_error("fieldValidation", "FieldValueNotSupported", message);
+        Err(Failure::invalid(("meta.k8s.io", options), "", &[error]))
+    }
+
     /// Whether the write shall only be tried; `options` is the kind of options that the verb has.
     pub(crate) fn dry_run(&self, options: &str) -> Outcome<bool> {
+        if options != "DeleteOptions" {
+            self.check_field_validation(options)?;
+        }
         dry_run(&self.dry_run, options)
     }
 }

@@ -50,15 +50,18 @@ impl Reply {
                 content_type: YAML,
                 ..Self::json(
                     code,
-                    serde_saphyr::to_string(value).unwrap_or_default().into_bytes(),
+                    serde_saphyr::to_string(value)
+                        .unwrap_or_default()
+                        .into_bytes(),
                 )
             },
         }
     }
 
     pub(crate) fn text(code: u16, text: &'static str) -> Self {
+        let plain = "text/plain; charset=utf-8";
         Self {
-            content_type: "text/plain; charset=utf-8",
+            content_type: if text.is_empty() { "" } else { plain },
             ..Self::json(code, text.as_bytes().to_vec())
         }
     }
@@ -100,7 +103,12 @@ impl Reply {
         *response.status_mut() =
             StatusCode::from_u16(self.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.content_type));
+        if !self.content_type.is_empty() {
+            headers.insert(
+                header::CONTENT_TYPE,
+                HeaderValue::from_static(self.content_type),
+            );
+        }
         headers.insert(
             header::CACHE_CONTROL,
             HeaderValue::from_static("no-cache, private"),
@@ -118,9 +126,10 @@ impl Reply {
 impl From<Failure> for Reply {
     fn from(failure: Failure) -> Self {
         match failure.body {
-            FailureBody::Status(status) => {
-                Self::json(failure.code, serde_json::to_vec(&status).unwrap_or_default())
-            }
+            FailureBody::Status(status) => Self::json(
+                failure.code,
+                serde_json::to_vec(&status).unwrap_or_default(),
+            ),
             FailureBody::Text(text) => Self::text(failure.code, text),
         }
     }

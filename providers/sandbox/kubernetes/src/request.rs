@@ -57,7 +57,11 @@ impl Request {
             return &self.query.field_manager;
         }
         let name = self.agent.split('/').next().unwrap_or_default();
-        if name.is_empty() { MANAGER_UNKNOWN } else { name }
+        if name.is_empty() {
+            MANAGER_UNKNOWN
+        } else {
+            name
+        }
     }
 
     /// The time of the request, as objects show it.
@@ -80,11 +84,18 @@ impl Request {
     }
 
     pub(crate) fn is_yaml(&self) -> bool {
-        matches!(self.media_type(), "application/yaml" | "application/apply-patch+yaml")
+        matches!(
+            self.media_type(),
+            "application/yaml" | "application/apply-patch+yaml"
+        )
     }
 
     pub(crate) fn media_type(&self) -> &str {
-        self.content_type.split(';').next().unwrap_or_default().trim()
+        self.content_type
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
     }
 
     /// The body as an object; `kind` is what it should be.
@@ -98,7 +109,11 @@ impl Request {
                 return Err(Failure::new(415, "UnsupportedMediaType", message, None));
             }
         }
-        let read = if self.is_yaml() { decode::yaml } else { decode::json };
+        let read = if self.is_yaml() {
+            decode::yaml
+        } else {
+            decode::json
+        };
         read(&self.body).map_err(|error| {
             let message = format!(
                 "the object provided is unrecognized (must be of type {kind}): couldn't get \
@@ -113,7 +128,11 @@ impl Request {
         if self.body.is_empty() {
             return Ok(Value::Null);
         }
-        let read = if self.is_yaml() { decode::yaml } else { decode::json };
+        let read = if self.is_yaml() {
+            decode::yaml
+        } else {
+            decode::json
+        };
         read(&self.body)
             .map(|decoded| decoded.value)
             .map_err(|error| Failure::bad_request(&error))
@@ -122,7 +141,9 @@ impl Request {
 
 /// A time as objects show it: in whole seconds.
 pub(crate) fn stamp(time: Timestamp) -> String {
-    Timestamp::from_second(time.as_second()).unwrap_or(time).to_string()
+    Timestamp::from_second(time.as_second())
+        .unwrap_or(time)
+        .to_string()
 }
 
 /// The text of a header, or nothing.

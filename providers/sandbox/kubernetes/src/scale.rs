@@ -11,6 +11,7 @@ use crate::convert;
 use crate::decode;
 use crate::failure::Failure;
 use crate::failure::Outcome;
+use crate::failure::invalid_value;
 use crate::object;
 use crate::object::Object;
 use crate::reply::Reply;
@@ -51,6 +52,15 @@ pub(crate) fn serve(state: &mut State, served: &Served, request: &Request) -> Ou
         new["metadata"]["resourceVersion"] = json!(revision);
     }
     let replicas = wanted["spec"]["replicas"].as_i64().unwrap_or(0);
+    if replicas < 0 {
+        let error = invalid_value(
+            "spec.replicas",
+            &json!(replicas),
+            "must be greater than or equal to 0",
+        );
+        let name = object::name(old.json());
+        return Err(Failure::invalid(("autoscaling", "Scale"), name, &[error]));
+    }
     set(&mut new, &paths.spec_path, json!(replicas));
     let wish = Wish {
         new,
@@ -73,22 +83,38 @@ fn of(served: &Served, paths: &Scale, object: &Arc<Object>) -> Value {
     let json = convert::shown(served, object);
     let metadata = &json["metadata"];
     let mut own = json!({});
-    for field in ["name", "namespace", "uid", "resourceVersion", "creationTimestamp"] {
+    for field in [
+        "name",
+        "namespace",
+        "uid",
+        "resourceVersion",
+        "creationTimestamp",
+    ] {
         if let Some(value) = metadata.get(field) {
             own[field] = value.clone();
         }
     }
     let number = |path: &str| at(&json, path).and_then(Value::as_i64).unwrap_or(0);
     let mut status = json!({ "replicas": number(&paths.status_path) });
-    let selector = paths.selector_path.as_deref().and_then(|path| at(&json, path));
+    let selector = paths
+        .selector_path
+        .as_deref()
+        .and_then(|path| at(&json, path));
     if let Some(selector) = selector.and_then(selector_text) {
         status["selector"] = json!(selector);
     }
+    // Zero is what is meant when nothing is said.
+    let replicas = number(&paths.spec_path);
+    let spec = if replicas == 0 {
+        json!({})
+    } else {
+        json!({ "replicas": replicas })
+    };
     json!({
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
         "metadata": own,
-        "spec": { "replicas": number(&paths.spec_path) },
+        "spec": spec,
         "status": status,
     })
 }
@@ -98,7 +124,10 @@ fn selector_text(selector: &Value) -> Option<String> {
         return Some(text.to_owned());
     }
     // Old types have the labels themselves where newer ones have a selector.
-    let labels = selector.get("matchLabels").unwrap_or(selector).as_object()?;
+    let labels = selector
+        .get("matchLabels")
+        .unwrap_or(selector)
+        .as_object()?;
     let pairs: Vec<_> = labels
         .iter()
         .filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?)))

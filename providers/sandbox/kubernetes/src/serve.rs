@@ -43,10 +43,7 @@ use crate::write::Part;
 const BODY_BYTES_MAX: usize = 3 * 1024 * 1024;
 
 /// Answers every request.
-pub(crate) async fn serve(
-    Door(entrance): Door<Entrance>,
-    request: HttpRequest<Body>,
-) -> Response {
+pub(crate) async fn serve(Door(entrance): Door<Entrance>, request: HttpRequest<Body>) -> Response {
     let (parts, body) = request.into_parts();
     let reply = match axum::body::to_bytes(body, BODY_BYTES_MAX).await {
         Ok(body) => {
@@ -108,7 +105,10 @@ fn answer(entrance: &Entrance, call: Call) -> Outcome<Reply> {
 
 /// The user that the caller wants to be, if they may.
 fn acting(state: &State, caller: User, headers: &HeaderMap) -> Outcome<User> {
-    let Some(wanted) = headers.get("impersonate-user").and_then(|v| v.to_str().ok()) else {
+    let Some(wanted) = headers
+        .get("impersonate-user")
+        .and_then(|v| v.to_str().ok())
+    else {
         return Ok(caller);
     };
     let action = |resource, name| Action {
@@ -128,8 +128,16 @@ fn acting(state: &State, caller: User, headers: &HeaderMap) -> Outcome<User> {
 }
 
 fn read_request(shared: &Shared, user: User, target: Target, call: Call) -> Outcome<Request> {
+    let mut query = Query::parse(&call.query)?;
+    let mut target = target;
+    if target.old_watch {
+        query.watch = true;
+        if let Some(name) = target.name.take() {
+            query.field_selector = format!("metadata.name={name}");
+        }
+    }
     Ok(Request {
-        query: Query::parse(&call.query)?,
+        query,
         accept: Accept::negotiate(&header_text(&call.headers, header::ACCEPT))?,
         content_type: header_text(&call.headers, header::CONTENT_TYPE),
         agent: header_text(&call.headers, header::USER_AGENT),
@@ -160,11 +168,12 @@ fn on_resource(shared: &Arc<Shared>, state: &mut State, request: &Request) -> Ou
     }
     let served = state.served(target)?;
     if served.info.namespaced && target.namespace.is_none() && target.name.is_some()
-        || !served.info.namespaced
-            && target.namespace.is_some()
-            && target.resource != "namespaces"
+        || !served.info.namespaced && target.namespace.is_some() && target.resource != "namespaces"
     {
-        return Err(Failure::no_such_resource());
+        return Err(match served.info.custom {
+            true => Failure::no_such_path(),
+            false => Failure::no_such_resource(),
+        });
     }
     if let Some(subresource) = &target.subresource {
         return subresource::serve(shared, state, &served, request, subresource);
@@ -190,7 +199,8 @@ fn on_resource(shared: &Arc<Shared>, state: &mut State, request: &Request) -> Ou
 fn note(state: &mut State, request: &Request, reply: &Outcome<Reply>) {
     let verb = request.verb();
     let target = &request.target;
-    if matches!(verb, "get" | "list" | "watch") || review::is_review(&target.group, &target.resource)
+    if matches!(verb, "get" | "list" | "watch")
+        || review::is_review(&target.group, &target.resource)
     {
         return;
     }

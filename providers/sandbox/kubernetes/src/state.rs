@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use drplan_sandbox_fields as fields;
+
 use crate::audit::Audited;
 use crate::failure::Failure;
 use crate::failure::Outcome;
@@ -35,24 +37,30 @@ impl State {
 
     /// The type that a path names.
     pub(crate) fn served(&self, target: &Target) -> Outcome<Arc<Served>> {
-        match self.types.get(&target.group, &target.version, &target.resource) {
+        match self
+            .types
+            .get(&target.group, &target.version, &target.resource)
+        {
             Some(served) => Ok(Arc::clone(served)),
-            // An unknown group is no path of the API at all; in a known one, a resource is missing.
-            None if self.types.knows_version(&target.group, &target.version) => {
-                Err(if target.group.is_empty() || !self.types.is_custom_group(&target.group) {
-                    Failure::no_such_resource()
-                } else {
-                    Failure::no_such_path()
-                })
-            }
+            // In a group of the API itself a resource is missing; any other is no path at all.
+            None if self.types.is_builtin_group(&target.group) => Err(Failure::no_such_resource()),
             None => Err(Failure::no_such_path()),
         }
     }
 
     /// Follows a change of the definitions of custom types.
     pub(crate) fn follow_types(&mut self, id: &ResourceId) {
-        if id.plural == "customresourcedefinitions" {
-            self.types = self.types.renewed(&self.store);
+        if id.plural != "customresourcedefinitions" {
+            return;
+        }
+        let before = std::mem::take(&mut self.types);
+        self.types = before.renewed(&self.store);
+        for served in self.types.changed_since(&before) {
+            // Objects show what the new definition makes of them, though nobody wrote them.
+            self.store.reread(&served.id, |json| {
+                fields::prune(&served.info, json);
+                fields::default(&served.info, json);
+            });
         }
     }
 

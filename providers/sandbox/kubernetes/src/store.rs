@@ -134,7 +134,9 @@ impl Store {
                 && after.is_none_or(|after| name > after)
         };
         let mut found: BTreeMap<&Name, &Arc<Object>> = BTreeMap::new();
-        let start = after.cloned().unwrap_or_else(|| Name::new(namespace.unwrap_or(""), ""));
+        let start = after
+            .cloned()
+            .unwrap_or_else(|| Name::new(namespace.unwrap_or(""), ""));
         for (name, object) in collection.objects.range(start..) {
             if namespace.is_some_and(|namespace| name.namespace.as_str() > namespace) {
                 break;
@@ -172,8 +174,10 @@ impl Store {
 
     fn next(&mut self, mut json: Value) -> Arc<Object> {
         self.revision += 1;
-        object::metadata(&mut json)
-            .insert("resourceVersion".to_owned(), json!(self.revision.to_string()));
+        object::metadata(&mut json).insert(
+            "resourceVersion".to_owned(),
+            json!(self.revision.to_string()),
+        );
         Arc::new(Object::new(json, self.revision))
     }
 
@@ -234,11 +238,26 @@ impl Store {
         std::mem::take(&mut self.touched)
     }
 
+    /// Changes how the objects of a resource read, without a write.
+    pub(crate) fn reread(&mut self, id: &ResourceId, change: impl Fn(&mut Value)) {
+        let Some(collection) = self.collections.get_mut(id) else {
+            return;
+        };
+        for object in collection.objects.values_mut() {
+            let mut json = object.json().clone();
+            change(&mut json);
+            if json != *object.json() {
+                *object = Arc::new(Object::new(json, object.revision()));
+            }
+        }
+    }
+
     /// Counts every object as changed.
     pub(crate) fn touch_all(&mut self) {
         for (id, collection) in &self.collections {
             let names = collection.objects.keys();
-            self.touched.extend(names.map(|name| (id.clone(), name.clone())));
+            self.touched
+                .extend(names.map(|name| (id.clone(), name.clone())));
         }
     }
 

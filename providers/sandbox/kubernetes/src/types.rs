@@ -111,8 +111,15 @@ impl Types {
             types.add_builtin(info);
         }
         for (group, versions) in GROUPS {
-            let served = |version: &&&str| types.in_version(group, version).next().is_some();
-            let versions: Vec<_> = versions.iter().filter(served).map(|v| (*v).to_owned()).collect();
+            // Two groups only answer questions.
+            let asks = matches!(*group, "authentication.k8s.io" | "authorization.k8s.io");
+            let served =
+                |version: &&&str| asks || types.in_version(group, version).next().is_some();
+            let versions: Vec<_> = versions
+                .iter()
+                .filter(served)
+                .map(|v| (*v).to_owned())
+                .collect();
             if !versions.is_empty() {
                 types.groups.push(((*group).to_owned(), versions));
             }
@@ -133,7 +140,10 @@ impl Types {
             object::uid(crd).to_owned(),
             crd["metadata"]["generation"].as_u64().unwrap_or(0),
         );
-        let definition = match known.get(name).filter(|known| known.generation == generation) {
+        let definition = match known
+            .get(name)
+            .filter(|known| known.generation == generation)
+        {
             Some(known) => known.clone(),
             None => Definition {
                 served: custom_versions(crd).into_iter().map(Arc::new).collect(),
@@ -165,6 +175,19 @@ impl Types {
         }
     }
 
+    /// The stored versions whose definition is another than before.
+    pub(crate) fn changed_since(&self, before: &Self) -> Vec<Arc<Served>> {
+        let changed = self.definitions.iter().filter(|(name, now)| {
+            let known = before.definitions.get(*name);
+            known.is_some_and(|known| known.generation != now.generation)
+        });
+        changed
+            .flat_map(|(_, definition)| &definition.served)
+            .filter(|served| served.info.api_version() == served.stored)
+            .cloned()
+            .collect()
+    }
+
     /// Whether a version of a group is served.
     pub(crate) fn knows_version(&self, group: &str, version: &str) -> bool {
         self.groups
@@ -172,9 +195,9 @@ impl Types {
             .any(|(known, versions)| known == group && versions.iter().any(|v| v == version))
     }
 
-    /// Whether a group has only custom types.
-    pub(crate) fn is_custom_group(&self, group: &str) -> bool {
-        !GROUPS.iter().any(|(known, _)| *known == group)
+    /// Whether a group belongs to the API itself.
+    pub(crate) fn is_builtin_group(&self, group: &str) -> bool {
+        GROUPS.iter().any(|(known, _)| *known == group)
     }
 
     fn add_builtin(&mut self, info: &'static TypeInfo) {
@@ -230,7 +253,9 @@ impl Types {
     /// The type of a resource in the version that discovery prefers.
     pub(crate) fn preferred(&self, group: &str, plural: &str) -> Option<&Arc<Served>> {
         let (_, versions) = self.groups.iter().find(|(known, _)| known == group)?;
-        versions.iter().find_map(|version| self.get(group, version, plural))
+        versions
+            .iter()
+            .find_map(|version| self.get(group, version, plural))
     }
 
     /// The type of a kind in the preferred of the versions that have it.
@@ -268,6 +293,10 @@ fn custom_versions(crd: &Value) -> Vec<Served> {
         .find(|version| version["storage"] == true)
         .map(|version| object::text(version, "/name"));
     let mut all = Vec::new();
+    let best = versions()
+        .filter(|version| version["served"] == true && version["deprecated"] != true)
+        .map(|version| object::text(version, "/name"))
+        .max_by(|a, b| priority(a).cmp(&priority(b)).then(b.cmp(a)));
     for version in versions().filter(|version| version["served"] == true) {
         let name = object::text(version, "/name");
         // A definition that cannot be read was refused when it was written.
@@ -275,7 +304,16 @@ fn custom_versions(crd: &Value) -> Vec<Served> {
             continue;
         };
         let warning = version["deprecationWarning"].as_str().map_or_else(
-            || format!("{} {} is deprecated", info.api_version(), info.kind),
+            || {
+                let instead = best.map_or_else(String::new, |best| {
+                    format!("; use {}/{best} {}", info.group, info.kind)
+                });
+                format!(
+                    "{} {} is deprecated{instead}",
+                    info.api_version(),
+                    info.kind
+                )
+            },
             str::to_owned,
         );
         all.push(Served {
@@ -310,7 +348,9 @@ fn priority(version: &str) -> (u8, u64, u64) {
     let Some(rest) = version.strip_prefix('v') else {
         return (0, 0, 0);
     };
-    let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    let digits = rest
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(rest.len());
     let Ok(major) = rest[..digits].parse() else {
         return (0, 0, 0);
     };
@@ -335,6 +375,9 @@ mod tests {
     fn versions_stand_in_the_order_of_discovery() {
         let mut versions = ["v1alpha1", "v1beta2", "v2", "foo", "v1", "v1beta1"];
         versions.sort_by_key(|version| std::cmp::Reverse(priority(version)));
-        assert_eq!(versions, ["v2", "v1", "v1beta2", "v1beta1", "v1alpha1", "foo"]);
+        assert_eq!(
+            versions,
+            ["v2", "v1", "v1beta2", "v1beta1", "v1alpha1", "foo"]
+        );
     }
 }

@@ -13,6 +13,7 @@ use crate::admission;
 use crate::convert;
 use crate::failure::About;
 use crate::failure::Failure;
+use crate::failure::FailureBody;
 use crate::failure::Outcome;
 use crate::failure::field_error;
 use crate::generation;
@@ -104,6 +105,7 @@ pub(crate) fn create(
     author: Author<'_>,
 ) -> Outcome<Written> {
     let mut new = wish.new;
+    let made_up = object::name(&new).is_empty();
     begin(state, served, space, &mut new, author)?;
     fields::default(&served.info, &mut new);
     own(served, None, &mut new, wish.part, wish.ownership, author);
@@ -111,14 +113,20 @@ pub(crate) fn create(
     fields::default(&served.info, &mut new);
     admission::create(state, served, &mut new, author)?;
     let generation = generation::first(served);
-    match generation {
-        Some(first) => object::metadata(&mut new).insert("generation".to_owned(), json!(first)),
-        None => object::metadata(&mut new).remove("generation"),
-    };
-    refuse_invalid(served, &new, Vec::new())?;
+    if let Some(first) = generation {
+        object::metadata(&mut new).insert("generation".to_owned(), json!(first));
+    }
+    refuse_invalid(served, &new, Vec::new()).map_err(|failure| match made_up {
+        true => blame_base(failure),
+        false => failure,
+    })?;
     let name = Name::of(&new);
-    if state.store.get(&served.id, &name).is_some() {
-        return Err(Failure::already_exists(about(served, &name.name)));
+    if let Some(known) = state.store.get(&served.id, &name) {
+        let about = about(served, &name.name);
+        return Err(match object::is_ending(known.json()) {
+            true => Failure::still_ending(about),
+            false => Failure::already_exists(about),
+        });
     }
     let stored = convert::to_stored(served, new);
     if author.dry_run {
@@ -127,6 +135,18 @@ pub(crate) fn create(
     let object = state.store.put(&served.id, stored);
     state.follow_types(&served.id);
     Ok(Written::Created(object))
+}
+
+/// A name that the server completed is wrong because its beginning is.
+fn blame_base(mut failure: Failure) -> Failure {
+    if let FailureBody::Status(status) = &mut failure.body {
+        for cause in object::elements_mut(status, "/details/causes") {
+            if cause["field"] == "metadata.name" && cause["reason"] != "FieldValueRequired" {
+                cause["field"] = json!("metadata.generateName");
+            }
+        }
+    }
+    failure
 }
 
 /// Records who owns what. What admission adds later belongs to nobody, as in life.
@@ -197,11 +217,17 @@ pub(crate) fn update(
 ) -> Outcome<Written> {
     let before = convert::shown(served, old);
     let mut new = wish.new;
-    let name = object::name(&before).to_owned();
     refuse_stale(served, old, &new)?;
     keep_identity(served, &before, &mut new);
     fields::default(&served.info, &mut new);
-    own(served, Some(&before), &mut new, wish.part, wish.ownership, author);
+    own(
+        served,
+        Some(&before),
+        &mut new,
+        wish.part,
+        wish.ownership,
+        author,
+    );
     let sub = wish.part.subresource();
     fields::prepare_update(&served.info, &before, &mut new, sub);
     fields::default(&served.info, &mut new);
@@ -223,12 +249,15 @@ pub(crate) fn update(
             old.revision(),
         ))));
     }
-    let object = if may_go(&stored) {
-        state.store.remove(&served.id, stored)
-    } else {
-        state.store.put(&served.id, stored)
-    };
-    debug_assert_eq!(object::name(object.json()), name);
+    if may_go(&stored) {
+        // Watches see it go as it was before; the answer shows what was sent, under the old
+        // revision.
+        state.store.remove(&served.id, old.json().clone());
+        state.follow_types(&served.id);
+        let last = Object::new(stored, old.revision());
+        return Ok(Written::Updated(Arc::new(last)));
+    }
+    let object = state.store.put(&served.id, stored);
     state.follow_types(&served.id);
     Ok(Written::Updated(object))
 }
@@ -357,6 +386,11 @@ fn refuse_invalid(
     errors.extend(fields::validate(&served.info, new));
     if errors.is_empty() {
         return Ok(());
+    }
+    let twice = errors.windows(2).any(|pair| pair[0] == pair[1]);
+    if twice {
+        let kind = (served.info.group.as_str(), served.info.kind.as_str());
+        return Err(Failure::invalid(kind, object::name(new), &errors));
     }
     let status = fields::invalid_status(&served.info, object::name(new), &errors);
     Err(Failure::from_status(status))

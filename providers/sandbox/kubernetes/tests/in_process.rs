@@ -49,7 +49,9 @@ async fn objects_are_created_read_changed_and_deleted() {
         .await
         .expect("created");
     assert!(made.metadata.uid.is_some());
-    let twice = maps.create(&PostParams::default(), &config_map("one", "1")).await;
+    let twice = maps
+        .create(&PostParams::default(), &config_map("one", "1"))
+        .await;
     assert!(matches!(twice, Err(kube::Error::Api(status)) if status.reason == "AlreadyExists"));
 
     let mut stale = made.clone();
@@ -66,7 +68,9 @@ async fn objects_are_created_read_changed_and_deleted() {
         .await
         .expect("patched");
     assert_eq!(patched.data.expect("data").len(), 2);
-    maps.delete("one", &DeleteParams::default()).await.expect("deleted");
+    maps.delete("one", &DeleteParams::default())
+        .await
+        .expect("deleted");
     assert!(maps.get_opt("one").await.expect("an answer").is_none());
 }
 
@@ -76,22 +80,37 @@ async fn pages_of_a_list_show_one_state() {
     let maps: Api<ConfigMap> = Api::namespaced(client(&cluster), "default");
     for number in 0..5 {
         let map = config_map(&format!("map-{number}"), "1");
-        maps.create(&PostParams::default(), &map).await.expect("created");
+        maps.create(&PostParams::default(), &map)
+            .await
+            .expect("created");
     }
-    let first = maps.list(&ListParams::default().limit(2)).await.expect("a page");
+    let first = maps
+        .list(&ListParams::default().limit(2))
+        .await
+        .expect("a page");
     let token = first.metadata.continue_.clone().expect("a token");
     assert_eq!(first.metadata.remaining_item_count, Some(3));
-    maps.delete("map-3", &DeleteParams::default()).await.expect("deleted");
+    maps.delete("map-3", &DeleteParams::default())
+        .await
+        .expect("deleted");
     let rest = maps
         .list(&ListParams::default().continue_token(&token))
         .await
         .expect("the rest");
     assert_eq!(rest.items.len(), 3);
-    assert_eq!(rest.metadata.resource_version, first.metadata.resource_version);
+    assert_eq!(
+        rest.metadata.resource_version,
+        first.metadata.resource_version
+    );
 
     cluster.compact();
-    let again = maps.list(&ListParams::default().limit(2)).await.expect("a page");
-    let old = maps.list(&ListParams::default().continue_token(&token)).await;
+    let again = maps
+        .list(&ListParams::default().limit(2))
+        .await
+        .expect("a page");
+    let old = maps
+        .list(&ListParams::default().continue_token(&token))
+        .await;
     assert!(matches!(old, Err(kube::Error::Api(status)) if status.code == 410));
     assert_eq!(again.items.len(), 2);
 }
@@ -100,7 +119,9 @@ async fn pages_of_a_list_show_one_state() {
 async fn a_watch_replays_and_follows_its_selector() {
     let cluster = cluster();
     let maps: Api<ConfigMap> = Api::namespaced(client(&cluster), "default");
-    maps.create(&PostParams::default(), &config_map("one", "1")).await.expect("created");
+    maps.create(&PostParams::default(), &config_map("one", "1"))
+        .await
+        .expect("created");
     let params = WatchParams::default().labels("app=one").timeout(5);
     let mut events = maps.watch(&params, "1").await.expect("a watch").boxed();
     let writer = maps.clone();
@@ -109,9 +130,17 @@ async fn a_watch_replays_and_follows_its_selector() {
         .patch("one", &PatchParams::default(), &Patch::Merge(&change))
         .await
         .expect("patched");
-    let added = events.try_next().await.expect("an event").expect("an event");
+    let added = events
+        .try_next()
+        .await
+        .expect("an event")
+        .expect("an event");
     assert!(matches!(added, WatchEvent::Added(_)));
-    let left = events.try_next().await.expect("an event").expect("an event");
+    let left = events
+        .try_next()
+        .await
+        .expect("an event")
+        .expect("an event");
     assert!(matches!(left, WatchEvent::Deleted(_)));
     let started = tokio::time::Instant::now();
     assert!(events.try_next().await.expect("an end").is_none());
@@ -122,9 +151,15 @@ async fn a_watch_replays_and_follows_its_selector() {
 async fn what_is_forgotten_cannot_be_watched() {
     let cluster = cluster();
     let maps: Api<ConfigMap> = Api::namespaced(client(&cluster), "default");
-    maps.create(&PostParams::default(), &config_map("one", "1")).await.expect("created");
+    maps.create(&PostParams::default(), &config_map("one", "1"))
+        .await
+        .expect("created");
     cluster.compact();
-    let mut events = maps.watch(&WatchParams::default(), "1").await.expect("a watch").boxed();
+    let mut events = maps
+        .watch(&WatchParams::default(), "1")
+        .await
+        .expect("a watch")
+        .boxed();
     let event = events.try_next().await.expect("an event");
     assert!(matches!(event, Some(WatchEvent::Error(status)) if status.code == 410));
 }
@@ -133,13 +168,19 @@ async fn what_is_forgotten_cannot_be_watched() {
 async fn both_forms_of_discovery_find_the_same() {
     let cluster = cluster();
     let client = client(&cluster);
-    let legacy = kube::discovery::Discovery::new(client.clone()).run().await.expect("found");
+    let legacy = kube::discovery::Discovery::new(client.clone())
+        .run()
+        .await
+        .expect("found");
     let new = kube::discovery::Discovery::new(client)
         .run_aggregated()
         .await
         .expect("found");
     let count = |discovery: &kube::discovery::Discovery| -> usize {
-        discovery.groups().map(|group| group.recommended_resources().len()).sum()
+        discovery
+            .groups()
+            .map(|group| group.recommended_resources().len())
+            .sum()
     };
     assert!(count(&legacy) > 30, "{}", count(&legacy));
     assert_eq!(count(&legacy), count(&new));
@@ -153,7 +194,10 @@ async fn two_worlds_with_one_seed_are_equal() {
         let namespaces: Api<Namespace> = Api::all(client(&cluster));
         let new = serde_json::from_value(json!({"metadata": {"generateName": "x-"}}))
             .expect("a Namespace");
-        namespaces.create(&PostParams::default(), &new).await.expect("created");
+        namespaces
+            .create(&PostParams::default(), &new)
+            .await
+            .expect("created");
         dumps.push(cluster.dump());
     }
     assert_eq!(dumps[0], dumps[1]);
@@ -196,13 +240,20 @@ async fn a_definition_is_established_and_takes_its_objects_along() {
     let client = client(&cluster);
     let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
     let crd = serde_json::from_value(definition()).expect("a definition");
-    definitions.create(&PostParams::default(), &crd).await.expect("created");
+    definitions
+        .create(&PostParams::default(), &crd)
+        .await
+        .expect("created");
     let name = "things.example.com";
     let established = conditions::is_crd_established();
-    await_condition(definitions.clone(), name, established).await.expect("established");
+    await_condition(definitions.clone(), name, established)
+        .await
+        .expect("established");
 
     let gvk = kube::core::GroupVersionKind::gvk("example.com", "v1", "Thing");
-    let (resource, _) = kube::discovery::pinned_kind(&client, &gvk).await.expect("served");
+    let (resource, _) = kube::discovery::pinned_kind(&client, &gvk)
+        .await
+        .expect("served");
     let things: Api<kube::api::DynamicObject> =
         Api::namespaced_with(client.clone(), "default", &resource);
     let thing = serde_json::from_value(json!({
@@ -212,12 +263,20 @@ async fn a_definition_is_established_and_takes_its_objects_along() {
         "spec": { "size": 1, "other": 2 },
     }))
     .expect("a thing");
-    let made = things.create(&PostParams::default(), &thing).await.expect("created");
+    let made = things
+        .create(&PostParams::default(), &thing)
+        .await
+        .expect("created");
     assert_eq!(made.data["spec"], json!({ "size": 1 }));
 
-    definitions.delete(name, &DeleteParams::default()).await.expect("deleted");
+    definitions
+        .delete(name, &DeleteParams::default())
+        .await
+        .expect("deleted");
     let uid = made.metadata.uid.expect("a uid");
-    await_condition(things.clone(), "t", conditions::is_deleted(&uid)).await.expect("gone");
+    await_condition(things.clone(), "t", conditions::is_deleted(&uid))
+        .await
+        .expect("gone");
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(things.list(&ListParams::default()).await.is_err());
 }
@@ -229,23 +288,49 @@ async fn a_namespace_waits_for_its_content_and_takes_nothing_new() {
     let client = client(&cluster);
     let namespaces: Api<Namespace> = Api::all(client.clone());
     let new = serde_json::from_value(json!({"metadata": {"name": "shop"}})).expect("a Namespace");
-    namespaces.create(&PostParams::default(), &new).await.expect("created");
+    namespaces
+        .create(&PostParams::default(), &new)
+        .await
+        .expect("created");
     let maps: Api<ConfigMap> = Api::namespaced(client.clone(), "shop");
     let mut held = config_map("held", "1");
     held.metadata.finalizers = Some(vec!["example.com/hold".to_owned()]);
-    maps.create(&PostParams::default(), &held).await.expect("created");
-    namespaces.delete("shop", &DeleteParams::default()).await.expect("deleted");
+    maps.create(&PostParams::default(), &held)
+        .await
+        .expect("created");
+    namespaces
+        .delete("shop", &DeleteParams::default())
+        .await
+        .expect("deleted");
     tokio::time::sleep(Duration::from_secs(5)).await;
-    let refused = maps.create(&PostParams::default(), &config_map("late", "1")).await;
+    let refused = maps
+        .create(&PostParams::default(), &config_map("late", "1"))
+        .await;
     assert!(matches!(refused, Err(kube::Error::Api(status)) if status.code == 403));
-    let status = namespaces.get("shop").await.expect("there").status.expect("a status");
+    let status = namespaces
+        .get("shop")
+        .await
+        .expect("there")
+        .status
+        .expect("a status");
     assert_eq!(status.phase.as_deref(), Some("Terminating"));
-    assert_eq!(status.conditions.map(|conditions| conditions.len()), Some(5));
+    assert_eq!(
+        status.conditions.map(|conditions| conditions.len()),
+        Some(5)
+    );
 
     let release = json!({ "metadata": { "finalizers": null } });
-    maps.patch("held", &PatchParams::default(), &Patch::Merge(&release)).await.expect("patched");
+    maps.patch("held", &PatchParams::default(), &Patch::Merge(&release))
+        .await
+        .expect("patched");
     tokio::time::sleep(Duration::from_secs(1)).await;
-    assert!(namespaces.get_opt("shop").await.expect("an answer").is_none());
+    assert!(
+        namespaces
+            .get_opt("shop")
+            .await
+            .expect("an answer")
+            .is_none()
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -270,17 +355,44 @@ async fn a_deployment_becomes_ready_and_takes_its_pods_along() {
         },
     }))
     .expect("a Deployment");
-    deployments.create(&PostParams::default(), &web).await.expect("created");
+    deployments
+        .create(&PostParams::default(), &web)
+        .await
+        .expect("created");
     let done = kube::runtime::conditions::is_deployment_completed();
     let wait = kube::runtime::wait::await_condition(deployments.clone(), "web", done);
     let ready = tokio::time::timeout(Duration::from_secs(600), wait).await;
-    assert!(ready.is_ok(), "{:#?}", cluster.dump().keys().map(|k| k.name.clone()).collect::<Vec<_>>());
+    assert!(
+        ready.is_ok(),
+        "{:#?}",
+        cluster
+            .dump()
+            .keys()
+            .map(|k| k.name.clone())
+            .collect::<Vec<_>>()
+    );
 
-    deployments.delete("web", &DeleteParams::foreground()).await.expect("deleted");
+    deployments
+        .delete("web", &DeleteParams::foreground())
+        .await
+        .expect("deleted");
     tokio::time::sleep(Duration::from_secs(120)).await;
-    assert!(deployments.get_opt("web").await.expect("an answer").is_none());
+    assert!(
+        deployments
+            .get_opt("web")
+            .await
+            .expect("an answer")
+            .is_none()
+    );
     let pods: Api<Pod> = Api::namespaced(client, "default");
-    assert_eq!(pods.list(&ListParams::default()).await.expect("a list").items.len(), 0);
+    assert_eq!(
+        pods.list(&ListParams::default())
+            .await
+            .expect("a list")
+            .items
+            .len(),
+        0
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -294,4 +406,30 @@ async fn a_cluster_that_nobody_holds_ends() {
     })
     .await
     .expect("the store is gone");
+}
+
+/// How many objects the next test makes.
+const MANY: usize = 5_000;
+
+#[tokio::test(start_paused = true)]
+async fn five_thousand_objects_are_listed_quickly() {
+    let cluster = cluster();
+    let objects = (0..MANY).map(|number| {
+        json!({
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": { "namespace": "default", "name": format!("map-{number}") },
+            "data": { "key": "x".repeat(1_000) },
+        })
+    });
+    cluster.load(objects).expect("served");
+    cluster.start();
+    let maps: Api<ConfigMap> = Api::namespaced(client(&cluster), "default");
+    let found = maps
+        .list_metadata(&ListParams::default())
+        .await
+        .expect("a list");
+    assert!(found.items.len() >= MANY);
+    let found = maps.list(&ListParams::default()).await.expect("a list");
+    assert!(found.items.len() >= MANY);
 }

@@ -10,6 +10,7 @@ mod release;
 mod template;
 mod upgrade;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use drplan_api::Network;
 use drplan_api::process::Output;
 use drplan_api::process::Program;
 
+use crate::world::Said;
 use crate::world::Tool;
 use arguments::Command;
 
@@ -49,13 +51,14 @@ impl Helm {
 }
 
 impl Tool for Helm {
-    fn name(&self) -> &'static str {
-        "helm"
+    fn knows(&self, program: &Program) -> bool {
+        let name = program.argv.first().map(Path::new);
+        name.and_then(Path::file_name).is_some_and(|n| n == "helm")
     }
 
-    fn run(&self, program: Program) -> Fut<'_, Output> {
+    fn run<'a>(&'a self, program: &'a Program, _: &'a Said) -> Fut<'a, Output> {
         Box::pin(async move {
-            let (code, stdout, stderr) = match self.execute(&program).await {
+            let (code, stdout, stderr) = match self.execute(program).await {
                 Ok(said) => (0, said, String::new()),
                 Err(why) => (1, String::new(), format!("Error: {why}\n")),
             };

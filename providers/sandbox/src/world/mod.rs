@@ -19,6 +19,7 @@ mod serve;
 mod services;
 mod simulation;
 mod velero;
+mod witness;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -36,6 +37,7 @@ use crate::helm::Helm;
 use crate::route53::Route53;
 use addresses::Balancers;
 use clusters::ClusterMachine;
+use databases::Clients;
 use databases::DatabaseMachine;
 use names::Hosts;
 use names::Zones;
@@ -48,17 +50,21 @@ use power::Power;
 use power::Socket;
 use programs::Programs;
 use velero::Velero;
+use witness::Gallery;
 
 pub use faults::Fault;
 pub use faults::Faults;
 pub use faults::Refusal;
 pub use file::WorldFile;
 pub use listen::Open;
+pub use programs::Said;
 pub use programs::Tool;
 pub use simulation::By;
 pub use simulation::SIMULATIONS;
 pub use simulation::Simulation;
 pub use simulation::simulation;
+pub use witness::Request;
+pub use witness::Witness;
 
 /// Why a world cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -116,6 +122,7 @@ pub struct World {
     dns: Route53,
     zones: Vec<String>,
     faults: Arc<Faults>,
+    gallery: Gallery,
 }
 
 impl World {
@@ -133,7 +140,7 @@ impl World {
         let dns = services::dns(&dns_part, clock.clone())?;
         let zones: Vec<String> = dns_part.zone.keys().cloned().collect();
         let settings = durations::settings(&file.durations, from.seed)?;
-        let velero = Arc::new(Velero::new(store.clone(), clock.clone(), from.seed));
+        let velero = Arc::new(Velero);
         let clusters: BTreeMap<_, _> = file
             .cluster
             .iter()
@@ -148,10 +155,10 @@ impl World {
             .postgres
             .iter()
             .map(|(name, part)| {
-                let machine = DatabaseMachine::new(part, clock.clone(), from.seed);
-                (name.clone(), Arc::new(machine))
+                let machine = DatabaseMachine::new(name, part, clock.clone(), from.seed)?;
+                Ok((name.clone(), Arc::new(machine)))
             })
-            .collect();
+            .collect::<Result<_, WorldError>>()?;
         let balancers = Balancers {
             clusters: clusters.values().map(|c| c.cluster.clone()).collect(),
             pages: file.page.clone(),
@@ -163,21 +170,36 @@ impl World {
                 zones: zones.clone(),
             }),
         ];
+        let gallery = Gallery::default();
         let suffixes = suffixes(&object_store.hosts, &dns_part.hosts, &store, &dns);
         let network = Arc::new(WorldNetwork::new(
             suffixes,
             names,
             vec![Arc::new(balancers)],
             Arc::clone(&faults),
+            gallery.clone(),
         ));
-        let power = Power::new(sockets(file, &clusters, &databases)?, Arc::clone(&network));
-        let mut tools: Vec<Arc<dyn Tool>> = vec![Arc::new(Helm::new(
-            Arc::clone(&network) as Arc<dyn Network>,
-            clock.clone(),
-        ))];
-        tools.extend(databases::tools(&network, &databases));
+        let sockets = sockets(file, &clusters, &databases)?;
+        let mut places = BTreeMap::new();
+        for (name, machine) in &databases {
+            let name = format!("postgres.{name}");
+            if let Some(socket) = sockets.get(&name) {
+                let place = (socket.host.clone(), socket.port);
+                places.insert(place, (name, Arc::clone(machine)));
+            }
+        }
+        let power = Power::new(sockets, Arc::clone(&network));
+        let helm = Helm::new(Arc::clone(&network) as Arc<dyn Network>, clock.clone());
+        let clients = Clients::new(places, power.clone());
+        let tools: Vec<Arc<dyn Tool>> = vec![Arc::new(helm), Arc::new(clients)];
         let base_dir = from.base_dir.to_owned();
-        let programs = Programs::new(base_dir, file.program.clone(), tools, power.clone())?;
+        let programs = Programs::new(
+            base_dir,
+            file.program.clone(),
+            tools,
+            power.clone(),
+            gallery.clone(),
+        )?;
         for (name, part) in &file.cluster {
             power.set(&format!("cluster.{name}"), part.running);
         }
@@ -194,6 +216,7 @@ impl World {
             dns,
             zones,
             faults,
+            gallery,
         })
     }
 
@@ -207,6 +230,12 @@ impl World {
         }
     }
 
+    /// Lets somebody see every request and every start of a program from now on. There is room for
+    /// one; who comes later is not let in.
+    pub fn admit(&self, witness: Arc<dyn Witness>) {
+        self.gallery.admit(witness);
+    }
+
     /// How many requests met a fault.
     #[must_use]
     pub fn faults(&self) -> u64 {
@@ -218,6 +247,13 @@ impl World {
         self.clusters
             .iter()
             .map(|(name, c)| (name.as_str(), &c.cluster))
+    }
+
+    /// The database servers by name.
+    pub fn databases(&self) -> impl Iterator<Item = (&str, &drplan_sandbox_postgres::Server)> {
+        self.databases
+            .iter()
+            .map(|(name, d)| (name.as_str(), &d.server))
     }
 
     /// The object store.

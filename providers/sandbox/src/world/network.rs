@@ -15,6 +15,8 @@ use tokio::io::DuplexStream;
 
 use super::faults::Faults;
 use super::serve;
+use super::serve::Between;
+use super::witness::Gallery;
 
 /// How many bytes wait in each direction of a connection before its writer does.
 const BUFFER_BYTES: usize = 256 * 1024;
@@ -56,6 +58,7 @@ pub(super) struct WorldNetwork {
     names: Vec<Arc<dyn Names>>,
     addresses: Vec<Arc<dyn Addresses>>,
     faults: Arc<Faults>,
+    gallery: Gallery,
 }
 
 impl WorldNetwork {
@@ -64,6 +67,7 @@ impl WorldNetwork {
         names: Vec<Arc<dyn Names>>,
         addresses: Vec<Arc<dyn Addresses>>,
         faults: Arc<Faults>,
+        gallery: Gallery,
     ) -> Self {
         Self {
             places: RwLock::default(),
@@ -71,6 +75,7 @@ impl WorldNetwork {
             names,
             addresses,
             faults,
+            gallery,
         }
     }
 
@@ -116,7 +121,14 @@ impl Network for WorldNetwork {
             let server = self.find(host, port)?;
             let (ours, theirs) = tokio::io::duplex(BUFFER_BYTES);
             match server {
-                Server::Http(router) => serve::http(theirs, router, Arc::clone(&self.faults)),
+                Server::Http(router) => {
+                    let between = Between {
+                        host: host.to_owned(),
+                        faults: Arc::clone(&self.faults),
+                        gallery: self.gallery.clone(),
+                    };
+                    serve::http(theirs, router, Arc::new(between));
+                }
                 Server::Other(listener) => listener.serve(theirs),
             }
             Ok(Box::new(ours) as Box<dyn Stream>)

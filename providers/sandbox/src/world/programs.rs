@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::io::Write as _;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,17 +27,21 @@ use super::WorldError;
 use super::file::Content;
 use super::file::Stand;
 use super::power::Power;
+use super::witness::Gallery;
 
 /// How long a program takes that changes something, if the world file does not say.
 const TAKES_DEFAULT: Duration = Duration::from_secs(1);
 
 /// What stands in for a program that drplan's providers start.
 pub trait Tool: Send + Sync {
-    /// The program's name.
-    fn name(&self) -> &'static str;
-    /// Does what the program would.
-    fn run(&self, program: Program) -> Fut<'_, Output>;
+    /// Whether it stands in for a program.
+    fn knows(&self, program: &Program) -> bool;
+    /// Does what the program would. `said` hears each line of its standard error when it is said.
+    fn run<'a>(&'a self, program: &'a Program, said: &'a Said) -> Fut<'a, Output>;
 }
+
+/// Hears lines of a program's standard error.
+pub type Said = dyn Fn(&str) + Send + Sync;
 
 /// Programs of the world.
 #[derive(Clone)]
@@ -45,8 +50,9 @@ pub(super) struct Programs(Arc<Inner>);
 struct Inner {
     base_dir: PathBuf,
     stands: BTreeMap<String, Vec<Prepared>>,
-    tools: BTreeMap<&'static str, Arc<dyn Tool>>,
+    tools: Vec<Arc<dyn Tool>>,
     power: Power,
+    gallery: Gallery,
     /// Programs that were detached, by the file that would hold their process id.
     detached: Mutex<BTreeMap<PathBuf, Detached>>,
     /// The arguments of programs that run, by a number of their own.
@@ -64,6 +70,7 @@ impl Programs {
         stands: BTreeMap<String, Vec<Stand>>,
         tools: Vec<Arc<dyn Tool>>,
         power: Power,
+        gallery: Gallery,
     ) -> Result<Self, WorldError> {
         let mut prepared = BTreeMap::new();
         for (name, list) in stands {
@@ -76,25 +83,25 @@ impl Programs {
         Ok(Self(Arc::new(Inner {
             base_dir,
             stands: prepared,
-            tools: tools.into_iter().map(|t| (t.name(), t)).collect(),
+            tools,
             power,
+            gallery,
             detached: Mutex::default(),
             running: Mutex::default(),
         })))
     }
 
-    async fn simulate(&self, program: Program) -> Result<Output, ProviderError> {
+    async fn simulate(&self, program: &Program, said: &Said) -> Result<Output, ProviderError> {
         let inner = &*self.0;
-        let _seen = inner.seen(&program);
+        let _seen = inner.seen(program);
         let name = program.argv.first().map(String::as_str).unwrap_or_default();
         let known = plain(name, &inner.base_dir);
-        if let Some(stand) = inner.stands.get(&known).and_then(|l| fitting(l, &program)) {
-            return inner.act(stand, &program).await;
+        if let Some(stand) = inner.stands.get(&known).and_then(|l| fitting(l, program)) {
+            return inner.act(stand, program).await;
         }
-        let file = Path::new(name).file_name().and_then(|n| n.to_str());
-        match file.and_then(|f| inner.tools.get(f)) {
-            Some(tool) => Ok(tool.run(program).await),
-            None => Err(nobody(&program)),
+        match inner.tools.iter().find(|t| t.knows(program)) {
+            Some(tool) => Ok(tool.run(program, said).await),
+            None => Err(nobody(program)),
         }
     }
 
@@ -119,6 +126,13 @@ impl Drop for Seen<'_> {
 }
 
 impl Inner {
+    /// Waits for ever where the witness lets nothing start any more.
+    async fn may_start(&self, program: &Program) {
+        if !self.gallery.ask(|w| w.starts(&program.argv)) {
+            std::future::pending::<()>().await;
+        }
+    }
+
     fn seen(&self, program: &Program) -> Seen<'_> {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         running.0 += 1;
@@ -161,9 +175,10 @@ impl Inner {
 impl ProcessDoor for Programs {
     fn run(&self, program: Program) -> Fut<'_, Result<Output, ProviderError>> {
         Box::pin(async move {
+            self.0.may_start(&program).await;
             let name = program.argv.join(" ");
             let limit = program.timeout;
-            tokio::time::timeout(limit, self.simulate(program))
+            tokio::time::timeout(limit, self.simulate(&program, &|_| {}))
                 .await
                 .unwrap_or_else(|_| {
                     Err(
@@ -180,11 +195,15 @@ impl ProcessDoor for Programs {
         traces: &'a Traces,
     ) -> Fut<'a, Result<(), ProviderError>> {
         Box::pin(async move {
+            self.0.may_start(&program).await;
             self.detached()
                 .insert(traces.pid.clone(), Detached::Running);
             let (world, traces) = (self.clone(), traces.clone());
             tokio::spawn(async move {
-                let ended = match world.simulate(program).await {
+                let stderr = traces.stderr.clone();
+                // What is lost here stands in the whole output at the end.
+                let said = move |line: &str| append(&stderr, line).unwrap_or_default();
+                let ended = match world.simulate(&program, &said).await {
                     Ok(output) => leave(&traces, &output),
                     Err(error) => leave(
                         &traces,
@@ -233,6 +252,14 @@ fn leave(traces: &Traces, output: &Output) -> Detached {
         Ok(()) => Detached::Ended(code),
         Err(_) => Detached::Vanished,
     }
+}
+
+fn append(path: &Path, line: &str) -> io::Result<()> {
+    let mut file = std::fs::File::options()
+        .create(true)
+        .append(true)
+        .open(path)?;
+    writeln!(file, "{line}")
 }
 
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {

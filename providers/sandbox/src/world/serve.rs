@@ -16,11 +16,21 @@ use tower::ServiceExt as _;
 
 use super::faults::Fault;
 use super::faults::Faults;
+use super::witness;
+use super::witness::Gallery;
+
+/// What stands between a client and a server.
+pub(super) struct Between {
+    /// The host that was dialled.
+    pub(super) host: String,
+    pub(super) faults: Arc<Faults>,
+    pub(super) gallery: Gallery,
+}
 
 /// Serves one connection in a task of its own, until either side ends it.
-pub(super) fn http(stream: DuplexStream, router: Router, faults: Arc<Faults>) {
+pub(super) fn http(stream: DuplexStream, router: Router, between: Arc<Between>) {
     let service = service_fn(move |request: Request<Incoming>| {
-        answer(router.clone(), Arc::clone(&faults), request)
+        answer(router.clone(), Arc::clone(&between), request)
     });
     let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     // A connection that ends early is the client's to complain about.
@@ -30,11 +40,20 @@ pub(super) fn http(stream: DuplexStream, router: Router, faults: Arc<Faults>) {
 /// An error here ends the connection without an answer, which is what a reset looks like.
 async fn answer(
     router: Router,
-    faults: Arc<Faults>,
+    between: Arc<Between>,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, io::Error> {
-    let fault = faults.next(request.method(), request.uri());
     let reset = || io::Error::from(io::ErrorKind::ConnectionReset);
+    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let seen = witness::Request {
+        host: &between.host,
+        method: &method,
+        uri: &uri,
+    };
+    if !between.gallery.ask(|w| w.comes(seen)) {
+        return Err(reset());
+    }
+    let fault = between.faults.next(&method, &uri);
     match fault {
         Some(Fault::ResetBefore) => return Err(reset()),
         Some(Fault::Answers(refusal)) => return Ok(refusal.into()),
@@ -43,8 +62,9 @@ async fn answer(
     }
     let served = router.oneshot(request.map(Body::new)).await;
     let response = served.unwrap_or_else(|never| match never {});
-    match fault {
-        Some(Fault::ResetAfter) => Err(reset()),
-        _ => Ok(response),
+    let lost = fault == Some(Fault::ResetAfter);
+    if !between.gallery.ask(|w| w.leaves(seen, response.status())) || lost {
+        return Err(reset());
     }
+    Ok(response)
 }

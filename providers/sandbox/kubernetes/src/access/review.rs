@@ -9,6 +9,7 @@ use crate::access::authorize::Action;
 use crate::cluster::Shared;
 use crate::failure::Failure;
 use crate::failure::Outcome;
+use crate::failure::invalid_value;
 use crate::object;
 use crate::options::User;
 use crate::reply::Reply;
@@ -25,7 +26,10 @@ pub(crate) fn is_review(group: &str, resource: &str) -> bool {
                 | "selfsubjectrulesreviews"
                 | "subjectaccessreviews"
                 | "localsubjectaccessreviews"
-        ) | ("authentication.k8s.io", "selfsubjectreviews" | "tokenreviews")
+        ) | (
+            "authentication.k8s.io",
+            "selfsubjectreviews" | "tokenreviews"
+        )
     )
 }
 
@@ -36,6 +40,9 @@ pub(crate) fn answer(shared: &Shared, state: &State, request: &Request) -> Outco
     }
     let resource = request.target.resource.as_str();
     let mut question = request.object(resource)?.value;
+    if resource.ends_with("accessreviews") {
+        refuse_ambiguous(&question)?;
+    }
     let status = match resource {
         "selfsubjectaccessreviews" => access(state, &request.user, &question),
         "subjectaccessreviews" | "localsubjectaccessreviews" => {
@@ -50,6 +57,20 @@ pub(crate) fn answer(shared: &Shared, state: &State, request: &Request) -> Outco
         .or_insert(Value::Null);
     question["status"] = status;
     Ok(Reply::value(201, &question, request.accept))
+}
+
+/// A question is about a resource or about a path.
+fn refuse_ambiguous(question: &Value) -> Outcome<()> {
+    let spec = &question["spec"];
+    if spec["resourceAttributes"].is_object() != spec["nonResourceAttributes"].is_object() {
+        return Ok(());
+    }
+    let error = invalid_value(
+        "spec.resourceAttributes",
+        &spec["resourceAttributes"],
+        "exactly one of nonResourceAttributes or resourceAttributes must be specified",
+    );
+    Err(Failure::invalid(("authorization.k8s.io", ""), "", &[error]))
 }
 
 fn asked_about(question: &Value) -> User {
@@ -68,7 +89,9 @@ fn access(state: &State, user: &User, question: &Value) -> Value {
     let text = |field: &str| {
         question
             .pointer("/spec/resourceAttributes")
-            .map_or("", |attributes| object::text(attributes, &format!("/{field}")))
+            .map_or("", |attributes| {
+                object::text(attributes, &format!("/{field}"))
+            })
     };
     let some = |field: &str| Some(text(field)).filter(|text| !text.is_empty());
     let spec = &question["spec"];
@@ -95,7 +118,11 @@ fn access(state: &State, user: &User, question: &Value) -> Value {
 
 fn rules(state: &State, user: &User, question: &Value) -> Value {
     let namespace = object::text(question, "/spec/namespace");
-    let all = authorize::rules(state, user, Some(namespace).filter(|space| !space.is_empty()));
+    let all = authorize::rules(
+        state,
+        user,
+        Some(namespace).filter(|space| !space.is_empty()),
+    );
     let (paths, resources): (Vec<_>, Vec<_>) = all
         .into_iter()
         .partition(|rule| rule["nonResourceURLs"].is_array());

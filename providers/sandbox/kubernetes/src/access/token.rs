@@ -46,7 +46,9 @@ pub(crate) fn create(
         .value;
     let account = stored(state, served, request)?;
     let account = account.json();
-    let lifetime_s = asked["spec"]["expirationSeconds"].as_i64().unwrap_or(LIFETIME_S);
+    let lifetime_s = asked["spec"]["expirationSeconds"]
+        .as_i64()
+        .unwrap_or(LIFETIME_S);
     if lifetime_s < LIFETIME_S_MIN {
         let error = crate::failure::invalid_value(
             "spec.expirationSeconds",
@@ -129,8 +131,12 @@ pub(crate) fn account(shared: &Shared, state: &State, token: &str) -> Option<Use
         return None;
     }
     let namespace = claims.pointer("/kubernetes.io/namespace")?.as_str()?;
-    let name = claims.pointer("/kubernetes.io/serviceaccount/name")?.as_str()?;
-    let uid = claims.pointer("/kubernetes.io/serviceaccount/uid")?.as_str()?;
+    let name = claims
+        .pointer("/kubernetes.io/serviceaccount/name")?
+        .as_str()?;
+    let uid = claims
+        .pointer("/kubernetes.io/serviceaccount/uid")?
+        .as_str()?;
     let accounts = ResourceId::new("", "serviceaccounts");
     let found = state.store.get(&accounts, &Name::new(namespace, name))?;
     (object::uid(found.json()) == uid).then(|| {

@@ -24,9 +24,8 @@ pub(crate) fn blocking(state: &State, pod: &Value) -> Option<Budget> {
         let budget = budget.json();
         let selector = LabelSelector::from_json(&budget["spec"]["selector"])?;
         let number = |field: &str| budget["status"][field].as_i64().unwrap_or(0);
-        let blocks = ready
-            && selector.matches(object::labels(pod))
-            && number("disruptionsAllowed") <= 0;
+        let blocks =
+            ready && selector.matches(object::labels(pod)) && number("disruptionsAllowed") <= 0;
         blocks.then(|| Budget {
             name: object::name(budget).to_owned(),
             desired: number("desiredHealthy"),

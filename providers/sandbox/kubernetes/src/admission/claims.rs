@@ -39,9 +39,12 @@ pub(super) fn create(state: &State, served: &Served, new: &mut Value) {
         .list(&id, None)
         .filter(|class| class.json()["metadata"]["annotations"][mark] == "true")
         .max_by(|a, b| {
-            let made = |class: &Value| object::text(class, "/metadata/creationTimestamp").to_owned();
+            let made =
+                |class: &Value| object::text(class, "/metadata/creationTimestamp").to_owned();
             let (a, b) = (a.json(), b.json());
-            made(a).cmp(&made(b)).then(object::name(b).cmp(object::name(a)))
+            made(a)
+                .cmp(&made(b))
+                .then(object::name(b).cmp(object::name(a)))
         });
     if let Some(class) = default {
         new["spec"][field] = json!(object::name(class.json()));

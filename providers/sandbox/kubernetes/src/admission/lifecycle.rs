@@ -30,9 +30,8 @@ pub(super) fn create(state: &State, served: &Served, new: &Value) -> Outcome<()>
     if !object::is_ending(namespace.json()) {
         return Ok(());
     }
-    let why = format!(
-        "unable to create new content in namespace {space} because it is being terminated"
-    );
+    let why =
+        format!("unable to create new content in namespace {space} because it is being terminated");
     let mut failure = Failure::forbidden(about(served, object::name(new)), &why);
     if let FailureBody::Status(status) = &mut failure.body {
         status["details"]["causes"] = json!([{

@@ -4,6 +4,7 @@
 
 pub(crate) mod budgets;
 mod claims;
+mod jobs;
 mod lifecycle;
 mod pods;
 mod protected;
@@ -29,13 +30,21 @@ pub(crate) fn create(
     if !served.info.custom {
         match (served.info.group.as_str(), served.info.kind.as_str()) {
             ("", "Pod") => pods::create(state, served, new)?,
+            ("batch", "Job") => jobs::create(served, new)?,
             ("", "Service") => services::create(state, served, new)?,
             _ => {}
         }
         claims::create(state, served, new);
         protected::create(served, new, author);
     }
-    webhooks::admit(state, served, webhooks::Operation::Create, new, None, author)
+    webhooks::admit(
+        state,
+        served,
+        webhooks::Operation::Create,
+        new,
+        None,
+        author,
+    )
 }
 
 /// Looks at an object before it is replaced.

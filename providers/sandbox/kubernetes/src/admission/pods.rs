@@ -26,15 +26,24 @@ pub(super) fn create(state: &mut State, served: &Served, new: &mut Value) -> Out
     tolerate(new);
     prioritise(state, new).map_err(|why| refuse(new, &why))?;
     // Pods that mirror a node's own files have no account.
-    if new.pointer("/metadata/annotations/kubernetes.io~1config.mirror").is_none() {
+    if new
+        .pointer("/metadata/annotations/kubernetes.io~1config.mirror")
+        .is_none()
+    {
         give_account(state, new).map_err(|why| refuse(new, &why))?;
     }
     Ok(())
 }
 
 fn tolerate(new: &mut Value) {
-    let mut list = new["spec"]["tolerations"].as_array().cloned().unwrap_or_default();
-    for key in ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"] {
+    let mut list = new["spec"]["tolerations"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    for key in [
+        "node.kubernetes.io/not-ready",
+        "node.kubernetes.io/unreachable",
+    ] {
         let known = list.iter().any(|toleration| {
             let effect = toleration["effect"].as_str().unwrap_or_default();
             let own = toleration["key"].as_str().unwrap_or_default();
@@ -71,7 +80,9 @@ fn prioritise(state: &State, new: &mut Value) -> Result<(), String> {
             let class = class.json();
             spec.insert("priorityClassName".to_owned(), json!(object::name(class)));
             spec.insert("priority".to_owned(), class["value"].clone());
-            let policy = class["preemptionPolicy"].as_str().unwrap_or("PreemptLowerPriority");
+            let policy = class["preemptionPolicy"]
+                .as_str()
+                .unwrap_or("PreemptLowerPriority");
             spec.insert("preemptionPolicy".to_owned(), json!(policy));
         }
         None => {
@@ -97,9 +108,9 @@ fn give_account(state: &mut State, new: &mut Value) -> Result<(), String> {
     let spec = object::object_at(new, "spec");
     spec.insert("serviceAccountName".to_owned(), json!(named));
     spec.insert("serviceAccount".to_owned(), json!(named));
-    let no_secrets = spec.get("imagePullSecrets").is_none_or(|secrets| {
-        secrets.as_array().is_none_or(Vec::is_empty)
-    });
+    let no_secrets = spec
+        .get("imagePullSecrets")
+        .is_none_or(|secrets| secrets.as_array().is_none_or(Vec::is_empty));
     if no_secrets && let Some(secrets) = account.get("imagePullSecrets") {
         spec.insert("imagePullSecrets".to_owned(), secrets.clone());
     }
@@ -121,9 +132,8 @@ fn mount_token(state: &mut State, new: &mut Value) {
         .filter_map(|volume| volume["name"].as_str())
         .find(|name| name.starts_with("kube-api-access-"))
         .map(str::to_owned);
-    let name = volume.unwrap_or_else(|| {
-        format!("kube-api-access-{}", state.ids.letters(VOLUME_LETTERS))
-    });
+    let name =
+        volume.unwrap_or_else(|| format!("kube-api-access-{}", state.ids.letters(VOLUME_LETTERS)));
     let mut needed = false;
     for list in ["/spec/initContainers", "/spec/containers"] {
         for container in object::elements_mut(new, list) {
@@ -136,7 +146,10 @@ fn mount_token(state: &mut State, new: &mut Value) {
     let there = volumes
         .as_array()
         .is_some_and(|volumes| volumes.iter().any(|volume| volume["name"] == name.as_str()));
-    if needed && !there && let Some(volumes) = volumes.as_array_mut() {
+    if needed
+        && !there
+        && let Some(volumes) = volumes.as_array_mut()
+    {
         volumes.push(token_volume(&name));
     }
 }

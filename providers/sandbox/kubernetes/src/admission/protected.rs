@@ -4,12 +4,12 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::object;
+use crate::request::stamp;
 use crate::types::Served;
 use crate::write::Author;
 
 /// Kinds that get a finalizer, and which.
 const FINALIZERS: &[(&str, &str)] = &[
-    ("CustomResourceDefinition", "customresourcecleanup.apiextensions.k8s.io"),
     ("PersistentVolume", "kubernetes.io/pv-protection"),
     ("PersistentVolumeClaim", "kubernetes.io/pvc-protection"),
 ];
@@ -21,28 +21,19 @@ pub(super) fn create(served: &Served, new: &mut Value, author: Author<'_>) {
     let kind = served.info.kind.as_str();
     let finalizer = FINALIZERS.iter().find(|(known, _)| *known == kind);
     if let Some((_, finalizer)) = finalizer {
-        add_finalizer(new, finalizer);
+        object::add_finalizer(new, finalizer);
     }
     match kind {
         "Node" => taint(new),
+        "PersistentVolume" => {
+            new["status"]["lastPhaseTransitionTime"] = json!(stamp(author.now));
+        }
         "CustomResourceDefinition" => start_definition(new),
         "CertificateSigningRequest" => {
             new["spec"]["username"] = json!(author.user.name);
             new["spec"]["groups"] = json!(author.user.groups);
         }
         _ => {}
-    }
-}
-
-fn add_finalizer(new: &mut Value, finalizer: &str) {
-    if object::finalizers(new).contains(&finalizer) {
-        return;
-    }
-    let metadata = object::metadata(new);
-    let list = metadata.entry("finalizers").or_insert_with(|| json!([]));
-    match list.as_array_mut() {
-        Some(list) => list.push(json!(finalizer)),
-        None => *list = json!([finalizer]),
     }
 }
 

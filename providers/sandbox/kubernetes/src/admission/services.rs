@@ -35,7 +35,13 @@ pub(super) fn update(
 ) -> Outcome<()> {
     let headless_before = object::text(before, "/spec/type") == "ExternalName";
     // Who sends a service back without its address means to leave it alone.
-    for field in ["clusterIP", "clusterIPs", "healthCheckNodePort", "ipFamilies", "ipFamilyPolicy"] {
+    for field in [
+        "clusterIP",
+        "clusterIPs",
+        "healthCheckNodePort",
+        "ipFamilies",
+        "ipFamilyPolicy",
+    ] {
         if new["spec"][field].is_null()
             && !headless_before
             && let Some(value) = before["spec"].get(field)
@@ -54,11 +60,14 @@ fn keep_ports(before: &Value, new: &mut Value) {
     if !has_node_ports(new) {
         return;
     }
-    let old = before["spec"]["ports"].as_array().cloned().unwrap_or_default();
+    let old = before["spec"]["ports"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
     for port in object::elements_mut(new, "/spec/ports") {
-        let same = old.iter().find(|old| {
-            old["port"] == port["port"] && old["protocol"] == port["protocol"]
-        });
+        let same = old
+            .iter()
+            .find(|old| old["port"] == port["port"] && old["protocol"] == port["protocol"]);
         if port["nodePort"].as_u64().unwrap_or(0) == 0
             && let Some(number) = same.and_then(|same| same.get("nodePort"))
         {
@@ -84,7 +93,9 @@ impl Taken {
             if object::namespace(json) == space && object::name(json) == name {
                 continue;
             }
-            taken.addresses.insert(object::text(json, "/spec/clusterIP").to_owned());
+            taken
+                .addresses
+                .insert(object::text(json, "/spec/clusterIP").to_owned());
             for port in json["spec"]["ports"].as_array().into_iter().flatten() {
                 if let Some(number) = port["nodePort"].as_u64() {
                     taken.ports.insert((number, protocol(port)));
@@ -109,12 +120,7 @@ fn has_node_ports(service: &Value) -> bool {
     ) && service["spec"]["allocateLoadBalancerNodePorts"] != false
 }
 
-fn allocate(
-    state: &mut State,
-    served: &Served,
-    taken: &Taken,
-    new: &mut Value,
-) -> Outcome<()> {
+fn allocate(state: &mut State, served: &Served, taken: &Taken, new: &mut Value) -> Outcome<()> {
     let refuse = |new: &Value, error: FieldError| {
         let status = fields::invalid_status(&served.info, object::name(new), &[error]);
         Failure::from_status(status)
@@ -147,7 +153,8 @@ fn address(state: &mut State, taken: &Taken, new: &mut Value) -> Result<(), Fiel
     spec.insert("clusterIP".to_owned(), json!(address));
     spec.insert("clusterIPs".to_owned(), json!([address]));
     spec.entry("ipFamilies").or_insert_with(|| json!(["IPv4"]));
-    spec.entry("ipFamilyPolicy").or_insert_with(|| json!("SingleStack"));
+    spec.entry("ipFamilyPolicy")
+        .or_insert_with(|| json!("SingleStack"));
     Ok(())
 }
 
@@ -158,8 +165,10 @@ fn check_address(taken: &Taken, wanted: &str) -> Result<(), FieldError> {
     };
     let number = wanted.parse::<Ipv4Addr>().map(u32::from);
     if !number.is_ok_and(|number| (RANGE.0..=RANGE.1).contains(&number)) {
-        return Err(invalid("the provided IP is not in the valid range. The range of valid IPs is \
-                            10.96.0.0/16"));
+        return Err(invalid(
+            "the provided IP is not in the valid range. The range of valid IPs is \
+                            10.96.0.0/16",
+        ));
     }
     if taken.addresses.contains(wanted) {
         return Err(invalid("provided IP is already allocated"));
@@ -175,7 +184,8 @@ fn free_address(state: &mut State, taken: &Taken) -> String {
         Ipv4Addr::from(RANGE.0 + offset).to_string()
     });
     let mut free = candidates.filter(|address| !taken.addresses.contains(address));
-    free.next().unwrap_or_else(|| Ipv4Addr::from(RANGE.1).to_string())
+    free.next()
+        .unwrap_or_else(|| Ipv4Addr::from(RANGE.1).to_string())
 }
 
 fn ports(state: &mut State, taken: &Taken, new: &mut Value) -> Result<(), FieldError> {
@@ -204,8 +214,8 @@ fn ports(state: &mut State, taken: &Taken, new: &mut Value) -> Result<(), FieldE
             port["nodePort"] = json!(free_port(state, &mut used, &protocol(port)));
         }
     }
-    let local = new["spec"]["externalTrafficPolicy"] == "Local"
-        && new["spec"]["type"] == "LoadBalancer";
+    let local =
+        new["spec"]["externalTrafficPolicy"] == "Local" && new["spec"]["type"] == "LoadBalancer";
     if local && new["spec"]["healthCheckNodePort"].as_u64().unwrap_or(0) == 0 {
         new["spec"]["healthCheckNodePort"] = json!(free_port(state, &mut used, "TCP"));
     }

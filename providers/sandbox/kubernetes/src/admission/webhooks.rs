@@ -184,14 +184,23 @@ fn call(state: &State, webhook: &Value) -> Result<(), String> {
         object::text(service, "/name"),
     );
     let port = service["port"].as_u64().unwrap_or(PORT);
-    let path = service["path"].as_str().unwrap_or_default();
+    let path = service["path"]
+        .as_str()
+        .filter(|path| !path.is_empty())
+        .unwrap_or("/");
     let post = format!("Post \"https://{name}.{space}.svc:{port}{path}?timeout={timeout_s}s\"");
     let services = ResourceId::new("", "services");
-    if state.store.get(&services, &Name::new(space, name)).is_none() {
+    if state
+        .store
+        .get(&services, &Name::new(space, name))
+        .is_none()
+    {
         return Err(format!("{post}: service {name:?} not found"));
     }
     if !has_endpoint(state, space, name) {
-        return Err(format!("{post}: no endpoints available for service {name:?}"));
+        return Err(format!(
+            "{post}: no endpoints available for service {name:?}"
+        ));
     }
     Ok(())
 }

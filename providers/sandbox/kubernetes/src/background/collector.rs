@@ -37,6 +37,7 @@ type Place = (ResourceId, Name);
 #[derive(Default)]
 pub(super) struct Collector {
     dependents: BTreeMap<String, BTreeSet<Place>>,
+    places: BTreeMap<String, Place>,
     known: BTreeMap<Place, Known>,
 }
 
@@ -64,6 +65,7 @@ impl Collector {
         for place in touched {
             for uid in self.learn(state, place) {
                 concerned.extend(self.dependents.get(&uid).into_iter().flatten().cloned());
+                concerned.extend(self.places.get(&uid).cloned());
             }
             concerned.insert(place.clone());
         }
@@ -94,12 +96,17 @@ impl Collector {
                 // An owner that waits wants to know that something it owned is gone.
                 changed.push(owner.clone());
             }
+            self.places.remove(&before.uid);
             changed.push(before.uid);
         }
         if let Some(now) = now {
             for owner in &now.owners {
-                self.dependents.entry(owner.clone()).or_default().insert(place.clone());
+                self.dependents
+                    .entry(owner.clone())
+                    .or_default()
+                    .insert(place.clone());
             }
+            self.places.insert(now.uid.clone(), place.clone());
             changed.push(now.uid.clone());
             self.known.insert(place.clone(), now);
         }
@@ -110,7 +117,11 @@ impl Collector {
         let Some(object) = state.store.get(&place.0, &place.1).cloned() else {
             return;
         };
-        let Some(served) = state.types.preferred(&place.0.group, &place.0.plural).cloned() else {
+        let Some(served) = state
+            .types
+            .preferred(&place.0.group, &place.0.plural)
+            .cloned()
+        else {
             return;
         };
         let json = object.json();
@@ -124,7 +135,12 @@ impl Collector {
             return;
         }
         let fates: Vec<_> = owners(json)
-            .map(|owner| (object::text(owner, "/uid").to_owned(), fate(state, json, owner)))
+            .map(|owner| {
+                (
+                    object::text(owner, "/uid").to_owned(),
+                    fate(state, json, owner),
+                )
+            })
             .collect();
         let is = |wanted: Owner| fates.iter().any(|(_, fate)| *fate == wanted);
         if fates.is_empty() || is(Owner::Unknown) {
@@ -169,7 +185,10 @@ impl Collector {
         let uid = object::uid(owner.json()).to_owned();
         for place in self.dependents_of(owner.json()) {
             let found = state.store.get(&place.0, &place.1).cloned();
-            let own = state.types.preferred(&place.0.group, &place.0.plural).cloned();
+            let own = state
+                .types
+                .preferred(&place.0.group, &place.0.plural)
+                .cloned();
             if let (Some(found), Some(own)) = (found, own) {
                 disown(state, &own, &found, &BTreeSet::from([uid.clone()]), author);
             }
@@ -189,17 +208,25 @@ impl Collector {
         let mut held = false;
         for place in self.dependents_of(owner.json()) {
             let found = state.store.get(&place.0, &place.1).cloned();
-            let own = state.types.preferred(&place.0.group, &place.0.plural).cloned();
+            let own = state
+                .types
+                .preferred(&place.0.group, &place.0.plural)
+                .cloned();
             let (Some(found), Some(own)) = (found, own) else {
                 continue;
             };
-            let blocks = owners(found.json()).any(|owner| {
-                owner["uid"] == uid && owner["blockOwnerDeletion"] == true
-            });
-            let others = owners(found.json())
-                .any(|other| fate(state, found.json(), other) == Owner::There);
+            let blocks = owners(found.json())
+                .any(|owner| owner["uid"] == uid && owner["blockOwnerDeletion"] == true);
+            let others =
+                owners(found.json()).any(|other| fate(state, found.json(), other) == Owner::There);
             if others {
-                disown(state, &own, &found, &BTreeSet::from([uid.to_owned()]), author);
+                disown(
+                    state,
+                    &own,
+                    &found,
+                    &BTreeSet::from([uid.to_owned()]),
+                    author,
+                );
                 continue;
             }
             if !object::is_ending(found.json()) {
@@ -218,7 +245,9 @@ impl Collector {
 }
 
 fn owners(json: &Value) -> impl Iterator<Item = &Value> {
-    let list = json.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+    let list = json
+        .pointer("/metadata/ownerReferences")
+        .and_then(Value::as_array);
     list.into_iter().flatten()
 }
 
@@ -270,7 +299,10 @@ fn disown(
 ) {
     let mut new = object.json().clone();
     let metadata = object::metadata(&mut new);
-    if let Some(list) = metadata.get_mut("ownerReferences").and_then(Value::as_array_mut) {
+    if let Some(list) = metadata
+        .get_mut("ownerReferences")
+        .and_then(Value::as_array_mut)
+    {
         list.retain(|owner| !lost.contains(object::text(owner, "/uid")));
         if list.is_empty() {
             metadata.remove("ownerReferences");
@@ -297,13 +329,7 @@ fn release(
     replace(state, served, object, new, author);
 }
 
-fn replace(
-    state: &mut State,
-    served: &Served,
-    old: &Arc<Object>,
-    new: Value,
-    author: Author<'_>,
-) {
+fn replace(state: &mut State, served: &Served, old: &Arc<Object>, new: Value, author: Author<'_>) {
     let wish = Wish {
         new: crate::convert::to_served(served, new),
         part: Part::Main,

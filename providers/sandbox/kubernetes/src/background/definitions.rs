@@ -13,6 +13,7 @@ use crate::background::part;
 use crate::condition::has_condition;
 use crate::condition::set_condition;
 use crate::deletion;
+use crate::deletion::CLEANUP;
 use crate::deletion::Deletion;
 use crate::object;
 use crate::object::Object;
@@ -25,9 +26,6 @@ use crate::write::Author;
 use crate::write::Ownership;
 use crate::write::Part;
 use crate::write::Wish;
-
-/// The finalizer that keeps a definition until its objects are gone.
-const CLEANUP: &str = "customresourcecleanup.apiextensions.k8s.io";
 
 pub(super) fn turn(state: &mut State, touched: &Touched, now: Timestamp) {
     let id = ResourceId::new("apiextensions.k8s.io", "customresourcedefinitions");
@@ -66,8 +64,13 @@ pub(super) fn turn(state: &mut State, touched: &Touched, now: Timestamp) {
 fn concerns(crd: &Value, touched: &Touched) -> bool {
     let objects = objects_of(crd);
     let first = (objects.clone(), Name::new("", ""));
-    let own = touched.range(first..).next().is_some_and(|(id, _)| *id == objects);
-    own || touched.iter().any(|(id, _)| id.plural == "customresourcedefinitions")
+    let own = touched
+        .range(first..)
+        .next()
+        .is_some_and(|(id, _)| *id == objects);
+    own || touched
+        .iter()
+        .any(|(id, _)| id.plural == "customresourcedefinitions")
 }
 
 fn objects_of(crd: &Value) -> ResourceId {
@@ -80,12 +83,23 @@ fn objects_of(crd: &Value) -> ResourceId {
 fn establish(state: &mut State, served: &Served, crd: &Arc<Object>, author: Author<'_>) {
     let mut new = crd.json().clone();
     let now = author.now;
-    let rival = rival(state, &new);
-    match &rival {
+    let mut conflict = None;
+    for (field, reason) in NAMES {
+        let wanted = new["spec"]["names"][*field].clone();
+        if is_taken(state, &new, field, &wanted) {
+            conflict = Some((*reason, format!("{wanted} is already in use")));
+        } else if !wanted.is_null() {
+            new["status"]["acceptedNames"][*field] = wanted;
+        }
+    }
+    match &conflict {
         None => {
             let text = ("NoConflicts", "no conflicts found");
             set_condition(&mut new, "NamesAccepted", true, text, now);
-            let text = ("InitialNamesAccepted", "the initial names have been accepted");
+            let text = (
+                "InitialNamesAccepted",
+                "the initial names have been accepted",
+            );
             set_condition(&mut new, "Established", true, text, now);
             new["status"]["acceptedNames"] = new["spec"]["names"].clone();
         }
@@ -101,10 +115,40 @@ fn establish(state: &mut State, served: &Served, crd: &Arc<Object>, author: Auth
     write_status(state, served, crd, new, author);
 }
 
+/// The names of a definition and what it is called when one is taken; the last one tells.
+const NAMES: &[(&str, &str)] = &[
+    ("plural", "PluralConflict"),
+    ("singular", "SingularConflict"),
+    ("kind", "KindConflict"),
+    ("listKind", "ListKindConflict"),
+];
+
+/// Whether another definition of the group has a name already, be it as plural, kind or else.
+fn is_taken(state: &State, crd: &Value, field: &str, wanted: &Value) -> bool {
+    let id = ResourceId::new("apiextensions.k8s.io", "customresourcedefinitions");
+    let kinds: &[&str] = match field {
+        "kind" | "listKind" => &["kind", "listKind"],
+        _ => &["plural", "singular"],
+    };
+    wanted.is_string()
+        && state.store.list(&id, None).any(|other| {
+            let other = other.json();
+            let accepted = &other["status"]["acceptedNames"];
+            object::name(other) != object::name(crd)
+                && other["spec"]["group"] == crd["spec"]["group"]
+                && kinds.iter().any(|kind| accepted[*kind] == *wanted)
+        })
+}
+
 /// Versions in which objects were ever stored stay in the status.
 fn keep_stored_versions(crd: &mut Value) {
-    let versions = crd["spec"]["versions"].as_array().cloned().unwrap_or_default();
-    let stored = versions.into_iter().find(|version| version["storage"] == true);
+    let versions = crd["spec"]["versions"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    let stored = versions
+        .into_iter()
+        .find(|version| version["storage"] == true);
     let Some(name) = stored.map(|version| version["name"].clone()) else {
         return;
     };
@@ -113,32 +157,6 @@ fn keep_stored_versions(crd: &mut Value) {
         Some(list) => list.push(name),
         None => crd["status"]["storedVersions"] = json!([name]),
     }
-}
-
-/// Another definition that has one of the names already.
-fn rival(state: &State, crd: &Value) -> Option<(&'static str, String)> {
-    let id = ResourceId::new("apiextensions.k8s.io", "customresourcedefinitions");
-    let others = || {
-        state.store.list(&id, None).filter(|other| {
-            object::name(other.json()) != object::name(crd)
-                && other.json()["spec"]["group"] == crd["spec"]["group"]
-        })
-    };
-    let names = &crd["spec"]["names"];
-    for (field, reason) in [
-        ("plural", "PluralConflict"),
-        ("singular", "SingularConflict"),
-        ("kind", "KindConflict"),
-        ("listKind", "ListKindConflict"),
-    ] {
-        let wanted = &names[field];
-        let taken = wanted.is_string()
-            && others().any(|other| other.json()["status"]["acceptedNames"][field] == *wanted);
-        if taken {
-            return Some((reason, format!("{wanted} is already in use")));
-        }
-    }
-    None
 }
 
 fn write_status(
@@ -168,7 +186,10 @@ fn end(state: &mut State, served: &Served, crd: &Arc<Object>, author: Author<'_>
         release(state, served, crd, author);
         return;
     };
-    for object in left.iter().filter(|object| !object::is_ending(object.json())) {
+    for object in left
+        .iter()
+        .filter(|object| !object::is_ending(object.json()))
+    {
         // One that admission keeps is tried again when anything of it changes.
         deletion::end(state, &own, object, &Deletion::default(), author).ok();
     }
@@ -177,7 +198,10 @@ fn end(state: &mut State, served: &Served, crd: &Arc<Object>, author: Author<'_>
         return;
     }
     let mut new = crd.json().clone();
-    let text = ("InstanceDeletionInProgress", "CustomResource deletion is in progress");
+    let text = (
+        "InstanceDeletionInProgress",
+        "CustomResource deletion is in progress",
+    );
     set_condition(&mut new, "Terminating", true, text, author.now);
     write_status(state, served, crd, new, author);
 }

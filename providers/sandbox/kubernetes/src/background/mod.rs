@@ -106,6 +106,9 @@ impl Workers {
         let mut state = shared.state();
         let touched = state.store.take_touched();
         definitions::turn(&mut state, &touched, now);
+        if !shared.options.controllers {
+            return None;
+        }
         namespaces::turn(&mut state, &touched, now);
         roles::turn(&mut state, &touched, now);
         self.collector.turn(&mut state, &touched, now);

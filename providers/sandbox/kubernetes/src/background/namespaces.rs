@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use crate::background::Touched;
 use crate::background::author;
-use crate::condition::set_condition;
 use crate::background::part;
+use crate::condition::set_condition;
 use crate::deletion;
 use crate::deletion::Deletion;
 use crate::deletion::Propagation;
@@ -35,7 +35,11 @@ pub(super) fn turn(state: &mut State, touched: &Touched, now: Timestamp) {
     let id = ResourceId::new("", "namespaces");
     let mut names: BTreeSet<&str> = BTreeSet::new();
     for (of, name) in touched {
-        names.insert(if *of == id { &name.name } else { &name.namespace });
+        names.insert(if *of == id {
+            &name.name
+        } else {
+            &name.namespace
+        });
     }
     let ending: Vec<_> = names
         .into_iter()
@@ -82,10 +86,11 @@ fn empty(state: &mut State, served: &Served, namespace: &Arc<Object>, author: Au
     let broken = broken_groups(state);
     let mut new = namespace.json().clone();
     describe(&mut new, &left, &broken, author.now);
-    if left.resources.is_empty() && broken.is_empty() {
-        if let Some(list) = new["spec"]["finalizers"].as_array_mut() {
-            list.retain(|finalizer| finalizer != CONTENT);
-        }
+    if left.resources.is_empty()
+        && broken.is_empty()
+        && let Some(list) = new["spec"]["finalizers"].as_array_mut()
+    {
+        list.retain(|finalizer| finalizer != CONTENT);
     }
     let wish = Wish {
         new,
@@ -107,7 +112,9 @@ fn delete_all(state: &mut State, own: &Served, space: &str, author: Author<'_>, 
             continue;
         }
         if let Err(failure) = deletion::end(state, own, object, &deletion, author) {
-            let text = failure.status().map(|status| object::text(status, "/message").to_owned());
+            let text = failure
+                .status()
+                .map(|status| object::text(status, "/message").to_owned());
             left.failed.extend(text);
         }
     }
@@ -131,13 +138,20 @@ fn broken_groups(state: &State) -> Vec<String> {
             object::text(service, "/name"),
         );
         service.is_object()
-            && (state.store.get(&services, &Name::new(space, name)).is_none()
+            && (state
+                .store
+                .get(&services, &Name::new(space, name))
+                .is_none()
                 || !crate::admission::webhooks::has_endpoint(state, space, name))
     });
     broken
         .map(|api| {
             let spec = &api.json()["spec"];
-            format!("{}/{}", object::text(spec, "/group"), object::text(spec, "/version"))
+            format!(
+                "{}/{}",
+                object::text(spec, "/group"),
+                object::text(spec, "/version")
+            )
         })
         .collect()
 }
@@ -164,7 +178,12 @@ fn describe(namespace: &mut Value, left: &Left, broken: &[String], now: Timestam
             broken.len(),
             list.join(", ")
         );
-        set("NamespaceDeletionDiscoveryFailure", true, "DiscoveryFailed", &message);
+        set(
+            "NamespaceDeletionDiscoveryFailure",
+            true,
+            "DiscoveryFailed",
+            &message,
+        );
     }
     set(
         "NamespaceDeletionGroupVersionParsingFailure",
@@ -185,7 +204,12 @@ fn describe(namespace: &mut Value, left: &Left, broken: &[String], now: Timestam
             left.failed.len(),
             left.failed.join(", ")
         );
-        set("NamespaceDeletionContentFailure", true, "ContentDeletionFailed", &message);
+        set(
+            "NamespaceDeletionContentFailure",
+            true,
+            "ContentDeletionFailed",
+            &message,
+        );
     }
     let counted = |map: &BTreeMap<String, usize>, word: &str| {
         let list: Vec<_> = map
@@ -196,18 +220,38 @@ fn describe(namespace: &mut Value, left: &Left, broken: &[String], now: Timestam
     };
     if left.resources.is_empty() {
         let message = "All content successfully removed";
-        set("NamespaceContentRemaining", false, "ContentRemoved", message);
+        set(
+            "NamespaceContentRemaining",
+            false,
+            "ContentRemoved",
+            message,
+        );
     } else {
         let list = counted(&left.resources, "has");
         let message = format!("Some resources are remaining: {list}");
-        set("NamespaceContentRemaining", true, "SomeResourcesRemain", &message);
+        set(
+            "NamespaceContentRemaining",
+            true,
+            "SomeResourcesRemain",
+            &message,
+        );
     }
     if left.finalizers.is_empty() {
         let message = "All content-preserving finalizers finished";
-        set("NamespaceFinalizersRemaining", false, "ContentHasNoFinalizers", message);
+        set(
+            "NamespaceFinalizersRemaining",
+            false,
+            "ContentHasNoFinalizers",
+            message,
+        );
     } else {
         let list = counted(&left.finalizers, "in");
         let message = format!("Some content in the namespace has finalizers remaining: {list}");
-        set("NamespaceFinalizersRemaining", true, "SomeFinalizersRemain", &message);
+        set(
+            "NamespaceFinalizersRemaining",
+            true,
+            "SomeFinalizersRemain",
+            &message,
+        );
     }
 }

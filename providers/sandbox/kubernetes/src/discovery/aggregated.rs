@@ -19,7 +19,11 @@ pub(crate) fn aggregated(types: &Types, core: bool, form: Aggregated) -> Value {
                 .iter()
                 .map(|version| of_version(types, group, version))
                 .collect();
-            let metadata = if core { json!({}) } else { json!({ "name": group }) };
+            let metadata = if core {
+                json!({})
+            } else {
+                json!({ "name": group })
+            };
             json!({ "metadata": metadata, "versions": versions })
         })
         .collect();
@@ -37,19 +41,27 @@ pub(crate) fn aggregated(types: &Types, core: bool, form: Aggregated) -> Value {
 
 fn of_version(types: &Types, group: &str, version: &str) -> Value {
     let all = entries(types, group, version);
+    let own = match types.is_builtin_group(group) {
+        true => ("", ""),
+        false => (group, version),
+    };
     let resources: Vec<_> = all
         .iter()
         .filter(|entry| !entry.name.contains('/'))
-        .map(|entry| resource(entry, &all))
+        .map(|entry| resource(own, entry, &all))
         .collect();
     json!({ "version": version, "resources": resources, "freshness": "Current" })
 }
 
-fn resource(entry: &Entry, all: &[Entry]) -> Value {
-    let scope = if entry.namespaced { "Namespaced" } else { "Cluster" };
+fn resource(own: (&str, &str), entry: &Entry, all: &[Entry]) -> Value {
+    let scope = if entry.namespaced {
+        "Namespaced"
+    } else {
+        "Cluster"
+    };
     let mut found = json!({
         "resource": entry.name,
-        "responseKind": kind(entry),
+        "responseKind": kind(own, entry),
         "scope": scope,
         "singularResource": entry.singular,
         "verbs": entry.verbs,
@@ -67,7 +79,7 @@ fn resource(entry: &Entry, all: &[Entry]) -> Value {
             (of == entry.name).then(|| {
                 json!({
                     "subresource": name,
-                    "responseKind": kind(sub),
+                    "responseKind": kind(own, sub),
                     "verbs": sub.verbs,
                 })
             })
@@ -79,8 +91,8 @@ fn resource(entry: &Entry, all: &[Entry]) -> Value {
     found
 }
 
-/// The kind of an answer; its group and version are only said where they are others.
-fn kind(entry: &Entry) -> Value {
-    let (group, version) = entry.of.unwrap_or_default();
+/// The kind of an answer; built-in resources say group and version only where they are others.
+fn kind(own: (&str, &str), entry: &Entry) -> Value {
+    let (group, version) = entry.of.unwrap_or(own);
     json!({ "group": group, "version": version, "kind": entry.kind })
 }

@@ -16,6 +16,8 @@ pub(super) struct Entry {
     pub(super) verbs: Vec<String>,
     pub(super) short_names: Vec<String>,
     pub(super) categories: Vec<String>,
+    /// The group, version and kind in which objects are stored.
+    pub(super) stored: Option<String>,
 }
 
 const ALL_VERBS: &[&str] = &["get", "patch", "update"];
@@ -57,8 +59,18 @@ fn extra(kind: &str) -> &'static [Sub] {
 
 /// Resources that answer questions and store nothing: group, plural name, kind, namespaced.
 const QUESTIONS: &[(&str, &str, &str, bool)] = &[
-    ("authentication.k8s.io", "selfsubjectreviews", "SelfSubjectReview", false),
-    ("authentication.k8s.io", "tokenreviews", "TokenReview", false),
+    (
+        "authentication.k8s.io",
+        "selfsubjectreviews",
+        "SelfSubjectReview",
+        false,
+    ),
+    (
+        "authentication.k8s.io",
+        "tokenreviews",
+        "TokenReview",
+        false,
+    ),
     (
         "authorization.k8s.io",
         "localsubjectaccessreviews",
@@ -77,7 +89,12 @@ const QUESTIONS: &[(&str, &str, &str, bool)] = &[
         "SelfSubjectRulesReview",
         false,
     ),
-    ("authorization.k8s.io", "subjectaccessreviews", "SubjectAccessReview", false),
+    (
+        "authorization.k8s.io",
+        "subjectaccessreviews",
+        "SubjectAccessReview",
+        false,
+    ),
 ];
 
 /// Everything that one version of a group has, by name.
@@ -87,6 +104,7 @@ pub(super) fn entries(types: &Types, group: &str, version: &str) -> Vec<Entry> {
         entries.push(of_resource(served));
         entries.extend(of_subresources(served));
     }
+    let custom = !types.is_builtin_group(group);
     for (of, plural, kind, namespaced) in QUESTIONS {
         let known = entries.iter().any(|entry| entry.name == *plural);
         if *of == group && !known {
@@ -99,10 +117,14 @@ pub(super) fn entries(types: &Types, group: &str, version: &str) -> Vec<Entry> {
                 verbs: owned(CREATE),
                 short_names: Vec::new(),
                 categories: Vec::new(),
+                stored: None,
             });
         }
     }
-    entries.sort_by(|a, b| a.name.cmp(&b.name));
+    // Those of custom types stand in the order in which their definition has them.
+    if !custom {
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+    }
     entries
 }
 
@@ -117,6 +139,7 @@ fn of_resource(served: &Served) -> Entry {
         verbs: info.verbs.clone(),
         short_names: info.short_names.clone(),
         categories: info.categories.clone(),
+        stored: Some(format!("{}/{}", served.stored, info.kind)),
     }
 }
 
@@ -138,13 +161,15 @@ fn of_subresources(served: &Served) -> Vec<Entry> {
         verbs: owned(verbs),
         short_names: Vec::new(),
         categories: Vec::new(),
+        stored: None,
     };
-    let mut entries: Vec<_> = subs.into_iter().map(entry).collect();
+    let mut entries = Vec::new();
     if info.status {
         let mut status = entry(("status", "", None, ALL_VERBS));
         status.kind.clone_from(&info.kind);
         entries.push(status);
     }
+    entries.extend(subs.into_iter().map(entry));
     entries
 }
 

@@ -1,12 +1,19 @@
 //! One answer for each group version: what every client understands.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use serde_json::json;
+use sha2::Digest;
+use sha2::Sha256;
 
 use crate::discovery::entry::Entry;
 use crate::discovery::entry::entries;
 use crate::types::Types;
 use crate::types::Versions;
+
+/// How many bytes of a digest are shown.
+const HASH_BYTES: usize = 8;
 
 /// `/api`.
 pub(crate) fn core_versions(address: &str) -> Value {
@@ -38,9 +45,7 @@ pub(crate) fn group(types: &Types, name: &str) -> Option<Value> {
 }
 
 fn of_group(group: &str, versions: &Versions) -> Value {
-    let version = |version: &String| {
-        json!({ "groupVersion": format!("{group}/{version}"), "version": version })
-    };
+    let version = |version: &String| json!({ "groupVersion": format!("{group}/{version}"), "version": version });
     json!({
         "name": group,
         "versions": versions.iter().map(version).collect::<Vec<_>>(),
@@ -53,7 +58,10 @@ pub(crate) fn resources(types: &Types, group: &str, version: &str) -> Option<Val
     if !types.knows_version(group, version) {
         return None;
     }
-    let list: Vec<_> = entries(types, group, version).iter().map(resource).collect();
+    let list: Vec<_> = entries(types, group, version)
+        .iter()
+        .map(resource)
+        .collect();
     let mut found = json!({ "kind": "APIResourceList", "resources": list });
     if group.is_empty() {
         found["groupVersion"] = json!(version);
@@ -62,6 +70,16 @@ pub(crate) fn resources(types: &Types, group: &str, version: &str) -> Option<Val
         found["groupVersion"] = json!(format!("{group}/{version}"));
     }
     Some(found)
+}
+
+/// The mark by which clients notice that objects are stored in another version now.
+fn storage_hash(stored: &str) -> String {
+    let stored = match stored.matches('/').count() {
+        // The core group is empty.
+        1 => format!("/{stored}"),
+        _ => stored.to_owned(),
+    };
+    STANDARD.encode(&Sha256::digest(stored.as_bytes())[..HASH_BYTES])
 }
 
 fn resource(entry: &Entry) -> Value {
@@ -81,6 +99,9 @@ fn resource(entry: &Entry) -> Value {
     }
     if !entry.categories.is_empty() {
         found["categories"] = json!(entry.categories);
+    }
+    if let Some(stored) = &entry.stored {
+        found["storageVersionHash"] = json!(storage_hash(stored));
     }
     found
 }

@@ -43,7 +43,11 @@ pub(crate) fn document(types: &Types, path: &str) -> Option<Value> {
     let (mut paths, mut schemas) = (json!({}), json!({}));
     for served in types.in_version(group, version) {
         let info = &served.info;
-        let space = if info.namespaced { "/namespaces/{namespace}" } else { "" };
+        let space = if info.namespaced {
+            "/namespaces/{namespace}"
+        } else {
+            ""
+        };
         let root = path_of(group, version);
         let place = format!("/{root}{space}/{}/{{name}}", info.plural);
         paths[&place] = operations(served);
@@ -59,9 +63,7 @@ pub(crate) fn document(types: &Types, path: &str) -> Option<Value> {
 
 fn operations(served: &Served) -> Value {
     let kind = kind_of(served);
-    let parameter = |name: &str| {
-        json!({ "name": name, "in": "query", "schema": { "type": "string", "uniqueItems": true } })
-    };
+    let parameter = |name: &str| json!({ "name": name, "in": "query", "schema": { "type": "string", "uniqueItems": true } });
     let parameters = [
         parameter("dryRun"),
         parameter("fieldManager"),
@@ -90,7 +92,11 @@ fn kind_of(served: &Served) -> Value {
 
 fn schema_name(served: &Served) -> String {
     let info = &served.info;
-    let group = if info.group.is_empty() { "core" } else { &info.group };
+    let group = if info.group.is_empty() {
+        "core"
+    } else {
+        &info.group
+    };
     format!("{group}.{}.{}", info.version, info.kind)
 }
 

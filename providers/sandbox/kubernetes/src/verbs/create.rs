@@ -50,7 +50,10 @@ fn refuse_ending(state: &State, served: &Served, new: &Value) -> Outcome<()> {
     let definition = state.store.get(&definitions, &Name::new("", &name));
     if definition.is_some_and(|definition| object::is_ending(definition.json())) {
         let why = "create not allowed while custom resource definition is terminating";
-        return Err(Failure::forbidden(write::about(served, object::name(new)), why));
+        return Err(Failure::forbidden(
+            write::about(served, object::name(new)),
+            why,
+        ));
     }
     Ok(())
 }

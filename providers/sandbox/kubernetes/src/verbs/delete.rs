@@ -45,9 +45,7 @@ pub(crate) fn delete(state: &mut State, served: &Served, request: &Request) -> O
     let author = author(request, deletion.dry_run);
     let ended = end(state, served, &object, &deletion, author)?;
     let mut reply = match ended {
-        Ended::Waiting(object) => {
-            Reply::object(200, served, &object, request.accept, request.now)
-        }
+        Ended::Waiting(object) => Reply::object(200, served, &object, request.accept, request.now),
         Ended::Gone(object) if shown_when_gone(served) => {
             Reply::object(200, served, &object, request.accept, request.now)
         }
@@ -110,8 +108,12 @@ pub(crate) fn delete_collection(
         write_object(served, &object, Shape::Whole, &mut items);
     }
     let info = &served.info;
+    let mut metadata = json!({ "resourceVersion": revision.to_string() });
+    if info.custom {
+        metadata["continue"] = json!("");
+    }
     let mut body = format!(
-        "{{\"apiVersion\":\"{}\",\"kind\":\"{}List\",\"metadata\":{{\"resourceVersion\":\"{revision}\"}},\"items\":[",
+        "{{\"apiVersion\":\"{}\",\"kind\":\"{}List\",\"metadata\":{metadata},\"items\":[",
         info.api_version(),
         info.kind
     )

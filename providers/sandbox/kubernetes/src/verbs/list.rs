@@ -11,6 +11,7 @@ use crate::accept::Encoding;
 use crate::accept::Shape;
 use crate::convert;
 use crate::failure::Failure;
+use crate::failure::FailureBody;
 use crate::failure::Outcome;
 use crate::failure::field_error;
 use crate::field_selector::FieldSelector;
@@ -45,11 +46,7 @@ impl Selection {
         let selection = Self {
             kind: served.info.kind.clone(),
             labels: LabelSelector::parse(&query.label_selector)?,
-            fields: FieldSelector::parse(
-                &query.field_selector,
-                &served.info,
-                &served.selectable,
-            )?,
+            fields: FieldSelector::parse(&query.field_selector, &served.info, &served.selectable)?,
         };
         Ok(selection)
     }
@@ -77,8 +74,11 @@ pub(crate) fn list(state: &State, served: &Served, request: &Request) -> Outcome
     let selection = Selection::of(served, request)?;
     let page = page(state, served, request, &selection)?;
     let mut metadata = json!({ "resourceVersion": page.revision.to_string() });
+    if served.info.custom && request.accept.shape == Shape::Whole {
+        metadata["continue"] = json!("");
+    }
     if let Some(next) = &page.next {
-        metadata["continue"] = json!(token(page.revision, next));
+        metadata["continue"] = json!(token(Some(page.revision), next));
         if let Some(remaining) = page.remaining.filter(|_| selection.is_everything()) {
             metadata["remainingItemCount"] = json!(remaining);
         }
@@ -107,12 +107,16 @@ fn rendered(
 ) -> Reply {
     let info = &served.info;
     let (version, kind) = match shape {
-        Shape::Metadata => ("meta.k8s.io/v1".to_owned(), "PartialObjectMetadataList".to_owned()),
+        Shape::Metadata => (
+            "meta.k8s.io/v1".to_owned(),
+            "PartialObjectMetadataList".to_owned(),
+        ),
         _ => (info.api_version(), format!("{}List", info.kind)),
     };
-    let mut body =
-        format!("{{\"kind\":\"{kind}\",\"apiVersion\":\"{version}\",\"metadata\":{metadata},\"items\":[")
-            .into_bytes();
+    let mut body = format!(
+        "{{\"kind\":\"{kind}\",\"apiVersion\":\"{version}\",\"metadata\":{metadata},\"items\":["
+    )
+    .into_bytes();
     for (index, object) in objects.iter().enumerate() {
         if index > 0 {
             body.push(b',');
@@ -133,42 +137,48 @@ fn rendered(
     Reply::json(200, body)
 }
 
-fn page(
-    state: &State,
-    served: &Served,
-    request: &Request,
-    selection: &Selection,
-) -> Outcome<Page> {
+fn page(state: &State, served: &Served, request: &Request, selection: &Selection) -> Outcome<Page> {
     let namespace = request.target.namespace.as_deref();
     let query = &request.query;
     let (revision, after) = if query.after.is_empty() {
         (revision_of(state, request)?, None)
     } else {
         let (revision, after) = read_token(&query.after)?;
+        // A token without a revision goes on in whatever is there now.
+        let revision = revision.unwrap_or_else(|| state.store.revision());
         (Some(revision), Some(after))
     };
-    let all: Box<dyn Iterator<Item = Arc<Object>>> = match revision {
+    let mut all: Box<dyn Iterator<Item = Arc<Object>>> = match revision {
         None => Box::new(state.store.list(&served.id, namespace).cloned()),
         Some(revision) => {
             let objects = state
                 .store
                 .list_at(&served.id, namespace, after.as_ref(), revision)
-                .ok_or_else(|| Failure::expired(EXPIRED_PAGE))?;
+                .ok_or_else(|| forgotten(after.as_ref()))?;
             Box::new(objects.into_iter())
         }
     };
     let revision = revision.unwrap_or_else(|| state.store.revision());
-    let mut rest = all.filter(|object| selection.matches(object.json()));
-    if query.limit == 0 {
+    // Who takes any state gets it whole.
+    let any_state = query.resource_version == "0" && query.after.is_empty();
+    let limit = if any_state { 0 } else { query.limit };
+    if limit == 0 {
         return Ok(Page {
-            objects: rest.collect(),
+            objects: all
+                .filter(|object| selection.matches(object.json()))
+                .collect(),
             revision,
             next: None,
             remaining: None,
         });
     }
-    let objects: Vec<_> = rest.by_ref().take(query.limit).collect();
-    let remaining = rest.count();
+    let objects: Vec<_> = all
+        .by_ref()
+        .filter(|object| selection.matches(object.json()))
+        .take(limit)
+        .collect();
+    // Whether more of them match is only known when they are looked at.
+    let remaining = all.count();
     let last = objects.last().map(|object| Name::of(object.json()));
     Ok(Page {
         objects,
@@ -176,6 +186,18 @@ fn page(
         next: last.filter(|_| remaining > 0),
         remaining: Some(remaining),
     })
+}
+
+/// A state that is not kept; who was in the middle of it may go on in the newest.
+fn forgotten(after: Option<&Name>) -> Failure {
+    let Some(after) = after else {
+        return Failure::expired("The resourceVersion for the provided list is too old.");
+    };
+    let mut failure = Failure::expired(EXPIRED_PAGE);
+    if let FailureBody::Status(status) = &mut failure.body {
+        status["metadata"]["continue"] = json!(token(None, after));
+    }
+    failure
 }
 
 /// The old revision that is asked for exactly; none when the newest state serves.
@@ -204,7 +226,17 @@ fn revision_of(state: &State, request: &Request) -> Outcome<Option<u64>> {
             message.to_owned(),
         ));
     }
-    let asked = number(&query.resource_version)?;
+    if exact && query.resource_version == "0" {
+        let message = "Forbidden: resourceVersionMatch \"exact\" is forbidden for resourceVersion \
+                       \"0\"";
+        return Err(invalid_options(
+            "resourceVersionMatch",
+            "FieldValueForbidden",
+            message.to_owned(),
+        ));
+    }
+    let asked = number(&query.resource_version)
+        .map_err(|why| Failure::bad_request(&format!("invalid resource version: {why}")))?;
     let current = state.store.revision();
     if asked > current {
         return Err(Failure::revision_too_large(asked, current));
@@ -212,27 +244,31 @@ fn revision_of(state: &State, request: &Request) -> Outcome<Option<u64>> {
     Ok((exact && asked > 0).then_some(asked))
 }
 
-fn invalid_options(path: &str, reason: &'static str, message: String) -> Failure {
+pub(crate) fn invalid_options(path: &str, reason: &'static str, message: String) -> Failure {
     let error = field_error(path, reason, message);
     Failure::invalid(("meta.k8s.io", "ListOptions"), "", &[error])
 }
 
-/// Reads a revision; none means any.
-pub(crate) fn number(text: &str) -> Outcome<u64> {
+/// Reads a revision, or says what is wrong with it; none means any.
+pub(crate) fn number(text: &str) -> Result<u64, String> {
     if text.is_empty() {
         return Ok(0);
     }
     text.parse().map_err(|_| {
         let shown = Value::from(text);
-        let message =
-            format!("Invalid value: {shown}: strconv.ParseUint: parsing {shown}: invalid syntax");
-        let error = field_error("resourceVersion", "FieldValueInvalid", message);
-        Failure::invalid(("", ""), "", &[error])
+        format!(
+            "resourceVersion: Invalid value: {shown}: strconv.ParseUint: parsing {shown}: invalid \
+             syntax"
+        )
     })
 }
 
+/// What a token says instead of a revision when it means any.
+const NO_REVISION: i64 = -1;
+
 /// The revision and the name, as clients hand them back.
-fn token(revision: u64, after: &Name) -> String {
+fn token(revision: Option<u64>, after: &Name) -> String {
+    let revision = revision.map_or(json!(NO_REVISION), |revision| json!(revision));
     let place = json!({
         "v": "meta.k8s.io/v1",
         "rv": revision,
@@ -241,7 +277,7 @@ fn token(revision: u64, after: &Name) -> String {
     URL_SAFE_NO_PAD.encode(place.to_string())
 }
 
-fn read_token(token: &str) -> Outcome<(u64, Name)> {
+fn read_token(token: &str) -> Outcome<(Option<u64>, Name)> {
     let invalid = |why: &str| {
         let message = format!("invalid continue token: continue key is not valid: {why}");
         Failure::bad_request(&message)
@@ -251,10 +287,11 @@ fn read_token(token: &str) -> Outcome<(u64, Name)> {
         .map_err(|_| invalid("illegal base64 data at input byte 0"))?;
     let place: Value =
         serde_json::from_slice(&bytes).map_err(|error| invalid(&error.to_string()))?;
-    let revision = place["rv"].as_u64();
-    let start = place["start"].as_str().and_then(|start| start.split_once('/'));
-    match (revision, start) {
-        (Some(revision), Some((namespace, name))) => Ok((revision, Name::new(namespace, name))),
+    let start = place["start"]
+        .as_str()
+        .and_then(|start| start.split_once('/'));
+    match (place["rv"].is_number(), start) {
+        (true, Some((namespace, name))) => Ok((place["rv"].as_u64(), Name::new(namespace, name))),
         _ => Err(invalid("it names no place")),
     }
 }

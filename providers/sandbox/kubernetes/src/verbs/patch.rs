@@ -10,6 +10,8 @@ use crate::decode;
 use crate::decode::Decoded;
 use crate::failure::Failure;
 use crate::failure::Outcome;
+use crate::failure::field_error;
+use crate::failure::invalid_value;
 use crate::object;
 use crate::reply::Reply;
 use crate::request::Request;
@@ -43,6 +45,18 @@ pub(crate) fn patch(
     let kind = kind(served, request)?;
     let dry_run = request.query.dry_run("PatchOptions")?;
     let decoded = decoded(request, kind)?;
+    if kind != Kind::Apply && request.query.force {
+        let error = field_error(
+            "force",
+            "FieldValueForbidden",
+            "Forbidden: may not be specified for non-apply patch".to_owned(),
+        );
+        return Err(Failure::invalid(
+            ("meta.k8s.io", "PatchOptions"),
+            "",
+            &[error],
+        ));
+    }
     if kind == Kind::Apply {
         return apply(state, served, request, part, decoded);
     }
@@ -60,8 +74,13 @@ pub(crate) fn patch(
     };
     let new = new.map_err(|error| refusal(&error))?;
     if let Some(message) = fields::decode_error(&served.info, &new) {
-        return Err(Failure::bad_request(&message));
+        let head = format!("cannot be handled as a {}: ", served.info.kind);
+        let detail = message
+            .split_once(&head)
+            .map_or(message.as_str(), |(_, rest)| rest);
+        return Err(no_such_object(&new.to_string(), detail));
     }
+    refuse_new_identity(served, &before, &new)?;
     refuse_other_name(request, &new)?;
     let text = new.to_string();
     let unknown = Unknown::find(
@@ -143,15 +162,32 @@ impl Unknown {
     ) -> Outcome<(Value, Vec<String>)> {
         if request.query.field_validation == "Strict" && !self.found.is_empty() {
             let detail = format!("strict decoding error: {}", self.found.join(", "));
-            let shown = crate::failure::field_error(
-                "patch",
-                "FieldValueInvalid",
-                format!("Invalid value: {}: {detail}", Value::from(patched)),
-            );
-            return Err(Failure::invalid(("", ""), "", &[shown]));
+            return Err(no_such_object(patched, &detail));
         }
         self.judge(served, request)
     }
+}
+
+/// What a patch makes of the object is none of its type.
+fn no_such_object(patched: &str, detail: &str) -> Failure {
+    let error = invalid_value("patch", &Value::from(patched), detail);
+    Failure::invalid(("", ""), "", &[error])
+}
+
+/// No patch gives an object another uid, or an end.
+fn refuse_new_identity(served: &Served, before: &Value, new: &Value) -> Outcome<()> {
+    for field in ["uid", "deletionTimestamp"] {
+        let wanted = &new["metadata"][field];
+        if !wanted.is_null() && *wanted != before["metadata"][field] {
+            let path = format!("metadata.{field}");
+            let error = invalid_value(&path, wanted, "field is immutable");
+            let kind = (served.info.group.as_str(), served.info.kind.as_str());
+            // It is checked twice, and both checks tell.
+            let errors = [error.clone(), error];
+            return Err(Failure::invalid(kind, object::name(before), &errors));
+        }
+    }
+    Ok(())
 }
 
 /// Server-side apply: creates what is not there.
@@ -165,9 +201,10 @@ fn apply(
     let dry_run = request.query.dry_run("PatchOptions")?;
     refuse_without_manager(request)?;
     let name = request.name();
-    let mut decoded = decoded;
-    complete(served, request, &mut decoded.value)?;
-    refuse_other_name(request, &decoded.value)?;
+    refuse_other_kind(served, &decoded.value)?;
+    if !object::name(&decoded.value).is_empty() {
+        refuse_other_name(request, &decoded.value)?;
+    }
     // What the type does not have, the merge itself refuses.
     let duplicates = Unknown::twice(decoded);
     let (applied, warnings) = duplicates.judge(served, request)?;
@@ -176,7 +213,7 @@ fn apply(
     if live.is_none() && part != Part::Main {
         return Err(Failure::not_found(about(served, &name.name)));
     }
-    let merged = fields::owners::apply(
+    let mut merged = fields::owners::apply(
         &served.info,
         live.as_ref(),
         &applied,
@@ -186,6 +223,13 @@ fn apply(
         &request.stamp(),
     )
     .map_err(|error| Failure::from_status(error.status()))?;
+    let metadata = object::metadata(&mut merged);
+    metadata.insert("name".to_owned(), json!(name.name));
+    if old.is_none() {
+        refuse_uid_of_nothing(served, &merged)?;
+        // There is nothing that it could be older than.
+        object::metadata(&mut merged).remove("resourceVersion");
+    }
     let wish = Wish {
         new: merged,
         part,
@@ -211,39 +255,46 @@ fn refuse_without_manager(request: &Request) -> Outcome<()> {
     if !request.query.field_manager.is_empty() {
         return Ok(());
     }
-    let error = crate::failure::field_error(
+    let error = field_error(
         "fieldManager",
         "FieldValueRequired",
         "Required value: is required for apply patch".to_owned(),
     );
-    Err(Failure::invalid(("meta.k8s.io", "PatchOptions"), "", &[error]))
+    Err(Failure::invalid(
+        ("meta.k8s.io", "PatchOptions"),
+        "",
+        &[error],
+    ))
 }
 
-/// Fills in and checks what the path says already.
-fn complete(served: &Served, request: &Request, applied: &mut Value) -> Outcome<()> {
+/// What is applied must say what it is.
+fn refuse_other_kind(served: &Served, applied: &Value) -> Outcome<()> {
     let info = &served.info;
     if !applied.is_object() {
-        return Err(Failure::bad_request("error decoding YAML: the body is no object"));
+        return Err(Failure::bad_request(
+            "error decoding YAML: the body is no object",
+        ));
     }
-    let expected = info.api_version();
     let (api_version, kind) = (
         object::text(applied, "/apiVersion"),
         object::text(applied, "/kind"),
     );
-    if api_version != expected || kind != info.kind {
-        let message = if api_version.is_empty() || kind.is_empty() {
-            "invalid object type: /, Kind=".to_owned()
-        } else {
-            let slash = if api_version.contains('/') { "" } else { "/" };
-            format!("invalid object type: {slash}{api_version}, Kind={kind}")
-        };
-        return Err(Failure::bad_request(&message));
-    }
-    if !served.info.namespaced {
+    if api_version == info.api_version() && kind == info.kind {
         return Ok(());
     }
-    let space = request.space().to_owned();
-    let metadata = object::metadata(applied);
-    metadata.entry("namespace").or_insert_with(|| json!(space));
-    Ok(())
+    let slash = if api_version.contains('/') { "" } else { "/" };
+    let message = format!("invalid object type: {slash}{api_version}, Kind={kind}");
+    Err(Failure::bad_request(&message))
+}
+
+/// An object that is named by its uid is not made anew.
+fn refuse_uid_of_nothing(served: &Served, new: &Value) -> Outcome<()> {
+    let uid = object::uid(new);
+    if uid.is_empty() {
+        return Ok(());
+    }
+    let why = format!(
+        "uid mismatch: the provided object specified uid {uid}, and no existing object was found"
+    );
+    Err(Failure::conflict(about(served, object::name(new)), &why))
 }

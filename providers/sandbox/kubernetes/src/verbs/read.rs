@@ -14,7 +14,13 @@ use crate::write::about;
 /// `GET` of one object.
 pub(crate) fn get(state: &State, served: &Served, request: &Request) -> Outcome<Reply> {
     let object = stored(state, served, request)?;
-    Ok(Reply::object(200, served, &object, request.accept, request.now))
+    Ok(Reply::object(
+        200,
+        served,
+        &object,
+        request.accept,
+        request.now,
+    ))
 }
 
 /// The object that a request names.

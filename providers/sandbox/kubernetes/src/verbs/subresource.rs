@@ -50,9 +50,13 @@ pub(crate) fn serve(
             stored(state, served, request)?;
             Ok(Reply::text(200, ""))
         }
-        ("Pod", "ephemeralcontainers", verb) => {
-            by_part(state, served, request, verb, Part::Other("ephemeralcontainers"))
-        }
+        ("Pod", "ephemeralcontainers", verb) => by_part(
+            state,
+            served,
+            request,
+            verb,
+            Part::Other("ephemeralcontainers"),
+        ),
         ("Pod", "resize", verb) => by_part(state, served, request, verb, Part::Other("resize")),
         ("CertificateSigningRequest", "approval", verb) => {
             by_part(state, served, request, verb, Part::Other("approval"))
@@ -121,7 +125,10 @@ pub(crate) fn bind_to(
         "lastProbeTime": null,
         "lastTransitionTime": crate::request::stamp(author.now),
     });
-    match new.pointer_mut("/status/conditions").and_then(Value::as_array_mut) {
+    match new
+        .pointer_mut("/status/conditions")
+        .and_then(Value::as_array_mut)
+    {
         Some(conditions) => {
             conditions.retain(|known| known["type"] != "PodScheduled");
             conditions.push(condition);
@@ -189,5 +196,11 @@ fn finalize(state: &mut State, served: &Served, request: &Request) -> Outcome<Re
         ownership: Ownership::Changed,
     };
     let written = write::update(state, served, &old, wish, author(request, false))?;
-    Ok(Reply::object(200, served, written.object(), request.accept, request.now))
+    Ok(Reply::object(
+        200,
+        served,
+        written.object(),
+        request.accept,
+        request.now,
+    ))
 }

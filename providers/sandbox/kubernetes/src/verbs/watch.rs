@@ -30,6 +30,7 @@ use crate::state::State;
 use crate::table;
 use crate::types::Served;
 use crate::verbs::list::Selection;
+use crate::verbs::list::invalid_options;
 use crate::verbs::list::number;
 
 /// How long a watch lasts when the client does not say.
@@ -37,6 +38,9 @@ const TIMEOUT: Duration = Duration::from_secs(1_800);
 
 /// How often a watch says how far it is, if the client wants to know.
 const BOOKMARK_EVERY: Duration = Duration::from_secs(60);
+
+/// How long before its end a watch says so for the last time.
+const LAST_BOOKMARK: Duration = Duration::from_secs(2);
 
 /// The annotation of the bookmark that ends the initial events.
 const INITIAL_END: &str = "k8s.io/initial-events-end";
@@ -68,7 +72,17 @@ pub(crate) fn watch(
 ) -> Outcome<Reply> {
     let selection = Selection::of(served, request)?;
     let query = &request.query;
-    let asked = number(&query.resource_version)?;
+    let asked = number(&query.resource_version).map_err(|why| Failure::new(500, "", &why, None))?;
+    if query.initial_events.is_some() && query.resource_version_match != "NotOlderThan" {
+        let message = "Forbidden: sendInitialEvents requires setting resourceVersionMatch to \
+                       NotOlderThan";
+        return Err(invalid_options(
+            "resourceVersionMatch",
+            "FieldValueForbidden",
+            message.to_owned(),
+        ));
+    }
+    let end = now_plus(query.timeout);
     let now = Instant::now();
     let mut watching = Watching {
         shared: Arc::clone(shared),
@@ -78,8 +92,8 @@ pub(crate) fn watch(
         shape: request.accept.shape,
         revision: asked,
         bookmarks: query.bookmarks,
-        next_bookmark: now + BOOKMARK_EVERY,
-        end: now + query.timeout.unwrap_or(TIMEOUT),
+        next_bookmark: next_bookmark(now, end),
+        end,
         changed: state.store.subscribe(&served.id),
         stopped: shared.stopped(),
         ready: VecDeque::new(),
@@ -105,6 +119,21 @@ pub(crate) fn watch(
         warnings: Vec::new(),
         body: Body::from_stream(body),
     })
+}
+
+fn now_plus(timeout: Option<Duration>) -> Instant {
+    Instant::now() + timeout.unwrap_or(TIMEOUT)
+}
+
+/// The last one comes shortly before the end, so that the next watch starts where this one ends.
+fn next_bookmark(last: Instant, end: Instant) -> Instant {
+    let before_end = end - LAST_BOOKMARK.min(end.saturating_duration_since(last));
+    let next = last + BOOKMARK_EVERY;
+    if last < before_end {
+        next.min(before_end)
+    } else {
+        next
+    }
 }
 
 impl Watching {
@@ -151,7 +180,7 @@ impl Watching {
             stopped = self.stopped.changed() => self.over |= stopped.is_err(),
             () = tokio::time::sleep_until(self.end) => self.over = true,
             () = tokio::time::sleep_until(self.next_bookmark), if self.bookmarks => {
-                self.next_bookmark += BOOKMARK_EVERY;
+                self.next_bookmark = next_bookmark(self.next_bookmark, self.end);
                 self.push_bookmark(None);
             }
         }
