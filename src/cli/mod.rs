@@ -21,9 +21,11 @@ use clap::Parser as _;
 pub use ambient::Ambient;
 pub use args::Cli;
 pub use args::Command;
+#[cfg(feature = "rehearse")]
 pub(crate) use args::PlanningArgs;
 pub use args::VarArgs;
 pub use failure::Failure;
+#[cfg(feature = "rehearse")]
 pub(crate) use session::Session;
 
 use crate::report::Exit;

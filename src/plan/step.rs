@@ -49,7 +49,7 @@ pub struct Plan {
 /// What a plan was made of.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Head {
-    /// [`FORMAT`].
+    /// `drplan-plan/1.0`.
     pub format: String,
     /// The version of drplan.
     pub tool: String,

@@ -148,7 +148,7 @@ program "bin/site" { args = ["down"] }
     #[test]
     fn each_mistake_is_told_with_its_place() {
         let text = "cluster \"b\" { srever = \"x\" }\nhost \"h\" { refuses = 3 }\nlost = [var.x]\n";
-        let mistakes = read(Path::new(FILE), text).err().expect("mistakes");
+        let mistakes = read(Path::new(FILE), text).expect_err("mistakes");
         let lines: Vec<_> = mistakes
             .0
             .iter()

@@ -1,6 +1,6 @@
 //! The rehearsal world: every system that a recovery touches, in one process and virtual time.
 //!
-//! A [`World`] is made from a [`WorldFile`] and gives the [`Doors`](drplan_api::Doors) through which
+//! A [`World`] is made from a [`WorldFile`] and gives the [`Doors`] through which
 //! drplan's own providers reach it. It opens no socket, starts no program and reads no clock of the
 //! machine. It knows systems, not resources: plans, steps and specs are the caller's.
 

@@ -32,7 +32,10 @@ pub(super) fn http(stream: DuplexStream, router: Router, between: Arc<Between>) 
     let service = service_fn(move |request: Request<Incoming>| {
         answer(router.clone(), Arc::clone(&between), request)
     });
-    let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    // The date that hyper would add is this machine's, and clients correct their clocks by it.
+    let connection = http1::Builder::new()
+        .auto_date_header(false)
+        .serve_connection(TokioIo::new(stream), service);
     // A connection that ends early is the client's to complain about.
     tokio::spawn(async move { connection.await.ok() });
 }
