@@ -17,6 +17,9 @@ const AGGREGATED_V2: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIG
 const AGGREGATED_V2BETA1: &str =
     "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList";
 
+/// The binary form of the old schemas.
+const OLD_SCHEMAS_BINARY: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+
 /// Answers what is no resource.
 pub(crate) fn serve(shared: &Shared, state: &State, path: &str, accept: &str) -> Outcome<Reply> {
     let parts: Vec<_> = path.split('/').filter(|part| !part.is_empty()).collect();
@@ -58,6 +61,12 @@ pub(crate) fn serve(shared: &Shared, state: &State, path: &str, accept: &str) ->
                 Some(document) => Some(document),
                 None => return Ok(Reply::text(404, "")),
             }
+        }
+        ["openapi", "v2"] if accept.contains("proto-openapi") => {
+            return Ok(Reply {
+                content_type: OLD_SCHEMAS_BINARY,
+                ..Reply::json(200, discovery::schemas::OLD_BINARY.to_vec())
+            });
         }
         ["openapi", "v2"] => Some(discovery::schemas::old_document(types)),
         [] => Some(index(state)),

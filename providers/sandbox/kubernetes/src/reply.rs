@@ -14,6 +14,7 @@ use crate::accept::Shape;
 use crate::convert;
 use crate::failure::Failure;
 use crate::failure::FailureBody;
+use crate::object;
 use crate::object::Object;
 use crate::object::write_typed;
 use crate::table;
@@ -29,6 +30,8 @@ pub(crate) struct Reply {
     pub(crate) content_type: &'static str,
     pub(crate) warnings: Vec<String>,
     pub(crate) body: Body,
+    /// The name of the object that it shows, for the audit.
+    pub(crate) about: Option<String>,
 }
 
 impl Reply {
@@ -39,6 +42,7 @@ impl Reply {
             content_type: JSON,
             warnings: Vec::new(),
             body: Body::from(body),
+            about: None,
         }
     }
 
@@ -74,7 +78,7 @@ impl Reply {
         accept: Accept,
         now: drplan_api::Timestamp,
     ) -> Self {
-        let reply = match accept.shape {
+        let mut reply = match accept.shape {
             Shape::Whole if accept.encoding == Encoding::Json => {
                 let mut out = Vec::new();
                 write_object(served, object, Shape::Whole, &mut out);
@@ -88,6 +92,7 @@ impl Reply {
                 Self::value(code, &table, accept)
             }
         };
+        reply.about = Some(object::name(object.json()).to_owned());
         reply.warned(served)
     }
 

@@ -213,12 +213,13 @@ fn note(state: &mut State, request: &Request, reply: &Outcome<Reply>) {
     }
     // Words that are no dry run were refused before anything was written.
     let dry_run = request.query.dry_run("").unwrap_or(false);
+    let made = || reply.as_ref().ok().and_then(|reply| reply.about.clone());
     state.audit.push(Audited {
         user: request.user.name.clone(),
         verb,
         resource,
         namespace: target.namespace.clone(),
-        name: target.name.clone().unwrap_or_default(),
+        name: target.name.clone().or_else(made).unwrap_or_default(),
         dry_run,
         code: match reply {
             Ok(reply) => reply.code,

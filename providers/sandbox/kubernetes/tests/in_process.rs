@@ -122,7 +122,10 @@ async fn a_watch_replays_and_follows_its_selector() {
     maps.create(&PostParams::default(), &config_map("one", "1"))
         .await
         .expect("created");
-    let params = WatchParams::default().labels("app=one").timeout(5);
+    let params = WatchParams::default()
+        .labels("app=one")
+        .timeout(5)
+        .disable_bookmarks();
     let mut events = maps.watch(&params, "1").await.expect("a watch").boxed();
     let writer = maps.clone();
     let change = json!({ "metadata": { "labels": { "app": "other" } } });

@@ -21,6 +21,7 @@ mod zone;
 
 use std::env;
 use std::fs;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
@@ -36,6 +37,11 @@ use lab::Places;
 use scenarios::Scenario;
 use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
+
+/// Names the folder of the world to a program that was started out of it.
+const WORLD: &str = "DRPLAN_E2E_WORLD";
+/// And the folder that the program was built in.
+const BUILT_IN: &str = "DRPLAN_E2E_BUILT_IN";
 
 /// Destroy a site, recover it with drplan, and check everything that must hold
 #[derive(clap::Args)]
@@ -66,11 +72,12 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let start = Instant::now();
-    let programs = build_drplan()?;
-    let root = lab::make_root()?;
+    let Some(root) = env::var_os(WORLD).map(PathBuf::from) else {
+        return Err(begin_in_world());
+    };
     let report = match &args.report {
         Some(report) => std::path::absolute(report)?,
-        None => programs.join("e2e-report"),
+        None => built_in()?.join("e2e-report"),
     };
     prepare_report(&report)?;
     let progress = |what: &str| println!("{:>7.1} s  {what}", start.elapsed().as_secs_f64());
@@ -78,7 +85,7 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
     let places = Places {
         root: root.clone(),
         report: report.clone(),
-        drplan: programs.join("drplan"),
+        drplan: programs(&root).join("drplan"),
         sources: sources()?,
     };
     // Dropped half-way, it ends what it has started.
@@ -97,6 +104,9 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
         }
         Err(error) => Err(error.context("cannot build the world")),
     };
+    let programs = programs(&root);
+    fs::remove_dir_all(&programs)
+        .with_context(|| format!("cannot delete `{}`", programs.display()))?;
     let all_hold = *outcome.as_ref().unwrap_or(&false);
     if all_hold && !args.keep {
         fs::remove_dir_all(&root).with_context(|| format!("cannot delete `{}`", root.display()))?;
@@ -133,6 +143,41 @@ fn chosen(pattern: Option<&str>) -> Result<Vec<Scenario>> {
         }
     }
     Ok(all)
+}
+
+/// Starts this program anew out of the world's own folder: a build that replaces it meanwhile must not
+/// take it away from the sites that it keeps. Returns only if that fails.
+fn begin_in_world() -> anyhow::Error {
+    let begin = || -> Result<anyhow::Error> {
+        let built = build_drplan()?;
+        let root = lab::make_root()?;
+        let programs = programs(&root);
+        fs::create_dir_all(&programs)?;
+        for name in ["drplan", "xtask"] {
+            fs::copy(built.join(name), programs.join(name))
+                .with_context(|| format!("cannot copy `{name}` into the world"))?;
+        }
+        let failed = Command::new(programs.join("xtask"))
+            .args(env::args_os().skip(1))
+            .env(WORLD, &root)
+            .env(BUILT_IN, &built)
+            .exec();
+        Ok(anyhow::Error::new(failed).context("cannot start out of the world's folder"))
+    };
+    begin().unwrap_or_else(|error| error)
+}
+
+/// Where the programs of a world lie: beside its folder, which is searched for secrets.
+fn programs(root: &Path) -> PathBuf {
+    let mut name = root.as_os_str().to_owned();
+    name.push("-programs");
+    name.into()
+}
+
+/// The folder that the programs were built in.
+fn built_in() -> Result<PathBuf> {
+    let built = env::var_os(BUILT_IN).map(PathBuf::from);
+    built.with_context(|| format!("`{BUILT_IN}` is not set"))
 }
 
 /// Builds the program under test and returns the folder that it and this program lie in.

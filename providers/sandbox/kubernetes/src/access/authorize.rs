@@ -75,23 +75,23 @@ pub(crate) fn path(state: &State, user: &User, verb: &str, path: &str) -> Outcom
 /// Whether a user may do something to a resource.
 pub(crate) fn may(state: &State, user: &User, action: Action<'_>) -> bool {
     user.is_in(MASTERS)
-        || rules(state, user, action.namespace)
-            .iter()
-            .any(|rule| allows(rule, action))
+        || any_rule(state, user, action.namespace, &mut |rule| {
+            allows(rule, action)
+        })
 }
 
 /// Whether a user may use a path that is none of a resource.
 pub(crate) fn may_path(state: &State, user: &User, verb: &str, path: &str) -> bool {
+    let fits = |known: &str| {
+        known == "*"
+            || known == path
+            || known
+                .strip_suffix('*')
+                .is_some_and(|start| path.starts_with(start))
+    };
     user.is_in(MASTERS)
-        || rules(state, user, None).iter().any(|rule| {
-            has(&rule["verbs"], verb)
-                && texts(&rule["nonResourceURLs"]).any(|known| {
-                    known == "*"
-                        || known == path
-                        || known
-                            .strip_suffix('*')
-                            .is_some_and(|start| path.starts_with(start))
-                })
+        || any_rule(state, user, None, &mut |rule| {
+            has(&rule["verbs"], verb) && texts(&rule["nonResourceURLs"]).any(fits)
         })
 }
 
@@ -101,29 +101,44 @@ pub(crate) fn rules(state: &State, user: &User, namespace: Option<&str>) -> Vec<
     if user.is_in(MASTERS) {
         rules.push(json!({ "verbs": ["*"], "apiGroups": ["*"], "resources": ["*"] }));
         rules.push(json!({ "verbs": ["*"], "nonResourceURLs": ["*"] }));
-        return rules;
     }
-    let cluster_bindings = ResourceId::new(GROUP, "clusterrolebindings");
-    for binding in state.store.list(&cluster_bindings, None) {
-        collect(state, user, binding.json(), "", &mut rules);
-    }
-    if let Some(namespace) = namespace {
-        let bindings = ResourceId::new(GROUP, "rolebindings");
-        for binding in state.store.list(&bindings, Some(namespace)) {
-            collect(state, user, binding.json(), namespace, &mut rules);
-        }
-    }
+    any_rule(state, user, namespace, &mut |rule| {
+        rules.push(rule.clone());
+        false
+    });
     rules
 }
 
-fn collect(state: &State, user: &User, binding: &Value, namespace: &str, rules: &mut Vec<Value>) {
-    let subjects = binding["subjects"].as_array();
-    let bound = subjects
-        .into_iter()
-        .flatten()
-        .any(|subject| is_subject(subject, user, namespace));
-    if !bound {
-        return;
+/// Looks at the rules of a user until one is what is looked for.
+fn any_rule(
+    state: &State,
+    user: &User,
+    namespace: Option<&str>,
+    wanted: &mut dyn FnMut(&Value) -> bool,
+) -> bool {
+    let cluster_bindings = ResourceId::new(GROUP, "clusterrolebindings");
+    let mut bindings = state.store.list(&cluster_bindings, None);
+    if bindings.any(|binding| of_binding(state, user, binding.json(), "", wanted)) {
+        return true;
+    }
+    let Some(namespace) = namespace else {
+        return false;
+    };
+    let bindings = ResourceId::new(GROUP, "rolebindings");
+    let mut bindings = state.store.list(&bindings, Some(namespace));
+    bindings.any(|binding| of_binding(state, user, binding.json(), namespace, wanted))
+}
+
+fn of_binding(
+    state: &State,
+    user: &User,
+    binding: &Value,
+    namespace: &str,
+    wanted: &mut dyn FnMut(&Value) -> bool,
+) -> bool {
+    let mut subjects = binding["subjects"].as_array().into_iter().flatten();
+    if !subjects.any(|subject| is_subject(subject, user, namespace)) {
+        return false;
     }
     let name = object::text(binding, "/roleRef/name");
     let (plural, space) = match object::text(binding, "/roleRef/kind") {
@@ -131,10 +146,9 @@ fn collect(state: &State, user: &User, binding: &Value, namespace: &str, rules: 
         _ => ("clusterroles", ""),
     };
     let id = ResourceId::new(GROUP, plural);
-    if let Some(role) = state.store.get(&id, &Name::new(space, name)) {
-        let own = role.json()["rules"].as_array();
-        rules.extend(own.into_iter().flatten().cloned());
-    }
+    let role = state.store.get(&id, &Name::new(space, name));
+    let rules = role.and_then(|role| role.json()["rules"].as_array());
+    rules.into_iter().flatten().any(wanted)
 }
 
 fn is_subject(subject: &Value, user: &User, namespace: &str) -> bool {

@@ -108,6 +108,10 @@ fn schema(served: &Served) -> Value {
     })
 }
 
+/// The old schemas in binary form, for a client that only wants to check fields itself: a document
+/// of version 2.0 that describes nothing, so that it leaves the checking to the server.
+pub(crate) const OLD_BINARY: &[u8] = b"\x0a\x032.0";
+
 /// `/openapi/v2`: the types by name, for clients that know nothing newer.
 pub(crate) fn old_document(types: &Types) -> Value {
     let mut definitions = json!({});

@@ -118,6 +118,7 @@ pub(crate) fn watch(
         content_type: "application/json",
         warnings: Vec::new(),
         body: Body::from_stream(body),
+        about: None,
     })
 }
 

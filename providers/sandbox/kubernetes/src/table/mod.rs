@@ -1,7 +1,10 @@
 //! Rows for people, as `kubectl get` asks for them.
 //!
-//! Built-in types show name and age, which is less than the real server shows; custom types show
-//! the columns that their definition names.
+//! The usual built-in kinds show the columns of the real server, others only name and age; custom
+//! types show the columns that their definition names.
+
+mod cells;
+mod columns;
 
 use drplan_api::Timestamp;
 use serde_json::Value;
@@ -9,6 +12,7 @@ use serde_json::json;
 
 use crate::object;
 use crate::reply::metadata_of;
+use crate::table::columns::Column;
 use crate::types::Served;
 
 const NAME_TEXT: &str = "Name must be unique within a namespace. Is required when creating \
@@ -52,8 +56,9 @@ fn columns(served: &Served) -> Vec<Value> {
         })
     };
     let mut columns = vec![column("Name", "string", "name", NAME_TEXT, 0)];
-    if served.columns.is_empty() {
-        columns.push(column("Age", "string", "", AGE_TEXT, 0));
+    for own in built_in(served) {
+        let about = if own.name == "Age" { AGE_TEXT } else { "" };
+        columns.push(column(own.name, own.kind, "", about, own.priority));
     }
     for own in &served.columns {
         columns.push(column(
@@ -67,13 +72,19 @@ fn columns(served: &Served) -> Vec<Value> {
     columns
 }
 
+/// The columns of a kind that has none of its own.
+fn built_in(served: &Served) -> &'static [Column] {
+    match (served.columns.is_empty(), served.info.custom) {
+        (false, _) => &[],
+        (true, true) => columns::of(""),
+        (true, false) => columns::of(&served.info.kind),
+    }
+}
+
 fn row(served: &Served, object: &Value, now: Timestamp) -> Value {
-    let mut cells = vec![json!(object::name(object))];
-    if served.columns.is_empty() {
-        cells.push(json!(age(
-            object::text(object, "/metadata/creationTimestamp"),
-            now
-        )));
+    let mut cells = vec![columns::name(object)];
+    for own in built_in(served) {
+        cells.push((own.cell)(object, now));
     }
     for own in &served.columns {
         let found = at(object, object::text(own, "/jsonPath"));
