@@ -97,8 +97,9 @@ program "bin/site" {
 }
 
 program "bin/site" {
-  args  = ["await-address", "shop/frontend"]
-  takes = "30s"
+  args       = ["await-address", "shop/frontend"]
+  address_of = "b/shop/frontend"
+  within     = "5m"
 }
 
 program "bin/site" {

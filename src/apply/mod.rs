@@ -28,6 +28,7 @@ pub use event::Sink;
 pub use frontier::Frontier;
 pub use journal::Journal;
 pub use journal::JournalError;
+pub use journal::Line;
 pub use journal::read as read_journal;
 pub use lock::Lock;
 pub use lock::LockError;

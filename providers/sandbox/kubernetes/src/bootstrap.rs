@@ -9,7 +9,6 @@ use std::sync::LazyLock;
 use serde_json::Value;
 use serde_json::json;
 
-use crate::cluster::load_one;
 use crate::failure::Outcome;
 use crate::object;
 use crate::options::ClusterOptions;
@@ -47,9 +46,6 @@ pub(crate) fn populate(state: &mut State, options: &ClusterOptions) {
     }
     for (user, rules) in options.rights.granted() {
         granted(user, rules).iter().for_each(&mut make);
-    }
-    for object in &options.objects {
-        load_one(state, object.clone(), author.now).ok();
     }
 }
 

@@ -9,6 +9,7 @@ use std::sync::PoisonError;
 
 use axum::Router;
 use drplan_api::Timestamp;
+use drplan_sandbox_fields as fields;
 use serde_json::Value;
 use serde_json::json;
 use tokio::sync::watch;
@@ -16,7 +17,9 @@ use tokio::sync::watch;
 use crate::audit::Audited;
 use crate::background;
 use crate::background::Background;
+use crate::background::definitions;
 use crate::bootstrap;
+use crate::condition::has_condition;
 use crate::convert;
 use crate::object;
 use crate::options::ClusterOptions;
@@ -224,12 +227,13 @@ impl Cluster {
     }
 
     /// Puts objects into the store as they are, past all rules: what an earlier life left behind.
-    /// Only uid, creation time and revision are filled in where they are missing.
+    /// Only uid, creation time, revision and defaults are filled in where they are missing, and a
+    /// definition of a custom type is established at once, so that its objects can follow.
     ///
     /// # Errors
     ///
     /// [`UnknownKind`] for an object whose kind the cluster does not serve; those before it are
-    /// loaded. Definitions of custom types must be established already.
+    /// loaded.
     pub fn load(&self, objects: impl IntoIterator<Item = Value>) -> Result<(), UnknownKind> {
         let now = self.shared.now();
         let mut state = self.shared.state();
@@ -268,23 +272,23 @@ pub struct UnknownKind {
     pub kind: String,
 }
 
-pub(crate) fn load_one(
-    state: &mut State,
-    mut json: Value,
-    now: Timestamp,
-) -> Result<(), UnknownKind> {
+fn load_one(state: &mut State, mut json: Value, now: Timestamp) -> Result<(), UnknownKind> {
     let api_version = object::text(&json, "/apiVersion").to_owned();
     let kind = object::text(&json, "/kind").to_owned();
     let group = api_version.split_once('/').map_or("", |(group, _)| group);
     let Some(served) = state.types.of_kind(group, &kind).cloned() else {
         return Err(UnknownKind { api_version, kind });
     };
+    if kind == "CustomResourceDefinition" && !has_condition(&json, "Established") {
+        definitions::accept(&mut json, now);
+    }
     let uid = state.ids.uid();
     let metadata = object::metadata(&mut json);
     metadata.entry("uid").or_insert_with(|| json!(uid));
     metadata
         .entry("creationTimestamp")
         .or_insert_with(|| json!(crate::request::stamp(now)));
+    fields::default(&served.info, &mut json);
     let stored = convert::to_stored(&served, json);
     state.store.put(&served.id, stored);
     state.follow_types(&served.id);

@@ -12,6 +12,7 @@
 mod accept;
 mod access;
 mod admission;
+mod allocations;
 mod audit;
 mod background;
 mod bootstrap;
@@ -25,6 +26,7 @@ mod failure;
 mod field_selector;
 mod generation;
 mod history;
+mod identity;
 mod ids;
 mod label_selector;
 mod listen;

@@ -40,8 +40,6 @@ pub struct ClusterOptions {
     pub controllers: bool,
     /// What its controllers are told.
     pub settings: Settings,
-    /// Objects that are there from the beginning, beside those that every cluster has.
-    pub objects: Vec<Value>,
 }
 
 impl ClusterOptions {
@@ -62,7 +60,6 @@ impl ClusterOptions {
                 seed,
                 ..Settings::default()
             },
-            objects: Vec::new(),
         }
     }
 }

@@ -152,7 +152,11 @@ pub(crate) fn metadata_of(json: &Value) -> Value {
 /// Appends an object with its kind and version to a text; tables are not made here.
 pub(crate) fn write_object(served: &Served, object: &Object, shape: Shape, out: &mut Vec<u8>) {
     if shape == Shape::Metadata {
-        out.extend(serde_json::to_vec(&metadata_of(object.json())).unwrap_or_default());
+        out.extend_from_slice(
+            b"{\"apiVersion\":\"meta.k8s.io/v1\",\"kind\":\"PartialObjectMetadata\",\"metadata\":",
+        );
+        out.extend(serde_json::to_vec(&object.json()["metadata"]).unwrap_or_default());
+        out.push(b'}');
     } else if convert::changes_fields(served) {
         out.extend(serde_json::to_vec(&convert::shown(served, object)).unwrap_or_default());
     } else {

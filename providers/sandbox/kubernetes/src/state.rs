@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use drplan_sandbox_fields as fields;
 
+use crate::allocations::Allocations;
 use crate::audit::Audited;
 use crate::failure::Failure;
 use crate::failure::Outcome;
@@ -22,6 +23,7 @@ pub(crate) struct State {
     pub(crate) types: Types,
     pub(crate) ids: Ids,
     pub(crate) audit: Vec<Audited>,
+    pub(crate) allocations: Allocations,
 }
 
 impl State {
@@ -32,6 +34,7 @@ impl State {
             store,
             ids: Ids::new(seed),
             audit: Vec::new(),
+            allocations: Allocations::default(),
         }
     }
 

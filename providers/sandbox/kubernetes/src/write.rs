@@ -17,6 +17,8 @@ use crate::failure::FailureBody;
 use crate::failure::Outcome;
 use crate::failure::field_error;
 use crate::generation;
+use crate::identity::keep_identity;
+use crate::identity::refuse_stale;
 use crate::object;
 use crate::object::Object;
 use crate::options::User;
@@ -162,6 +164,18 @@ fn own(
         let now = stamp(author.now);
         let (info, sub) = (&served.info, part.subresource());
         fields::owners::update(info, before, new, author.manager, sub, &now);
+        if sub == Some("scale") {
+            forget_time(new);
+        }
+    }
+}
+
+/// Whoever scales owns the number without a time, as on the real server.
+fn forget_time(new: &mut Value) {
+    for owner in object::elements_mut(new, "/metadata/managedFields") {
+        if owner["subresource"] == "scale" {
+            owner.as_object_mut().map(|owner| owner.remove("time"));
+        }
     }
 }
 
@@ -279,78 +293,6 @@ fn has_own_finalizers(json: &Value) -> bool {
         && json["spec"]["finalizers"]
             .as_array()
             .is_some_and(|list| !list.is_empty())
-}
-
-fn refuse_stale(served: &Served, old: &Object, new: &Value) -> Outcome<()> {
-    let name = object::name(old.json());
-    let uid = object::uid(new);
-    if !uid.is_empty() && uid != object::uid(old.json()) {
-        let why = format!(
-            "StorageError: invalid object, Code: 4, Key: {}, ResourceVersion: 0, \
-             AdditionalErrorMsg: Precondition failed: UID in precondition: {uid}, UID in object \
-             meta: {}",
-            storage_key(served, old),
-            object::uid(old.json()),
-        );
-        return Err(Failure::conflict(about(served, name), &why));
-    }
-    let revision = object::text(new, "/metadata/resourceVersion");
-    if !matches!(revision, "" | "0") && revision != old.revision().to_string() {
-        return Err(Failure::modified(about(served, name)));
-    }
-    Ok(())
-}
-
-/// Where the real server would keep the object, as some of its messages say.
-pub(crate) fn storage_key(served: &Served, object: &Object) -> String {
-    let group = if served.info.custom {
-        format!("{}/", served.info.group)
-    } else {
-        String::new()
-    };
-    let space = object::namespace(object.json());
-    let space = if space.is_empty() {
-        String::new()
-    } else {
-        format!("{space}/")
-    };
-    format!(
-        "/registry/{group}{}/{space}{}",
-        served.info.plural,
-        object::name(object.json())
-    )
-}
-
-/// What no update can change.
-const IDENTITY: &[&str] = &[
-    "name",
-    "namespace",
-    "uid",
-    "creationTimestamp",
-    "deletionTimestamp",
-    "deletionGracePeriodSeconds",
-    "generation",
-    "resourceVersion",
-    "selfLink",
-];
-
-fn keep_identity(served: &Served, before: &Value, new: &mut Value) {
-    new["apiVersion"] = json!(served.info.api_version());
-    new["kind"] = json!(served.info.kind);
-    let old = &before["metadata"];
-    let metadata = object::metadata(new);
-    for field in IDENTITY {
-        match old.get(*field) {
-            Some(value) => metadata.insert((*field).to_owned(), value.clone()),
-            None => metadata.remove(*field),
-        };
-    }
-    // It is only read when an object is made, but never taken away.
-    if !metadata.contains_key("generateName")
-        && let Some(base) = old.get("generateName")
-    {
-        metadata.insert("generateName".to_owned(), base.clone());
-    }
 }
 
 /// Finalizers that came after the object's end had begun.

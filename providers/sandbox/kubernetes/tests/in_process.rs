@@ -399,6 +399,73 @@ async fn a_deployment_becomes_ready_and_takes_its_pods_along() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn services_never_share_an_address_or_a_port() {
+    use k8s_openapi::api::core::v1::Service;
+
+    let cluster = cluster();
+    let services: Api<Service> = Api::namespaced(client(&cluster), "default");
+    let service = |name: &str, spec: serde_json::Value| -> Service {
+        let json = json!({ "metadata": { "name": name }, "spec": spec });
+        serde_json::from_value(json).expect("a Service")
+    };
+    let params = PostParams::default();
+    let first = service(
+        "one",
+        json!({ "type": "NodePort", "ports": [{ "port": 80 }] }),
+    );
+    let first = services.create(&params, &first).await.expect("created");
+    let spec = first.spec.expect("a spec");
+    let port = spec.ports.expect("ports")[0].node_port;
+    let address = spec.cluster_ip.expect("an address");
+    let wanted = json!({ "clusterIP": address, "ports": [{ "port": 80 }] });
+    let refused = services
+        .create(&params, &service("two", wanted.clone()))
+        .await;
+    assert!(matches!(refused, Err(kube::Error::Api(status)) if status.code == 422));
+    let same = json!({ "type": "NodePort", "ports": [{ "port": 80, "nodePort": port }] });
+    let refused = services.create(&params, &service("two", same)).await;
+    assert!(matches!(refused, Err(kube::Error::Api(status)) if status.code == 422));
+    services
+        .delete("one", &DeleteParams::default())
+        .await
+        .expect("deleted");
+    services
+        .create(&params, &service("two", wanted))
+        .await
+        .expect("created");
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_worlds_with_one_seed_live_the_same_lives() {
+    let mut lives = Vec::new();
+    for _ in 0..2 {
+        let cluster = cluster();
+        cluster.start();
+        let deployments: Api<k8s_openapi::api::apps::v1::Deployment> =
+            Api::namespaced(client(&cluster), "default");
+        let web = serde_json::from_value(json!({
+            "metadata": { "name": "web" },
+            "spec": {
+                "replicas": 3,
+                "selector": { "matchLabels": { "app": "web" } },
+                "template": {
+                    "metadata": { "labels": { "app": "web" } },
+                    "spec": { "containers": [{ "name": "c", "image": "example.com/web:1" }] },
+                },
+            },
+        }))
+        .expect("a Deployment");
+        deployments
+            .create(&PostParams::default(), &web)
+            .await
+            .expect("created");
+        tokio::time::sleep(Duration::from_secs(120)).await;
+        lives.push(cluster.dump());
+    }
+    assert_eq!(lives[0], lives[1]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_cluster_that_nobody_holds_ends() {
     let cluster = cluster();
     cluster.start();
@@ -435,4 +502,101 @@ async fn five_thousand_objects_are_listed_quickly() {
     assert!(found.items.len() >= MANY);
     let found = maps.list(&ListParams::default()).await.expect("a list");
     assert!(found.items.len() >= MANY);
+}
+
+/// A role that gives one right on pods.
+fn role(name: &str, verb: &str) -> k8s_openapi::api::rbac::v1::Role {
+    serde_json::from_value(json!({
+        "metadata": { "name": name },
+        "rules": [{ "apiGroups": [""], "resources": ["pods"], "verbs": [verb] }],
+    }))
+    .expect("a Role")
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_reads_or_gives_what_they_have_no_right_to() {
+    use drplan_sandbox_kubernetes::Rights;
+    use k8s_openapi::api::core::v1::Pod;
+    use k8s_openapi::api::rbac::v1::Role;
+
+    let start = "2026-01-01T00:00:00Z".parse().expect("a time");
+    let mut options = ClusterOptions::new("a", 1, Clock::starting_at(start));
+    let rules = json!([
+        { "apiGroups": [""], "resources": ["pods"], "verbs": ["list"] },
+        { "apiGroups": ["rbac.authorization.k8s.io"], "resources": ["roles"], "verbs": ["create"] },
+    ]);
+    let rules = rules.as_array().cloned().unwrap_or_default();
+    options.rights = Rights::default().rules("ann", rules);
+    let cluster = Cluster::new(options);
+    let client = Client::new(cluster.router_as(User::new("ann", &[])), "default");
+
+    let pods: Api<Pod> = Api::namespaced(client.clone(), "default");
+    pods.list(&ListParams::default()).await.expect("allowed");
+    let refused = pods.get("p").await;
+    let text = "pods \"p\" is forbidden: User \"ann\" cannot get resource \"pods\" in API group \
+                \"\" in the namespace \"default\"";
+    assert!(matches!(refused, Err(kube::Error::Api(status)) if status.message == text));
+
+    let roles: Api<Role> = Api::namespaced(client, "default");
+    let params = PostParams::default();
+    roles
+        .create(&params, &role("own", "list"))
+        .await
+        .expect("allowed");
+    let refused = roles.create(&params, &role("more", "delete")).await;
+    assert!(matches!(refused, Err(kube::Error::Api(status)) if status.code == 403));
+
+    let nobody = Client::new(cluster.router(), "default");
+    let pods: Api<Pod> = Api::namespaced(nobody, "default");
+    let refused = pods.list(&ListParams::default()).await;
+    assert!(matches!(refused, Err(kube::Error::Api(status)) if status.code == 403));
+    let codes: Vec<_> = cluster.audit().iter().map(|entry| entry.code).collect();
+    assert_eq!(codes, [201, 403]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_webhook_that_nobody_answers_blocks_and_one_that_may_fail_does_not() {
+    use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
+
+    let cluster = cluster();
+    let client = client(&cluster);
+    let hooks: Api<ValidatingWebhookConfiguration> = Api::all(client.clone());
+    let hook = |policy: &str| -> ValidatingWebhookConfiguration {
+        serde_json::from_value(json!({
+            "metadata": { "name": "hook" },
+            "webhooks": [{
+                "name": "check.example.com",
+                "admissionReviewVersions": ["v1"],
+                "sideEffects": "None",
+                "failurePolicy": policy,
+                "clientConfig": { "service": { "namespace": "default", "name": "gone" } },
+                "rules": [{
+                    "apiGroups": [""],
+                    "apiVersions": ["v1"],
+                    "resources": ["configmaps"],
+                    "operations": ["CREATE"],
+                }],
+            }],
+        }))
+        .expect("a configuration")
+    };
+    hooks
+        .create(&PostParams::default(), &hook("Fail"))
+        .await
+        .expect("created");
+    let maps: Api<ConfigMap> = Api::namespaced(client, "default");
+    let refused = maps
+        .create(&PostParams::default(), &config_map("one", "1"))
+        .await;
+    assert!(
+        matches!(refused, Err(kube::Error::Api(status)) if status.code == 500
+        && status.message.ends_with("service \"gone\" not found"))
+    );
+    hooks
+        .replace("hook", &PostParams::default(), &hook("Ignore"))
+        .await
+        .expect("replaced");
+    maps.create(&PostParams::default(), &config_map("one", "1"))
+        .await
+        .expect("created");
 }

@@ -15,6 +15,7 @@ use serde_json::Value;
 use serde_json::json;
 use tokio::task::JoinHandle;
 
+use super::WorldError;
 use super::addresses::address_of;
 use super::file::ClusterPart;
 use super::power::Machine;
@@ -44,7 +45,7 @@ impl ClusterMachine {
         settings: Settings,
         clock: Clock,
         velero: Option<Arc<Velero>>,
-    ) -> Self {
+    ) -> Result<Self, WorldError> {
         let mut options = ClusterOptions::new(name, settings.seed, clock);
         // Nobody can know it: requests without a kubeconfig of the world are refused.
         let token = drplan_api::digest(format!("{USER} {name} {}", settings.seed).as_bytes());
@@ -54,27 +55,28 @@ impl ClusterMachine {
         if let Some(version) = &part.version {
             options.version.clone_from(version);
         }
-        options.objects = part
-            .storage_class
-            .iter()
-            .map(|(name, class)| {
-                json!({
-                    "apiVersion": "storage.k8s.io/v1",
-                    "kind": "StorageClass",
-                    "metadata": {
-                        "name": name,
-                        "annotations": { DEFAULT_CLASS: class.default.to_string() },
-                    },
-                    "provisioner": class.provisioner.as_deref().unwrap_or(PROVISIONER),
-                })
+        let cluster = Cluster::new(options);
+        let classes = part.storage_class.iter().map(|(name, class)| {
+            json!({
+                "apiVersion": "storage.k8s.io/v1",
+                "kind": "StorageClass",
+                "metadata": {
+                    "name": name,
+                    "annotations": { DEFAULT_CLASS: class.default.to_string() },
+                },
+                "provisioner": class.provisioner.as_deref().unwrap_or(PROVISIONER),
             })
-            .collect();
-        Self {
-            cluster: Cluster::new(options),
+        });
+        cluster.load(classes).map_err(|e| WorldError::Part {
+            part: format!("cluster `{name}`"),
+            why: e.to_string(),
+        })?;
+        Ok(Self {
+            cluster,
             server: part.server.clone(),
             velero: velero.filter(|_| part.velero),
             inside: Mutex::default(),
-        }
+        })
     }
 }
 

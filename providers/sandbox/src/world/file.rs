@@ -204,6 +204,8 @@ pub struct Stand {
     /// It prints the address of this Service's load balancer, as `CLUSTER/NAMESPACE/SERVICE`, and ends
     /// with 1 while there is none.
     pub address_of: Option<String>,
+    /// How long it waits for what `true_if` and `address_of` ask for.
+    pub within: Option<String>,
     /// What it prints.
     pub stdout: String,
     /// What it prints as complaint.

@@ -140,17 +140,22 @@ impl World {
         let dns = services::dns(&dns_part, clock.clone())?;
         let zones: Vec<String> = dns_part.zone.keys().cloned().collect();
         let settings = durations::settings(&file.durations, from.seed)?;
-        let velero = Arc::new(Velero);
+        let velero = Arc::new(Velero::new(
+            store.clone(),
+            object_store.key.clone(),
+            clock.clone(),
+            from.seed,
+        ));
         let clusters: BTreeMap<_, _> = file
             .cluster
             .iter()
             .map(|(name, part)| {
                 let velero = Some(Arc::clone(&velero));
                 let machine =
-                    ClusterMachine::new(name, part, settings.clone(), clock.clone(), velero);
-                (name.clone(), Arc::new(machine))
+                    ClusterMachine::new(name, part, settings.clone(), clock.clone(), velero)?;
+                Ok((name.clone(), Arc::new(machine)))
             })
-            .collect();
+            .collect::<Result<_, WorldError>>()?;
         let databases: BTreeMap<_, _> = file
             .postgres
             .iter()

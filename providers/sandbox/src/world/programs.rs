@@ -22,6 +22,7 @@ use drplan_api::process::Output;
 use drplan_api::process::ProcessDoor;
 use drplan_api::process::Program;
 use drplan_api::process::Traces;
+use tokio::time::Instant;
 
 use super::WorldError;
 use super::file::Content;
@@ -31,6 +32,9 @@ use super::witness::Gallery;
 
 /// How long a program takes that changes something, if the world file does not say.
 const TAKES_DEFAULT: Duration = Duration::from_secs(1);
+
+/// How often a program looks for what it waits for.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// What stands in for a program that drplan's providers start.
 pub trait Tool: Send + Sync {
@@ -62,6 +66,7 @@ struct Inner {
 struct Prepared {
     stand: Stand,
     takes: Duration,
+    within: Duration,
 }
 
 impl Programs {
@@ -157,18 +162,33 @@ impl Inner {
                     .caused_by(&e)
             })?;
         }
-        let mut stdout = stand.stdout.clone();
-        let mut untrue = !stand.true_if.iter().all(|server| self.power.runs(server));
-        if let Some(service) = &stand.address_of {
-            let address = self.power.balancer(service);
-            untrue |= address.is_none();
-            stdout.extend(address.map(|a| a + "\n"));
+        let until = Instant::now() + prepared.within;
+        let mut found = self.look(stand);
+        while found.is_none() && Instant::now() < until {
+            tokio::time::sleep(LOOK).await;
+            found = self.look(stand);
         }
+        let code = if found.is_some() { stand.exit } else { 1 };
+        let stdout = format!("{}{}", stand.stdout, found.unwrap_or_default());
         Ok(Output {
-            code: Some(if untrue { 1 } else { stand.exit }),
+            code: Some(code),
             stdout: stdout.into_bytes(),
             stderr: stand.stderr.clone().into_bytes(),
         })
+    }
+}
+
+impl Inner {
+    /// What a program prints of what it asks for; nothing while that is not so.
+    fn look(&self, stand: &Stand) -> Option<String> {
+        let runs = |server: &String| self.power.runs(server);
+        if !stand.true_if.iter().all(runs) {
+            return None;
+        }
+        match &stand.address_of {
+            Some(service) => self.power.balancer(service).map(|a| a + "\n"),
+            None => Some(String::new()),
+        }
     }
 }
 
@@ -291,7 +311,15 @@ fn prepare(name: &str, stand: Stand, power: &Power) -> Result<Prepared, WorldErr
         None if stand.true_if.is_empty() && stand.address_of.is_none() => TAKES_DEFAULT,
         None => Duration::ZERO,
     };
-    Ok(Prepared { stand, takes })
+    let within = match &stand.within {
+        Some(text) => super::duration(text, &format!("`within` of program \"{name}\""))?,
+        None => Duration::ZERO,
+    };
+    Ok(Prepared {
+        stand,
+        takes,
+        within,
+    })
 }
 
 /// The name of a program, without what leads to the spec's folder.

@@ -4,6 +4,7 @@
 
 pub(crate) mod budgets;
 mod claims;
+mod escalation;
 mod jobs;
 mod lifecycle;
 mod pods;
@@ -19,6 +20,9 @@ use crate::types::Served;
 use crate::write::Author;
 use crate::write::Part;
 
+/// The group of roles and bindings.
+const RIGHTS: &str = "rbac.authorization.k8s.io";
+
 /// Looks at an object before it is created.
 pub(crate) fn create(
     state: &mut State,
@@ -33,6 +37,9 @@ pub(crate) fn create(
             ("batch", "Job") => jobs::create(served, new)?,
             ("", "Service") => services::create(state, served, new)?,
             _ => {}
+        }
+        if served.info.group == RIGHTS {
+            escalation::check(state, served, None, new, author)?;
         }
         claims::create(state, served, new);
         protected::create(served, new, author);
@@ -56,6 +63,9 @@ pub(crate) fn update(
     part: Part,
     author: Author<'_>,
 ) -> Outcome<()> {
+    if !served.info.custom && served.info.group == RIGHTS {
+        escalation::check(state, served, Some(before), new, author)?;
+    }
     if !served.info.custom && served.info.kind == "Service" && part == Part::Main {
         services::update(state, served, before, new)?;
     }

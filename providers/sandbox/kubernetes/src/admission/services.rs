@@ -8,12 +8,14 @@ use drplan_sandbox_fields::FieldError;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::allocations::Port;
+use crate::allocations::protocol;
 use crate::failure::Failure;
 use crate::failure::Outcome;
 use crate::failure::invalid_value;
 use crate::object;
 use crate::state::State;
-use crate::store::ResourceId;
+use crate::store::Name;
 use crate::types::Served;
 
 /// The range of service addresses: 10.96.0.0/16.
@@ -23,8 +25,7 @@ const RANGE: (u32, u32) = (0x0a60_0001, 0x0a60_fffe);
 const NODE_PORTS: (u64, u64) = (30_000, 32_767);
 
 pub(super) fn create(state: &mut State, served: &Served, new: &mut Value) -> Outcome<()> {
-    let taken = Taken::without(state, "", "");
-    allocate(state, served, &taken, new)
+    allocate(state, served, new)
 }
 
 pub(super) fn update(
@@ -51,8 +52,7 @@ pub(super) fn update(
         }
     }
     keep_ports(before, new);
-    let taken = Taken::without(state, object::namespace(new), object::name(new));
-    allocate(state, served, &taken, new)
+    allocate(state, served, new)
 }
 
 /// A port that is sent without a node port keeps the one that it has.
@@ -76,43 +76,6 @@ fn keep_ports(before: &Value, new: &mut Value) {
     }
 }
 
-/// Addresses and node ports that other services have.
-struct Taken {
-    addresses: BTreeSet<String>,
-    ports: BTreeSet<(u64, String)>,
-}
-
-impl Taken {
-    fn without(state: &State, space: &str, name: &str) -> Self {
-        let mut taken = Self {
-            addresses: BTreeSet::new(),
-            ports: BTreeSet::new(),
-        };
-        for service in state.store.list(&ResourceId::new("", "services"), None) {
-            let json = service.json();
-            if object::namespace(json) == space && object::name(json) == name {
-                continue;
-            }
-            taken
-                .addresses
-                .insert(object::text(json, "/spec/clusterIP").to_owned());
-            for port in json["spec"]["ports"].as_array().into_iter().flatten() {
-                if let Some(number) = port["nodePort"].as_u64() {
-                    taken.ports.insert((number, protocol(port)));
-                }
-            }
-            if let Some(number) = json["spec"]["healthCheckNodePort"].as_u64() {
-                taken.ports.insert((number, "TCP".to_owned()));
-            }
-        }
-        taken
-    }
-}
-
-fn protocol(port: &Value) -> String {
-    port["protocol"].as_str().unwrap_or("TCP").to_owned()
-}
-
 fn has_node_ports(service: &Value) -> bool {
     matches!(
         object::text(service, "/spec/type"),
@@ -120,7 +83,7 @@ fn has_node_ports(service: &Value) -> bool {
     ) && service["spec"]["allocateLoadBalancerNodePorts"] != false
 }
 
-fn allocate(state: &mut State, served: &Served, taken: &Taken, new: &mut Value) -> Outcome<()> {
+fn allocate(state: &mut State, served: &Served, new: &mut Value) -> Outcome<()> {
     let refuse = |new: &Value, error: FieldError| {
         let status = fields::invalid_status(&served.info, object::name(new), &[error]);
         Failure::from_status(status)
@@ -128,9 +91,10 @@ fn allocate(state: &mut State, served: &Served, taken: &Taken, new: &mut Value) 
     if object::text(new, "/spec/type") == "ExternalName" {
         return Ok(());
     }
-    address(state, taken, new).map_err(|error| refuse(new, error))?;
+    state.allocations.follow(&state.store);
+    address(state, new).map_err(|error| refuse(new, error))?;
     if has_node_ports(new) {
-        ports(state, taken, new).map_err(|error| refuse(new, error))?;
+        ports(state, new).map_err(|error| refuse(new, error))?;
     } else {
         for port in object::elements_mut(new, "/spec/ports") {
             port.as_object_mut().map(|port| port.remove("nodePort"));
@@ -139,13 +103,14 @@ fn allocate(state: &mut State, served: &Served, taken: &Taken, new: &mut Value) 
     Ok(())
 }
 
-fn address(state: &mut State, taken: &Taken, new: &mut Value) -> Result<(), FieldError> {
+fn address(state: &mut State, new: &mut Value) -> Result<(), FieldError> {
     let wanted = object::text(new, "/spec/clusterIP").to_owned();
+    let name = Name::of(new);
     let address = match wanted.as_str() {
         "None" => wanted,
-        "" => free_address(state, taken),
+        "" => free_address(state, &name),
         _ => {
-            check_address(taken, &wanted)?;
+            check_address(state, &wanted, &name)?;
             wanted
         }
     };
@@ -158,38 +123,39 @@ fn address(state: &mut State, taken: &Taken, new: &mut Value) -> Result<(), Fiel
     Ok(())
 }
 
-fn check_address(taken: &Taken, wanted: &str) -> Result<(), FieldError> {
+fn check_address(state: &State, wanted: &str, name: &Name) -> Result<(), FieldError> {
     let invalid = |detail: &str| {
         let message = format!("failed to allocate IP {wanted}: {detail}");
         invalid_value("spec.clusterIPs", &json!([wanted]), &message)
     };
     let number = wanted.parse::<Ipv4Addr>().map(u32::from);
     if !number.is_ok_and(|number| (RANGE.0..=RANGE.1).contains(&number)) {
-        return Err(invalid(
-            "the provided IP is not in the valid range. The range of valid IPs is \
-                            10.96.0.0/16",
-        ));
+        let detail = "the provided IP is not in the valid range. The range of valid IPs is \
+                      10.96.0.0/16";
+        return Err(invalid(detail));
     }
-    if taken.addresses.contains(wanted) {
+    if state.allocations.has_address(wanted, name) {
         return Err(invalid("provided IP is already allocated"));
     }
     Ok(())
 }
 
-fn free_address(state: &mut State, taken: &Taken) -> String {
+fn free_address(state: &mut State, name: &Name) -> String {
     let count = u64::from(RANGE.1 - RANGE.0);
     let start = state.ids.number() % count;
     let candidates = (0..count).map(|step| {
         let offset = u32::try_from((start + step) % count).unwrap_or(0);
         Ipv4Addr::from(RANGE.0 + offset).to_string()
     });
-    let mut free = candidates.filter(|address| !taken.addresses.contains(address));
+    let taken = &state.allocations;
+    let mut free = candidates.filter(|address| !taken.has_address(address, name));
     free.next()
         .unwrap_or_else(|| Ipv4Addr::from(RANGE.1).to_string())
 }
 
-fn ports(state: &mut State, taken: &Taken, new: &mut Value) -> Result<(), FieldError> {
-    let mut used = taken.ports.clone();
+fn ports(state: &mut State, new: &mut Value) -> Result<(), FieldError> {
+    let name = Name::of(new);
+    let mut used: BTreeSet<Port> = BTreeSet::new();
     let ports = new["spec"]["ports"].as_array().cloned().unwrap_or_default();
     for (index, port) in ports.iter().enumerate() {
         let Some(number) = port["nodePort"].as_u64().filter(|number| *number > 0) else {
@@ -201,34 +167,34 @@ fn ports(state: &mut State, taken: &Taken, new: &mut Value) -> Result<(), FieldE
                           30000-32767";
             return Err(invalid_value(&path, &json!(number), detail));
         }
-        if !used.insert((number, protocol(port))) {
-            return Err(invalid_value(
-                &path,
-                &json!(number),
-                "provided port is already allocated",
-            ));
+        let wanted = (number, protocol(port));
+        if state.allocations.has_port(&wanted, &name) || !used.insert(wanted) {
+            let detail = "provided port is already allocated";
+            return Err(invalid_value(&path, &json!(number), detail));
         }
     }
     for port in object::elements_mut(new, "/spec/ports") {
         if port["nodePort"].as_u64().unwrap_or(0) == 0 {
-            port["nodePort"] = json!(free_port(state, &mut used, &protocol(port)));
+            port["nodePort"] = json!(free_port(state, &mut used, &protocol(port), &name));
         }
     }
     let local =
         new["spec"]["externalTrafficPolicy"] == "Local" && new["spec"]["type"] == "LoadBalancer";
     if local && new["spec"]["healthCheckNodePort"].as_u64().unwrap_or(0) == 0 {
-        new["spec"]["healthCheckNodePort"] = json!(free_port(state, &mut used, "TCP"));
+        let number = free_port(state, &mut used, "TCP", &name);
+        new["spec"]["healthCheckNodePort"] = json!(number);
     }
     Ok(())
 }
 
-fn free_port(state: &mut State, used: &mut BTreeSet<(u64, String)>, protocol: &str) -> u64 {
+fn free_port(state: &mut State, used: &mut BTreeSet<Port>, protocol: &str, name: &Name) -> u64 {
     let count = NODE_PORTS.1 - NODE_PORTS.0 + 1;
     let start = state.ids.number() % count;
     let found = (0..count)
-        .map(|step| NODE_PORTS.0 + (start + step) % count)
-        .find(|number| !used.contains(&(*number, protocol.to_owned())));
-    let number = found.unwrap_or(NODE_PORTS.1);
-    used.insert((number, protocol.to_owned()));
+        .map(|step| (NODE_PORTS.0 + (start + step) % count, protocol.to_owned()))
+        .find(|port| !used.contains(port) && !state.allocations.has_port(port, name));
+    let port = found.unwrap_or((NODE_PORTS.1, protocol.to_owned()));
+    let number = port.0;
+    used.insert(port);
     number
 }

@@ -27,6 +27,19 @@ use crate::write::Ownership;
 use crate::write::Part;
 use crate::write::Wish;
 
+/// Says of a definition that its names are accepted and its objects may come.
+pub(crate) fn accept(crd: &mut Value, now: Timestamp) {
+    let text = ("NoConflicts", "no conflicts found");
+    set_condition(crd, "NamesAccepted", true, text, now);
+    let text = (
+        "InitialNamesAccepted",
+        "the initial names have been accepted",
+    );
+    set_condition(crd, "Established", true, text, now);
+    crd["status"]["acceptedNames"] = crd["spec"]["names"].clone();
+    keep_stored_versions(crd);
+}
+
 pub(super) fn turn(state: &mut State, touched: &Touched, now: Timestamp) {
     let id = ResourceId::new("apiextensions.k8s.io", "customresourcedefinitions");
     let user = part("system:apiserver");
@@ -93,16 +106,7 @@ fn establish(state: &mut State, served: &Served, crd: &Arc<Object>, author: Auth
         }
     }
     match &conflict {
-        None => {
-            let text = ("NoConflicts", "no conflicts found");
-            set_condition(&mut new, "NamesAccepted", true, text, now);
-            let text = (
-                "InitialNamesAccepted",
-                "the initial names have been accepted",
-            );
-            set_condition(&mut new, "Established", true, text, now);
-            new["status"]["acceptedNames"] = new["spec"]["names"].clone();
-        }
+        None => accept(&mut new, now),
         Some((reason, message)) => {
             set_condition(&mut new, "NamesAccepted", false, (reason, message), now);
             if !has_condition(&new, "Established") {

@@ -3,7 +3,7 @@
 //! The task holds the cluster only while it works, so a cluster whose last handle is dropped ends.
 
 mod collector;
-mod definitions;
+pub(crate) mod definitions;
 mod namespaces;
 mod reconcile;
 mod roles;

@@ -185,6 +185,7 @@ fn evict(state: &mut State, served: &Served, request: &Request) -> Outcome<Reply
 
 /// Takes finalizers out of a Namespace's spec; with the last one it goes.
 fn finalize(state: &mut State, served: &Served, request: &Request) -> Outcome<Reply> {
+    let dry_run = request.query.dry_run("UpdateOptions")?;
     let sent = request.object(&served.info.kind)?.value;
     let old = stored(state, served, request)?;
     let mut new = convert::shown(served, &old);
@@ -195,7 +196,7 @@ fn finalize(state: &mut State, served: &Served, request: &Request) -> Outcome<Re
         part: Part::Other("finalize"),
         ownership: Ownership::Changed,
     };
-    let written = write::update(state, served, &old, wish, author(request, false))?;
+    let written = write::update(state, served, &old, wish, author(request, dry_run))?;
     Ok(Reply::object(
         200,
         served,
