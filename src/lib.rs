@@ -43,6 +43,7 @@ pub mod registry;
 pub mod rehearse;
 pub mod render;
 pub mod report;
+pub(crate) mod retry;
 pub mod schema;
 pub mod secrets;
 pub mod spec;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use drplan_api::Answer;
 use drplan_api::Ask;
 use drplan_api::Conn;
 use drplan_api::ConnId;
@@ -21,6 +22,7 @@ use drplan_api::TargetId;
 use drplan_api::TargetState;
 use futures::future::join_all;
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use crate::bind::Outs;
 use crate::bind::fill;
@@ -34,6 +36,7 @@ use crate::graph::Round;
 use crate::graph::Situation;
 use crate::graph::TargetAsk;
 use crate::lang::Expr;
+use crate::retry;
 use crate::secrets::Secrets;
 
 /// How often planning may come back for more facts. Each round settles at least one more layer of
@@ -42,6 +45,12 @@ const ROUNDS_MAX: usize = 64;
 
 /// How long opening a connection and asking who answers may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How often a question is asked.
+const READS_MAX: u32 = 4;
+
+/// For how long after the first failure a question is asked again.
+const ASKED_AGAIN_WITHIN: Duration = Duration::from_secs(10);
 
 /// Opens connections and keeps them.
 pub struct Observer {
@@ -157,10 +166,32 @@ impl Observer {
             TargetAsk::NotYet(made_by) => TargetState::NotYet {
                 made_by: made_by.clone(),
             },
-            TargetAsk::Open(config) => match self.connect(id, config, exprs, None).await {
-                Ok((_, target)) => TargetState::Ready(target),
+            TargetAsk::Open(config) => match self.open_patiently(id, config, exprs).await {
+                Ok(target) => TargetState::Ready(target),
                 Err(error) => TargetState::Unreadable(self.scrub(error)),
             },
+        }
+    }
+
+    async fn open_patiently(
+        &self,
+        id: &ConnId,
+        config: &Json,
+        exprs: &[Arc<Expr>],
+    ) -> Result<TargetId, ProviderError> {
+        let until = Instant::now() + ASKED_AGAIN_WITHIN;
+        let mut next = 2;
+        loop {
+            let error = match self.connect(id, config, exprs, None).await {
+                Ok((_, target)) => return Ok(target),
+                Err(error) => error,
+            };
+            let pause = retry::pause(&error, next, spread(&[], next));
+            match pause.filter(|p| next <= READS_MAX && Instant::now() + *p < until) {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => return Err(error),
+            }
+            next += 1;
         }
     }
 
@@ -175,7 +206,7 @@ impl Observer {
             let conn = open.get(&id).map(|o| Arc::clone(&o.conn));
             async move {
                 let answers = match conn {
-                    Some(conn) => conn.fetch(&asks).await,
+                    Some(conn) => patiently(&*conn, &asks).await,
                     None => vec![Err(not_open(&id)); asks.len()],
                 };
                 (id, asks, answers)
@@ -203,6 +234,38 @@ impl Observer {
         error.why = error.why.iter().map(|w| self.secrets.scrub(w)).collect();
         error
     }
+}
+
+/// Asks, and asks again what failed in a way that may pass by itself. Whoever takes long to fail is
+/// not asked again: a dead target must not hold up a plan.
+async fn patiently(conn: &dyn Conn, asks: &[Ask]) -> Vec<Answer> {
+    let until = Instant::now() + ASKED_AGAIN_WITHIN;
+    let mut answers = conn.fetch(asks).await;
+    for next in 2..=READS_MAX {
+        let pauses = answers.iter().filter_map(|answer| {
+            let error = answer.as_ref().err()?;
+            retry::pause(error, next, spread(asks, next))
+        });
+        let Some(pause) = pauses.max().filter(|pause| Instant::now() + *pause < until) else {
+            break;
+        };
+        tokio::time::sleep(pause).await;
+        let failed = |a: &Answer| a.as_ref().is_err_and(ProviderError::is_transient);
+        let open: Vec<usize> = (0..answers.len())
+            .filter(|&i| failed(&answers[i]))
+            .collect();
+        let again: Vec<Ask> = open.iter().map(|&i| asks[i].clone()).collect();
+        for (i, answer) in open.into_iter().zip(conn.fetch(&again).await) {
+            answers[i] = answer;
+        }
+    }
+    answers
+}
+
+/// A number that spreads the pauses of connections and is the same for the same questions.
+fn spread(asks: &[Ask], next: u32) -> u64 {
+    let hash = drplan_api::short_hash(&(asks.len(), next, asks.first().map(|a| &a.op)));
+    u64::from_str_radix(&hash, 16).unwrap_or_default()
 }
 
 fn not_open(id: &ConnId) -> ProviderError {

@@ -11,7 +11,6 @@ mod frontier;
 mod journal;
 mod lock;
 mod queue;
-mod retry;
 mod shared;
 mod stale;
 mod step;

@@ -31,13 +31,13 @@ use super::envelope::because_of;
 use super::envelope::within;
 use super::event::Event;
 use super::event::Outcome;
-use super::retry::pause;
 use super::shared::Shared;
 use crate::bind::Outs;
 use crate::bind::StepOpener;
 use crate::bind::settle;
 use crate::plan::Do;
 use crate::plan::Step;
+use crate::retry::pause;
 
 /// How often a kind may come back for more answers within one look.
 const LOOK_ROUNDS_MAX: usize = 16;

@@ -133,6 +133,9 @@ async fn play(scene: &Scene, planned: &Planned, json: bool) -> Result<(Report, E
     let steps = timeline.entries();
     let (simulated, answered) = Report::simulated(&steps);
     let without = done_without(&planned.plan, &ending.outcomes);
+    if !json {
+        talk("asking a second plan what is left");
+    }
     let mut left = scene.left().await?;
     left.retain(|a| without.as_ref().is_none_or(|w| !w.contains(a)));
     let report = Report {

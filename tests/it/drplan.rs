@@ -12,10 +12,10 @@ use std::time::Instant;
 use tempfile::TempDir;
 
 /// How long a test waits for something that must happen soon.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How often it looks.
-const GLANCE: Duration = Duration::from_millis(20);
+pub(crate) const GLANCE: Duration = Duration::from_millis(20);
 
 /// What one run of the binary left behind.
 #[derive(Debug)]

@@ -14,5 +14,6 @@ mod examples;
 mod interrupted;
 mod plan_file;
 mod redact;
+mod rehearse;
 mod secrets;
 mod tidy;

@@ -220,7 +220,7 @@ fn foot(plan: &Plan, style: Style) -> Vec<String> {
             matches!(what, Do::Blocked { unreadable: true })
         }));
         out.push(format!(
-            "  {:<18}make it readable, or declare it lost with `--lost DOMAIN`",
+            "  {:<18}make it readable; a target that is gone is declared so with `--lost DOMAIN`",
             ""
         ));
     }

@@ -13,7 +13,7 @@ use http::Uri;
 use http::header::RETRY_AFTER;
 
 /// One request in so many meets a fault.
-const ONE_IN: u64 = 12;
+const ONE_IN: u64 = 25;
 /// How many faults one place (method and path) meets at most, so that retries come to an end.
 const FAULTS_OF_A_PLACE_MAX: u32 = 2;
 /// How long a slow answer takes at most.

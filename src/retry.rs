@@ -6,7 +6,7 @@ use drplan_api::ErrorKind;
 use drplan_api::ProviderError;
 
 /// How often one request is tried.
-pub(crate) const ATTEMPTS_MAX: u32 = 7;
+pub(crate) const ATTEMPTS_MAX: u32 = 12;
 
 /// The first pause.
 const PAUSE_MS_FIRST: u64 = 250;

@@ -1,0 +1,253 @@
+//! Rehearsals: the whole recovery of the example, as it is printed, and what goes wrong on the way.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use serde_json::Value;
+use snapbox::assert_data_eq;
+use snapbox::file;
+
+use crate::drplan::GLANCE;
+use crate::drplan::PATIENCE;
+use crate::drplan::World;
+
+/// The example with its one best-effort failure ends so.
+const DONE_WITHOUT: i32 = 6;
+
+/// A spec that starts a cluster and puts one object into it.
+const SMALL: &str = r#"
+recovery "small" {}
+provider "kubernetes" "b" {
+  kubeconfig = command.cluster.outputs.kubeconfig
+}
+resource "command" "cluster" {
+  check   = ["bin/site", "is-up"]
+  apply   = ["bin/site", "up"]
+  outputs = { kubeconfig = { file = "kubeconfig", sensitive = true } }
+}
+resource "kubernetes_manifest" "greeting" {
+  provider = kubernetes.b
+  stage    = "infra"
+  objects  = [{
+    apiVersion = "v1"
+    kind       = "ConfigMap"
+    metadata   = { name = "greeting", namespace = "default" }
+    data       = { hello = "world" }
+  }]
+}
+"#;
+
+const SMALL_WORLD: &str = r#"
+start = "2026-01-05T03:10:00Z"
+cluster "b" { server = "https://b.example:6443" }
+program "bin/site" {
+  args    = ["is-up"]
+  true_if = ["cluster.b"]
+}
+program "bin/site" {
+  args   = ["up"]
+  takes  = "5m"
+  starts = ["cluster.b"]
+  files  = { "kubeconfig" = { kubeconfig = "b" } }
+}
+"#;
+
+fn shop() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/shop")
+}
+
+fn small() -> World {
+    let world = World::of(SMALL);
+    world.write("rehearsal.hcl", SMALL_WORLD);
+    world
+}
+
+/// Copies a folder, so that a test can break it.
+fn copied(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copied(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).expect("a copied file");
+        }
+    }
+}
+
+#[test]
+fn the_shop_is_rehearsed_from_plan_to_report_and_says_the_same_each_time() {
+    let world = World::empty();
+    let line = format!("rehearse '{}'", shop().display());
+    let ran = world.run(&line).ends_with(DONE_WITHOUT);
+    assert_data_eq!(ran.stdout.clone(), file!["rehearsal/shop.txt"].raw());
+    assert_eq!(ran.stdout, world.run(&line).stdout);
+    assert!(
+        !ran.stdout.contains("ecovered"),
+        "a rehearsal recovers nothing"
+    );
+}
+
+#[test]
+fn the_events_of_a_rehearsal_end_with_its_report() {
+    let ran = World::empty().run(&format!("rehearse '{}' --json", shop().display()));
+    let lines: Vec<Value> = ran
+        .ends_with(DONE_WITHOUT)
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    let report = &lines.last().expect("a line")["rehearsal"];
+    assert_eq!(report["left"], serde_json::json!([]));
+    assert_eq!(
+        report["without"],
+        serde_json::json!(["command.search_index"])
+    );
+}
+
+#[test]
+fn a_spec_of_ones_own_needs_only_a_world_file_and_leaves_nothing_behind() {
+    let world = small();
+    let before = world.files();
+    world
+        .run("rehearse")
+        .ends_with(0)
+        .says("Rehearsed: `small` comes back in 5m")
+        .says("a second plan finds nothing else to do");
+    assert_eq!(before, world.files());
+}
+
+#[test]
+fn a_step_told_to_fail_fails_for_good_or_for_some_attempts() {
+    let world = small();
+    world
+        .run("rehearse --fail kubernetes_manifest.greeting")
+        .ends_with(6)
+        .says("does NOT come back")
+        .says("told with `--fail`");
+    world
+        .run("rehearse --fail kubernetes_manifest.greeting:2")
+        .ends_with(0)
+        .says("2 retries");
+    world
+        .run("rehearse --fail kubernetes_manifest.farewell")
+        .ends_with(64)
+        .says("kubernetes_manifest.greeting");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_faults() {
+    let world = small();
+    let ran = |seed| world.run(&format!("rehearse --faults {seed}")).stdout;
+    assert_eq!(ran(3), ran(3));
+    let met = |text: &str| !text.contains("0 faults met");
+    assert!((1..20).any(|seed| met(&ran(seed))), "no seed has a fault");
+}
+
+#[test]
+fn a_program_that_nothing_stands_in_for_is_named_and_not_started() {
+    let world = small();
+    let spec = format!(
+        "{SMALL}\nresource \"command\" \"mine\" {{\n  check = [\"test\", \"-e\", \"mine\"]\n  apply = [\"touch\", \"mine\"]\n}}\n"
+    );
+    world.write("main.dr.hcl", &spec);
+    let ran = world.run("rehearse");
+    assert_ne!(ran.exit, 0);
+    ran.says("test -e mine").says("nothing stands in for this one");
+    assert!(!world.holds("mine"));
+}
+
+#[test]
+fn folders_without_spec_world_or_data_are_told_apart() {
+    World::empty().run("rehearse").ends_with(1).says("no spec");
+    World::of(SMALL)
+        .run("rehearse")
+        .ends_with(1)
+        .says("there is no `rehearsal.hcl`");
+    let world = World::empty();
+    copied(&shop(), &world.path(""));
+    fs::remove_dir_all(world.path("data")).expect("no data");
+    world
+        .run("rehearse")
+        .ends_with(1)
+        .says("there is no folder")
+        .says("shop-backups");
+}
+
+#[test]
+fn mistakes_of_a_world_file_have_their_place() {
+    let world = small();
+    world.write("rehearsal.hcl", "cluster \"b\" {\n  srever = \"x\"\n}\n");
+    world
+        .run("rehearse")
+        .ends_with(1)
+        .says("rehearsal.hcl:1")
+        .says("srever");
+    world.write(
+        "rehearsal.hcl",
+        "program \"x\" { starts = [\"cluster.c\"] }\n",
+    );
+    world.run("rehearse").ends_with(1).says("cluster.c");
+}
+
+#[test]
+fn a_truncated_archive_is_found_before_anything_begins() {
+    let world = World::empty();
+    copied(&shop(), &world.path(""));
+    let backups = world.path("data/shop-backups/velero/backups");
+    let apps = fs::read_dir(backups)
+        .expect("backups")
+        .map(|e| e.expect("an entry").path())
+        .find(|p| p.display().to_string().contains("apps-"))
+        .expect("a backup");
+    let archive = fs::read_dir(&apps)
+        .expect("a folder")
+        .map(|e| e.expect("an entry").path())
+        .find(|p| {
+            p.display().to_string().ends_with(".tar.gz")
+                && !p.display().to_string().contains("-results")
+        })
+        .expect("an archive");
+    let whole = fs::read(&archive).expect("an archive");
+    fs::write(&archive, &whole[..whole.len() / 2]).expect("half of it");
+    let ran = world.run("rehearse");
+    assert_ne!(ran.exit, 0);
+    assert!(ran.stdout.contains("apps-daily") || ran.stderr.contains("apps-daily"));
+}
+
+#[test]
+fn an_open_world_ends_with_a_signal_and_leaves_no_folder() {
+    let elsewhere = World::empty();
+    let folder = elsewhere.path("");
+    let world = small().with("TMPDIR", &folder.display().to_string());
+    let run = world.start("rehearse --listen");
+    let is_open = || {
+        let files = elsewhere.files();
+        files.keys().any(|name| name.ends_with("b.kubeconfig"))
+    };
+    let since = Instant::now();
+    while !is_open() {
+        assert!(since.elapsed() < PATIENCE, "the world never opened");
+        std::thread::sleep(GLANCE);
+    }
+    run.signal("INT");
+    run.ended()
+        .ends_with(7)
+        .says("nothing of the rehearsal is left behind");
+    assert!(elsewhere.files().is_empty());
+}
+
+#[test]
+fn a_port_that_is_taken_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address");
+    small()
+        .run(&format!("rehearse --listen={address}"))
+        .ends_with(1)
+        .says(&address.to_string())
+        .says("free port");
+}
