@@ -6,6 +6,7 @@
 
 use std::sync::LazyLock;
 
+use drplan_api::Timestamp;
 use serde_json::Value;
 use serde_json::json;
 
@@ -13,12 +14,36 @@ use crate::failure::Outcome;
 use crate::object;
 use crate::options::ClusterOptions;
 use crate::options::User;
+use crate::request::stamp;
 use crate::state::State;
+use crate::store::ResourceId;
 use crate::write;
 use crate::write::Author;
 use crate::write::Ownership;
 use crate::write::Part;
 use crate::write::Wish;
+
+/// The objects as a cluster stores them, made once: a world may have many clusters, and a test many
+/// worlds. What differs from cluster to cluster is filled in for each.
+static MADE: LazyLock<Vec<(ResourceId, Value)>> = LazyLock::new(|| {
+    let mut state = State::new(0, OBJECTS.len());
+    let user = User::new(USER, &["system:masters"]);
+    let author = author(&user, Timestamp::UNIX_EPOCH);
+    for object in OBJECTS.iter() {
+        // What this version of the API does not serve or take, it does not have.
+        create(&mut state, object, author).ok();
+    }
+    let mut made: Vec<_> = state
+        .store
+        .resources()
+        .flat_map(|id| {
+            let objects = state.store.list(id, None);
+            objects.map(|object| (object.revision(), id.clone(), object.json().clone()))
+        })
+        .collect();
+    made.sort_by_key(|(revision, ..)| *revision);
+    made.into_iter().map(|(_, id, json)| (id, json)).collect()
+});
 
 static OBJECTS: LazyLock<Vec<Value>> = LazyLock::new(|| {
     serde_json::from_str(include_str!("bootstrap/objects.json"))
@@ -26,27 +51,47 @@ static OBJECTS: LazyLock<Vec<Value>> = LazyLock::new(|| {
 });
 
 const MANAGER: &str = "kube-apiserver";
+const USER: &str = "system:apiserver";
 
 /// Fills a new cluster.
 pub(crate) fn populate(state: &mut State, options: &ClusterOptions) {
-    let user = User::new("system:apiserver", &["system:masters"]);
-    let author = Author {
-        user: &user,
-        manager: MANAGER,
-        now: options.clock.now(),
-        dry_run: false,
-    };
+    let now = options.clock.now();
+    for (id, json) in MADE.iter() {
+        let json = as_of(json.clone(), &state.ids.uid(), &stamp(now));
+        state.store.put(id, json);
+    }
+    let user = User::new(USER, &["system:masters"]);
+    let author = author(&user, now);
     let mut make = |object: &Value| {
-        // What this version of the API does not serve or take, it does not have.
+        // Nodes and roles that are made here can be made.
         create(state, object, author).ok();
     };
-    OBJECTS.iter().for_each(&mut make);
     for number in 1..=options.nodes {
         make(&node(&options.name, number));
     }
     for (user, rules) in options.rights.granted() {
         granted(user, rules).iter().for_each(&mut make);
     }
+}
+
+fn author(user: &User, now: Timestamp) -> Author<'_> {
+    Author {
+        user,
+        manager: MANAGER,
+        now,
+        dry_run: false,
+    }
+}
+
+/// An object as if it had been made now.
+fn as_of(mut json: Value, uid: &str, now: &str) -> Value {
+    let metadata = object::metadata(&mut json);
+    metadata.insert("uid".to_owned(), json!(uid));
+    metadata.insert("creationTimestamp".to_owned(), json!(now));
+    for owner in object::elements_mut(&mut json, "/metadata/managedFields") {
+        owner["time"] = json!(now);
+    }
+    json
 }
 
 fn create(state: &mut State, object: &Value, author: Author<'_>) -> Outcome<()> {
@@ -118,19 +163,13 @@ mod tests {
 
     #[test]
     fn the_objects_of_every_cluster_can_be_read_and_are_made() {
-        let clock = drplan_api::Clock::system();
-        let options = ClusterOptions::new("a", 1, clock);
         let user = User::admin();
-        let author = Author {
-            user: &user,
-            manager: MANAGER,
-            now: options.clock.now(),
-            dry_run: false,
-        };
+        let author = author(&user, Timestamp::UNIX_EPOCH);
         let mut state = State::new(1, 10);
         for object in OBJECTS.iter() {
             let made = create(&mut state, object, author);
             assert!(made.is_ok(), "{object}: {made:?}");
         }
+        assert_eq!(MADE.len(), OBJECTS.len());
     }
 }

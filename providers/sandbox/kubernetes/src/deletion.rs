@@ -96,7 +96,7 @@ impl Deletion {
 
     /// What the server warns of when it decides on the propagation itself.
     pub(crate) fn warning(&self, served: &Served) -> Option<String> {
-        (self.propagation.is_none() && orphans_by_default(served)).then(|| {
+        (self.propagation.is_none() && is_job(served)).then(|| {
             "child pods are preserved by default when jobs are deleted; set \
              propagationPolicy=Background to remove them or set propagationPolicy=Orphan to \
              suppress this warning"
@@ -137,8 +137,12 @@ fn propagation(options: &Value) -> Outcome<Option<Propagation>> {
     }
 }
 
-/// Jobs of clients that say nothing leave their pods behind, for the sake of old clients.
+/// Two kinds leave their pods behind when clients say nothing, for the sake of old clients.
 fn orphans_by_default(served: &Served) -> bool {
+    is_job(served) || (!served.info.custom && served.info.kind == "ReplicationController")
+}
+
+fn is_job(served: &Served) -> bool {
     served.info.group == "batch" && served.info.kind == "Job"
 }
 

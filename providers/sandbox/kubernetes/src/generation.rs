@@ -9,7 +9,6 @@ use crate::types::Served;
 
 /// The built-in kinds that count.
 const COUNTING: &[&str] = &[
-    "CSIDriver",
     "CronJob",
     "CustomResourceDefinition",
     "DaemonSet",
@@ -23,6 +22,7 @@ const COUNTING: &[&str] = &[
     "NetworkPolicy",
     "Pod",
     "PodDisruptionBudget",
+    "PodTemplate",
     "PriorityClass",
     "PriorityLevelConfiguration",
     "ReplicaSet",

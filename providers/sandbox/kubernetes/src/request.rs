@@ -30,7 +30,7 @@ pub(crate) struct Request {
     pub(crate) content_type: String,
     pub(crate) body: Bytes,
     pub(crate) user: User,
-    pub(crate) agent: String,
+    pub(crate) program: String,
     pub(crate) now: Timestamp,
 }
 
@@ -56,7 +56,7 @@ impl Request {
         if !self.query.field_manager.is_empty() {
             return &self.query.field_manager;
         }
-        let name = self.agent.split('/').next().unwrap_or_default();
+        let name = self.program.split('/').next().unwrap_or_default();
         if name.is_empty() {
             MANAGER_UNKNOWN
         } else {

@@ -140,7 +140,7 @@ fn read_request(shared: &Shared, user: User, target: Target, call: Call) -> Outc
         query,
         accept: Accept::negotiate(&header_text(&call.headers, header::ACCEPT))?,
         content_type: header_text(&call.headers, header::CONTENT_TYPE),
-        agent: header_text(&call.headers, header::USER_AGENT),
+        program: header_text(&call.headers, header::USER_AGENT),
         method: call.method,
         body: call.body,
         now: shared.now(),

@@ -3,9 +3,20 @@
 //!
 //! `cargo run -p drplan-sandbox-velero --example restores -- record` writes
 //! `tests/restores/recorded.json`; `check` compares with it and ends with 1 when something differs.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line prints")]
-#![expect(clippy::disallowed_methods, reason = "a developer command writes files of the tree")]
+//! `simulate` runs the simulated server on the real API server instead, with a bucket in memory.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line prints"
+)]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a developer command writes files of the tree"
+)]
 
+#[path = "../tests/it/bucket.rs"]
+#[expect(dead_code, reason = "the tests use all of it")]
+mod bucket;
 #[path = "../tests/restores/case.rs"]
 mod case;
 #[path = "../tests/restores/outcome.rs"]
@@ -17,11 +28,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use anyhow::Result;
 use anyhow::bail;
 use aws_sdk_s3::primitives::ByteStream;
+use drplan_api::Clock;
 use drplan_harness::Components;
 use drplan_harness::Ending;
 use drplan_harness::Identity;
@@ -30,10 +43,13 @@ use drplan_harness::Part;
 use drplan_harness::Site;
 use drplan_harness::object_store::REGION;
 use drplan_harness::site::UpOptions;
+use drplan_sandbox_velero::Options;
+use drplan_sandbox_velero::serve;
 use kube::Client;
 use serde_json::Value;
 use serde_json::json;
 
+use bucket::Memory;
 use outcome::Outcome;
 use suite::BUCKET;
 use suite::World;
@@ -57,13 +73,25 @@ impl World for Real {
     }
 
     async fn get(&self, key: &str) -> Result<Vec<u8>> {
-        let answer = self.store.client().get_object().bucket(BUCKET).key(key).send().await;
+        let answer = self
+            .store
+            .client()
+            .get_object()
+            .bucket(BUCKET)
+            .key(key)
+            .send()
+            .await;
         let body = answer.map_err(aws_sdk_s3::Error::from)?.body;
         Ok(body.collect().await?.to_vec())
     }
 
     async fn keys(&self, prefix: &str) -> Result<Vec<String>> {
-        let request = self.store.client().list_objects_v2().bucket(BUCKET).prefix(prefix);
+        let request = self
+            .store
+            .client()
+            .list_objects_v2()
+            .bucket(BUCKET)
+            .prefix(prefix);
         let page = request.send().await.map_err(aws_sdk_s3::Error::from)?;
         let keys = page.contents().iter().filter_map(|object| object.key());
         Ok(keys.map(str::to_owned).collect())
@@ -78,19 +106,24 @@ impl World for Real {
 async fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
-    let done = match words.as_slice() {
-        ["record"] => record().await,
-        ["check"] => check().await,
-        // The site starts this program again as what a kubelet is to Velero.
-        ["site", "keep-velero", "--dir", dir] => {
-            drplan_harness::site::keep_velero(Path::new(dir)).await.map(|()| ExitCode::SUCCESS)
-        }
-        _ => Err(anyhow::anyhow!("say `record` or `check`")),
-    };
+    let done = run(&words).await;
     done.unwrap_or_else(|error| {
         eprintln!("restores: {error:#}");
         ExitCode::from(2)
     })
+}
+
+async fn run(words: &[&str]) -> Result<ExitCode> {
+    match words {
+        ["record"] => record().await,
+        ["check"] => compare(&ask().await?).map(|count| ExitCode::from(u8::from(count > 0))),
+        ["simulate"] => simulate().await,
+        // The site starts this program again as what a kubelet is to Velero.
+        ["site", "keep-velero", "--dir", dir] => drplan_harness::site::keep_velero(Path::new(dir))
+            .await
+            .map(|()| ExitCode::SUCCESS),
+        _ => bail!("say `record`, `check` or `simulate`"),
+    }
 }
 
 fn file() -> PathBuf {
@@ -112,21 +145,85 @@ async fn record() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn check() -> Result<ExitCode> {
+/// Prints where outcomes differ from the recording, and counts that.
+fn compare(outcomes: &BTreeMap<String, Outcome>) -> Result<usize> {
     let recorded: Value = serde_json::from_slice(&std::fs::read(file())?)?;
     let recorded: BTreeMap<String, Outcome> = serde_json::from_value(recorded["cases"].clone())?;
-    let outcomes = ask().await?;
     let mut count = 0;
-    for (name, now) in &outcomes {
+    for (name, now) in outcomes {
         let Some(before) = recorded.get(name) else {
             bail!("`{name}` is not recorded");
         };
         for (path, what) in outcome::differences(before, now) {
-            println!("{name}{path}: recorded as {what}");
+            println!("{name}{path}: {what}");
             count += 1;
         }
     }
-    println!("{} cases, {count} differences from the recording", outcomes.len());
+    println!(
+        "{} cases, {count} differences from the recording",
+        outcomes.len()
+    );
+    Ok(count)
+}
+
+/// The real API server with the simulated Velero.
+struct Simulated {
+    client: Client,
+    bucket: Memory,
+}
+
+impl World for Simulated {
+    fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    async fn put(&self, key: &str, content: Vec<u8>) -> Result<()> {
+        self.bucket.write(key, content);
+        Ok(())
+    }
+
+    async fn get(&self, key: &str) -> Result<Vec<u8>> {
+        Ok(self.bucket.read(key).context("no such object")?.to_vec())
+    }
+
+    async fn keys(&self, prefix: &str) -> Result<Vec<String>> {
+        Ok(self.bucket.keys(prefix))
+    }
+
+    fn config(&self) -> Value {
+        json!({"region": REGION})
+    }
+}
+
+async fn simulate() -> Result<ExitCode> {
+    let scratch = tempfile::tempdir().context("no scratch folder")?;
+    let components = Components::locate()?;
+    let mut options = UpOptions::with_this_program_as_keeper()?;
+    options.nodes = 2;
+    let folder = scratch.path().join("site");
+    let site = Site::start(
+        &folder,
+        &components,
+        "cases",
+        &[Part::ControlPlane],
+        &options,
+    )
+    .await?;
+    let world = Simulated {
+        client: site.client(Identity::Admin).await?,
+        bucket: Memory::default(),
+    };
+    suite::prepare(&world.client).await?;
+    let options = Options::new(Clock::system(), 1);
+    let client = site.client(Identity::Velero).await?;
+    let outcomes = tokio::select! {
+        outcomes = async { suite::run(&world, &case::all()?).await } => outcomes,
+        exit = serve(client, Arc::new(world.bucket.clone()), options) => {
+            Err(anyhow::anyhow!("the server ended: {exit}"))
+        }
+    };
+    site.destroy(Ending::Abrupt).await?;
+    let count = compare(&outcomes?)?;
     Ok(ExitCode::from(u8::from(count > 0)))
 }
 
@@ -147,10 +244,6 @@ async fn ask() -> Result<BTreeMap<String, Outcome>> {
         store,
     };
     let outcomes = suite::run(&real, &case::all()?).await;
-    if outcomes.is_err() && std::env::var_os("KEEP_LOGS").is_some() {
-        let log = std::fs::read_to_string(site.logs().join("velero.log")).unwrap_or_default();
-        eprintln!("{}", log.chars().rev().take(6_000).collect::<String>().chars().rev().collect::<String>());
-    }
     site.destroy(Ending::Abrupt).await?;
     real.store.end().await?;
     outcomes

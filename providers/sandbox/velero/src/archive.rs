@@ -72,7 +72,11 @@ impl Archive {
     /// When it is none, or ends too early.
     pub(crate) fn read(packed: &[u8]) -> Result<Self, String> {
         if packed.len() < 2 || packed[..2] != [0x1f, 0x8b] {
-            let what = if packed.is_empty() { "EOF" } else { "gzip: invalid header" };
+            let what = if packed.is_empty() {
+                "EOF"
+            } else {
+                "gzip: invalid header"
+            };
             return Err(what.to_owned());
         }
         let unpacked = GzDecoder::new(packed).take(UNPACKED_BYTES_MAX);
@@ -84,9 +88,12 @@ impl Archive {
             let name = entry.path_bytes().into_owned();
             let name = String::from_utf8_lossy(&name).into_owned();
             archive.has_resources |= name.starts_with("resources/") || name == "resources";
-            if let Some(path) = Path::parse(&name).filter(|_| entry.header().entry_type().is_file()) {
+            if let Some(path) = Path::parse(&name).filter(|_| entry.header().entry_type().is_file())
+            {
                 let mut content = Vec::new();
-                entry.read_to_end(&mut content).map_err(|_| "unexpected EOF")?;
+                entry
+                    .read_to_end(&mut content)
+                    .map_err(|_| "unexpected EOF")?;
                 archive.files.insert(path, content);
             }
         }
@@ -119,7 +126,9 @@ impl Archive {
         let first = Path::new(resource, "", "");
         let files = self.files.range(first..);
         let resource = resource.to_owned();
-        files.map(|(path, _)| path).take_while(move |path| path.resource == resource)
+        files
+            .map(|(path, _)| path)
+            .take_while(move |path| path.resource == resource)
     }
 
     pub(crate) fn contains(&self, path: &Path) -> bool {
@@ -158,7 +167,10 @@ mod tests {
     #[test]
     fn what_is_no_archive_says_so() {
         assert_eq!(Archive::read(b"").err().as_deref(), Some("EOF"));
-        assert_eq!(Archive::read(b"hello").err().as_deref(), Some("gzip: invalid header"));
+        assert_eq!(
+            Archive::read(b"hello").err().as_deref(),
+            Some("gzip: invalid header")
+        );
         let cut = [0x1f, 0x8b, 8, 0, 0, 0];
         assert_eq!(Archive::read(&cut).err().as_deref(), Some("unexpected EOF"));
     }

@@ -19,7 +19,9 @@ use crate::text::phase;
 use crate::text::text;
 
 /// The folders that may lie at the top of a location.
-const FOLDERS: &[&str] = &["backups", "restores", "restic", "metadata", "plugins", "kopia"];
+const FOLDERS: &[&str] = &[
+    "backups", "restores", "restic", "metadata", "plugins", "kopia",
+];
 
 /// How many folders that should not be there a message names.
 const NAMED_MAX: usize = 3;
@@ -57,7 +59,9 @@ pub(crate) async fn credentials(kube: &Kube, location: &Value) -> Result<Option<
         return Err(format!("{about}: {name} does not have key \"{key}\""));
     };
     let engine = base64::engine::general_purpose::STANDARD;
-    let content = engine.decode(encoded).map_err(|error| format!("{about}: {error}"))?;
+    let content = engine
+        .decode(encoded)
+        .map_err(|error| format!("{about}: {error}"))?;
     Ok(Some(String::from_utf8_lossy(&content).into_owned()))
 }
 
@@ -95,7 +99,9 @@ pub(crate) async fn open(
             text(location, "/spec/provider")
         ));
     }
-    let access = buckets.open(credentials.as_deref()).map_err(|error| of_plugin(&error))?;
+    let access = buckets
+        .open(credentials.as_deref())
+        .map_err(|error| of_plugin(&error))?;
     Ok(Store::new(access, bucket, prefix))
 }
 
@@ -165,7 +171,9 @@ pub(crate) fn read_json(store: &Store, key: &str) -> Result<Option<Value>, Strin
         .read_to_end(&mut content)
         .map_err(|error| error.to_string())?;
     let value = serde_json::from_slice(&content);
-    value.map(Some).map_err(|error| format!("error decoding object data: {error}"))
+    value
+        .map(Some)
+        .map_err(|error| format!("error decoding object data: {error}"))
 }
 
 /// Compresses.
@@ -234,5 +242,6 @@ pub(crate) async fn find(kube: &Kube, namespace: &str, name: &str) -> Result<Fou
 pub(crate) async fn location(kube: &Kube, backup: &Value) -> Answer<Value> {
     let namespace = crate::text::namespace(backup);
     let place = Place::velero("backupstoragelocations", namespace);
-    kube.get(&place, text(backup, "/spec/storageLocation")).await
+    kube.get(&place, text(backup, "/spec/storageLocation"))
+        .await
 }

@@ -108,7 +108,8 @@ impl Store {
     }
 
     pub(crate) fn get(&self, key: &str) -> Result<Bytes, String> {
-        self.access.get(&self.bucket, &format!("{}{key}", self.root))
+        self.access
+            .get(&self.bucket, &format!("{}{key}", self.root))
     }
 
     pub(crate) fn put(&self, key: &str, content: Vec<u8>) -> Result<(), String> {

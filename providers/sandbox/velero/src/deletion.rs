@@ -73,22 +73,34 @@ async fn process(server: &Server, request: &Value) -> Result<Value, Vec<String>>
     let backup = found
         .map_err(|refusal| vec![refusal.to_string()])?
         .ok_or_else(|| vec!["backup not found".to_owned()])?;
-    let store = location(server, &backup).await.map_err(|error| vec![error])?;
-    begin(server, request, &backup).await.map_err(|error| vec![error])?;
+    let store = location(server, &backup)
+        .await
+        .map_err(|error| vec![error])?;
+    begin(server, request, &backup)
+        .await
+        .map_err(|error| vec![error])?;
     tokio::time::sleep(server.options.durations.bucket).await;
     let mut errors = Vec::new();
     if let Err(error) = store.delete_folder(&format!("backups/{wanted}/")) {
         let error = backups::of_plugin(&error);
-        errors.push(format!("error removing backup from backup storage: {error}"));
+        errors.push(format!(
+            "error removing backup from backup storage: {error}"
+        ));
     }
     errors.extend(delete_restores(server, wanted).await);
     if errors.is_empty()
         && let Err(refusal) = server.kube.delete(&backups, wanted).await
     {
         let namespace = &server.options.namespace;
-        errors.push(format!("error deleting backup {namespace}/{wanted}: {refusal}"));
+        errors.push(format!(
+            "error deleting backup {namespace}/{wanted}: {refusal}"
+        ));
     }
-    if errors.is_empty() { Ok(backup) } else { Err(errors) }
+    if errors.is_empty() {
+        Ok(backup)
+    } else {
+        Err(errors)
+    }
 }
 
 /// The store of a backup that may be deleted.
@@ -121,7 +133,10 @@ async fn begin(server: &Server, request: &Value, backup: &Value) -> Result<(), S
     let begun = server.kube.patch(&requests, name(request), &patch).await;
     begun.map_err(|refusal| refusal.to_string())?;
     let patch = json!({"status": {"phase": "Deleting"}});
-    let begun = server.kube.patch(&server.own("backups"), name(backup), &patch).await;
+    let begun = server
+        .kube
+        .patch(&server.own("backups"), name(backup), &patch)
+        .await;
     begun.map_err(|refusal| format!("error setting backup phase to deleting: {refusal}"))?;
     Ok(())
 }
@@ -144,7 +159,9 @@ async fn delete_restores(server: &Server, backup: &str) -> Vec<String> {
         for restore in left.iter().filter(|_| !is_asked) {
             if let Err(refusal) = server.kube.delete(&place, name(restore)).await {
                 let (namespace, name) = (&server.options.namespace, name(restore));
-                errors.push(format!("error deleting restore {namespace}/{name}: {refusal}"));
+                errors.push(format!(
+                    "error deleting restore {namespace}/{name}: {refusal}"
+                ));
             }
         }
         is_asked = true;
@@ -170,7 +187,11 @@ async fn delete_other_requests(server: &Server, request: &Value, backup: &str) {
 async fn delete_requests(server: &Server, backup: &Value) {
     let place = server.own("deletebackuprequests");
     let (label, uid) = (labels::value(name(backup)), uid(backup));
-    let selector = format!("{}={label},{}={uid}", labels::BACKUP_NAME, labels::BACKUP_UID);
+    let selector = format!(
+        "{}={label},{}={uid}",
+        labels::BACKUP_NAME,
+        labels::BACKUP_UID
+    );
     let Ok((requests, _)) = server.kube.list_with(&place, &selector).await else {
         return;
     };

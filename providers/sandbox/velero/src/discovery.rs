@@ -71,7 +71,10 @@ impl Discovery {
                 }
             }
         }
-        *self.resources.lock().unwrap_or_else(PoisonError::into_inner) = found;
+        *self
+            .resources
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = found;
         Ok(())
     }
 
@@ -82,7 +85,10 @@ impl Discovery {
             Some((name, group)) => (name, Some(group)),
             None => (&*name, None),
         };
-        let resources = self.resources.lock().unwrap_or_else(PoisonError::into_inner);
+        let resources = self
+            .resources
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let is_meant = |resource: &&Resource, is_exact: bool| {
             resource.is_called(name)
                 && group.is_none_or(|group| {
@@ -105,7 +111,10 @@ impl Discovery {
     /// The resource of a kind in exactly that version.
     pub(crate) fn kind(&self, api_version: &str, kind: &str) -> Option<Resource> {
         let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
-        let resources = self.resources.lock().unwrap_or_else(PoisonError::into_inner);
+        let resources = self
+            .resources
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         resources
             .iter()
             .find(|r| r.group == group && r.version == version && r.kind == kind)

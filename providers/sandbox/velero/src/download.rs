@@ -65,9 +65,12 @@ async fn one(server: &Server, request: &Value) {
 }
 
 async fn address(server: &Server, request: &Value, sign: &Sign) -> Result<String, String> {
-    let (kind, target) = (text(request, "/spec/target/kind"), text(request, "/spec/target/name"));
-    let key = key(kind, target)
-        .ok_or_else(|| format!("unsupported download target kind \"{kind}\""))?;
+    let (kind, target) = (
+        text(request, "/spec/target/kind"),
+        text(request, "/spec/target/name"),
+    );
+    let key =
+        key(kind, target).ok_or_else(|| format!("unsupported download target kind \"{kind}\""))?;
     let mut backup = target.to_owned();
     if kind.starts_with("Restore") {
         let restore = server.kube.get(&server.own("restores"), target).await;
@@ -81,8 +84,12 @@ async fn address(server: &Server, request: &Value, sign: &Sign) -> Result<String
     sign(&Download {
         bucket: &store.bucket,
         key: &format!("{}{key}", store.root),
-        endpoint: location.pointer("/spec/config/s3Url").and_then(Value::as_str),
-        region: location.pointer("/spec/config/region").and_then(Value::as_str),
+        endpoint: location
+            .pointer("/spec/config/s3Url")
+            .and_then(Value::as_str),
+        region: location
+            .pointer("/spec/config/region")
+            .and_then(Value::as_str),
         credentials: credentials.as_deref(),
         lifetime: LIFETIME,
     })

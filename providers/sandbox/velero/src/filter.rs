@@ -92,6 +92,9 @@ pub(crate) fn is_like(pattern: &str, text: &str) -> bool {
 
 /// As [`is_like`], where one `*` does not reach across the separator, but two do.
 pub(crate) fn is_like_between(pattern: &str, text: &str, separator: Option<char>) -> bool {
+    if !pattern.contains(['*', '?', '[', '{']) {
+        return pattern == text;
+    }
     let expression = expression(pattern, separator);
     Regex::new(&expression).is_ok_and(|regex| regex.is_match(text))
 }
@@ -107,7 +110,7 @@ fn expression(pattern: &str, separator: Option<char>) -> String {
     while let Some(letter) = letters.next() {
         match letter {
             '*' if letters.next_if_eq(&'*').is_some() => expression += ".*",
-            '*' => expression += &format!("{any}*"),
+            '*' => expression.extend([any.as_str(), "*"]),
             '?' => expression += &any,
             '[' => {
                 is_class = true;
@@ -158,7 +161,8 @@ mod tests {
     #[test]
     fn patterns_become_the_names_that_they_match() {
         let mut one = filter(&["shop*"], &["shop-?log"]);
-        one.expand(&["blog", "shop", "shop-blog", "shop-jobs"]).expect("expanded");
+        one.expand(&["blog", "shop", "shop-blog", "shop-jobs"])
+            .expect("expanded");
         assert_eq!(one.includes, ["shop", "shop-blog", "shop-jobs"]);
         assert_eq!(one.excludes, ["shop-blog"]);
         let mut nothing = filter(&["x*"], &[]);
@@ -168,10 +172,18 @@ mod tests {
 
     #[test]
     fn a_star_stops_at_the_separator() {
-        assert!(is_like_between("deployments.*", "deployments.apps", Some('.')));
+        assert!(is_like_between(
+            "deployments.*",
+            "deployments.apps",
+            Some('.')
+        ));
         assert!(!is_like_between("*", "deployments.apps", Some('.')));
         assert!(is_like_between("**", "deployments.apps", Some('.')));
-        assert!(is_like_between("{pods,jobs.batch}", "jobs.batch", Some('.')));
+        assert!(is_like_between(
+            "{pods,jobs.batch}",
+            "jobs.batch",
+            Some('.')
+        ));
         assert!(!is_like("po", "pods"));
     }
 }

@@ -47,10 +47,16 @@ pub(crate) async fn run(server: &Server) -> Answer<()> {
                 continue;
             }
             let next = match one(server, backup).await {
-                Ok(()) => Next { at: now + FREQUENCY, pause: RETRY },
+                Ok(()) => Next {
+                    at: now + FREQUENCY,
+                    pause: RETRY,
+                },
                 Err(()) => {
                     let pause = last.map_or(RETRY, |last| (last.pause * 2).min(FREQUENCY));
-                    Next { at: now + pause, pause }
+                    Next {
+                        at: now + pause,
+                        pause,
+                    }
                 }
             };
             seen.insert(uid(backup).to_owned(), next);
@@ -68,7 +74,11 @@ async fn one(server: &Server, backup: &Value) -> Result<(), ()> {
     let location = match backups::location(&server.kube, backup).await {
         Ok(location) => location,
         Err(refusal) => {
-            let why = if refusal.is_missing() { "BSLNotFound" } else { "BSLCannotGet" };
+            let why = if refusal.is_missing() {
+                "BSLNotFound"
+            } else {
+                "BSLCannotGet"
+            };
             mark(server, backup, Some(why)).await;
             return Err(());
         }
@@ -86,19 +96,38 @@ async fn one(server: &Server, backup: &Value) -> Result<(), ()> {
 
 /// Says on the backup why it stays, or that nothing keeps it.
 async fn mark(server: &Server, backup: &Value, why: Option<&str>) {
-    if backup.pointer("/metadata/labels").and_then(|all| all[FAILURE].as_str()) == why {
+    if backup
+        .pointer("/metadata/labels")
+        .and_then(|all| all[FAILURE].as_str())
+        == why
+    {
         return;
     }
     let patch = json!({"metadata": {"labels": {FAILURE: why}}});
-    server.kube.patch(&server.own("backups"), name(backup), &patch).await.ok();
+    server
+        .kube
+        .patch(&server.own("backups"), name(backup), &patch)
+        .await
+        .ok();
 }
 
 async fn request_deletion(server: &Server, backup: &Value) -> Result<(), ()> {
     let place = server.own("deletebackuprequests");
     let (label, uid) = (labels::value(name(backup)), uid(backup));
-    let selector = format!("{}={label},{}={uid}", labels::BACKUP_NAME, labels::BACKUP_UID);
-    let (requests, _) = server.kube.list_with(&place, &selector).await.map_err(drop)?;
-    if requests.iter().any(|request| matches!(phase(request), "" | "New" | "InProgress")) {
+    let selector = format!(
+        "{}={label},{}={uid}",
+        labels::BACKUP_NAME,
+        labels::BACKUP_UID
+    );
+    let (requests, _) = server
+        .kube
+        .list_with(&place, &selector)
+        .await
+        .map_err(drop)?;
+    if requests
+        .iter()
+        .any(|request| matches!(phase(request), "" | "New" | "InProgress"))
+    {
         return Ok(());
     }
     let request = json!({

@@ -147,7 +147,7 @@ impl Kube {
         let content = body.map(|(_, value)| value.to_string().into_bytes());
         let request = request
             .body(content.unwrap_or_default())
-            .map_err(|error| kube::Error::HttpError(error))?;
+            .map_err(kube::Error::HttpError)?;
         Ok(self.client.request(request).await?)
     }
 
@@ -213,7 +213,8 @@ impl Kube {
 
     pub(crate) async fn create(&self, place: &Place, object: &Value) -> Answer<Value> {
         let url = format!("{}?fieldManager={MANAGER}", place.url(""));
-        self.ask(Method::POST, &url, Some(("application/json", object))).await
+        self.ask(Method::POST, &url, Some(("application/json", object)))
+            .await
     }
 
     pub(crate) async fn patch(&self, place: &Place, name: &str, patch: &Value) -> Answer<Value> {
@@ -225,7 +226,8 @@ impl Kube {
     pub(crate) async fn replace_status(&self, place: &Place, object: &Value) -> Answer<Value> {
         let name = crate::text::name(object);
         let url = format!("{}/status?fieldManager={MANAGER}", place.url(name));
-        self.ask(Method::PUT, &url, Some(("application/json", object))).await
+        self.ask(Method::PUT, &url, Some(("application/json", object)))
+            .await
     }
 
     pub(crate) async fn delete(&self, place: &Place, name: &str) -> Answer<()> {
@@ -252,6 +254,9 @@ mod tests {
         assert_eq!(core.url("a"), "/api/v1/namespaces/shop/pods/a");
         let role = Place::new("rbac.authorization.k8s.io/v1", "clusterroles", "");
         let url = role.url("system:node");
-        assert_eq!(url, "/apis/rbac.authorization.k8s.io/v1/clusterroles/system%3Anode");
+        assert_eq!(
+            url,
+            "/apis/rbac.authorization.k8s.io/v1/clusterroles/system%3Anode"
+        );
     }
 }

@@ -39,7 +39,11 @@ pub(crate) async fn run(server: &Server) -> Answer<()> {
         let mut next = None;
         for location in &locations {
             let is_new = seen.get(name(location)) != Some(&location["spec"]);
-            let due = if is_new { Some(Duration::ZERO) } else { due(server, location) };
+            let due = if is_new {
+                Some(Duration::ZERO)
+            } else {
+                due(server, location)
+            };
             if due == Some(Duration::ZERO) {
                 seen.insert(name(location).to_owned(), location["spec"].clone());
                 one(server, &watched.place, location, &locations).await;
@@ -93,8 +97,9 @@ async fn one(server: &Server, place: &Place, location: &Value, all: &[Value]) {
         Err(error) => {
             status["phase"] = json!("Unavailable");
             let name = name(location);
-            status["message"] =
-                json!(format!("BackupStorageLocation \"{name}\" is unavailable: {error}"));
+            status["message"] = json!(format!(
+                "BackupStorageLocation \"{name}\" is unavailable: {error}"
+            ));
         }
     }
     // Whoever deleted it meanwhile does not care.
@@ -139,7 +144,10 @@ pub(crate) async fn mark_default(server: &Server) -> Answer<()> {
 
 /// All locations, the default one first.
 pub(crate) async fn all(server: &Server) -> Answer<Vec<Value>> {
-    let list = server.kube.list(&server.own("backupstoragelocations")).await?;
+    let list = server
+        .kube
+        .list(&server.own("backupstoragelocations"))
+        .await?;
     let mut all = list.0;
     all.sort_by_key(|location| location["spec"]["default"] != json!(true));
     Ok(all)

@@ -37,7 +37,10 @@ impl Messages {
         self.velero.extend(other.velero);
         self.cluster.extend(other.cluster);
         for (namespace, messages) in other.namespaces {
-            self.namespaces.entry(namespace).or_default().extend(messages);
+            self.namespaces
+                .entry(namespace)
+                .or_default()
+                .extend(messages);
         }
     }
 

@@ -23,7 +23,11 @@ pub(crate) fn check(selector: &Value) -> Result<(), String> {
                 );
             }
             "In" | "NotIn" | "Exists" | "DoesNotExist" => {}
-            other => return Err(format!("\"{other}\" is not a valid label selector operator")),
+            other => {
+                return Err(format!(
+                    "\"{other}\" is not a valid label selector operator"
+                ));
+            }
         }
     }
     Ok(())
@@ -55,7 +59,9 @@ pub(crate) fn matches(selector: &Value, object: &Value) -> bool {
 }
 
 fn expressions(selector: &Value) -> &[Value] {
-    selector["matchExpressions"].as_array().map_or(&[], Vec::as_slice)
+    selector["matchExpressions"]
+        .as_array()
+        .map_or(&[], Vec::as_slice)
 }
 
 #[cfg(test)]
@@ -70,9 +76,7 @@ mod tests {
         assert!(matches(&Value::Null, &object));
         assert!(matches(&json!({"matchLabels": {"app": "shop"}}), &object));
         assert!(!matches(&json!({"matchLabels": {"app": "blog"}}), &object));
-        let one = |operator: &str, values: Value| {
-            json!({"matchExpressions": [{"key": "tier", "operator": operator, "values": values}]})
-        };
+        let one = |operator: &str, values: Value| json!({"matchExpressions": [{"key": "tier", "operator": operator, "values": values}]});
         assert!(matches(&one("In", json!(["front", "back"])), &object));
         assert!(!matches(&one("NotIn", json!(["front"])), &object));
         assert!(matches(&one("Exists", json!([])), &object));

@@ -87,7 +87,8 @@ impl Server {
     /// A new name that begins so.
     pub(crate) fn generated(&self, prefix: &str) -> String {
         let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
-        let letters = (0..SUFFIX_LETTERS).map(|_| char::from(ALPHABET[random.usize(..ALPHABET.len())]));
+        let letters =
+            (0..SUFFIX_LETTERS).map(|_| char::from(ALPHABET[random.usize(..ALPHABET.len())]));
         format!("{prefix}{}", letters.collect::<String>())
     }
 }
@@ -112,7 +113,11 @@ async fn run(server: &Server) -> Result<Exit, String> {
     tokio::time::sleep(server.options.durations.start).await;
     let said = |refusal: crate::kube_api::Refusal| refusal.to_string();
     let namespaces = Place::new("v1", "namespaces", "");
-    server.kube.get(&namespaces, &server.options.namespace).await.map_err(said)?;
+    server
+        .kube
+        .get(&namespaces, &server.options.namespace)
+        .await
+        .map_err(said)?;
     server.discovery.refresh(&server.kube).await.map_err(said)?;
     kinds_are_served(server)?;
     make_repository_key(server).await.map_err(said)?;
@@ -130,7 +135,9 @@ async fn run(server: &Server) -> Result<Exit, String> {
         ended = status_request::run(server) => ended,
         () = look_around(server) => Ok(()),
     };
-    let why = ended.err().map_or_else(|| "the server ended".to_owned(), |refusal| refusal.message);
+    let why = ended
+        .err()
+        .map_or_else(|| "the server ended".to_owned(), |refusal| refusal.message);
     Ok(Exit { why })
 }
 

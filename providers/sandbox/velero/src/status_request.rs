@@ -26,7 +26,12 @@ const LOOK: Duration = Duration::from_secs(300);
 const PLUGINS: &[(&str, &[&str])] = &[
     (
         "BackupItemAction",
-        &["velero.io/crd-remap-version", "velero.io/pod", "velero.io/pv", "velero.io/service-account"],
+        &[
+            "velero.io/crd-remap-version",
+            "velero.io/pod",
+            "velero.io/pv",
+            "velero.io/service-account",
+        ],
     ),
     ("ObjectStore", &["velero.io/aws"]),
     (
@@ -80,7 +85,9 @@ async fn one(server: &Server, request: &Value, now: Timestamp) {
     let plugins: Vec<Value> = PLUGINS
         .iter()
         .flat_map(|(kind, names)| {
-            names.iter().map(move |name| json!({"kind": kind, "name": name}))
+            names
+                .iter()
+                .map(move |name| json!({"kind": kind, "name": name}))
         })
         .collect();
     let patch = json!({"status": {

@@ -66,7 +66,12 @@ async fn one(server: &Server, location: &Value) {
     };
     let place = server.own("backups");
     // A list that cannot be had does not keep new backups out.
-    let known = server.kube.list(&place).await.map(|(list, _)| list).unwrap_or_default();
+    let known = server
+        .kube
+        .list(&place)
+        .await
+        .map(|(list, _)| list)
+        .unwrap_or_default();
     let names: BTreeSet<&str> = known.iter().map(name).collect();
     for backup in stored.iter().filter(|backup| !names.contains(&***backup)) {
         import(server, location, &store, backup).await;
@@ -74,7 +79,11 @@ async fn one(server: &Server, location: &Value) {
     delete_orphans(server, location, &stored).await;
     let places = server.own("backupstoragelocations");
     let patch = json!({"status": {"lastSyncedTime": stamp(server.now())}});
-    server.kube.patch(&places, name(location), &patch).await.ok();
+    server
+        .kube
+        .patch(&places, name(location), &patch)
+        .await
+        .ok();
 }
 
 /// Makes a Backup of what a bucket says of one; a folder without that file is none.
@@ -107,7 +116,11 @@ async fn import(server: &Server, location: &Value, store: &Store, backup: &str) 
         adopt(&mut volume, &made);
         strip(&mut volume);
         tokio::time::sleep(server.options.durations.object).await;
-        server.kube.create(&server.own("podvolumebackups"), &volume).await.ok();
+        server
+            .kube
+            .create(&server.own("podvolumebackups"), &volume)
+            .await
+            .ok();
     }
 }
 
@@ -159,7 +172,11 @@ async fn keep_owners(server: &Server, backup: &mut Value) {
         if owner["kind"] == "Schedule" {
             let schedules = server.own("schedules");
             let found = server.kube.find(&schedules, text(&owner, "/name")).await;
-            if found.ok().flatten().is_none_or(|found| uid(&found) != text(&owner, "/uid")) {
+            if found
+                .ok()
+                .flatten()
+                .is_none_or(|found| uid(&found) != text(&owner, "/uid"))
+            {
                 continue;
             }
         }

@@ -7,7 +7,10 @@ use serde_json::Value;
 
 /// A text below a path such as `/metadata/name`; empty when there is none.
 pub(crate) fn text<'a>(value: &'a Value, path: &str) -> &'a str {
-    value.pointer(path).and_then(Value::as_str).unwrap_or_default()
+    value
+        .pointer(path)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
 }
 
 pub(crate) fn name(value: &Value) -> &str {
@@ -28,7 +31,9 @@ pub(crate) fn phase(value: &Value) -> &str {
 
 pub(crate) fn label<'a>(value: &'a Value, key: &str) -> &'a str {
     let labels = value.pointer("/metadata/labels");
-    labels.and_then(|labels| labels[key].as_str()).unwrap_or_default()
+    labels
+        .and_then(|labels| labels[key].as_str())
+        .unwrap_or_default()
 }
 
 pub(crate) fn annotation<'a>(value: &'a Value, key: &str) -> Option<&'a str> {

@@ -69,9 +69,7 @@ impl Watched {
         };
         let opened = self.kube.client().request_events::<Value>(request).await;
         if let Ok(events) = opened {
-            let is_good = |event: Result<WatchEvent<Value>, _>| {
-                matches!(event, Ok(event) if !matches!(event, WatchEvent::Error(_)))
-            };
+            let is_good = |event: Result<WatchEvent<Value>, _>| matches!(event, Ok(event) if !matches!(event, WatchEvent::Error(_)));
             self.events = Some(Box::pin(events).map(is_good).boxed());
         }
     }

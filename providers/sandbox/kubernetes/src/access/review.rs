@@ -48,15 +48,33 @@ pub(crate) fn answer(shared: &Shared, state: &State, request: &Request) -> Outco
         "subjectaccessreviews" | "localsubjectaccessreviews" => {
             access(state, &asked_about(&question), &question)
         }
-        "selfsubjectrulesreviews" => rules(state, &request.user, &question),
+        "selfsubjectrulesreviews" => {
+            let rules = rules(state, &request.user, &question);
+            question["spec"] = json!({});
+            rules
+        }
         "selfsubjectreviews" => json!({ "userInfo": info(&request.user) }),
         _ => token(shared, state, &question),
     };
+    let target = &request.target;
+    question["apiVersion"] = json!(format!("{}/{}", target.group, target.version));
+    question["kind"] = json!(kind(resource));
     object::object_at(&mut question, "metadata")
         .entry("creationTimestamp")
         .or_insert(Value::Null);
     question["status"] = status;
     Ok(Reply::value(201, &question, request.accept))
+}
+
+fn kind(resource: &str) -> &'static str {
+    match resource {
+        "selfsubjectaccessreviews" => "SelfSubjectAccessReview",
+        "subjectaccessreviews" => "SubjectAccessReview",
+        "localsubjectaccessreviews" => "LocalSubjectAccessReview",
+        "selfsubjectrulesreviews" => "SelfSubjectRulesReview",
+        "selfsubjectreviews" => "SelfSubjectReview",
+        _ => "TokenReview",
+    }
 }
 
 /// A question is about a resource or about a path.
@@ -133,7 +151,7 @@ fn token(shared: &Shared, state: &State, question: &Value) -> Value {
     let token = object::text(question, "/spec/token");
     match authenticate::known(shared, state, token) {
         Some(user) => json!({ "authenticated": true, "user": info(&user) }),
-        None => json!({ "user": {}, "error": "[invalid bearer token]" }),
+        None => json!({ "user": {}, "error": "invalid bearer token" }),
     }
 }
 

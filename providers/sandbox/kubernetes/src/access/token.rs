@@ -56,7 +56,7 @@ pub(crate) fn create(
             "may not specify a duration less than 10 minutes",
         );
         let kind = ("authentication.k8s.io", "TokenRequest");
-        return Err(Failure::invalid(kind, object::name(account), &[error]));
+        return Err(Failure::invalid(kind, "", &[error]));
     }
     let audiences = match asked["spec"]["audiences"].as_array() {
         Some(list) if !list.is_empty() => list.clone(),

@@ -92,6 +92,10 @@ fn bind(state: &mut State, served: &Served, request: &Request) -> Outcome<Reply>
     let binding = decode::yaml(&request.body)
         .map_err(|error| Failure::bad_request(&error))?
         .value;
+    if Some(object::name(&binding)) != request.target.name.as_deref() {
+        let message = "name in URL does not match name in Binding object";
+        return Err(Failure::bad_request(message));
+    }
     let old = stored(state, served, request)?;
     let uid = object::uid(&binding);
     if !uid.is_empty() && uid != object::uid(old.json()) {

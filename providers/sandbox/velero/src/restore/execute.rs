@@ -132,7 +132,9 @@ impl<'a> Run<'a> {
         let resources = |of: &Value| {
             let full = |field: &str| {
                 let names = texts(&of[field]).into_iter();
-                names.map(|name| server.discovery.full_name(&name)).collect()
+                names
+                    .map(|name| server.discovery.full_name(&name))
+                    .collect()
             };
             Filter::new(full("includedResources"), full("excludedResources"))
         };
@@ -158,7 +160,10 @@ impl<'a> Run<'a> {
                 texts(&spec["excludedNamespaces"]),
             ),
             cluster_resources: spec["includeClusterResources"].as_bool(),
-            any_of: spec["orLabelSelectors"].as_array().cloned().unwrap_or_default(),
+            any_of: spec["orLabelSelectors"]
+                .as_array()
+                .cloned()
+                .unwrap_or_default(),
             restored: BTreeMap::new(),
             namespaces: BTreeSet::new(),
             stuck: BTreeSet::new(),
@@ -183,9 +188,8 @@ impl<'a> Run<'a> {
         }
         let mut done = BTreeSet::new();
         self.pass(Pass::Definitions, &mut done, &mut outcome).await;
-        let is_changed = |item: &Item| {
-            matches!(item.action, Some(Action::Created | Action::Updated))
-        };
+        let is_changed =
+            |item: &Item| matches!(item.action, Some(Action::Created | Action::Updated));
         if self.restored.values().any(is_changed)
             && let Err(refusal) = self.server.discovery.refresh(&self.server.kube).await
         {
@@ -194,20 +198,25 @@ impl<'a> Run<'a> {
         }
         self.pass(Pass::Everything, &mut done, &mut outcome).await;
         self.tell(self.restored.len()).await;
-        self.log.info("Waiting for all pod volume restores to complete");
+        self.log
+            .info("Waiting for all pod volume restores to complete");
         while let Some(moved) = self.moving.join_next().await {
             // A task that was aborted belongs to a restore that nobody waits for.
             let moved = moved.unwrap_or_default();
             outcome.errors.velero.extend(moved.errors);
             self.native.extend(moved.volumes);
         }
-        self.log.info("Done waiting for all pod volume restores to complete");
+        self.log
+            .info("Done waiting for all pod volume restores to complete");
         outcome
     }
 
     /// Reads the archive and what the filters mean with it.
     fn unpack(&mut self, packed: &[u8], outcome: &mut Outcome) -> Result<(), String> {
-        let selectors = self.any_of.iter().chain([&self.restore["spec"]["labelSelector"]]);
+        let selectors = self
+            .any_of
+            .iter()
+            .chain([&self.restore["spec"]["labelSelector"]]);
         for selector in selectors {
             selector::check(selector)?;
         }
@@ -241,7 +250,11 @@ impl<'a> Run<'a> {
     /// Restores one object, and its namespace first.
     async fn process(&mut self, path: &Path, outcome: &mut Outcome) {
         let is_namespace = path.resource == "namespaces";
-        let original = if is_namespace { &path.name } else { &path.namespace };
+        let original = if is_namespace {
+            &path.name
+        } else {
+            &path.namespace
+        };
         let target = self.target(original);
         if !original.is_empty()
             && let Err(error) = self.ensure_namespace(original, &target).await
@@ -261,7 +274,8 @@ impl<'a> Run<'a> {
         };
         let (of_item, _) = self.item(object, &path.resource, &target).await;
         outcome.merge(of_item);
-        self.log.info(&format!("Restored {} items", self.restored.len()));
+        self.log
+            .info(&format!("Restored {} items", self.restored.len()));
     }
 
     /// Writes how far it is.
@@ -277,7 +291,11 @@ impl<'a> Run<'a> {
         let patch = json!({"status": {"progress": progress}});
         let place = self.server.own("restores");
         // A progress that nobody could write is only a progress.
-        self.server.kube.patch(&place, name(self.restore), &patch).await.ok();
+        self.server
+            .kube
+            .patch(&place, name(self.restore), &patch)
+            .await
+            .ok();
     }
 
     pub(super) fn note_namespace(&mut self, name: &str) {
@@ -286,7 +304,10 @@ impl<'a> Run<'a> {
             namespace: String::new(),
             name: name.to_owned(),
         };
-        let item = Item { action: Some(Action::Created), exists: true };
+        let item = Item {
+            action: Some(Action::Created),
+            exists: true,
+        };
         self.restored.insert(key, item);
     }
 }

@@ -34,7 +34,8 @@ impl Run<'_> {
         if found == coming.object {
             if is_update {
                 let before = without_marks(&found);
-                self.patch_or_complain(coming, place, (&before, &coming.object), outcome).await;
+                self.patch_or_complain(coming, place, (&before, &coming.object), outcome)
+                    .await;
             }
             return;
         }
@@ -79,7 +80,8 @@ impl Run<'_> {
             Ok(_) => self.note(coming, Action::Updated),
             Err(refusal) => {
                 outcome.warnings.add(coming.namespace, refusal.to_string());
-                self.patch_or_complain(coming, place, (&before, found), outcome).await;
+                self.patch_or_complain(coming, place, (&before, found), outcome)
+                    .await;
             }
         }
     }
@@ -114,7 +116,8 @@ impl Run<'_> {
                 outcome.warnings.add(coming.namespace, refusal.to_string());
                 if text(self.restore, "/spec/existingResourcePolicy") == "update" {
                     let before = without_marks(found);
-                    self.patch_or_complain(coming, place, (&before, found), outcome).await;
+                    self.patch_or_complain(coming, place, (&before, found), outcome)
+                        .await;
                 }
             }
         }
@@ -176,7 +179,10 @@ mod tests {
         });
         let merged = merged_account(&found, &saved);
         assert_eq!(merged["metadata"]["labels"], json!({"x": "here", "y": "1"}));
-        assert_eq!(merged["imagePullSecrets"], json!([{"name": "one"}, {"name": "two"}]));
+        assert_eq!(
+            merged["imagePullSecrets"],
+            json!([{"name": "one"}, {"name": "two"}])
+        );
         assert_eq!(merged_account(&found, &found), found);
     }
 }

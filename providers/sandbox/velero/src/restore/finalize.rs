@@ -32,9 +32,8 @@ pub(crate) async fn run(server: &Server) -> Answer<()> {
     let mut watched = Watched::new(&server.kube, server.own("restores"));
     loop {
         let all = watched.list().await?;
-        let is_waiting = |restore: &&Value| {
-            matches!(phase(restore), "Finalizing" | "FinalizingPartiallyFailed")
-        };
+        let is_waiting =
+            |restore: &&Value| matches!(phase(restore), "Finalizing" | "FinalizingPartiallyFailed");
         let mut next = None;
         let mut is_done = true;
         for restore in all.iter().filter(is_waiting) {
@@ -67,7 +66,11 @@ async fn one(server: &Server, restore: &Value) -> Result<(), String> {
         add_to_results(&store, restore, &errors)?;
     }
     let failed = phase(restore) == "FinalizingPartiallyFailed" || !errors.is_empty();
-    let end_phase = if failed { "PartiallyFailed" } else { "Completed" };
+    let end_phase = if failed {
+        "PartiallyFailed"
+    } else {
+        "Completed"
+    };
     end(server, restore, end_phase, errors.count()).await
 }
 
@@ -75,7 +78,9 @@ async fn end(server: &Server, restore: &Value, phase: &str, errors: usize) -> Re
     let mut status = json!({"phase": phase, "completionTimestamp": stamp(server.now())});
     if errors > 0 {
         let before = restore["status"]["errors"].as_u64().unwrap_or_default();
-        let all = usize::try_from(before).unwrap_or(usize::MAX).saturating_add(errors);
+        let all = usize::try_from(before)
+            .unwrap_or(usize::MAX)
+            .saturating_add(errors);
         status["errors"] = json!(all);
     }
     let patch = json!({"status": status});
@@ -180,7 +185,10 @@ async fn try_one(
     if found["spec"]["claimRef"].is_null() || phase(&found) != "Bound" {
         return Ok(false);
     }
-    let owner = (text(&found, "/spec/claimRef/namespace"), text(&found, "/spec/claimRef/name"));
+    let owner = (
+        text(&found, "/spec/claimRef/namespace"),
+        text(&found, "/spec/claimRef/name"),
+    );
     if owner != (namespace, claim) {
         return Err(format!(
             "PV was bound by unexpected PVC, unexpected PVC: {}/{}, expected PVC: {namespace}/{claim}",

@@ -4,7 +4,6 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use serde_json::Value;
 use serde_json::json;
-use tokio::time::Instant;
 
 use super::actions;
 use super::execute::Action;
@@ -18,18 +17,13 @@ use crate::kube_api::Place;
 use crate::kube_api::Refusal;
 use crate::labels;
 use crate::outcome::Outcome;
-use crate::server::RESOURCE_LIMIT;
 use crate::text::annotation;
-use crate::text::items;
 use crate::text::name;
 use crate::text::namespace;
 use crate::text::text;
 
 /// What a kubelet writes on pods that it made itself.
 const MIRROR: &str = "kubernetes.io/config.mirror";
-
-/// What an object says about the restore of its own status.
-const STATUS: &str = "velero.io/restore-status";
 
 /// What the API sets itself, or what belonged to another life.
 const VOLATILE: &[&str] = &[
@@ -43,12 +37,6 @@ const VOLATILE: &[&str] = &[
     "deletionGracePeriodSeconds",
     "ownerReferences",
 ];
-
-/// How often a new definition is looked at.
-const LOOK: std::time::Duration = std::time::Duration::from_secs(1);
-
-/// How often a status is written again after a conflict.
-const CONFLICTS_MAX: usize = 5;
 
 /// An object on its way.
 pub(super) struct Coming<'a> {
@@ -74,7 +62,11 @@ impl Coming<'_> {
     /// Where the API has it.
     pub(super) fn place(&self) -> Place {
         let plural = self.resource.split('.').next().unwrap_or_default();
-        Place::new(text(&self.object, "/apiVersion"), plural, namespace(&self.object))
+        Place::new(
+            text(&self.object, "/apiVersion"),
+            plural,
+            namespace(&self.object),
+        )
     }
 }
 
@@ -126,7 +118,8 @@ impl Run<'_> {
                 return (outcome, false);
             }
             if is_complete(&object, resource) {
-                self.log.info(&format!("{} is complete - skipping", name(&object)));
+                self.log
+                    .info(&format!("{} is complete - skipping", name(&object)));
                 return (outcome, false);
             }
             let key = Key::of(&object, target);
@@ -144,7 +137,11 @@ impl Run<'_> {
             let item = self.restored.entry(key).or_default();
             if item.action.is_none() {
                 let is_quiet = outcome.is_empty();
-                item.action = Some(if is_quiet { Action::Skipped } else { Action::Failed });
+                item.action = Some(if is_quiet {
+                    Action::Skipped
+                } else {
+                    Action::Failed
+                });
             }
             let exists = item.exists;
             (outcome, exists)
@@ -196,7 +193,8 @@ impl Run<'_> {
         let restore = labels::value(name(self.restore));
         let backup = labels::value(text(self.restore, "/spec/backupName"));
         mark(&mut coming.object, &restore, &backup);
-        self.create(&coming, &original["status"], &from, outcome).await;
+        self.create(&coming, &original["status"], &from, outcome)
+            .await;
     }
 
     /// Runs what Velero does to objects of this kind; whether it goes on.
@@ -213,7 +211,9 @@ impl Run<'_> {
                 Ok(done) => done,
                 Err(error) => {
                     let (title, error) = (coming.title(), backups::of_plugin(&error));
-                    outcome.errors.add(target, format!("error preparing {title}: {error}"));
+                    outcome
+                        .errors
+                        .add(target, format!("error preparing {title}: {error}"));
                     return false;
                 }
             };
@@ -242,7 +242,10 @@ impl Run<'_> {
             }
             Err(error) => {
                 let file = path.file();
-                outcome.errors.add(of, format!("error restoring additional item {file}: {error}"));
+                outcome.errors.add(
+                    of,
+                    format!("error restoring additional item {file}: {error}"),
+                );
             }
         }
     }
@@ -267,7 +270,10 @@ impl Run<'_> {
             }
             match self.server.kube.create(&place, &body).await {
                 Ok(made) => {
-                    let item = Item { action: Some(Action::Created), exists: true };
+                    let item = Item {
+                        action: Some(Action::Created),
+                        exists: true,
+                    };
                     self.restored.insert(coming.key.clone(), item);
                     return self.complete(coming, made, status, from, outcome).await;
                 }
@@ -294,8 +300,11 @@ impl Run<'_> {
             let message = format!("error getting resource from lister for {title}: not found");
             outcome.warnings.add(target, message);
         } else {
-            self.log.error(&format!("error restoring {}: {refusal}", coming.key.name));
-            outcome.errors.add(target, format!("error restoring {title}: {refusal}"));
+            self.log
+                .error(&format!("error restoring {}: {refusal}", coming.key.name));
+            outcome
+                .errors
+                .add(target, format!("error restoring {title}: {refusal}"));
         }
     }
 
@@ -305,106 +314,4 @@ impl Run<'_> {
         self.server.discovery.kind(&place.version, kind)?;
         self.server.kube.get(place, name(&coming.object)).await.ok()
     }
-
-    /// What comes after the creation: the status, who owns which field, volumes, definitions.
-    async fn complete(
-        &mut self,
-        coming: &Coming<'_>,
-        made: Value,
-        status: &Value,
-        from: &str,
-        outcome: &mut Outcome,
-    ) {
-        let place = coming.place();
-        let mut made = made;
-        if !status.is_null() && self.wants_status(coming) {
-            match self.write_status(coming, &place, &made, status).await {
-                Ok(updated) => made = updated,
-                Err(refusal) => outcome.warnings.add(coming.namespace, refusal.to_string()),
-            }
-        }
-        let mut owned = made.clone();
-        let fields = &coming.object["metadata"]["managedFields"];
-        match (owned["metadata"].as_object_mut(), fields) {
-            (Some(metadata), Value::Null) => {
-                metadata.remove("managedFields");
-            }
-            (Some(metadata), fields) => {
-                metadata.insert("managedFields".to_owned(), fields.clone());
-            }
-            (None, _) => {}
-        }
-        if let Err(refusal) = self.server.kube.update(&place, &made, &owned).await {
-            if !refusal.is_missing() {
-                return outcome.errors.add(coming.namespace, refusal.to_string());
-            }
-            outcome.warnings.add(coming.namespace, refusal.to_string());
-        }
-        if coming.resource == "pods" {
-            self.move_volumes(&made, from);
-        }
-        if coming.resource == "customresourcedefinitions.apiextensions.k8s.io" {
-            self.wait_for_definition(coming, &place, outcome).await;
-        }
-    }
-
-    fn wants_status(&self, coming: &Coming<'_>) -> bool {
-        let filter = self.statuses.as_ref();
-        let by_spec = filter.is_some_and(|filter| filter.includes(coming.resource));
-        match annotation(&coming.object, STATUS).map(|said| said.trim().to_lowercase()) {
-            Some(said) if said == "true" => true,
-            Some(said) if said == "false" => false,
-            _ => by_spec,
-        }
-    }
-
-    async fn write_status(
-        &self,
-        coming: &Coming<'_>,
-        place: &Place,
-        made: &Value,
-        status: &Value,
-    ) -> Result<Value, Refusal> {
-        let mut object = coming.object.clone();
-        object["status"] = status.clone();
-        object["metadata"]["resourceVersion"] = made["metadata"]["resourceVersion"].clone();
-        let mut written = self.server.kube.replace_status(place, &object).await;
-        for _ in 1..CONFLICTS_MAX {
-            if !written.as_ref().is_err_and(Refusal::is_conflict) {
-                break;
-            }
-            let now = self.server.kube.get(place, name(&object)).await?;
-            object["metadata"]["resourceVersion"] = now["metadata"]["resourceVersion"].clone();
-            written = self.server.kube.replace_status(place, &object).await;
-        }
-        written
-    }
-
-    async fn wait_for_definition(
-        &mut self,
-        coming: &Coming<'_>,
-        place: &Place,
-        outcome: &mut Outcome,
-    ) {
-        let name = &coming.key.name;
-        let deadline = Instant::now() + RESOURCE_LIMIT;
-        let error = loop {
-            match self.server.kube.get(place, name).await {
-                Ok(found) if is_established(&found) => return,
-                Ok(_) if Instant::now() >= deadline => break "context deadline exceeded".to_owned(),
-                Ok(_) => tokio::time::sleep(LOOK).await,
-                Err(refusal) => break refusal.to_string(),
-            }
-        };
-        let message = format!("error verifying the CRD {name} is ready to use: {error}");
-        outcome.errors.add(coming.namespace, message);
-    }
-}
-
-fn is_established(definition: &Value) -> bool {
-    let is_true = |wanted: &str| {
-        let mut conditions = items(definition, "/status/conditions").iter();
-        conditions.any(|condition| condition["type"] == wanted && condition["status"] == "True")
-    };
-    is_true("Established") && is_true("NamesAccepted")
 }

@@ -1,6 +1,7 @@
 //! Restores: one at a time, each only once.
 
 mod actions;
+mod after;
 mod execute;
 mod existing;
 mod finalize;
@@ -73,7 +74,9 @@ pub(crate) async fn run(server: &Server) -> Answer<()> {
 }
 
 fn has_finalizer(restore: &Value) -> bool {
-    texts(&restore["metadata"]["finalizers"]).iter().any(|finalizer| finalizer == FINALIZER)
+    texts(&restore["metadata"]["finalizers"])
+        .iter()
+        .any(|finalizer| finalizer == FINALIZER)
 }
 
 /// Deletes a restore's files, and lets go of it.
@@ -85,7 +88,10 @@ async fn delete(server: &Server, restore: &Value) -> Result<(), String> {
     let mut finalizers = texts(&restore["metadata"]["finalizers"]);
     finalizers.retain(|finalizer| finalizer != FINALIZER);
     let patch = json!({"metadata": {"finalizers": finalizers}});
-    let done = server.kube.patch(&server.own("restores"), name(restore), &patch).await;
+    let done = server
+        .kube
+        .patch(&server.own("restores"), name(restore), &patch)
+        .await;
     done.map(drop).map_err(|refusal| refusal.to_string())
 }
 
@@ -101,7 +107,9 @@ async fn delete_files(server: &Server, restore: &Value) -> Result<(), String> {
     };
     if !backups::is_available(&location) {
         let name = name(&location);
-        return Err(format!("bsl {name} is unavailable, cannot get the backup info"));
+        return Err(format!(
+            "bsl {name} is unavailable, cannot get the backup info"
+        ));
     }
     let store = backups::open(&server.kube, &*server.buckets, &location).await?;
     store.delete_folder(&format!("restores/{}/", name(restore)))

@@ -89,10 +89,16 @@ struct PatchData {
 impl Modifiers {
     /// Reads the rules of a ConfigMap.
     pub(super) fn read(map: &Value) -> Result<Self, String> {
-        let data: Vec<&Value> = map["data"].as_object().into_iter().flat_map(|d| d.values()).collect();
+        let data: Vec<&Value> = map["data"]
+            .as_object()
+            .into_iter()
+            .flat_map(|d| d.values())
+            .collect();
         let [Value::String(text)] = data.as_slice() else {
             let (namespace, name) = (namespace(map), name(map));
-            return Err(format!("illegal resource modifiers {namespace}/{name} configmap"));
+            return Err(format!(
+                "illegal resource modifiers {namespace}/{name} configmap"
+            ));
         };
         serde_saphyr::from_str(text).map_err(|error| {
             format!("failed to decode yaml data into resource modifiers, err: {error}")
@@ -102,12 +108,17 @@ impl Modifiers {
     /// Whether the rules can be applied at all.
     pub(super) fn check(&self) -> Result<(), String> {
         if !self.version.eq_ignore_ascii_case("v1") {
-            return Err(format!("unsupported resource modifier version {}", self.version));
+            return Err(format!(
+                "unsupported resource modifier version {}",
+                self.version
+            ));
         }
         if self.resource_modifier_rules.is_empty() {
             return Err("resource modifier rules cannot be empty".to_owned());
         }
-        self.resource_modifier_rules.iter().try_for_each(Rule::check)
+        self.resource_modifier_rules
+            .iter()
+            .try_for_each(Rule::check)
     }
 
     /// Changes an object by all rules that match it as it was; what went wrong.
@@ -134,11 +145,14 @@ impl Rule {
             // The word is the server's own.
             return Err("groupkResource cannot be empty".to_owned());
         }
-        let sizes =
-            [self.patches.len(), self.merge_patches.len(), self.strategic_patches.len()];
+        let sizes = [
+            self.patches.len(),
+            self.merge_patches.len(),
+            self.strategic_patches.len(),
+        ];
         if sizes.iter().filter(|size| **size > 0).count() > 1 {
             return Err(
-                "only one of patches, mergePatches, strategicPatches can be specified".to_owned()
+                "only one of patches, mergePatches, strategicPatches can be specified".to_owned(),
             );
         }
         for patch in &self.patches {
@@ -159,7 +173,8 @@ impl Rule {
 
     fn patch(&self, object: &Value) -> Result<Value, String> {
         if !self.patches.is_empty() {
-            let operations: Vec<Operation> = self.patches.iter().map(JsonPatch::operation).collect();
+            let operations: Vec<Operation> =
+                self.patches.iter().map(JsonPatch::operation).collect();
             return match patches::apply(object, &operations) {
                 Ok(patched) => Ok(patched),
                 Err(Fault::Differs(_)) => Ok(object.clone()),
@@ -205,7 +220,9 @@ impl Conditions {
     fn match_(&self, object: &Value, resource: &str) -> Result<bool, String> {
         let from = namespace(object);
         let is_namespace = |pattern: &String| filter::is_like(pattern, from);
-        if !from.is_empty() && !self.namespaces.is_empty() && !self.namespaces.iter().any(is_namespace)
+        if !from.is_empty()
+            && !self.namespaces.is_empty()
+            && !self.namespaces.iter().any(is_namespace)
         {
             return Ok(false);
         }
@@ -286,7 +303,8 @@ mod tests {
     use super::*;
 
     fn rules(text: &str) -> Modifiers {
-        let map = json!({"metadata": {"name": "m", "namespace": "velero"}, "data": {"rules": text}});
+        let map =
+            json!({"metadata": {"name": "m", "namespace": "velero"}, "data": {"rules": text}});
         Modifiers::read(&map).expect("rules")
     }
 
@@ -307,11 +325,17 @@ mod tests {
         );
         assert_eq!(rules.check(), Ok(()));
         let mut object = cron_job();
-        assert_eq!(rules.apply(&mut object, "cronjobs.batch"), Vec::<String>::new());
+        assert_eq!(
+            rules.apply(&mut object, "cronjobs.batch"),
+            Vec::<String>::new()
+        );
         assert_eq!(object["spec"]["suspend"], json!(true));
         let mut other = cron_job();
         other["metadata"]["namespace"] = json!("blog");
-        assert_eq!(rules.apply(&mut other, "cronjobs.batch"), Vec::<String>::new());
+        assert_eq!(
+            rules.apply(&mut other, "cronjobs.batch"),
+            Vec::<String>::new()
+        );
         assert_eq!(other["spec"]["suspend"], json!(false));
     }
 
@@ -328,7 +352,10 @@ mod tests {
              - {operation: remove, path: /spec}\n",
         );
         let mut object = cron_job();
-        assert_eq!(test.apply(&mut object, "cronjobs.batch"), Vec::<String>::new());
+        assert_eq!(
+            test.apply(&mut object, "cronjobs.batch"),
+            Vec::<String>::new()
+        );
         assert_eq!(object, cron_job());
     }
 
@@ -338,7 +365,12 @@ mod tests {
         assert!(read(json!({})).is_err());
         assert!(read(json!({"a": "x", "b": "y"})).is_err());
         assert!(read(json!({"a": "version: v1\nrules: []"})).is_err());
-        assert!(read(json!({"a": "version: v2"})).expect("read").check().is_err());
+        assert!(
+            read(json!({"a": "version: v2"}))
+                .expect("read")
+                .check()
+                .is_err()
+        );
     }
 
     #[test]

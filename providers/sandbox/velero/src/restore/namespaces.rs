@@ -72,7 +72,10 @@ impl Run<'_> {
     }
 
     fn namespace(&self, original: &str, target: &str) -> Value {
-        let saved = self.archive.object(&Path::new("namespaces", "", original)).ok();
+        let saved = self
+            .archive
+            .object(&Path::new("namespaces", "", original))
+            .ok();
         let mut metadata = json!({"name": target});
         let mut namespace = json!({"apiVersion": "v1", "kind": "Namespace"});
         if let Some(saved) = saved {

@@ -42,7 +42,12 @@ pub(super) fn apply(object: &Value, operations: &[Operation]) -> Result<Value, F
 }
 
 fn one(object: &mut Value, operation: &Operation) -> Done {
-    let Operation { op, from, path, value } = operation;
+    let Operation {
+        op,
+        from,
+        path,
+        value,
+    } = operation;
     match op.as_str() {
         "add" => add(object, path, value.clone()),
         "remove" => remove(object, path).map(drop),
@@ -50,14 +55,18 @@ fn one(object: &mut Value, operation: &Operation) -> Done {
         "test" => test(object, path, value),
         "move" => {
             let what = "move operation does not apply: doc is missing from path";
-            let moved = object.pointer(from).cloned().ok_or_else(|| missing(what, from))?;
+            let moved = object
+                .pointer(from)
+                .cloned()
+                .ok_or_else(|| missing(what, from))?;
             remove(object, from)?;
             let what = "move operation does not apply: doc is missing destination path";
             add(object, path, moved).map_err(|_| missing(what, path))
         }
         "copy" => {
             let copied = object.pointer(from).cloned().ok_or_else(|| {
-                let what = format!("copy operation does not apply: doc is missing from path: \"{from}\"");
+                let what =
+                    format!("copy operation does not apply: doc is missing from path: \"{from}\"");
                 Fault::Missing(format!("{what}: missing value"))
             })?;
             let what = "copy operation does not apply: doc is missing destination path";
@@ -87,7 +96,9 @@ fn add(object: &mut Value, path: &str, value: Value) -> Done {
         Fault::Missing(format!("{what}: missing value"))
     };
     let (parent, key) = split(path).ok_or_else(about)?;
-    let container = object.pointer_mut(parent).filter(|found| is_container(found));
+    let container = object
+        .pointer_mut(parent)
+        .filter(|found| is_container(found));
     match container.ok_or_else(about)? {
         Value::Array(items) if key == "-" => items.push(value),
         Value::Array(items) => {
@@ -108,7 +119,9 @@ fn remove(object: &mut Value, path: &str) -> Result<Value, Fault> {
         Fault::Missing(format!("{what}: missing value"))
     };
     let (parent, key) = split(path).ok_or_else(about)?;
-    let container = object.pointer_mut(parent).filter(|found| is_container(found));
+    let container = object
+        .pointer_mut(parent)
+        .filter(|found| is_container(found));
     match container.ok_or_else(about)? {
         Value::Array(items) => {
             let last = items.len().saturating_sub(1);
@@ -144,24 +157,40 @@ fn out_of_range(index: usize, path: &str, op: &str) -> String {
 
 fn replace(object: &mut Value, path: &str, value: Value) -> Done {
     let (parent, _) = split(path).unwrap_or_default();
-    if object.pointer(parent).is_none_or(|found| !is_container(found)) {
-        return Err(missing("replace operation does not apply: doc is missing path", path));
+    if object
+        .pointer(parent)
+        .is_none_or(|found| !is_container(found))
+    {
+        return Err(missing(
+            "replace operation does not apply: doc is missing path",
+            path,
+        ));
     }
     let what = "replace operation does not apply: doc is missing key";
-    let found = object.pointer_mut(path).ok_or_else(|| missing(what, path))?;
+    let found = object
+        .pointer_mut(path)
+        .ok_or_else(|| missing(what, path))?;
     *found = value;
     Ok(())
 }
 
 fn test(object: &Value, path: &str, value: &Value) -> Done {
     let (parent, _) = split(path).unwrap_or_default();
-    if object.pointer(parent).is_none_or(|found| !is_container(found)) {
-        return Err(missing("test operation does not apply: is missing path", path));
+    if object
+        .pointer(parent)
+        .is_none_or(|found| !is_container(found))
+    {
+        return Err(missing(
+            "test operation does not apply: is missing path",
+            path,
+        ));
     }
     if object.pointer(path).unwrap_or(&Value::Null) == value {
         return Ok(());
     }
-    Err(Fault::Differs(format!("testing value {path} failed: test failed")))
+    Err(Fault::Differs(format!(
+        "testing value {path} failed: test failed"
+    )))
 }
 
 #[cfg(test)]
@@ -171,13 +200,19 @@ mod tests {
     use super::*;
 
     fn operation(op: &str, path: &str, value: Value) -> Operation {
-        Operation { op: op.to_owned(), from: String::new(), path: path.to_owned(), value }
+        Operation {
+            op: op.to_owned(),
+            from: String::new(),
+            path: path.to_owned(),
+            value,
+        }
     }
 
     #[test]
     fn operations_change_what_is_there_and_name_what_is_not() {
         let object = json!({"spec": {"list": [1, 2], "x": "y"}});
-        let run = |op: &str, path: &str, value: Value| apply(&object, &[operation(op, path, value)]);
+        let run =
+            |op: &str, path: &str, value: Value| apply(&object, &[operation(op, path, value)]);
         assert_eq!(
             run("add", "/spec/list/-", json!(3)).map(|o| o["spec"]["list"].clone()),
             Ok(json!([1, 2, 3]))
@@ -187,15 +222,29 @@ mod tests {
             Ok(json!("z"))
         );
         assert_eq!(run("test", "/spec/x", json!("y")), Ok(object.clone()));
-        assert!(matches!(run("test", "/spec/x", json!("z")), Err(Fault::Differs(_))));
-        assert!(matches!(run("test", "/none/x", json!("z")), Err(Fault::Missing(_))));
+        assert!(matches!(
+            run("test", "/spec/x", json!("z")),
+            Err(Fault::Differs(_))
+        ));
+        assert!(matches!(
+            run("test", "/none/x", json!("z")),
+            Err(Fault::Missing(_))
+        ));
         assert_eq!(
             run("remove", "/spec/none", Value::Null).map_err(|fault| fault.text().to_owned()),
-            Err("error in remove for path: '/spec/none': unable to remove nonexistent key: none: \
+            Err(
+                "error in remove for path: '/spec/none': unable to remove nonexistent key: none: \
                  missing value"
-                .to_owned())
+                    .to_owned()
+            )
         );
-        assert!(matches!(run("add", "/none/x", json!(1)), Err(Fault::Missing(_))));
-        assert!(matches!(run("remove", "/spec/list/7", json!(1)), Err(Fault::Other(_))));
+        assert!(matches!(
+            run("add", "/none/x", json!(1)),
+            Err(Fault::Missing(_))
+        ));
+        assert!(matches!(
+            run("remove", "/spec/list/7", json!(1)),
+            Err(Fault::Other(_))
+        ));
     }
 }

@@ -124,7 +124,9 @@ impl Mover {
                 return moved;
             }
             Err(refusal) => {
-                moved.errors.push(format!("error to check node agent status: {refusal}"));
+                moved
+                    .errors
+                    .push(format!("error to check node agent status: {refusal}"));
                 return moved;
             }
         }
@@ -236,9 +238,8 @@ impl Mover {
         let about = format!("node-agent pod is not running in node {node}");
         let listed = self.kube.list_with(&agents, "role=node-agent").await;
         let (agents, _) = listed.map_err(|refusal| format!("{about}: {refusal}"))?;
-        let is_there = |agent: &Value| {
-            text(agent, "/spec/nodeName") == node && phase(agent) == "Running"
-        };
+        let is_there =
+            |agent: &Value| text(agent, "/spec/nodeName") == node && phase(agent) == "Running";
         if agents.iter().any(is_there) {
             return Ok(());
         }
@@ -259,10 +260,15 @@ impl Mover {
         let step = speed.saturating_mul(PROGRESS.as_secs());
         loop {
             let progress = json!({"totalBytes": total, "bytesDone": done});
-            self.tell(restore, json!({"phase": "InProgress", "progress": progress})).await;
+            self.tell(
+                restore,
+                json!({"phase": "InProgress", "progress": progress}),
+            )
+            .await;
             if self.is_canceled(restore).await {
                 let message = "simulated: canceled";
-                self.tell(restore, json!({"phase": "Canceled", "message": message})).await;
+                self.tell(restore, json!({"phase": "Canceled", "message": message}))
+                    .await;
                 return Err(format!("pod volume restore canceled: {message}"));
             }
             if Instant::now() >= self.deadline {
@@ -277,19 +283,26 @@ impl Mover {
             tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
             done += next;
         }
-        self.tell(restore, json!({"phase": "Completed", "message": MESSAGE})).await;
+        self.tell(restore, json!({"phase": "Completed", "message": MESSAGE}))
+            .await;
         Ok(())
     }
 
     async fn is_canceled(&self, restore: &Value) -> bool {
         let found = self.kube.find(&self.place(), name(restore)).await;
-        found.ok().flatten().is_none_or(|found| found["spec"]["cancel"] == json!(true))
+        found
+            .ok()
+            .flatten()
+            .is_none_or(|found| found["spec"]["cancel"] == json!(true))
     }
 
     async fn tell(&self, restore: &Value, status: Value) {
         let patch = json!({"status": status});
         // Whoever deleted it does not want to know.
-        self.kube.patch(&self.place(), name(restore), &patch).await.ok();
+        self.kube
+            .patch(&self.place(), name(restore), &patch)
+            .await
+            .ok();
     }
 
     fn info(&self, restore: &Value) -> Value {

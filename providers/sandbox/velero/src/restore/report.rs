@@ -82,13 +82,20 @@ async fn image(server: &Server) -> Result<String, String> {
 
 async fn pod_volumes(server: &Server, backup: &str) -> Result<Vec<Value>, String> {
     let selector = format!("{}={}", labels::BACKUP_NAME, labels::value(backup));
-    let listed = server.kube.list_with(&server.own("podvolumebackups"), &selector).await;
-    listed.map(|(list, _)| list).map_err(|refusal| refusal.to_string())
+    let listed = server
+        .kube
+        .list_with(&server.own("podvolumebackups"), &selector)
+        .await;
+    listed
+        .map(|(list, _)| list)
+        .map_err(|refusal| refusal.to_string())
 }
 
 fn list(store: &Store, backup: &str, ending: &str) -> Result<Vec<Value>, String> {
     let found = backups::read_json(store, &backups::backup_file(backup, ending))?;
-    Ok(found.and_then(|found| found.as_array().cloned()).unwrap_or_default())
+    Ok(found
+        .and_then(|found| found.as_array().cloned())
+        .unwrap_or_default())
 }
 
 /// What became of each object, as `NAMESPACE/NAME(OUTCOME)` by kind.
@@ -101,7 +108,9 @@ fn resources(run: &Run<'_>) -> Value {
         } else {
             format!("{}/{}", key.namespace, key.name)
         };
-        all.entry(&key.kind).or_default().push(format!("{title}({action})"));
+        all.entry(&key.kind)
+            .or_default()
+            .push(format!("{title}({action})"));
     }
     for titles in all.values_mut() {
         titles.sort();
@@ -127,7 +136,8 @@ async fn with_claims(run: &Run<'_>) -> Vec<Value> {
         }
         for info in &mut all {
             let is_its = info["pvName"] == volume
-                || (text(info, "/pvcName") == key.name && text(info, "/pvcNamespace") == key.namespace);
+                || (text(info, "/pvcName") == key.name
+                    && text(info, "/pvcNamespace") == key.namespace);
             if is_its {
                 info["pvName"] = json!(volume);
                 info["pvcName"] = json!(key.name);
@@ -153,7 +163,9 @@ fn write_down(log: &mut Log, outcome: &Outcome) {
 
 fn lines(messages: &Messages, what: &str) -> Vec<String> {
     let velero = messages.velero.iter();
-    let mut all: Vec<String> = velero.map(|m| format!("Velero restore {what}: {m}")).collect();
+    let mut all: Vec<String> = velero
+        .map(|m| format!("Velero restore {what}: {m}"))
+        .collect();
     let cluster = messages.cluster.iter();
     all.extend(cluster.map(|m| format!("Cluster resource restore {what}: {m}")));
     for (namespace, messages) in &messages.namespaces {
@@ -192,7 +204,11 @@ fn leave(
 
 fn status(outcome: &Outcome) -> Value {
     let (errors, warnings) = (outcome.errors.count(), outcome.warnings.count());
-    let phase = if errors > 0 { "FinalizingPartiallyFailed" } else { "Finalizing" };
+    let phase = if errors > 0 {
+        "FinalizingPartiallyFailed"
+    } else {
+        "Finalizing"
+    };
     let mut status = json!({"phase": phase});
     for (field, count) in [("errors", errors), ("warnings", warnings)] {
         if count > 0 {

@@ -56,11 +56,7 @@ pub(super) enum Pass {
 
 impl Run<'_> {
     /// The objects of a pass, in order; resources of an earlier pass are left out.
-    pub(super) fn selected(
-        &self,
-        pass: Pass,
-        done: &mut BTreeSet<String>,
-    ) -> (Vec<Path>, Outcome) {
+    pub(super) fn selected(&self, pass: Pass, done: &mut BTreeSet<String>) -> (Vec<Path>, Outcome) {
         let (mut chosen, mut outcome) = (Vec::new(), Outcome::default());
         for resource in self.ordered(pass) {
             let resource = self.server.discovery.full_name(resource);
@@ -83,7 +79,12 @@ impl Run<'_> {
         }
         let is_other = |resource: &&str| !FIRST.contains(resource) && !LAST.contains(resource);
         let others = self.archive.resources().into_iter().filter(is_other);
-        FIRST.iter().copied().chain(others).chain(LAST.iter().copied()).collect()
+        FIRST
+            .iter()
+            .copied()
+            .chain(others)
+            .chain(LAST.iter().copied())
+            .collect()
     }
 
     /// Whether an object lies where the restore looks. What belongs to the cluster comes only when
@@ -100,10 +101,13 @@ impl Run<'_> {
         match self.archive.object(path) {
             Ok(object) => {
                 let is_one = |selectors: &[serde_json::Value]| {
-                    selectors.iter().any(|selector| selector::matches(selector, &object))
+                    selectors
+                        .iter()
+                        .any(|selector| selector::matches(selector, &object))
                 };
-                let is_selected = selector::matches(&self.restore["spec"]["labelSelector"], &object)
-                    && (self.any_of.is_empty() || is_one(&self.any_of));
+                let is_selected =
+                    selector::matches(&self.restore["spec"]["labelSelector"], &object)
+                        && (self.any_of.is_empty() || is_one(&self.any_of));
                 if is_selected || path.resource == ALWAYS {
                     chosen.push(path.clone());
                 }
@@ -111,7 +115,9 @@ impl Run<'_> {
             Err(error) => {
                 let file = path.file();
                 let target = self.target(&path.namespace);
-                outcome.errors.add(&target, format!("error decoding \"{file}\": {error}"));
+                outcome
+                    .errors
+                    .add(&target, format!("error decoding \"{file}\": {error}"));
             }
         }
     }

@@ -81,7 +81,10 @@ fn lists(spec: &Value) -> Vec<String> {
     let list = |field: &str| texts(&spec[field]);
     let mut errors = Vec::new();
     let included = list("includedResources");
-    for never in NEVER.iter().filter(|never| included.iter().any(|one| one == **never)) {
+    for never in NEVER
+        .iter()
+        .filter(|never| included.iter().any(|one| one == **never))
+    {
         errors.push(format!("{never} are non-restorable resources"));
     }
     for error in filter::complaints(&included, &list("excludedResources")) {
@@ -89,7 +92,9 @@ fn lists(spec: &Value) -> Vec<String> {
     }
     let namespaces = (list("includedNamespaces"), list("excludedNamespaces"));
     for error in filter::complaints(&namespaces.0, &namespaces.1) {
-        errors.push(format!("Invalid included/excluded namespace lists: {error}"));
+        errors.push(format!(
+            "Invalid included/excluded namespace lists: {error}"
+        ));
     }
     if !spec["orLabelSelectors"].is_null() && !spec["labelSelector"].is_null() {
         errors.push(
@@ -152,7 +157,10 @@ async fn newest(
     errors: &mut Vec<String>,
 ) -> Result<String, String> {
     let selector = format!("{}={schedule}", labels::SCHEDULE_NAME);
-    let listed = server.kube.list_with(&server.own("backups"), &selector).await;
+    let listed = server
+        .kube
+        .list_with(&server.own("backups"), &selector)
+        .await;
     let (mut all, _) = listed.map_err(|_| "Unable to list backups for schedule".to_owned())?;
     if all.is_empty() {
         errors.push("No backups found for schedule".to_owned());

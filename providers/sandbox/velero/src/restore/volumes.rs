@@ -18,7 +18,10 @@ use crate::text::phase;
 use crate::text::text;
 
 /// What a PersistentVolume controller writes on what it has bound.
-const BOUND: &[&str] = &["pv.kubernetes.io/bind-completed", "pv.kubernetes.io/bound-by-controller"];
+const BOUND: &[&str] = &[
+    "pv.kubernetes.io/bind-completed",
+    "pv.kubernetes.io/bound-by-controller",
+];
 
 /// The name of a claim on the backup of its volume.
 const CLAIM: &str = "velero.io/pvc-name";
@@ -49,7 +52,7 @@ impl Run<'_> {
     /// Decides about a volume, as it is in the archive.
     pub(super) async fn volume(&mut self, object: Value) -> Result<Volume, String> {
         match self.data(&object) {
-            Data::Snapshot => self.from_snapshot(object).await.map(Volume::AsItIs),
+            Data::Snapshot => self.make_from_snapshot(object).await.map(Volume::AsItIs),
             Data::Nowhere if text(&object, "/spec/persistentVolumeReclaimPolicy") != "Delete" => {
                 // Nobody deleted the disk: the volume leads to it again.
                 let mut object = object;
@@ -60,7 +63,9 @@ impl Run<'_> {
             Data::Elsewhere | Data::Nowhere => {
                 self.made_anew.insert(name(&object).to_owned());
                 let name = name(&object);
-                self.log.info(&format!("Dynamically re-provisioning persistent volume {name}"));
+                self.log.info(&format!(
+                    "Dynamically re-provisioning persistent volume {name}"
+                ));
                 Ok(Volume::Anew)
             }
         }
@@ -85,7 +90,11 @@ impl Run<'_> {
                 && text(backup, "/spec/pod/namespace") == text(claim, "/namespace")
                 && annotation(backup, CLAIM) == claim["name"].as_str()
         });
-        if is_saved { Data::Elsewhere } else { Data::Nowhere }
+        if is_saved {
+            Data::Elsewhere
+        } else {
+            Data::Nowhere
+        }
     }
 
     fn snapshot(&self, volume: &str) -> Option<&Value> {
@@ -93,7 +102,7 @@ impl Run<'_> {
         all.find(|snapshot| text(snapshot, "/spec/persistentVolumeName") == volume)
     }
 
-    async fn from_snapshot(&mut self, object: Value) -> Result<Value, String> {
+    async fn make_from_snapshot(&mut self, object: Value) -> Result<Value, String> {
         let mut object = object;
         let old = name(&object).to_owned();
         let place = Place::new("v1", "persistentvolumes", "");
@@ -120,7 +129,10 @@ impl Run<'_> {
     /// Whether a volume of a namespace that goes elsewhere is still there under its name.
     async fn must_rename(&self, volume: &Value, place: &Place) -> Result<bool, String> {
         let namespace = text(volume, "/spec/claimRef/namespace");
-        if self.restore["spec"]["namespaceMapping"].get(namespace).is_none() {
+        if self.restore["spec"]["namespaceMapping"]
+            .get(namespace)
+            .is_none()
+        {
             return Ok(false);
         }
         let found = self.server.kube.find(place, name(volume)).await;
@@ -228,7 +240,10 @@ impl Run<'_> {
 
 /// Takes out by what controllers remember that a volume and its claim belong together.
 fn unbind(object: &mut Value) {
-    if let Some(claim) = object.pointer_mut("/spec/claimRef").and_then(Value::as_object_mut) {
+    if let Some(claim) = object
+        .pointer_mut("/spec/claimRef")
+        .and_then(Value::as_object_mut)
+    {
         claim.remove("uid");
         claim.remove("resourceVersion");
     }

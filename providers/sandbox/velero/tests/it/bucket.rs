@@ -42,7 +42,11 @@ impl Memory {
     fn fill(&self, folder: &Path, prefix: &str) {
         for entry in std::fs::read_dir(folder).expect("a folder") {
             let path = entry.expect("an entry").path();
-            let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+            let name = path
+                .file_name()
+                .expect("a name")
+                .to_string_lossy()
+                .into_owned();
             let key = format!("{prefix}/{name}");
             if path.is_dir() {
                 self.fill(&path, &key);
@@ -53,7 +57,10 @@ impl Memory {
     }
 
     pub(crate) fn write(&self, key: &str, content: Vec<u8>) {
-        self.objects.lock().expect("a lock").insert(key.to_owned(), Bytes::from(content));
+        self.objects
+            .lock()
+            .expect("a lock")
+            .insert(key.to_owned(), Bytes::from(content));
     }
 
     pub(crate) fn read(&self, key: &str) -> Option<Bytes> {
@@ -62,7 +69,11 @@ impl Memory {
 
     pub(crate) fn keys(&self, prefix: &str) -> Vec<String> {
         let objects = self.objects.lock().expect("a lock");
-        objects.keys().filter(|key| key.starts_with(prefix)).cloned().collect()
+        objects
+            .keys()
+            .filter(|key| key.starts_with(prefix))
+            .cloned()
+            .collect()
     }
 }
 
@@ -129,7 +140,10 @@ impl Bucket for Closed {
 impl Buckets for Memory {
     fn open(&self, credentials: Option<&str>) -> Result<Arc<dyn Bucket>, String> {
         let view = |may_write| -> Arc<dyn Bucket> {
-            Arc::new(View { memory: self.clone(), may_write })
+            Arc::new(View {
+                memory: self.clone(),
+                may_write,
+            })
         };
         Ok(match credentials {
             None => view(true),

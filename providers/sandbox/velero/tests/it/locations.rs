@@ -1,7 +1,10 @@
 //! Locations, and which of their backups come into the cluster.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use drplan_sandbox_velero::Download;
+use drplan_sandbox_velero::Sign;
 use serde_json::Value;
 use serde_json::json;
 
@@ -11,8 +14,13 @@ use crate::world::velero;
 
 async fn message(world: &World, phase: &str) -> String {
     let url = velero("backupstoragelocations", "backups");
-    let location = world.until(&url, |location| location["status"]["phase"] == phase).await;
-    location["status"]["message"].as_str().unwrap_or_default().to_owned()
+    let location = world
+        .until(&url, |location| location["status"]["phase"] == phase)
+        .await;
+    location["status"]["message"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 #[tokio::test(start_paused = true)]
@@ -27,7 +35,10 @@ async fn a_folder_that_is_not_velero_s_own_makes_a_location_unavailable() {
          directories: [dumps]"
     );
     tokio::time::sleep(Duration::from_secs(180)).await;
-    assert_eq!(world.get(&velero("backups", &backup("infra-daily"))).await, None);
+    assert_eq!(
+        world.get(&velero("backups", &backup("infra-daily"))).await,
+        None
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -40,7 +51,9 @@ async fn a_wrong_key_makes_a_location_unavailable_until_it_is_put_right() {
             "metadata": {"name": "key", "namespace": "velero"}, "stringData": {"cloud": content},
         })
     };
-    world.locate(json!({"credential": {"name": "key", "key": "cloud"}})).await;
+    world
+        .locate(json!({"credential": {"name": "key", "key": "cloud"}}))
+        .await;
     assert_eq!(
         message(&world, "Unavailable").await,
         "BackupStorageLocation \"backups\" is unavailable: unable to get credentials: unable to get \
@@ -49,7 +62,10 @@ async fn a_wrong_key_makes_a_location_unavailable_until_it_is_put_right() {
     world.apply(secret("STRANGER")).await;
     tokio::time::sleep(Duration::from_secs(90)).await;
     let said = message(&world, "Unavailable").await;
-    assert!(said.contains("rpc error: code = Unknown desc = operation error S3: ListObjectsV2"), "{said}");
+    assert!(
+        said.contains("rpc error: code = Unknown desc = operation error S3: ListObjectsV2"),
+        "{said}"
+    );
     world.apply(secret("WRITER")).await;
     assert_eq!(message(&world, "Available").await, "");
 }
@@ -62,11 +78,20 @@ async fn backups_come_at_the_next_full_minute_of_the_server() {
     world.locate(json!({"accessMode": "ReadOnly"})).await;
     message(&world, "Available").await;
     tokio::time::sleep(Duration::from_secs(50)).await;
-    assert_eq!(world.get(&velero("backups", &backup("infra-daily"))).await, None);
+    assert_eq!(
+        world.get(&velero("backups", &backup("infra-daily"))).await,
+        None
+    );
     tokio::time::sleep(Duration::from_secs(15)).await;
-    let imported = world.get(&velero("backups", &backup("infra-daily"))).await.expect("imported");
+    let imported = world
+        .get(&velero("backups", &backup("infra-daily")))
+        .await
+        .expect("imported");
     assert_eq!(imported["spec"]["storageLocation"], "backups");
-    assert_eq!(imported["metadata"]["labels"]["velero.io/storage-location"], "backups");
+    assert_eq!(
+        imported["metadata"]["labels"]["velero.io/storage-location"],
+        "backups"
+    );
     assert_eq!(imported["metadata"]["ownerReferences"], Value::Null);
     assert_eq!(imported["status"]["phase"], "Completed");
 }
@@ -75,16 +100,23 @@ async fn backups_come_at_the_next_full_minute_of_the_server() {
 async fn a_location_with_a_period_of_zero_brings_nothing() {
     let mut world = World::prepared().await;
     world.serve();
-    world.locate(json!({"accessMode": "ReadOnly", "backupSyncPeriod": "0s"})).await;
+    world
+        .locate(json!({"accessMode": "ReadOnly", "backupSyncPeriod": "0s"}))
+        .await;
     message(&world, "Available").await;
     tokio::time::sleep(Duration::from_secs(300)).await;
-    assert_eq!(world.get(&velero("backups", &backup("infra-daily"))).await, None);
+    assert_eq!(
+        world.get(&velero("backups", &backup("infra-daily"))).await,
+        None
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn half_copied_and_unfinished_backups_stay_out() {
     let mut world = World::prepared().await;
-    world.bucket.write("velero/backups/half/half.tar.gz", vec![1]);
+    world
+        .bucket
+        .write("velero/backups/half/half.tar.gz", vec![1]);
     for (name, phase, expiration) in [
         ("new", "New", "2099-01-01T00:00:00Z"),
         ("open", "Finalizing", "2099-01-01T00:00:00Z"),
@@ -103,7 +135,10 @@ async fn half_copied_and_unfinished_backups_stay_out() {
     for name in ["half", "new", "open"] {
         assert_eq!(world.get(&velero("backups", name)).await, None, "{name}");
     }
-    let late = world.get(&velero("backups", "late")).await.expect("imported");
+    let late = world
+        .get(&velero("backups", "late"))
+        .await
+        .expect("imported");
     assert_eq!(late["status"]["phase"], "PartiallyFailed");
 }
 
@@ -111,9 +146,14 @@ async fn half_copied_and_unfinished_backups_stay_out() {
 async fn backups_that_vanish_from_the_bucket_vanish_from_the_cluster() {
     let world = World::new().await;
     world.backups("infra-daily").await;
-    world.locate(json!({"objectStorage": {"bucket": "shop-backups", "prefix": "elsewhere"}})).await;
+    world
+        .locate(json!({"objectStorage": {"bucket": "shop-backups", "prefix": "elsewhere"}}))
+        .await;
     tokio::time::sleep(Duration::from_secs(130)).await;
-    assert_eq!(world.get(&velero("backups", &backup("infra-daily"))).await, None);
+    assert_eq!(
+        world.get(&velero("backups", &backup("infra-daily"))).await,
+        None
+    );
     assert!(!world.bucket.keys("velero/backups/").is_empty());
 }
 
@@ -127,7 +167,9 @@ async fn requests_are_answered_and_go_away_again() {
         }))
         .await;
     let url = velero("serverstatusrequests", "ask");
-    let answer = world.until(&url, |request| request["status"]["phase"] == "Processed").await;
+    let answer = world
+        .until(&url, |request| request["status"]["phase"] == "Processed")
+        .await;
     assert_eq!(answer["status"]["serverVersion"], "v1.18.3");
     tokio::time::sleep(Duration::from_secs(400)).await;
     assert_eq!(world.get(&url).await, None);
@@ -136,9 +178,57 @@ async fn requests_are_answered_and_go_away_again() {
 #[tokio::test(start_paused = true)]
 async fn a_server_without_its_kinds_or_its_namespace_ends() {
     let mut world = World::prepared().await;
-    world.delete("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/restores.velero.io").await;
+    world
+        .delete("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/restores.velero.io")
+        .await;
     tokio::time::sleep(Duration::from_secs(30)).await;
     world.serve();
-    let exit = world.server.take().expect("a server").await.expect("an end");
-    assert!(exit.why.contains("custom resource Restore not found in Velero API group velero.io/v1"), "{exit}");
+    let exit = world
+        .server
+        .take()
+        .expect("a server")
+        .await
+        .expect("an end");
+    assert!(
+        exit.why
+            .contains("custom resource Restore not found in Velero API group velero.io/v1"),
+        "{exit}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn downloads_get_an_address_for_ten_minutes() {
+    let mut world = World::prepared().await;
+    let sign: Sign = Arc::new(|download: &Download<'_>| {
+        let Download {
+            bucket,
+            key,
+            lifetime,
+            ..
+        } = download;
+        Ok(format!(
+            "https://s3.example/{bucket}/{key}?for={}",
+            lifetime.as_secs()
+        ))
+    });
+    world.serve_with(Some(sign), 3);
+    world.locate(json!({"accessMode": "ReadOnly"})).await;
+    world.restore("infra", "infra-daily", json!({})).await;
+    world
+        .apply(json!({
+            "apiVersion": "velero.io/v1", "kind": "DownloadRequest",
+            "metadata": {"name": "ask", "namespace": "velero"},
+            "spec": {"target": {"kind": "RestoreResults", "name": "infra"}},
+        }))
+        .await;
+    let url = velero("downloadrequests", "ask");
+    let answer = world
+        .until(&url, |request| request["status"]["phase"] == "Processed")
+        .await;
+    assert_eq!(
+        answer["status"]["downloadURL"],
+        "https://s3.example/shop-backups/velero/restores/infra/restore-infra-results.gz?for=600"
+    );
+    tokio::time::sleep(Duration::from_secs(700)).await;
+    assert_eq!(world.get(&url).await, None);
 }

@@ -4,6 +4,12 @@ mod bucket;
 #[path = "../restores/case.rs"]
 mod case;
 mod locations;
+#[path = "../restores/outcome.rs"]
+mod outcome;
+mod restores;
 mod shop;
+#[path = "../restores/suite.rs"]
+mod suite;
 mod traps;
+mod volumes;
 mod world;

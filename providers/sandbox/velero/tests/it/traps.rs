@@ -11,7 +11,7 @@ use crate::world::backup;
 use crate::world::velero;
 
 /// Puts a backup of these objects into the bucket.
-fn put(world: &World, case: Value) {
+pub(crate) fn put(world: &World, case: Value) {
     let mut case = case;
     case["restore"] = json!({});
     let case: Case = serde_json::from_value(case).expect("a case");
@@ -20,7 +20,7 @@ fn put(world: &World, case: Value) {
     }
 }
 
-fn config_map(namespace: &str, name: &str) -> Value {
+pub(crate) fn config_map(namespace: &str, name: &str) -> Value {
     json!({
         "apiVersion": "v1", "kind": "ConfigMap",
         "metadata": {"name": name, "namespace": namespace}, "data": {"key": "value"},
@@ -36,7 +36,7 @@ fn rewrite(world: &World, name: &str, change: impl Fn(&mut Value)) {
     world.bucket.write(&key, backup.to_string().into_bytes());
 }
 
-async fn restore_of(world: &World, name: &str, more: Value) -> Value {
+pub(crate) async fn restore_of(world: &World, name: &str, more: Value) -> Value {
     world.until(&velero("backups", name), |_| true).await;
     let mut spec = json!({"backupName": name});
     for (key, value) in more.as_object().expect("fields") {
@@ -54,22 +54,40 @@ async fn restore_of(world: &World, name: &str, more: Value) -> Value {
 #[tokio::test(start_paused = true)]
 async fn a_writable_location_has_its_expired_backups_deleted_as_soon_as_they_are_seen() {
     let mut world = World::prepared().await;
-    put(&world, json!({"name": "old", "archive": [config_map("a", "one")]}));
-    rewrite(&world, "old", |backup| backup["status"]["expiration"] = json!("2026-01-01T00:00:00Z"));
+    put(
+        &world,
+        json!({"name": "old", "archive": [config_map("a", "one")]}),
+    );
+    rewrite(&world, "old", |backup| {
+        backup["status"]["expiration"] = json!("2026-01-01T00:00:00Z")
+    });
     world.serve();
     world.locate(json!({})).await;
     world.backups("apps-daily").await;
     tokio::time::sleep(Duration::from_secs(10)).await;
-    assert_eq!(world.bucket.keys("velero/backups/old/"), Vec::<String>::new());
+    assert_eq!(
+        world.bucket.keys("velero/backups/old/"),
+        Vec::<String>::new()
+    );
     assert_eq!(world.get(&velero("backups", "old")).await, None);
-    assert!(!world.bucket.keys(&format!("velero/backups/{}/", backup("apps-daily"))).is_empty());
+    assert!(
+        !world
+            .bucket
+            .keys(&format!("velero/backups/{}/", backup("apps-daily")))
+            .is_empty()
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_read_only_location_keeps_its_expired_backups_and_says_so() {
     let mut world = World::prepared().await;
-    put(&world, json!({"name": "old", "archive": [config_map("a", "one")]}));
-    rewrite(&world, "old", |backup| backup["status"]["expiration"] = json!("2026-01-01T00:00:00Z"));
+    put(
+        &world,
+        json!({"name": "old", "archive": [config_map("a", "one")]}),
+    );
+    rewrite(&world, "old", |backup| {
+        backup["status"]["expiration"] = json!("2026-01-01T00:00:00Z")
+    });
     world.serve();
     world.locate(json!({"accessMode": "ReadOnly"})).await;
     let kept = world
@@ -87,10 +105,15 @@ async fn a_restore_of_some_namespaces_brings_nothing_of_the_cluster() {
     let filter = json!({"includedNamespaces": ["shop"]});
     world.restore("apps", "apps-daily", filter).await;
     let all = world.outcomes("apps");
-    let is_role = |title: &&String| title.contains("ClusterRole") || title.contains("CustomResource");
+    let is_role =
+        |title: &&String| title.contains("ClusterRole") || title.contains("CustomResource");
     assert_eq!(all["created"].iter().find(is_role), None);
     // Its claims' volumes and its pods' classes come along all the same.
-    assert!(all["created"].iter().any(|title| title.ends_with("PriorityClass shop-earns-money")));
+    assert!(
+        all["created"]
+            .iter()
+            .any(|title| title.ends_with("PriorityClass shop-earns-money"))
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -110,100 +133,23 @@ async fn a_restore_that_comes_too_early_has_failed_for_ever() {
     world.locate(json!({"accessMode": "ReadOnly"})).await;
     world.backups("infra-daily").await;
     tokio::time::sleep(Duration::from_secs(600)).await;
-    let early = world.get(&velero("restores", "early")).await.expect("there");
+    let early = world
+        .get(&velero("restores", "early"))
+        .await
+        .expect("there");
     assert_eq!(early["status"]["phase"], "FailedValidation");
-}
-
-fn files_backup() -> Value {
-    json!({
-        "name": "files",
-        "archive": [{
-            "apiVersion": "v1", "kind": "Pod",
-            "metadata": {"name": "files", "namespace": "files"},
-            "spec": {
-                "containers": [{
-                    "name": "c", "image": "files:1",
-                    "volumeMounts": [{"name": "data", "mountPath": "/data"}],
-                }],
-                "volumes": [{"name": "data", "emptyDir": {}}],
-            },
-            "status": {"phase": "Running"},
-        }],
-        "pod_volumes": [{
-            "apiVersion": "velero.io/v1", "kind": "PodVolumeBackup",
-            "metadata": {
-                "name": "files-abcde", "namespace": "velero",
-                "labels": {"velero.io/backup-name": "files", "velero.io/backup-uid": "old"},
-            },
-            "spec": {
-                "pod": {"kind": "Pod", "name": "files", "namespace": "files"},
-                "volume": "data", "node": "old", "backupStorageLocation": "old",
-                "repoIdentifier": "", "uploaderType": "kopia",
-            },
-            "status": {
-                "phase": "Completed", "snapshotID": "abc",
-                "progress": {"totalBytes": 1_000_000_000_u64, "bytesDone": 1_000_000_000_u64},
-            },
-        }],
-    })
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_restore_between_a_backup_and_its_volumes_brings_empty_volumes_and_is_completed() {
-    let mut world = World::prepared().await;
-    put(&world, files_backup());
-    world.serve();
-    // Made before the server knows of any location, so that it runs as soon as the Backup is there.
-    world.locate(json!({"accessMode": "ReadOnly"})).await;
-    world.until(&velero("backups", "files"), |_| true).await;
-    for volume in ["files-abcde"] {
-        if world.get(&velero("podvolumebackups", volume)).await.is_some() {
-            world.delete(&velero("podvolumebackups", volume)).await;
-        }
-    }
-    let early = restore_of(&world, "files", json!({})).await;
-    assert_eq!(early["status"]["phase"], "Completed", "{early:#}");
-    let moved = world.get("/apis/velero.io/v1/namespaces/velero/podvolumerestores").await;
-    assert_eq!(moved.expect("a list")["items"], json!([]));
-}
-
-#[tokio::test(start_paused = true)]
-async fn volumes_of_pods_need_an_agent_on_their_node_and_say_that_they_are_simulated() {
-    let mut world = World::prepared().await;
-    put(&world, files_backup());
-    world
-        .apply(json!({
-            "apiVersion": "apps/v1", "kind": "DaemonSet",
-            "metadata": {"name": "node-agent", "namespace": "velero"},
-            "spec": {
-                "selector": {"matchLabels": {"role": "node-agent"}},
-                "template": {
-                    "metadata": {"labels": {"role": "node-agent"}},
-                    "spec": {"containers": [{"name": "node-agent", "image": "velero/velero"}]},
-                },
-            },
-        }))
-        .await;
-    world.serve();
-    world.locate(json!({"accessMode": "ReadOnly"})).await;
-    world.until(&velero("podvolumebackups", "files-abcde"), |_| true).await;
-    let restored = restore_of(&world, "files", json!({})).await;
-    assert_eq!(restored["status"]["phase"], "Completed", "{:#}", world.left("files", "results.gz"));
-    let moved = world.get("/apis/velero.io/v1/namespaces/velero/podvolumerestores").await.expect("a list");
-    let one = &moved["items"][0];
-    assert_eq!(one["status"]["phase"], "Completed");
-    assert_eq!(one["status"]["message"], "simulated: no bytes were moved");
-    assert_eq!(one["metadata"]["annotations"]["drplan.io/simulated"], "true");
-    assert_eq!(one["status"]["progress"]["bytesDone"], 1_000_000_000_u64);
-    let pod = world.until("/api/v1/namespaces/files/pods/files", |pod| pod["status"]["phase"] == "Running");
-    assert_eq!(pod.await["spec"]["initContainers"][0]["name"], "restore-wait");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_restore_is_completed_although_it_left_other_objects_alone() {
     let mut world = World::prepared().await;
-    put(&world, json!({"name": "mine", "archive": [config_map("a", "one")]}));
-    world.apply(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "a"}})).await;
+    put(
+        &world,
+        json!({"name": "mine", "archive": [config_map("a", "one")]}),
+    );
+    world
+        .apply(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "a"}}))
+        .await;
     let mut other = config_map("a", "one");
     other["data"]["key"] = json!("other");
     world.apply(other).await;
@@ -213,7 +159,10 @@ async fn a_restore_is_completed_although_it_left_other_objects_alone() {
     assert_eq!(restored["status"]["phase"], "Completed");
     assert_eq!(restored["status"]["warnings"], 1);
     assert_eq!(world.outcomes("mine")["failed"], ["v1/ConfigMap a/one"]);
-    let kept = world.get("/api/v1/namespaces/a/configmaps/one").await.expect("there");
+    let kept = world
+        .get("/api/v1/namespaces/a/configmaps/one")
+        .await
+        .expect("there");
     assert_eq!(kept["data"]["key"], "other");
 }
 
@@ -228,14 +177,21 @@ async fn a_key_that_may_not_write_makes_a_restore_partially_failed_without_resul
         }))
         .await;
     let credential = json!({"name": "key", "key": "cloud"});
-    world.locate(json!({"accessMode": "ReadOnly", "credential": credential})).await;
+    world
+        .locate(json!({"accessMode": "ReadOnly", "credential": credential}))
+        .await;
     let server = world.backups("infra-daily").await;
     assert_eq!(server["spec"]["storageLocation"], "backups");
     world.begin("infra", "infra-daily", json!({})).await;
     let is_waiting = |restore: &Value| restore["status"]["phase"] == "FinalizingPartiallyFailed";
     let restored = world.until(&velero("restores", "infra"), is_waiting).await;
     assert_eq!(restored["status"]["errors"], 1);
-    assert!(world.get("/apis/apps/v1/namespaces/shop-infra/deployments/price-check").await.is_some());
+    assert!(
+        world
+            .get("/apis/apps/v1/namespaces/shop-infra/deployments/price-check")
+            .await
+            .is_some()
+    );
     assert_eq!(world.bucket.keys("velero/restores/"), Vec::<String>::new());
 }
 
@@ -245,68 +201,9 @@ async fn a_fresh_server_makes_itself_the_well_known_repository_password() {
     world.serve();
     let url = "/api/v1/namespaces/velero/secrets/velero-repo-credentials";
     let secret = world.until(url, |_| true).await;
-    assert_eq!(secret["data"]["repository-password"], "c3RhdGljLXBhc3N3MHJk");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_claim_without_data_comes_back_empty_and_nobody_complains() {
-    let world = World::new().await;
-    let apps = world.restore("apps", "apps-daily", json!({})).await;
-    assert_eq!(apps["status"]["phase"], "Completed");
-    let url = "/api/v1/namespaces/shop/persistentvolumeclaims/thumbnails-thumbnails-0";
-    let claim = world.until(url, |claim| claim["status"]["phase"] == "Bound").await;
-    assert_ne!(claim["spec"]["volumeName"], "disk-0001");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_claim_that_somebody_made_before_keeps_its_own_volume() {
-    let mut world = World::prepared().await;
-    world.apply(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}})).await;
-    world
-        .apply(json!({
-            "apiVersion": "v1", "kind": "PersistentVolumeClaim",
-            "metadata": {"name": "thumbnails-thumbnails-0", "namespace": "shop"},
-            "spec": {
-                "accessModes": ["ReadWriteOnce"], "storageClassName": "standard",
-                "resources": {"requests": {"storage": "1Gi"}},
-            },
-        }))
-        .await;
-    world.serve();
-    world.locate(json!({"accessMode": "ReadOnly"})).await;
-    world.restore("apps", "apps-daily", json!({})).await;
-    let claim = "v1/PersistentVolumeClaim shop/thumbnails-thumbnails-0".to_owned();
-    assert!(world.outcomes("apps")["failed"].contains(&claim));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_snapshot_of_a_location_that_is_not_there_is_an_error_of_its_volume() {
-    let mut world = World::prepared().await;
-    put(&world, json!({
-        "name": "disks",
-        "archive": [{
-            "apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "disk"},
-            "spec": {
-                "accessModes": ["ReadWriteOnce"], "capacity": {"storage": "1Gi"},
-                "persistentVolumeReclaimPolicy": "Delete",
-                "csi": {"driver": "disk.csi.example", "volumeHandle": "vol-old"},
-            },
-        }],
-        "volumes": [{"pvName": "disk", "backupMethod": "NativeSnapshot"}],
-        "snapshots": [{
-            "spec": {"persistentVolumeName": "disk", "location": "aws", "volumeType": "gp3"},
-            "status": {"providerSnapshotID": "snap-1", "phase": "Completed"},
-        }],
-    }));
-    world.serve();
-    world.locate(json!({"accessMode": "ReadOnly"})).await;
-    let restored = restore_of(&world, "disks", json!({})).await;
-    assert_eq!(restored["status"]["phase"], "PartiallyFailed");
-    let results = world.left("disks", "results.gz");
     assert_eq!(
-        results["errors"]["cluster"],
-        json!(["error executing PVAction for persistentvolumes/disk: \
-                VolumeSnapshotLocation.velero.io \"aws\" not found"])
+        secret["data"]["repository-password"],
+        "c3RhdGljLXBhc3N3MHJk"
     );
 }
 
@@ -328,7 +225,12 @@ async fn a_schedule_means_its_newest_whole_backup_even_when_that_holds_nothing()
     world.serve();
     world.locate(json!({"accessMode": "ReadOnly"})).await;
     world.until(&velero("backups", "full"), |_| true).await;
-    let restored = restore_of(&world, "broken", json!({"backupName": null, "scheduleName": "nightly"})).await;
+    let restored = restore_of(
+        &world,
+        "broken",
+        json!({"backupName": null, "scheduleName": "nightly"}),
+    )
+    .await;
     assert_eq!(restored["spec"]["backupName"], "empty");
 }
 
@@ -338,10 +240,15 @@ async fn a_server_that_ends_during_a_restore_gives_it_up_when_it_starts_again() 
     world.backups("apps-daily").await;
     world.begin("apps", "apps-daily", json!({})).await;
     let url = velero("restores", "apps");
-    world.until(&url, |restore| restore["status"]["phase"] == "InProgress").await;
+    world
+        .until(&url, |restore| restore["status"]["phase"] == "InProgress")
+        .await;
     world.kill().await;
     tokio::time::sleep(Duration::from_secs(30)).await;
-    assert_eq!(world.get(&url).await.expect("there")["status"]["phase"], "InProgress");
+    assert_eq!(
+        world.get(&url).await.expect("there")["status"]["phase"],
+        "InProgress"
+    );
     world.serve();
     let given_up = world.ended("apps").await;
     assert_eq!(given_up["status"]["phase"], "Failed");
@@ -359,12 +266,19 @@ async fn a_restore_is_held_until_its_files_can_be_deleted() {
     world.delete(&velero("restores", "infra")).await;
     tokio::time::sleep(Duration::from_secs(30)).await;
     assert_eq!(world.get(&velero("restores", "infra")).await, None);
-    assert_eq!(world.bucket.keys("velero/restores/infra/"), Vec::<String>::new());
+    assert_eq!(
+        world.bucket.keys("velero/restores/infra/"),
+        Vec::<String>::new()
+    );
 
     world.restore("again", "infra-daily", json!({})).await;
     world.bucket.write("velero/dumps/one", vec![1]);
     let url = velero("backupstoragelocations", "backups");
-    world.until(&url, |location| location["status"]["phase"] == "Unavailable").await;
+    world
+        .until(&url, |location| {
+            location["status"]["phase"] == "Unavailable"
+        })
+        .await;
     world.delete(&velero("restores", "again")).await;
     tokio::time::sleep(Duration::from_secs(600)).await;
     assert!(world.get(&velero("restores", "again")).await.is_some());
@@ -377,8 +291,13 @@ async fn restores_run_one_after_the_other() {
     world.begin("first", "apps-daily", json!({})).await;
     world.begin("second", "infra-daily", json!({})).await;
     let url = velero("restores", "first");
-    world.until(&url, |restore| restore["status"]["phase"] == "InProgress").await;
-    let second = world.get(&velero("restores", "second")).await.expect("there");
+    world
+        .until(&url, |restore| restore["status"]["phase"] == "InProgress")
+        .await;
+    let second = world
+        .get(&velero("restores", "second"))
+        .await
+        .expect("there");
     assert_eq!(second["status"]["phase"], Value::Null);
     world.ended("second").await;
     let first = world.ended("first").await;

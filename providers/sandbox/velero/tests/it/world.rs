@@ -12,6 +12,7 @@ use drplan_sandbox_kubernetes::ClusterOptions;
 use drplan_sandbox_kubernetes::User;
 use drplan_sandbox_velero::Exit;
 use drplan_sandbox_velero::Options;
+use drplan_sandbox_velero::Sign;
 use drplan_sandbox_velero::serve;
 use flate2::read::GzDecoder;
 use http::Method;
@@ -40,7 +41,9 @@ pub(crate) struct World {
 
 /// A folder of the shop's example.
 pub(crate) fn shop(below: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../examples/shop").join(below)
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../../../examples/shop")
+        .join(below)
 }
 
 /// The kinds of Velero, as the shop's example has them.
@@ -68,28 +71,34 @@ impl World {
         for kind in velero_kinds() {
             world.apply(kind).await;
         }
-        world.apply(json!({
-            "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "velero"},
-        })).await;
-        world.apply(json!({
-            "apiVersion": "apps/v1", "kind": "Deployment",
-            "metadata": {"name": "velero", "namespace": "velero"},
-            "spec": {
-                "replicas": 0, "selector": {"matchLabels": {"deploy": "velero"}},
-                "template": {
-                    "metadata": {"labels": {"deploy": "velero"}},
-                    "spec": {"containers": [{"name": "velero", "image": "velero/velero"}]},
+        world
+            .apply(json!({
+                "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "velero"},
+            }))
+            .await;
+        world
+            .apply(json!({
+                "apiVersion": "apps/v1", "kind": "Deployment",
+                "metadata": {"name": "velero", "namespace": "velero"},
+                "spec": {
+                    "replicas": 0, "selector": {"matchLabels": {"deploy": "velero"}},
+                    "template": {
+                        "metadata": {"labels": {"deploy": "velero"}},
+                        "spec": {"containers": [{"name": "velero", "image": "velero/velero"}]},
+                    },
                 },
-            },
-        })).await;
-        world.apply(json!({
-            "apiVersion": "storage.k8s.io/v1", "kind": "StorageClass",
-            "metadata": {
-                "name": "standard",
-                "annotations": {"storageclass.kubernetes.io/is-default-class": "true"},
-            },
-            "provisioner": "disk.csi.example",
-        })).await;
+            }))
+            .await;
+        world
+            .apply(json!({
+                "apiVersion": "storage.k8s.io/v1", "kind": "StorageClass",
+                "metadata": {
+                    "name": "standard",
+                    "annotations": {"storageclass.kubernetes.io/is-default-class": "true"},
+                },
+                "provisioner": "disk.csi.example",
+            }))
+            .await;
         tokio::time::sleep(Duration::from_secs(5)).await;
         world
     }
@@ -104,9 +113,17 @@ impl World {
 
     /// Starts the server.
     pub(crate) fn serve(&mut self) {
-        let options = Options::new(self.clock.clone(), 3);
-        let client = Client::new(self.cluster.router_as(User::new("velero", &["system:masters"])), "default");
-        self.server = Some(tokio::spawn(serve(client, Arc::new(self.bucket.clone()), options)));
+        self.serve_with(None, 3);
+    }
+
+    /// Starts a server that makes addresses and names in its own way.
+    pub(crate) fn serve_with(&mut self, sign: Option<Sign>, seed: u64) {
+        let mut options = Options::new(self.clock.clone(), seed);
+        options.sign = sign;
+        let user = User::new("velero", &["system:masters"]);
+        let client = Client::new(self.cluster.router_as(user), "default");
+        let buckets = Arc::new(self.bucket.clone());
+        self.server = Some(tokio::spawn(serve(client, buckets, options)));
     }
 
     /// Ends the server without a word.
@@ -129,7 +146,8 @@ impl World {
         self.apply(json!({
             "apiVersion": "velero.io/v1", "kind": "BackupStorageLocation",
             "metadata": {"name": "backups", "namespace": "velero"}, "spec": spec,
-        })).await;
+        }))
+        .await;
     }
 
     /// Restores a backup of a schedule and waits for the end.
@@ -148,7 +166,8 @@ impl World {
         self.apply(json!({
             "apiVersion": "velero.io/v1", "kind": "Restore",
             "metadata": {"name": name, "namespace": "velero"}, "spec": spec,
-        })).await;
+        }))
+        .await;
     }
 
     /// Waits until a backup is in the cluster.
@@ -174,7 +193,10 @@ impl World {
             if let Some(found) = found.clone().filter(&is_it) {
                 return found;
             }
-            assert!(tokio::time::Instant::now() < deadline, "{url} never comes to that: {found:?}");
+            assert!(
+                tokio::time::Instant::now() < deadline,
+                "{url} never comes to that: {found:?}"
+            );
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
     }
@@ -193,7 +215,9 @@ impl World {
         match self.ask(Method::POST, &list, Some(&object)).await {
             Ok(made) => made,
             Err(kube::Error::Api(status)) if status.reason == "AlreadyExists" => {
-                let patched = self.ask(Method::PATCH, &format!("{list}/{name}"), Some(&object)).await;
+                let patched = self
+                    .ask(Method::PATCH, &format!("{list}/{name}"), Some(&object))
+                    .await;
                 patched.expect("patched")
             }
             Err(error) => panic!("cannot create {name} in {list}: {error}"),
@@ -211,9 +235,16 @@ impl World {
         } else {
             "application/json"
         };
-        let request = Request::builder().method(method).uri(url).header("content-type", kind);
-        let content = body.map(|body| body.to_string().into_bytes()).unwrap_or_default();
-        self.client.request(request.body(content).expect("a request")).await
+        let request = Request::builder()
+            .method(method)
+            .uri(url)
+            .header("content-type", kind);
+        let content = body
+            .map(|body| body.to_string().into_bytes())
+            .unwrap_or_default();
+        self.client
+            .request(request.body(content).expect("a request"))
+            .await
     }
 
     /// A file that a restore left.
@@ -222,7 +253,9 @@ impl World {
         let packed = self.bucket.read(&key);
         let packed = packed.unwrap_or_else(|| panic!("{key} is not there"));
         let mut text = String::new();
-        GzDecoder::new(&packed[..]).read_to_string(&mut text).expect("a text");
+        GzDecoder::new(&packed[..])
+            .read_to_string(&mut text)
+            .expect("a text");
         serde_json::from_str(&text).expect("JSON")
     }
 
@@ -234,7 +267,9 @@ impl World {
             for title in titles.as_array().expect("titles") {
                 let title = title.as_str().expect("a title").trim_end_matches(')');
                 let (title, outcome) = title.rsplit_once('(').expect("an outcome");
-                all.entry(outcome.to_owned()).or_default().push(format!("{kind} {title}"));
+                all.entry(outcome.to_owned())
+                    .or_default()
+                    .push(format!("{kind} {title}"));
             }
         }
         all
@@ -251,15 +286,30 @@ pub(crate) fn backup(schedule: &str) -> String {
     let folder = shop("data/shop-backups/velero/backups");
     let mut names: Vec<String> = std::fs::read_dir(folder)
         .expect("a folder")
-        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+        .map(|entry| {
+            entry
+                .expect("an entry")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        })
         .collect();
     names.sort();
-    names.into_iter().rfind(|name| name.starts_with(schedule)).expect("a backup")
+    names
+        .into_iter()
+        .rfind(|name| name.starts_with(schedule))
+        .expect("a backup")
 }
 
 /// Where an object is created, and its name.
 fn place(object: &Value) -> (String, String) {
-    let text = |path: &str| object.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let text = |path: &str| {
+        object
+            .pointer(path)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
     let (version, kind) = (text("/apiVersion"), text("/kind").to_lowercase());
     let plural = match kind.as_str() {
         "storageclass" | "priorityclass" => format!("{kind}es"),
@@ -271,5 +321,8 @@ fn place(object: &Value) -> (String, String) {
         "" => String::new(),
         namespace => format!("namespaces/{namespace}/"),
     };
-    (format!("/{root}/{version}/{namespace}{plural}"), text("/metadata/name"))
+    (
+        format!("/{root}/{version}/{namespace}{plural}"),
+        text("/metadata/name"),
+    )
 }

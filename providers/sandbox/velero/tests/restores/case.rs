@@ -14,10 +14,16 @@ use serde_json::json;
 const RESOURCES: &[(&str, &str)] = &[
     ("APIService", "apiservices.apiregistration.k8s.io"),
     ("ClusterRole", "clusterroles.rbac.authorization.k8s.io"),
-    ("ClusterRoleBinding", "clusterrolebindings.rbac.authorization.k8s.io"),
+    (
+        "ClusterRoleBinding",
+        "clusterrolebindings.rbac.authorization.k8s.io",
+    ),
     ("ConfigMap", "configmaps"),
     ("CronJob", "cronjobs.batch"),
-    ("CustomResourceDefinition", "customresourcedefinitions.apiextensions.k8s.io"),
+    (
+        "CustomResourceDefinition",
+        "customresourcedefinitions.apiextensions.k8s.io",
+    ),
     ("Deployment", "deployments.apps"),
     ("Event", "events"),
     ("Ingress", "ingresses.networking.k8s.io"),
@@ -130,7 +136,10 @@ impl Case {
         let key = |file: &str| format!("backups/{name}/{file}");
         let mut files = vec![
             (key(&format!("{name}.tar.gz")), packed),
-            (key(&format!("{name}-volumeinfo.json.gz")), pack(json!(self.volumes).to_string().as_bytes())?),
+            (
+                key(&format!("{name}-volumeinfo.json.gz")),
+                pack(json!(self.volumes).to_string().as_bytes())?,
+            ),
         ];
         if !self.pod_volumes.is_empty() {
             let content = pack(json!(self.pod_volumes).to_string().as_bytes())?;
@@ -158,7 +167,12 @@ fn archive(objects: &[Value]) -> Result<Vec<u8>> {
     };
     add("metadata/version", b"1.1.0")?;
     for object in objects {
-        let text = |path: &str| object.pointer(path).and_then(Value::as_str).unwrap_or_default();
+        let text = |path: &str| {
+            object
+                .pointer(path)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+        };
         let resource = resource(text("/apiVersion"), text("/kind"));
         let name = text("/metadata/name");
         let scope = match text("/metadata/namespace") {

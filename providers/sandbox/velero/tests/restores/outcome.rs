@@ -47,18 +47,32 @@ pub(crate) fn normal(mut object: Value, with_status: bool) -> Value {
         .flatten()
         .map(|entry| {
             let text = |field: &str| entry[field].as_str().unwrap_or_default().to_owned();
-            format!("{} {}{}", text("manager"), text("operation"), text("subresource"))
+            format!(
+                "{} {}{}",
+                text("manager"),
+                text("operation"),
+                text("subresource")
+            )
         })
         .filter(|manager| !manager.contains("kube-controller-manager"))
         .collect();
     if let Some(metadata) = object["metadata"].as_object_mut() {
-        for field in ["uid", "resourceVersion", "creationTimestamp", "generation", "managedFields"] {
+        for field in [
+            "uid",
+            "resourceVersion",
+            "creationTimestamp",
+            "generation",
+            "managedFields",
+        ] {
             metadata.remove(field);
         }
         if !managers.is_empty() {
             metadata.insert("managers".to_owned(), json!(managers));
         }
-        if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+        if let Some(annotations) = metadata
+            .get_mut("annotations")
+            .and_then(Value::as_object_mut)
+        {
             annotations.retain(|key, _| {
                 !key.starts_with("pv.kubernetes.io/") && !key.starts_with("volume.")
             });
@@ -78,9 +92,12 @@ fn hide(value: &mut Value) {
             for (name, value) in fields {
                 let is_address = matches!(name.as_str(), "clusterIP" | "clusterIPs")
                     && !value.to_string().contains("None");
-                let is_reference = matches!(name.as_str(), "resourceVersion" | "uid" | "volumeName");
+                let is_reference =
+                    matches!(name.as_str(), "resourceVersion" | "uid" | "volumeName");
                 let is_port = name == "nodePort"
-                    && value.as_i64().is_some_and(|port| !(31_170..31_190).contains(&port));
+                    && value
+                        .as_i64()
+                        .is_some_and(|port| !(31_170..31_190).contains(&port));
                 let is_label = matches!(
                     name.as_str(),
                     "batch.kubernetes.io/controller-uid" | "controller-uid"
@@ -108,9 +125,10 @@ pub(crate) fn without_folders(results: Value) -> Value {
             Value::String(format!("{kept}resources{after}"))
         }
         Value::Array(items) => items.into_iter().map(without_folders).collect(),
-        Value::Object(fields) => {
-            fields.into_iter().map(|(key, value)| (key, without_folders(value))).collect()
-        }
+        Value::Object(fields) => fields
+            .into_iter()
+            .map(|(key, value)| (key, without_folders(value)))
+            .collect(),
         other => other,
     }
 }
@@ -159,7 +177,10 @@ fn compare(path: &str, real: &Value, simulated: &Value, found: &mut Vec<(String,
             for key in keys {
                 let escaped = key.replace('/', "~");
                 let none = Value::Null;
-                let sides = (left.get(key).unwrap_or(&none), right.get(key).unwrap_or(&none));
+                let sides = (
+                    left.get(key).unwrap_or(&none),
+                    right.get(key).unwrap_or(&none),
+                );
                 compare(&format!("{path}/{escaped}"), sides.0, sides.1, found);
             }
         }

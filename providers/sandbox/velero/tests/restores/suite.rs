@@ -40,7 +40,13 @@ const SETTLE: Duration = Duration::from_secs(3);
 const ENDS: &[&str] = &["Completed", "PartiallyFailed", "Failed", "FailedValidation"];
 
 /// Kinds that controllers change or replace soon after.
-const RESTLESS: &[&str] = &["Pod", "ReplicaSet", "Endpoints", "EndpointSlice", "CustomResourceDefinition"];
+const RESTLESS: &[&str] = &[
+    "Pod",
+    "ReplicaSet",
+    "Endpoints",
+    "EndpointSlice",
+    "CustomResourceDefinition",
+];
 
 /// A cluster with Velero, and a bucket.
 pub(crate) trait World {
@@ -59,20 +65,28 @@ pub(crate) async fn run(world: &impl World, cases: &[Case]) -> Result<BTreeMap<S
     for object in cases.iter().flat_map(|case| &case.before) {
         create(&client, object).await?;
     }
-    create(&client, &json!({
-        "apiVersion": "velero.io/v1", "kind": "BackupStorageLocation",
-        "metadata": {"name": "cases", "namespace": "velero"},
-        "spec": {
-            "provider": "aws", "accessMode": "ReadOnly", "config": world.config(),
-            "objectStorage": {"bucket": BUCKET, "prefix": PREFIX},
-        },
-    })).await?;
+    create(
+        &client,
+        &json!({
+            "apiVersion": "velero.io/v1", "kind": "BackupStorageLocation",
+            "metadata": {"name": "cases", "namespace": "velero"},
+            "spec": {
+                "provider": "aws", "accessMode": "ReadOnly", "config": world.config(),
+                "objectStorage": {"bucket": BUCKET, "prefix": PREFIX},
+            },
+        }),
+    )
+    .await?;
     let deadline = Instant::now() + LIMIT;
     wait_for_sync(&client, cases, deadline).await?;
     let mut outcomes = BTreeMap::new();
     let mut left: Vec<&Case> = cases.iter().collect();
     while !left.is_empty() {
-        let is_ready = |case: &&Case| case.after.as_ref().is_none_or(|after| outcomes.contains_key(after));
+        let is_ready = |case: &&Case| {
+            case.after
+                .as_ref()
+                .is_none_or(|after| outcomes.contains_key(after))
+        };
         let (now, later): (Vec<&Case>, Vec<&Case>) = left.into_iter().partition(is_ready);
         if now.is_empty() {
             bail!("cases wait for each other");
@@ -83,9 +97,17 @@ pub(crate) async fn run(world: &impl World, cases: &[Case]) -> Result<BTreeMap<S
         let mut ended = Vec::new();
         for case in &now {
             let place = "/apis/velero.io/v1/namespaces/velero/restores";
-            ended.push(wait(&client, &format!("{place}/{}", case.name), deadline, |restore| {
-                ENDS.contains(&restore["status"]["phase"].as_str().unwrap_or_default())
-            }).await?);
+            ended.push(
+                wait(
+                    &client,
+                    &format!("{place}/{}", case.name),
+                    deadline,
+                    |restore| {
+                        ENDS.contains(&restore["status"]["phase"].as_str().unwrap_or_default())
+                    },
+                )
+                .await?,
+            );
         }
         tokio::time::sleep(SETTLE).await;
         for (case, restore) in now.iter().zip(ended) {
@@ -116,7 +138,10 @@ fn shop() -> PathBuf {
 fn shop_backup(schedule: &str) -> String {
     let entries = std::fs::read_dir(shop()).into_iter().flatten().flatten();
     let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-    names.filter(|name| name.starts_with(schedule)).max().unwrap_or_default()
+    names
+        .filter(|name| name.starts_with(schedule))
+        .max()
+        .unwrap_or_default()
 }
 
 async fn fill(world: &impl World, cases: &[Case]) -> Result<()> {
@@ -141,7 +166,10 @@ async fn fill(world: &impl World, cases: &[Case]) -> Result<()> {
 
 async fn wait_for_sync(client: &Client, cases: &[Case], deadline: Instant) -> Result<()> {
     let place = "/apis/velero.io/v1/namespaces/velero/backupstoragelocations/cases";
-    wait(client, place, deadline, |location| !location["status"]["lastSyncedTime"].is_null()).await?;
+    wait(client, place, deadline, |location| {
+        !location["status"]["lastSyncedTime"].is_null()
+    })
+    .await?;
     for case in cases {
         let spec = restore(case)["spec"].clone();
         let Some(backup) = spec["backupName"].as_str().filter(|_| case.shop.is_some()) else {
@@ -183,8 +211,18 @@ async fn read(client: &Client, url: &str) -> Result<Option<Value>> {
 
 /// Creates an object; the field manager is always the same.
 pub(crate) async fn create(client: &Client, object: &Value) -> Result<()> {
-    let text = |path: &str| object.pointer(path).and_then(Value::as_str).unwrap_or_default();
-    let url = url(text("/apiVersion"), text("/kind"), text("/metadata/namespace"), "");
+    let text = |path: &str| {
+        object
+            .pointer(path)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
+    let url = url(
+        text("/apiVersion"),
+        text("/kind"),
+        text("/metadata/namespace"),
+        "",
+    );
     let request = Request::builder()
         .method(Method::POST)
         .uri(format!("{url}?fieldManager=cases"))
@@ -238,7 +276,10 @@ async fn look(world: &impl World, case: &Case, restore: &Value) -> Result<Outcom
             outcome::without_folders(outcome::sorted(results))
         },
         list,
-        files: keys.iter().map(|key| key.trim_start_matches(&folder).to_owned()).collect(),
+        files: keys
+            .iter()
+            .map(|key| key.trim_start_matches(&folder).to_owned())
+            .collect(),
         objects,
     })
 }
@@ -261,7 +302,12 @@ async fn objects(world: &impl World, case: &Case, list: &Value) -> Result<BTreeM
         if RESTLESS.contains(&kind) {
             continue;
         }
-        for title in titles.as_array().into_iter().flatten().filter_map(Value::as_str) {
+        for title in titles
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+        {
             let title = title.rsplit_once('(').map_or(title, |(title, _)| title);
             let (namespace, name) = title.split_once('/').unwrap_or(("", title));
             let object = read(&client, &url(version, kind, namespace, name)).await?;
@@ -270,4 +316,39 @@ async fn objects(world: &impl World, case: &Case, list: &Value) -> Result<BTreeM
         }
     }
     Ok(found)
+}
+
+/// Makes what a site with the real server has before.
+pub(crate) async fn prepare(client: &Client) -> Result<()> {
+    let tree = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
+    #[expect(clippy::disallowed_methods, reason = "a test reads the example's data")]
+    let text = std::fs::read_to_string(tree.join("examples/shop/velero/crds.yaml"))?;
+    let kinds: Vec<Value> = serde_saphyr::from_multiple(&text)?;
+    for kind in &kinds {
+        create(client, kind).await?;
+    }
+    create(
+        client,
+        &json!({
+            "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "velero"},
+        }),
+    )
+    .await?;
+    let spec = json!({
+        "replicas": 0, "selector": {"matchLabels": {"deploy": "velero"}},
+        "template": {
+            "metadata": {"labels": {"deploy": "velero"}},
+            "spec": {"containers": [{"name": "velero", "image": "velero/velero"}]},
+        },
+    });
+    create(
+        client,
+        &json!({
+            "apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"name": "velero", "namespace": "velero"}, "spec": spec,
+        }),
+    )
+    .await?;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    Ok(())
 }

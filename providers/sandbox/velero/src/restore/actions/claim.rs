@@ -30,5 +30,8 @@ pub(super) fn free(object: Value, original: &Value) -> Done {
     if phase(original) == "Bound" && !volume.is_empty() {
         needs.push(Path::new("persistentvolumes", "", volume));
     }
-    Done { object: Some(object), needs }
+    Done {
+        object: Some(object),
+        needs,
+    }
 }

@@ -15,7 +15,10 @@ const AUTOMATIC: &str = "kube-aggregator.kubernetes.io/automanaged";
 
 pub(super) fn job(object: Value) -> Value {
     let mut object = typed(object);
-    for path in ["/spec/selector/matchLabels", "/spec/template/metadata/labels"] {
+    for path in [
+        "/spec/selector/matchLabels",
+        "/spec/template/metadata/labels",
+    ] {
         if let Some(labels) = object.pointer_mut(path).and_then(Value::as_object_mut) {
             labels.retain(|key, _| !CONTROLLER.contains(&&**key));
         }
@@ -29,7 +32,10 @@ pub(super) fn webhooks(mut object: Value) -> Value {
         return object;
     }
     for webhook in object["webhooks"].as_array_mut().into_iter().flatten() {
-        if !matches!(webhook["sideEffects"].as_str(), Some("None" | "NoneOnDryRun")) {
+        if !matches!(
+            webhook["sideEffects"].as_str(),
+            Some("None" | "NoneOnDryRun")
+        ) {
             webhook["sideEffects"] = json!("None");
         }
     }

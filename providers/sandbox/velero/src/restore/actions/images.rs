@@ -19,7 +19,11 @@ pub(super) async fn change(run: &Run<'_>, mut object: Value) -> Result<Value, St
     };
     for list in ["containers", "initContainers"] {
         let containers = object.pointer_mut(&format!("{pod}/{list}"));
-        for container in containers.and_then(Value::as_array_mut).into_iter().flatten() {
+        for container in containers
+            .and_then(Value::as_array_mut)
+            .into_iter()
+            .flatten()
+        {
             let image = container["image"].as_str().unwrap_or_default();
             if let Some(new) = new_name(&map, image) {
                 container["image"] = json!(new);

@@ -54,11 +54,19 @@ impl Done {
 /// The actions for a resource, in the order of their names.
 pub(super) fn of(resource: &str) -> &'static [Action] {
     match resource {
-        "pods" => &[Action::ClaimsOfPod, Action::Images, Action::Pod, Action::Wait],
+        "pods" => &[
+            Action::ClaimsOfPod,
+            Action::Images,
+            Action::Pod,
+            Action::Wait,
+        ],
         "persistentvolumeclaims" => &[Action::StorageClass, Action::Claim],
         "persistentvolumes" => &[Action::StorageClass],
         "statefulsets.apps" => &[Action::Images, Action::StorageClass],
-        "deployments.apps" | "daemonsets.apps" | "replicasets.apps" | "replicationcontrollers"
+        "deployments.apps"
+        | "daemonsets.apps"
+        | "replicasets.apps"
+        | "replicationcontrollers"
         | "cronjobs.batch" => &[Action::Images],
         "jobs.batch" => &[Action::Images, Action::Job],
         "clusterrolebindings.rbac.authorization.k8s.io"

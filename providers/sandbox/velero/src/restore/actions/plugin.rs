@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::restore::execute::Run;
 use crate::kube_api::Place;
+use crate::restore::execute::Run;
 use crate::text::name;
 
 impl Run<'_> {

@@ -30,9 +30,14 @@ pub(super) fn without_token(object: Value) -> Value {
     let Some(object_fields) = object.as_object_mut() else {
         return object;
     };
-    if let Some(secrets) = object_fields.get_mut("secrets").and_then(Value::as_array_mut) {
+    if let Some(secrets) = object_fields
+        .get_mut("secrets")
+        .and_then(Value::as_array_mut)
+    {
         let is_token = |secret: &Value| {
-            secret["name"].as_str().is_some_and(|name| name.starts_with(&prefix))
+            secret["name"]
+                .as_str()
+                .is_some_and(|name| name.starts_with(&prefix))
         };
         if let Some(last) = secrets.iter().rposition(is_token) {
             secrets.remove(last);

@@ -22,11 +22,17 @@ pub(super) async fn check(run: &Run<'_>, object: Value) -> Result<Done, String> 
         .iter()
         .any(|account| name(&object).starts_with(&format!("{}-token-", name(account))));
     if is_automatic {
-        return Ok(Done { object: None, needs: Vec::new() });
+        return Ok(Done {
+            object: None,
+            needs: Vec::new(),
+        });
     }
     let mut object = typed(object);
     for (path, fields) in [
-        ("/metadata/annotations", &["kubernetes.io/service-account.uid"][..]),
+        (
+            "/metadata/annotations",
+            &["kubernetes.io/service-account.uid"][..],
+        ),
         ("/data", &["token", "ca.crt"][..]),
     ] {
         if let Some(map) = object.pointer_mut(path).and_then(Value::as_object_mut) {

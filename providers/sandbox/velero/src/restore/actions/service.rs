@@ -70,12 +70,16 @@ fn free_ports(object: &mut Value, applied: Option<&Value>) {
             !ports[&key]["f:nodePort"].is_null()
         })
     };
-    let ports = object.pointer_mut("/spec/ports").and_then(Value::as_array_mut);
+    let ports = object
+        .pointer_mut("/spec/ports")
+        .and_then(Value::as_array_mut);
     for port in ports.into_iter().flatten() {
         let is_kept = match (applied, port["name"].as_str()) {
             (None, _) => is_managed(port),
             (Some(_), Some(name)) => names.contains(name),
-            (Some(_), None) => port["nodePort"].as_i64().is_some_and(|n| numbers.contains(&n)),
+            (Some(_), None) => port["nodePort"]
+                .as_i64()
+                .is_some_and(|n| numbers.contains(&n)),
         };
         if let Some(port) = port.as_object_mut()
             && !is_kept
@@ -89,8 +93,8 @@ fn free_health_check(object: &mut Value, applied: Option<&Value>) {
     let is_used = text(object, "/spec/externalTrafficPolicy") == "Local"
         && text(object, "/spec/type") == "LoadBalancer";
     let given = applied.and_then(|applied| applied["spec"]["healthCheckNodePort"].as_i64());
-    let is_kept = given.is_some_and(|port| port != 0)
-        || is_managed(object, "/f:spec/f:healthCheckNodePort");
+    let is_kept =
+        given.is_some_and(|port| port != 0) || is_managed(object, "/f:spec/f:healthCheckNodePort");
     if is_used
         && !is_kept
         && let Some(spec) = object["spec"].as_object_mut()

@@ -13,7 +13,10 @@ pub(super) async fn change(run: &Run<'_>, mut object: Value) -> Result<Value, St
     let Some(map) = run.plugin(PLUGIN).await? else {
         return Ok(object);
     };
-    if map["data"].as_object().is_none_or(serde_json::Map::is_empty) {
+    if map["data"]
+        .as_object()
+        .is_none_or(serde_json::Map::is_empty)
+    {
         return Ok(object);
     }
     if object["kind"] == "StatefulSet" {
@@ -31,16 +34,21 @@ pub(super) async fn change(run: &Run<'_>, mut object: Value) -> Result<Value, St
 }
 
 async fn change_one(run: &Run<'_>, map: &Value, object: &mut Value) -> Result<(), String> {
-    let Some(old) = object["spec"]["storageClassName"].as_str().filter(|old| !old.is_empty()) else {
+    let Some(old) = object["spec"]["storageClassName"]
+        .as_str()
+        .filter(|old| !old.is_empty())
+    else {
         return Ok(());
     };
     let Some(new) = map["data"][old].as_str() else {
         return Ok(());
     };
     let place = Place::new("storage.k8s.io/v1", "storageclasses", "");
-    run.server.kube.get(&place, new).await.map_err(|refusal| {
-        format!("error getting storage class {new} from API: {refusal}")
-    })?;
+    run.server
+        .kube
+        .get(&place, new)
+        .await
+        .map_err(|refusal| format!("error getting storage class {new} from API: {refusal}"))?;
     object["spec"]["storageClassName"] = json!(new);
     Ok(())
 }

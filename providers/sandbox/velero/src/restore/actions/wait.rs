@@ -21,15 +21,16 @@ const MEMORY: &str = "128Mi";
 /// Who it runs as, unless the pod says otherwise.
 const USER: u64 = 1000;
 
-pub(super) async fn hold(
-    run: &Run<'_>,
-    object: Value,
-    original: &Value,
-) -> Result<Value, String> {
+pub(super) async fn hold(run: &Run<'_>, object: Value, original: &Value) -> Result<Value, String> {
     let mut object = typed(object);
-    let mut containers = object["spec"]["initContainers"].as_array().cloned().unwrap_or_default();
+    let mut containers = object["spec"]["initContainers"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
     containers.retain(|container| {
-        container["name"].as_str().is_none_or(|name| !CONTAINERS.contains(&name))
+        container["name"]
+            .as_str()
+            .is_none_or(|name| !CONTAINERS.contains(&name))
     });
     let volumes = run.volumes_of(&object, namespace(original));
     if !volumes.is_empty() {

@@ -1,16 +1,7 @@
 //! The simulated server is held to what the real one made of the same restores.
 
-mod case;
-mod outcome;
-mod suite;
-
-#[path = "../it/bucket.rs"]
-mod bucket;
-
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use anyhow::Result;
@@ -25,9 +16,15 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::json;
 
-use bucket::Memory;
-use outcome::Outcome;
-use suite::World;
+use crate::bucket::Memory;
+use crate::case;
+use crate::outcome;
+use crate::outcome::Outcome;
+use crate::suite;
+use crate::suite::World;
+
+/// Fewer cases than these show too little.
+const CASES_MIN: usize = 40;
 
 /// Where the two are meant to differ, and why.
 #[derive(Debug, Deserialize)]
@@ -42,7 +39,7 @@ struct Intended {
     reason: String,
 }
 
-/// The embedded world.
+/// A cluster whose server works with a bucket in memory.
 struct Embedded {
     client: Client,
     bucket: Memory,
@@ -73,17 +70,22 @@ impl World for Embedded {
 
 #[tokio::test(start_paused = true)]
 async fn restores_come_to_what_the_real_server_made_of_them() {
-    let recorded: Value = serde_json::from_str(include_str!("recorded.json")).expect("a recording");
+    let recorded: Value =
+        serde_json::from_str(include_str!("../restores/recorded.json")).expect("a recording");
     let recorded: BTreeMap<String, Outcome> =
         serde_json::from_value(recorded["cases"].clone()).expect("outcomes");
     let intended: Vec<Intended> =
-        serde_saphyr::from_str(include_str!("differences.yaml")).expect("intended differences");
+        serde_saphyr::from_str(include_str!("../restores/differences.yaml"))
+            .expect("intended differences");
     let outcomes = simulate().await.expect("outcomes");
+    assert!(outcomes.len() >= CASES_MIN && outcomes.len() == recorded.len());
     let mut used = vec![false; intended.len()];
     let mut unintended = Vec::new();
     let mut equal = 0;
     for (name, simulated) in &outcomes {
-        let real = recorded.get(name).unwrap_or_else(|| panic!("`{name}` is not recorded"));
+        let real = recorded
+            .get(name)
+            .unwrap_or_else(|| panic!("`{name}` is not recorded"));
         let found = outcome::differences(real, simulated);
         equal += usize::from(found.is_empty());
         for (path, what) in found {
@@ -96,8 +98,12 @@ async fn restores_come_to_what_the_real_server_made_of_them() {
             }
         }
     }
-    let unused: Vec<&Intended> =
-        intended.iter().zip(&used).filter(|(_, used)| !**used).map(|(known, _)| known).collect();
+    let unused: Vec<&Intended> = intended
+        .iter()
+        .zip(&used)
+        .filter(|(_, used)| !**used)
+        .map(|(known, _)| known)
+        .collect();
     assert!(
         unintended.is_empty(),
         "{} of {} cases are equal; not intended:\n{}",
@@ -118,38 +124,14 @@ async fn simulate() -> Result<BTreeMap<String, Outcome>> {
         client: Client::new(cluster.router_as(User::admin()), "default"),
         bucket: Memory::default(),
     };
-    prepare(&world.client).await?;
-    let client = Client::new(cluster.router_as(User::new("velero", &["system:masters"])), "default");
+    suite::prepare(&world.client).await?;
+    let client = Client::new(
+        cluster.router_as(User::new("velero", &["system:masters"])),
+        "default",
+    );
     let options = Options::new(clock, 1);
     let server = tokio::spawn(serve(client, Arc::new(world.bucket.clone()), options));
     let outcomes = suite::run(&world, &case::all()?).await;
     server.abort();
     outcomes
-}
-
-/// Makes what the real site has before.
-async fn prepare(client: &Client) -> Result<()> {
-    let tree = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
-    #[expect(clippy::disallowed_methods, reason = "a test reads the example's data")]
-    let text = std::fs::read_to_string(tree.join("examples/shop/velero/crds.yaml"))?;
-    let kinds: Vec<Value> = serde_saphyr::from_multiple(&text)?;
-    for kind in &kinds {
-        suite::create(client, kind).await?;
-    }
-    suite::create(client, &json!({
-        "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "velero"},
-    })).await?;
-    let spec = json!({
-        "replicas": 0, "selector": {"matchLabels": {"deploy": "velero"}},
-        "template": {
-            "metadata": {"labels": {"deploy": "velero"}},
-            "spec": {"containers": [{"name": "velero", "image": "velero/velero"}]},
-        },
-    });
-    suite::create(client, &json!({
-        "apiVersion": "apps/v1", "kind": "Deployment",
-        "metadata": {"name": "velero", "namespace": "velero"}, "spec": spec,
-    })).await?;
-    tokio::time::sleep(Duration::from_secs(5)).await;
-    Ok(())
 }
