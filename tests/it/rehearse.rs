@@ -157,7 +157,8 @@ fn a_program_that_nothing_stands_in_for_is_named_and_not_started() {
     world.write("main.dr.hcl", &spec);
     let ran = world.run("rehearse");
     assert_ne!(ran.exit, 0);
-    ran.says("test -e mine").says("nothing stands in for this one");
+    ran.says("test -e mine")
+        .says("nothing stands in for this one");
     assert!(!world.holds("mine"));
 }
 

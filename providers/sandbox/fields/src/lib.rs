@@ -10,6 +10,7 @@ mod defaults;
 mod error;
 mod formats;
 mod normal;
+mod operations;
 mod prune;
 mod quantity;
 mod schema;

@@ -12,6 +12,7 @@ use serde_json::json;
 
 use crate::PatchError;
 use crate::TypeInfo;
+use crate::operations;
 use crate::schema::Cursor;
 use crate::schema::Merge;
 use crate::schema::Shape;
@@ -43,15 +44,7 @@ pub fn merge_patch(original: &Value, patch: &Value) -> Value {
 /// [`PatchError::BadRequest`] when it is no patch, [`PatchError::Unprocessable`] when one of its
 /// operations or tests fails.
 pub fn json_patch(original: &Value, patch: &Value) -> Result<Value, PatchError> {
-    let operations: json_patch::Patch = serde_json::from_value(patch.clone())
-        .map_err(|error| PatchError::BadRequest(format!("error decoding patch: {error}")))?;
-    let mut patched = original.clone();
-    // The real server names neither the operation nor the path.
-    json_patch::patch(&mut patched, &operations).map_err(|_| {
-        let what = "the server rejected our request due to an error in our request";
-        PatchError::Unprocessable(what.to_owned())
-    })?;
-    Ok(patched)
+    operations::carry_out(original, patch)
 }
 
 /// Applies a strategic merge patch: lists merge by the keys that the type names.

@@ -28,7 +28,9 @@ fn names(crd: &Value, errors: &mut Vec<FieldError>) {
     let spec = &crd["spec"];
     let (group, names) = (text(&spec["group"]), &spec["names"]);
     let wanted = format!("{}.{group}", text(&names["plural"]));
-    if crd["metadata"]["name"] != wanted.as_str() {
+    // A definition that is stored keeps its name, and whether its parts stay is asked of the update.
+    let stored = !crd["metadata"]["resourceVersion"].is_null();
+    if !stored && crd["metadata"]["name"] != wanted.as_str() {
         let detail = "must be spec.names.plural+\".\"+spec.group";
         errors.push(FieldError::invalid(
             "metadata.name",

@@ -11,7 +11,8 @@ use serde_json::json;
 use crate::text::items;
 use crate::text::text;
 
-/// The name under which the server's fields are managed: real clients are told by their user agent.
+/// The name under which the server's fields are managed: real clients are known by what they call
+/// themselves.
 const MANAGER: &str = "velero-server";
 
 /// What is said of a path that is not served.

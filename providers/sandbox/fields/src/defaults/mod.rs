@@ -23,7 +23,7 @@ use crate::schema::Shape;
 /// Doing it twice changes nothing more. An object that fails [`decode_error`] is left alone.
 pub fn default(ty: &TypeInfo, object: &mut Value) {
     if ty.custom {
-        from_schema(ty.schema.root(), object);
+        from_schema(ty.schema.root(), object, Nulls::Go);
         normal::normalise_metadata(ty, object);
         return;
     }
@@ -42,7 +42,20 @@ pub fn default(ty: &TypeInfo, object: &mut Value) {
     }
 }
 
-fn from_schema(at: Cursor<'_>, value: &mut Value) {
+/// The defaults of a custom object, which keeps each `null` for which there is none.
+pub(crate) fn default_keeping_nulls(ty: &TypeInfo, object: &mut Value) {
+    from_schema(ty.schema.root(), object, Nulls::Stay);
+    normal::normalise_metadata(ty, object);
+}
+
+/// What becomes of a `null` that may not be and has no default.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Nulls {
+    Go,
+    Stay,
+}
+
+fn from_schema(at: Cursor<'_>, value: &mut Value, nulls: Nulls) {
     match (at.shape(), value) {
         (Shape::Record(record), Value::Object(map)) => {
             for (name, child) in record
@@ -57,27 +70,30 @@ fn from_schema(at: Cursor<'_>, value: &mut Value) {
                         map.insert(name.clone(), default.clone());
                     }
                     // `metadata` is read with its own type.
-                    None if null && !matches!(child.shape(), Shape::Any { .. }) => {
+                    None if null
+                        && nulls == Nulls::Go
+                        && !matches!(child.shape(), Shape::Any { .. }) =>
+                    {
                         map.remove(name);
                     }
                     _ => {}
                 }
                 if let Some(value) = map.get_mut(name) {
-                    from_schema(child, value);
+                    from_schema(child, value, nulls);
                 }
             }
         }
         (Shape::Map { .. }, Value::Object(map)) => {
             for (key, value) in map {
                 if let Some(child) = at.child(key) {
-                    from_schema(child, value);
+                    from_schema(child, value, nulls);
                 }
             }
         }
         (Shape::List(_), Value::Array(values)) => {
             values
                 .iter_mut()
-                .for_each(|value| from_schema(at.item(), value));
+                .for_each(|value| from_schema(at.item(), value, nulls));
         }
         _ => {}
     }
@@ -260,15 +276,21 @@ fn secret(secret: &mut Value) {
     }
 }
 
+/// The label that says the name of a namespace.
+const NAME_LABEL: &str = "kubernetes.io/metadata.name";
+
 fn namespace(namespace: &mut Value) {
     let name = namespace["metadata"]["name"].clone();
     put(&mut namespace["status"], "phase", json!("Active"));
     if name.as_str().is_some_and(|name| !name.is_empty()) {
-        put(
-            &mut namespace["metadata"]["labels"],
-            "kubernetes.io/metadata.name",
-            name,
-        );
+        let labels = &mut namespace["metadata"]["labels"];
+        if labels.is_null() {
+            *labels = json!({});
+        }
+        // Whatever a client says.
+        if let Some(labels) = labels.as_object_mut() {
+            labels.insert(NAME_LABEL.to_owned(), name);
+        }
     }
 }
 

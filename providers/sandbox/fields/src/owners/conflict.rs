@@ -45,6 +45,9 @@ pub enum ApplyError {
     /// The configuration does not fit the type: 500 with no reason.
     #[error("{0}")]
     Misfit(String),
+    /// Nothing is left of a value that may not be nothing: this `Status`, 422 `Invalid`.
+    #[error("{}", .0["message"].as_str().unwrap_or_default())]
+    Invalid(Value),
 }
 
 impl ApplyError {
@@ -55,6 +58,7 @@ impl ApplyError {
             Self::Conflicts(_) => (409, "Conflict"),
             Self::BadRequest(_) => (400, "BadRequest"),
             Self::Misfit(_) => (500, ""),
+            Self::Invalid(status) => return status.clone(),
         };
         let mut status = json!({
             "kind": "Status",

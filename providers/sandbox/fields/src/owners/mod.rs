@@ -8,6 +8,7 @@
 mod conflict;
 mod entries;
 mod misfit;
+mod nulls;
 mod set;
 mod walk;
 
@@ -96,6 +97,7 @@ pub fn apply(
     if manager == KUBECTL {
         renew_last_applied(&mut merged, applied);
     }
+    nulls::refuse(ty, &merged)?;
     Ok(merged)
 }
 

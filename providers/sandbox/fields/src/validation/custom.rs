@@ -109,30 +109,11 @@ impl Check<'_> {
     }
 
     fn string(&self, schema: &Value, given: &str, path: &str, errors: &mut Vec<FieldError>) {
-        let value = json!(given);
-        let length = given.chars().count() as u64;
-        if let Some(max) = schema["maxLength"].as_u64().filter(|max| length > *max) {
-            let head = format!("Too long: may not be more than {max} bytes");
-            errors.push(FieldError::new(path, "FieldValueTooLong", &head, ""));
-        }
-        if let Some(min) = schema["minLength"].as_u64().filter(|min| length < *min) {
-            let detail = format!("{path} in body should be at least {min} chars long");
-            errors.push(FieldError::invalid(path, &value, &detail));
-        }
-        let pattern = text(&schema["pattern"]);
-        if self
-            .open_api
-            .patterns
-            .get(pattern)
-            .is_some_and(|regex| !regex.is_match(given))
-        {
-            let detail = format!("{path} in body should match '{pattern}'");
-            errors.push(FieldError::invalid(path, &value, &detail));
-        }
+        errors.extend(self.text_error(schema, given, path));
         let format = text(&schema["format"]);
         if !formats::holds(format, given) {
             let detail = format!("{path} in body must be of type {format}: {given:?}");
-            let head = format!("Invalid value: {value}");
+            let head = format!("Invalid value: {}", json!(given));
             errors.push(FieldError::new(
                 path,
                 "FieldValueTypeInvalid",
@@ -140,6 +121,27 @@ impl Check<'_> {
                 &detail,
             ));
         }
+    }
+
+    /// Of what is wrong with a text only the first is told.
+    fn text_error(&self, schema: &Value, given: &str, path: &str) -> Option<FieldError> {
+        let length = given.chars().count() as u64;
+        if let Some(max) = schema["maxLength"].as_u64().filter(|max| length > *max) {
+            let head = format!("Too long: may not be more than {max} bytes");
+            return Some(FieldError::new(path, "FieldValueTooLong", &head, ""));
+        }
+        let invalid = |detail: String| Some(FieldError::invalid(path, &json!(given), &detail));
+        if let Some(min) = schema["minLength"].as_u64().filter(|min| length < *min) {
+            return invalid(format!(
+                "{path} in body should be at least {min} chars long"
+            ));
+        }
+        let pattern = text(&schema["pattern"]);
+        let regex = self.open_api.patterns.get(pattern)?;
+        if regex.is_match(given) {
+            return None;
+        }
+        invalid(format!("{path} in body should match '{pattern}'"))
     }
 
     fn array(&self, schema: &Value, values: &[Value], path: &str, errors: &mut Vec<FieldError>) {

@@ -26,22 +26,65 @@ pub(super) fn check(ty: &TypeInfo, object: &Value, errors: &mut Vec<FieldError>)
     }
     labels(&meta["labels"], "metadata.labels", errors);
     annotations(&meta["annotations"], "metadata.annotations", errors);
-    for finalizer in elements(&meta["finalizers"]) {
-        for detail in names::qualified(text(finalizer)) {
-            errors.push(FieldError::invalid(
-                "metadata.finalizers",
-                finalizer,
-                &detail,
-            ));
+    finalizers(ty, &meta["finalizers"], errors);
+    owners(&meta["ownerReferences"], errors);
+}
+
+/// Finalizers of the API server itself, which need no domain.
+const STANDARD_FINALIZERS: &[&str] = &["kubernetes", "orphan", "foregroundDeletion"];
+
+/// Groups whose objects may have finalizers without a domain.
+const LAX_GROUPS: &[&str] = &[
+    "admissionregistration.k8s.io",
+    "apiextensions.k8s.io",
+    "apiregistration.k8s.io",
+    "coordination.k8s.io",
+];
+
+fn finalizers(ty: &TypeInfo, finalizers: &Value, errors: &mut Vec<FieldError>) {
+    let path = "metadata.finalizers";
+    let strict = !ty.custom && !LAX_GROUPS.contains(&ty.group.as_str());
+    for (index, finalizer) in elements(finalizers).iter().enumerate() {
+        let name = text(finalizer);
+        for detail in names::qualified(name) {
+            errors.push(FieldError::invalid(path, finalizer, &detail));
+        }
+        if strict && !name.contains('/') && !STANDARD_FINALIZERS.contains(&name) {
+            let detail = "name is neither a standard finalizer name nor is it fully qualified";
+            let path = format!("{path}[{index}]");
+            errors.push(FieldError::invalid(path, finalizer, detail));
         }
     }
-    for (index, owner) in elements(&meta["ownerReferences"]).iter().enumerate() {
-        for field in ["apiVersion", "kind", "name", "uid"] {
+}
+
+fn owners(owners: &Value, errors: &mut Vec<FieldError>) {
+    let path = "metadata.ownerReferences";
+    for owner in elements(owners) {
+        for (field, detail) in [
+            ("apiVersion", "version must not be empty"),
+            ("kind", "must not be empty"),
+            ("name", "must not be empty"),
+            ("uid", "must not be empty"),
+        ] {
             if text(&owner[field]).is_empty() {
-                let path = format!("metadata.ownerReferences[{index}].{field}");
-                errors.push(FieldError::invalid(path, &json!(""), "must not be empty"));
+                let path = format!("{path}.{field}");
+                errors.push(FieldError::invalid(path, &json!(""), detail));
             }
         }
+    }
+    let mut controllers = elements(owners)
+        .iter()
+        .filter(|owner| owner["controller"] == true)
+        .map(|owner| format!("{}/{}", text(&owner["kind"]), text(&owner["name"])));
+    let Some(first) = controllers.next() else {
+        return;
+    };
+    for other in controllers {
+        let detail = format!(
+            "Only one reference can have Controller set to true. Found \"true\" in references for \
+             {first} and {other}"
+        );
+        errors.push(FieldError::invalid(path, owners, &detail));
     }
 }
 
@@ -79,5 +122,43 @@ fn annotations(annotations: &Value, path: &str, errors: &mut Vec<FieldError>) {
     if size > ANNOTATIONS_BYTES_MAX {
         let head = format!("Too long: may not be more than {ANNOTATIONS_BYTES_MAX} bytes");
         errors.push(FieldError::new(path, "FieldValueTooLong", &head, ""));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::builtins;
+
+    #[test]
+    fn finalizers_and_owners_are_checked() {
+        let config_map = builtins().iter().find(|ty| ty.kind == "ConfigMap").unwrap();
+        let owner = |name: &str| json!({ "apiVersion": "v1", "kind": "Pod", "name": name, "uid": name, "controller": true });
+        for (meta, wanted) in [
+            (json!({ "finalizers": ["orphan", "a.example/b"] }), &[][..]),
+            (
+                json!({ "finalizers": ["a.example/b", "plain"] }),
+                &["metadata.finalizers[1]"],
+            ),
+            (json!({ "ownerReferences": [owner("x")] }), &[]),
+            (
+                json!({ "ownerReferences": [owner("x"), owner("y")] }),
+                &["metadata.ownerReferences"],
+            ),
+            (
+                json!({ "ownerReferences": [{ "apiVersion": "v1", "kind": "Pod" }] }),
+                &[
+                    "metadata.ownerReferences.name",
+                    "metadata.ownerReferences.uid",
+                ],
+            ),
+        ] {
+            let mut object = json!({ "metadata": meta });
+            object["metadata"]["name"] = json!("a");
+            let mut errors = Vec::new();
+            check(config_map, &object, &mut errors);
+            let paths: Vec<_> = errors.iter().map(|error| error.path.as_str()).collect();
+            assert_eq!(paths, wanted, "{object}");
+        }
     }
 }

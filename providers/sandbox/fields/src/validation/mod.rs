@@ -52,7 +52,7 @@ fn builtin(kind: &str, object: &Value, errors: &mut Vec<FieldError>) {
         }
         "Job" => workload::job(spec, "spec", errors),
         "CronJob" => workload::cron_job(spec, errors),
-        "ConfigMap" => content(object, &["data", "binaryData"], errors),
+        "ConfigMap" => content(object, &["data", "binaryData"], NOWHERE, errors),
         "Secret" => secret(object, errors),
         "Service" => service(object, errors),
         "PersistentVolumeClaim" => claim(spec, "spec", errors),
@@ -85,13 +85,22 @@ fn builtin(kind: &str, object: &Value, errors: &mut Vec<FieldError>) {
     }
 }
 
-fn content(object: &Value, fields: &[&str], errors: &mut Vec<FieldError>) {
+/// The greatest size of all values of a ConfigMap or a Secret together, in bytes.
+const CONTENT_BYTES_MAX: usize = 1024 * 1024;
+
+/// The path that the real server gives errors of a whole object.
+const NOWHERE: &str = "[]";
+
+/// The values of a ConfigMap or a Secret; `whole` is the path that is blamed for their size.
+fn content(object: &Value, fields: &[&str], whole: &str, errors: &mut Vec<FieldError>) {
+    let plain = object["kind"] == "ConfigMap";
+    let mut size = 0;
     for field in fields {
-        for key in object[*field]
-            .as_object()
-            .into_iter()
-            .flat_map(|map| map.keys())
-        {
+        for (key, value) in object[*field].as_object().into_iter().flatten() {
+            size += match plain && *field == "data" {
+                true => text(value).len(),
+                false => decoded_len(text(value)),
+            };
             if let Some(detail) = names::config_key(key) {
                 errors.push(FieldError::invalid(
                     format!("{field}[{key}]"),
@@ -101,10 +110,19 @@ fn content(object: &Value, fields: &[&str], errors: &mut Vec<FieldError>) {
             }
         }
     }
+    if size > CONTENT_BYTES_MAX {
+        let head = format!("Too long: may not be more than {CONTENT_BYTES_MAX} bytes");
+        errors.push(FieldError::new(whole, "FieldValueTooLong", &head, ""));
+    }
+}
+
+/// How many bytes a text in base64 stands for.
+fn decoded_len(text: &str) -> usize {
+    text.trim_end_matches('=').len() * 3 / 4
 }
 
 fn secret(secret: &Value, errors: &mut Vec<FieldError>) {
-    content(secret, &["data"], errors);
+    content(secret, &["data"], "data", errors);
     let wanted: &[&str] = match text(&secret["type"]) {
         "kubernetes.io/tls" => &["tls.crt", "tls.key"],
         "kubernetes.io/dockerconfigjson" => &[".dockerconfigjson"],
@@ -260,6 +278,7 @@ fn binding(kind: &str, binding: &Value, errors: &mut Vec<FieldError>) {
 }
 
 fn webhook(webhook: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    const EFFECTS: &[&str] = &["None", "NoneOnDryRun"];
     let name = &webhook["name"];
     if text(name).split('.').count() < 3 {
         let detail = "should be a domain with at least three segments separated by dots";
@@ -272,9 +291,13 @@ fn webhook(webhook: &Value, path: &str, errors: &mut Vec<FieldError>) {
             detail,
         ));
     }
-    if !["None", "NoneOnDryRun"].contains(&text(&webhook["sideEffects"])) {
+    let effects = &webhook["sideEffects"];
+    if effects.is_null() {
         let detail = "must specify one of None, NoneOnDryRun";
         errors.push(FieldError::required(format!("{path}.sideEffects"), detail));
+    } else if !EFFECTS.contains(&text(effects)) {
+        let path = format!("{path}.sideEffects");
+        errors.push(FieldError::not_supported(path, effects, EFFECTS));
     }
     let client = &webhook["clientConfig"];
     if client["url"].is_null() == client["service"].is_null() {

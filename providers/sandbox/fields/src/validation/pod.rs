@@ -42,6 +42,40 @@ pub(super) fn spec(spec: &Value, path: &str, errors: &mut Vec<FieldError>) {
     }
 }
 
+/// Volume sources in the order in which the real server looks for them; of several only the first
+/// is right.
+const SOURCES: &[&str] = &[
+    "emptyDir",
+    "hostPath",
+    "gitRepo",
+    "gcePersistentDisk",
+    "awsElasticBlockStore",
+    "secret",
+    "nfs",
+    "iscsi",
+    "glusterfs",
+    "flocker",
+    "persistentVolumeClaim",
+    "rbd",
+    "cinder",
+    "cephfs",
+    "quobyte",
+    "downwardAPI",
+    "fc",
+    "azureFile",
+    "configMap",
+    "vsphereVolume",
+    "azureDisk",
+    "photonPersistentDisk",
+    "portworxVolume",
+    "projected",
+    "scaleIO",
+    "storageos",
+    "csi",
+    "ephemeral",
+    "image",
+];
+
 fn volumes<'a>(volumes: &'a Value, path: &str, errors: &mut Vec<FieldError>) -> BTreeSet<&'a str> {
     let mut seen = BTreeSet::new();
     for (index, volume) in elements(volumes).iter().enumerate() {
@@ -54,12 +88,15 @@ fn volumes<'a>(volumes: &'a Value, path: &str, errors: &mut Vec<FieldError>) -> 
                 &volume["name"],
             ));
         }
-        let sources = volume
+        let mut sources: Vec<_> = volume
             .as_object()
-            .map_or(0, |map| map.keys().filter(|key| *key != "name").count());
-        if sources > 1 {
+            .into_iter()
+            .flat_map(|map| map.keys().filter(|key| *key != "name"))
+            .collect();
+        sources.sort_by_key(|source| SOURCES.iter().position(|known| known == source));
+        for source in sources.into_iter().skip(1) {
             let detail = "may not specify more than 1 volume type";
-            errors.push(FieldError::forbidden(path, detail));
+            errors.push(FieldError::forbidden(format!("{path}.{source}"), detail));
         }
     }
     seen
@@ -85,24 +122,16 @@ fn container(
     if text(&container["image"]).is_empty() {
         errors.push(FieldError::required(format!("{path}.image"), ""));
     }
-    for (index, port) in elements(&container["ports"]).iter().enumerate() {
-        let number = &port["containerPort"];
-        let here = format!("{path}.ports[{index}].containerPort");
-        match number.as_i64().unwrap_or_default() {
-            0 => errors.push(FieldError::required(here, "")),
-            1..=65_535 => {}
-            _ => {
-                let detail = "must be between 1 and 65535, inclusive";
-                errors.push(FieldError::invalid(here, number, detail));
-            }
-        }
-    }
+    ports(&container["ports"], path, errors);
     for (index, variable) in elements(&container["env"]).iter().enumerate() {
+        let path = format!("{path}.env[{index}]");
         if text(&variable["name"]).is_empty() {
-            errors.push(FieldError::required(
-                format!("{path}.env[{index}].name"),
-                "",
-            ));
+            errors.push(FieldError::required(format!("{path}.name"), ""));
+        }
+        if !variable["valueFrom"].is_null() && !text(&variable["value"]).is_empty() {
+            let detail = "may not be specified when `value` is not empty";
+            let path = format!("{path}.valueFrom");
+            errors.push(FieldError::invalid(path, &json!(""), detail));
         }
     }
     let mut mounted = BTreeSet::new();
@@ -119,6 +148,27 @@ fn container(
         }
     }
     resources(&container["resources"], path, errors);
+}
+
+fn ports(ports: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    let mut seen = BTreeSet::new();
+    for (index, port) in elements(ports).iter().enumerate() {
+        let name = text(&port["name"]);
+        if !name.is_empty() && !seen.insert(name) {
+            let path = format!("{path}.ports[{index}].name");
+            errors.push(FieldError::duplicate(path, &port["name"]));
+        }
+        let number = &port["containerPort"];
+        let here = format!("{path}.ports[{index}].containerPort");
+        match number.as_i64().unwrap_or_default() {
+            0 => errors.push(FieldError::required(here, "")),
+            1..=65_535 => {}
+            _ => {
+                let detail = "must be between 1 and 65535, inclusive";
+                errors.push(FieldError::invalid(here, number, detail));
+            }
+        }
+    }
 }
 
 fn mount(mount: &Value, path: &str, volumes: &BTreeSet<&str>, errors: &mut Vec<FieldError>) {
@@ -152,5 +202,56 @@ fn resources(resources: &Value, path: &str, errors: &mut Vec<FieldError>) {
                 &detail,
             ));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(spec: Value) -> Vec<String> {
+        let mut errors = Vec::new();
+        self::spec(&spec, "spec", &mut errors);
+        errors.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn every_mistake_is_told_where_it_is() {
+        for (more, wanted) in [
+            (json!({}), None),
+            (
+                json!({ "env": [{ "name": "E", "value": "x", "valueFrom": {} }] }),
+                Some(
+                    "spec.containers[0].env[0].valueFrom: Invalid value: \"\": may not be specified \
+                     when `value` is not empty",
+                ),
+            ),
+            (
+                json!({ "ports": [{ "containerPort": 1, "name": "p" }, { "containerPort": 2, "name": "p" }] }),
+                Some("spec.containers[0].ports[1].name: Duplicate value: \"p\""),
+            ),
+            (
+                json!({ "volumeMounts": [{ "name": "gone", "mountPath": "/x" }] }),
+                Some("spec.containers[0].volumeMounts[0].name: Not found: \"gone\""),
+            ),
+        ] {
+            let mut container = json!({ "name": "c", "image": "i" });
+            json_patch::merge(&mut container, &more);
+            let errors = found(json!({ "restartPolicy": "Always", "containers": [container] }));
+            assert_eq!(errors.first().map(String::as_str), wanted, "{more}");
+            assert_eq!(errors.len(), usize::from(wanted.is_some()), "{more}");
+        }
+    }
+
+    #[test]
+    fn the_second_source_of_a_volume_is_the_wrong_one() {
+        let errors = found(json!({
+            "restartPolicy": "Always",
+            "containers": [{ "name": "c", "image": "i" }],
+            "volumes": [{ "name": "v", "configMap": {}, "secret": {} }],
+        }));
+        let wanted =
+            "spec.volumes[0].configMap: Forbidden: may not specify more than 1 volume type";
+        assert_eq!(errors, [wanted]);
     }
 }

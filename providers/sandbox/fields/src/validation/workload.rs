@@ -39,7 +39,13 @@ pub(super) fn check(kind: &str, spec: &Value, errors: &mut Vec<FieldError>) {
             detail,
         ));
     }
-    template(&spec["template"], "spec.template", errors);
+    let mut found = Vec::new();
+    template(&spec["template"], "spec.template", &mut found);
+    if kind == "StatefulSet" {
+        // Claims become volumes of the Pods; mounts of theirs are not looked for here.
+        found.retain(|error| error.reason != "FieldValueNotFound");
+    }
+    errors.extend(found);
     let policy = &spec["template"]["spec"]["restartPolicy"];
     if !policy.is_null() && *policy != "Always" {
         let path = "spec.template.spec.restartPolicy";
@@ -60,18 +66,7 @@ fn template(template: &Value, path: &str, errors: &mut Vec<FieldError>) {
         &format!("{path}.labels"),
         errors,
     );
-    pod_of(template, path, errors);
-}
-
-fn pod_of(template: &Value, path: &str, errors: &mut Vec<FieldError>) {
-    // Claims become volumes of the Pods; mounts of theirs are not looked for here.
-    let mut found = Vec::new();
-    pod::spec(&template["spec"], &format!("{path}.spec"), &mut found);
-    errors.extend(
-        found
-            .into_iter()
-            .filter(|error| error.reason != "FieldValueNotFound"),
-    );
+    pod::spec(&template["spec"], &format!("{path}.spec"), errors);
 }
 
 fn not_negative(value: &Value, path: &str, errors: &mut Vec<FieldError>) {

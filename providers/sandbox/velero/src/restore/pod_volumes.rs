@@ -115,8 +115,8 @@ impl Run<'_> {
 impl Mover {
     async fn run(self, volumes: Vec<(String, String, Value)>) -> Moved {
         let mut moved = Moved::default();
-        let agents = Place::new("apps/v1", "daemonsets", &self.namespace);
-        match self.kube.find(&agents, "node-agent").await {
+        let movers = Place::new("apps/v1", "daemonsets", &self.namespace);
+        match self.kube.find(&movers, "node-agent").await {
             Ok(Some(_)) => {}
             Ok(None) => {
                 let message = "error to check node agent status: daemonset not found";
@@ -140,7 +140,7 @@ impl Mover {
         if made.is_empty() {
             return moved;
         }
-        if let Err(error) = self.wait_for_agent().await {
+        if let Err(error) = self.wait_for_mover().await {
             moved.errors.push(error);
             return moved;
         }
@@ -214,9 +214,9 @@ impl Mover {
         claim.unwrap_or_default().to_owned()
     }
 
-    /// Waits until the pod has a node with a running agent. A pod that gets none, or that somebody
+    /// Waits until the pod has a node with a running mover. A pod that gets none, or that somebody
     /// replaced by another, is waited for to the end.
-    async fn wait_for_agent(&self) -> Result<(), String> {
+    async fn wait_for_mover(&self) -> Result<(), String> {
         let pods = Place::new("v1", "pods", namespace(&self.pod));
         let patience = Instant::now() + SCHEDULE_LIMIT;
         let timed_out = || "timed out waiting for all PodVolumeRestores to complete".to_owned();
@@ -234,13 +234,13 @@ impl Mover {
             }
             tokio::time::sleep(LOOK).await;
         };
-        let agents = Place::new("v1", "pods", &self.namespace);
+        let movers = Place::new("v1", "pods", &self.namespace);
         let about = format!("node-agent pod is not running in node {node}");
-        let listed = self.kube.list_with(&agents, "role=node-agent").await;
-        let (agents, _) = listed.map_err(|refusal| format!("{about}: {refusal}"))?;
+        let listed = self.kube.list_with(&movers, "role=node-agent").await;
+        let (movers, _) = listed.map_err(|refusal| format!("{about}: {refusal}"))?;
         let is_there =
-            |agent: &Value| text(agent, "/spec/nodeName") == node && phase(agent) == "Running";
-        if agents.iter().any(is_there) {
+            |mover: &Value| text(mover, "/spec/nodeName") == node && phase(mover) == "Running";
+        if movers.iter().any(is_there) {
             return Ok(());
         }
         Err(format!(

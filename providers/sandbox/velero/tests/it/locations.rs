@@ -232,3 +232,30 @@ async fn downloads_get_an_address_for_ten_minutes() {
     tokio::time::sleep(Duration::from_secs(700)).await;
     assert_eq!(world.get(&url).await, None);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_is_taken_keeps_the_backup_of_another_location_out() {
+    let mut world = World::prepared().await;
+    let name = backup("infra-daily");
+    let key = format!("velero/backups/{name}/velero-backup.json");
+    let content = world.bucket.read(&key).expect("a backup").to_vec();
+    world
+        .bucket
+        .write(&format!("aside/backups/{name}/velero-backup.json"), content);
+    world.serve();
+    world.locate(json!({"accessMode": "ReadOnly"})).await;
+    world
+        .apply(json!({
+            "apiVersion": "velero.io/v1", "kind": "BackupStorageLocation",
+            "metadata": {"name": "aside", "namespace": "velero"},
+            "spec": {
+                "provider": "aws", "accessMode": "ReadOnly", "default": true,
+                "objectStorage": {"bucket": "shop-backups", "prefix": "aside"},
+            },
+        }))
+        .await;
+    tokio::time::sleep(Duration::from_secs(200)).await;
+    let known = world.get(&velero("backups", &name)).await.expect("there");
+    // The default location is looked at first.
+    assert_eq!(known["spec"]["storageLocation"], "aside");
+}

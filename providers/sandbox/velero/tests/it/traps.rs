@@ -303,3 +303,75 @@ async fn restores_run_one_after_the_other() {
     let first = world.ended("first").await;
     assert_eq!(first["status"]["phase"], "Completed");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_namespace_that_does_not_go_away_holds_a_restore_up_for_ten_minutes() {
+    let mut world = World::prepared().await;
+    put(
+        &world,
+        json!({"name": "mine", "archive": [config_map("a", "one"), config_map("a", "two")]}),
+    );
+    world
+        .apply(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "a"}}))
+        .await;
+    let mut held = config_map("a", "held");
+    held["metadata"]["finalizers"] = json!(["example.com/nobody"]);
+    world.apply(held).await;
+    world.delete("/api/v1/namespaces/a").await;
+    world.serve();
+    world.locate(json!({"accessMode": "ReadOnly"})).await;
+    world.until(&velero("backups", "mine"), |_| true).await;
+    let began = world.clock.now();
+    let restored = restore_of(&world, "mine", json!({})).await;
+    assert_eq!(restored["status"]["phase"], "PartiallyFailed");
+    assert!(world.clock.now().duration_since(began).as_secs() >= 600);
+    assert_eq!(
+        world.left("mine", "results.gz")["errors"]["velero"],
+        json!([
+            "timed out waiting for terminating namespace a to disappear before restoring: context \
+             deadline exceeded",
+            "skipping polling for terminating namespace a: namespace a is already present in the \
+             polling set, skipping execution",
+        ])
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_webhook_that_came_back_first_blocks_what_comes_after_it() {
+    let world = World::new().await;
+    // Its Service comes too, and nothing behind that.
+    let behind = [
+        "pods",
+        "replicasets",
+        "deployments",
+        "endpoints",
+        "endpointslices",
+    ];
+    let spec = json!({"includeClusterResources": true, "excludedResources": behind});
+    world.restore("infra", "infra-daily", spec).await;
+    // The shop's own check lets everything pass while it is down; most others do not.
+    let url = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/pricelists.shop.example";
+    let mut guard = world.get(url).await.expect("restored");
+    guard["webhooks"][0]["failurePolicy"] = json!("Fail");
+    world
+        .ask(http::Method::PUT, url, Some(&guard))
+        .await
+        .expect("changed");
+    world
+        .begin(
+            "apps",
+            "apps-daily",
+            json!({"includedResources": ["pricelists.shop.example"]}),
+        )
+        .await;
+    let restored = world.ended("apps").await;
+    let results = world.left("apps", "results.gz");
+    assert_eq!(
+        restored["status"]["phase"], "PartiallyFailed",
+        "{results:#}"
+    );
+    let said = results["errors"]["namespaces"]["shop"][0]
+        .as_str()
+        .unwrap_or_default();
+    assert!(said.contains("failed calling webhook"), "{said}");
+}
