@@ -49,8 +49,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// How often a question is asked.
 const READS_MAX: u32 = 4;
 
-/// For how long after the first failure a question is asked again.
-const ASKED_AGAIN_WITHIN: Duration = Duration::from_secs(10);
+/// For how long after it was first asked a question is asked again. One slow answer of many must not
+/// keep the failed ones from it.
+const ASKED_AGAIN_WITHIN: Duration = Duration::from_secs(45);
 
 /// Opens connections and keeps them.
 pub struct Observer {

@@ -136,6 +136,7 @@ async fn play(scene: &Scene, planned: &Planned, json: bool) -> Result<(Report, E
     if !json {
         talk("asking a second plan what is left");
     }
+    scene.world().calm();
     let mut left = scene.left().await?;
     left.retain(|a| without.as_ref().is_none_or(|w| !w.contains(a)));
     let report = Report {

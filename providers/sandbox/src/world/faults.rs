@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -71,6 +73,7 @@ pub struct Faults(Option<Seeded>);
 struct Seeded {
     seed: u64,
     places: Mutex<BTreeMap<String, Place>>,
+    over: AtomicBool,
 }
 
 #[derive(Default)]
@@ -92,7 +95,15 @@ impl Faults {
         Self(Some(Seeded {
             seed,
             places: Mutex::default(),
+            over: AtomicBool::new(false),
         }))
+    }
+
+    /// Ends the faults.
+    pub(super) fn end(&self) {
+        if let Some(seeded) = &self.0 {
+            seeded.over.store(true, Ordering::Relaxed);
+        }
     }
 
     /// How many requests met a fault.
@@ -105,6 +116,9 @@ impl Faults {
 
     pub(super) fn next(&self, method: &Method, uri: &Uri) -> Option<Fault> {
         let seeded = self.0.as_ref()?;
+        if seeded.over.load(Ordering::Relaxed) {
+            return None;
+        }
         let mut places = seeded.places.lock().unwrap_or_else(PoisonError::into_inner);
         let name = format!("{method} {}", uri.path());
         let asked = places.get(&name).map_or(0, |p| p.asked);
