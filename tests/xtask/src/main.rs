@@ -17,6 +17,7 @@ mod docs;
 mod e2e;
 mod example;
 mod route53;
+mod simulate;
 mod site;
 mod test;
 
@@ -44,6 +45,7 @@ enum Task {
     E2e(e2e::Args),
     Example(example::Args),
     Route53(route53::Args),
+    Simulate(simulate::Args),
     Site(site::Args),
     Test(test::Args),
 }
@@ -57,6 +59,7 @@ async fn main() -> ExitCode {
         Task::E2e(args) => e2e::run(&args).await,
         Task::Example(args) => example::run(&args).await,
         Task::Route53(args) => route53::run(&args).await,
+        Task::Simulate(args) => simulate::run(&args),
         Task::Site(args) => site::run(args).await,
         Task::Test(args) => test::run(&args),
     };
