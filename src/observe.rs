@@ -156,7 +156,7 @@ impl Observer {
         for (id, state) in asks.targets.into_keys().zip(opened) {
             facts.targets.insert(id, state);
         }
-        self.fetch(asks.queries, facts).await;
+        self.gather(asks.queries, facts, true).await;
     }
 
     async fn target(&self, id: &ConnId, ask: &TargetAsk, exprs: &[Arc<Expr>]) -> TargetState {
@@ -196,8 +196,12 @@ impl Observer {
         }
     }
 
-    /// Fetches answers; one call for each connection.
+    /// Fetches answers; one call for each connection. One attempt: during a run the engine tries again.
     pub async fn fetch(&self, queries: BTreeSet<Query>, facts: &mut Facts) {
+        self.gather(queries, facts, false).await;
+    }
+
+    async fn gather(&self, queries: BTreeSet<Query>, facts: &mut Facts, patient: bool) {
         let mut by_conn: BTreeMap<ConnId, Vec<Ask>> = BTreeMap::new();
         for query in queries {
             by_conn.entry(query.conn).or_default().push(query.ask);
@@ -207,7 +211,8 @@ impl Observer {
             let conn = open.get(&id).map(|o| Arc::clone(&o.conn));
             async move {
                 let answers = match conn {
-                    Some(conn) => patiently(&*conn, &asks).await,
+                    Some(conn) if patient => patiently(&*conn, &asks).await,
+                    Some(conn) => conn.fetch(&asks).await,
                     None => vec![Err(not_open(&id)); asks.len()],
                 };
                 (id, asks, answers)
@@ -237,8 +242,8 @@ impl Observer {
     }
 }
 
-/// Asks, and asks again what failed in a way that may pass by itself. Whoever takes long to fail is
-/// not asked again: a dead target must not hold up a plan.
+/// Asks, and asks again what failed in a way that may pass by itself, within a bound: a dead target
+/// must not hold up a plan for long.
 async fn patiently(conn: &dyn Conn, asks: &[Ask]) -> Vec<Answer> {
     let until = Instant::now() + ASKED_AGAIN_WITHIN;
     let mut answers = conn.fetch(asks).await;
@@ -247,7 +252,9 @@ async fn patiently(conn: &dyn Conn, asks: &[Ask]) -> Vec<Answer> {
             let error = answer.as_ref().err()?;
             retry::pause(error, next, spread(asks, next))
         });
-        let Some(pause) = pauses.max().filter(|pause| Instant::now() + *pause < until) else {
+        // Who asks for more patience than there is does not keep the others from being asked.
+        let fitting = pauses.filter(|pause| Instant::now() + *pause < until);
+        let Some(pause) = fitting.max() else {
             break;
         };
         tokio::time::sleep(pause).await;

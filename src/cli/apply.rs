@@ -324,7 +324,9 @@ async fn start(
         print(&render::run::ending(
             &ending.outcomes,
             &frontier,
-            done_without(&plan, &ending.outcomes).as_deref(),
+            done_without(&plan, &ending.outcomes)
+                .filter(|_| ending.stopped == Stop::No)
+                .as_deref(),
             ambient.style(),
             exit.code(),
         ))?;
@@ -420,7 +422,7 @@ fn leave_at_once() {
 }
 
 #[cfg(unix)]
-async fn stop_signal() -> bool {
+pub(super) async fn stop_signal() -> bool {
     use tokio::signal::unix::SignalKind;
     use tokio::signal::unix::signal;
     let (Ok(mut int), Ok(mut term)) = (
@@ -436,7 +438,7 @@ async fn stop_signal() -> bool {
 }
 
 #[cfg(not(unix))]
-async fn stop_signal() -> bool {
+pub(super) async fn stop_signal() -> bool {
     tokio::signal::ctrl_c().await.is_ok()
 }
 

@@ -1,9 +1,11 @@
 //! `drplan rehearse`: the whole recovery in a world of this process.
 
+use std::cell::OnceCell;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::Ambient;
+use super::apply::stop_signal;
 use super::args::Cli;
 use super::args::RehearseArgs;
 use super::failure::Failure;
@@ -27,12 +29,17 @@ pub(super) fn run(cli: &Cli, args: &RehearseArgs, ambient: &Ambient) -> Result<E
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .start_paused(true)
+        // One order of events for one seed, as far as files leave it to the runtime.
+        .event_interval(1)
+        .global_queue_interval(u32::MAX)
+        .max_blocking_threads(1)
         .build()
         .map_err(anyhow::Error::from)?;
+    let known = OnceCell::new();
     let done = runtime.block_on(async {
         tokio::select! {
-            done = rehearse(cli, args, ambient) => done,
-            () = interrupted() => Ok(Exit::Stopped),
+            done = rehearse(cli, args, ambient, &known) => done,
+            () = interrupted() => Ok(known.get().copied().unwrap_or(Exit::Stopped)),
         }
     });
     // What the world still does is of no interest to anybody.
@@ -40,14 +47,21 @@ pub(super) fn run(cli: &Cli, args: &RehearseArgs, ambient: &Ambient) -> Result<E
     done
 }
 
+/// Waits until somebody ends it: at the keyboard, or as a supervisor or a closed terminal does.
 async fn interrupted() {
-    if tokio::signal::ctrl_c().await.is_err() {
+    if !stop_signal().await {
         std::future::pending::<()>().await;
     }
     talk("stopped; nothing of the rehearsal is left behind");
 }
 
-async fn rehearse(cli: &Cli, args: &RehearseArgs, ambient: &Ambient) -> Result<Exit, Failure> {
+/// `known` tells how it ended while the world stays open.
+async fn rehearse(
+    cli: &Cli,
+    args: &RehearseArgs,
+    ambient: &Ambient,
+    known: &OnceCell<Exit>,
+) -> Result<Exit, Failure> {
     let dir = args.dir.as_deref().unwrap_or(&cli.chdir);
     let script = Script {
         vars: args.vars.clone(),
@@ -66,21 +80,21 @@ async fn rehearse(cli: &Cli, args: &RehearseArgs, ambient: &Ambient) -> Result<E
     if !args.json {
         print(&render::plan::summary(&planned.plan, ambient.style()))?;
     }
-    let (report, exit) = play(&scene, &planned, args.json).await?;
+    let (report, exit, unsure) = play(&scene, &planned, args.json).await?;
     if args.json {
         let line = serde_json::json!({ "type": "rehearsal", "rehearsal": report });
         print(&format!("{line}\n"))?;
     } else {
         print(&render::rehearsal::report(&report, ambient.style()))?;
     }
+    if let Some(failure) = unsure {
+        return Err(failure);
+    }
     if let Some(address) = args.listen {
+        known.set(exit).ok();
         stay_open(&scene, address).await?;
     }
-    Ok(if exit == Exit::Ok && !report.left.is_empty() {
-        Exit::Partial
-    } else {
-        exit
-    })
+    Ok(exit)
 }
 
 /// Lets people look around until they end it. From here on time passes as it does outside.
@@ -102,14 +116,17 @@ async fn stay_open(scene: &Scene, address: SocketAddr) -> Result<(), Failure> {
             "  cluster {name}     {url}  kubectl --kubeconfig {path} get pods -A"
         ));
     }
-    talk(&format!("  object store  {}", open.object_store));
-    talk(&format!("  Route 53      {}", open.dns));
     std::future::pending::<()>().await;
     Ok(())
 }
 
 /// Applies the plan and asks a second plan what is left.
-async fn play(scene: &Scene, planned: &Planned, json: bool) -> Result<(Report, Exit), Failure> {
+/// The third answer is why there is no second plan, if there is none.
+async fn play(
+    scene: &Scene,
+    planned: &Planned,
+    json: bool,
+) -> Result<(Report, Exit, Option<Failure>), Failure> {
     let ambient = scene.ambient();
     let clock = ambient.doors.clock.clone();
     let began_at = clock.now();
@@ -128,7 +145,11 @@ async fn play(scene: &Scene, planned: &Planned, json: bool) -> Result<(Report, E
     let sink = Arc::clone(&timeline) as Arc<dyn Sink>;
     let ending = scene.apply(planned, &store, "rehearsal", sink).await;
     let ending = ending.map_err(anyhow::Error::from)?;
-    let exit = verdict(&planned.plan, &ending.outcomes, ending.stopped);
+    let mut exit = verdict(&planned.plan, &ending.outcomes, ending.stopped);
+    if let Some(error) = &ending.broken {
+        talk(&format!("error: {error}; nothing new was begun"));
+        exit = Exit::Partial;
+    }
     let ended_at = clock.now();
     let steps = timeline.entries();
     let (simulated, answered) = Report::simulated(&steps);
@@ -137,8 +158,15 @@ async fn play(scene: &Scene, planned: &Planned, json: bool) -> Result<(Report, E
         talk("asking a second plan what is left");
     }
     scene.world().calm();
-    let mut left = scene.left().await?;
+    let (mut left, unsure) = match scene.left().await {
+        Ok(left) => (left, None),
+        Err(failure) => (Vec::new(), Some(failure)),
+    };
     left.retain(|a| without.as_ref().is_none_or(|w| !w.contains(a)));
+    let unmet = scene.failures_not_met();
+    if exit == Exit::Ok && !(left.is_empty() && unmet.is_empty()) {
+        exit = Exit::Partial;
+    }
     let report = Report {
         recovery: planned.plan.head.recovery.clone(),
         began_at,
@@ -149,7 +177,8 @@ async fn play(scene: &Scene, planned: &Planned, json: bool) -> Result<(Report, E
         faults: scene.world().faults(),
         without,
         left,
+        unmet,
         exit_code: exit.code(),
     };
-    Ok((report, exit))
+    Ok((report, exit, unsure))
 }

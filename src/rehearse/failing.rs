@@ -29,7 +29,15 @@ use drplan_api::WriteCx;
 
 /// Which steps fail: for good, or the number of attempts that still fail.
 #[derive(Debug, Default)]
-pub struct Failures(Mutex<BTreeMap<Address, Option<u32>>>);
+pub struct Failures(Mutex<BTreeMap<Address, Wish>>);
+
+/// What one step is told.
+#[derive(Debug)]
+struct Wish {
+    /// How many attempts still fail; `None` for all.
+    left: Option<u32>,
+    met: bool,
+}
 
 impl Failures {
     /// Reads `ADDRESS`, which fails for good, or `ADDRESS:N`, whose first N attempts fail.
@@ -41,7 +49,8 @@ impl Failures {
             }
             _ => (Address::new(text), None),
         };
-        Self(Mutex::new(texts.iter().map(one).collect()))
+        let wish = |(address, left)| (address, Wish { left, met: false });
+        Self(Mutex::new(texts.iter().map(one).map(wish).collect()))
     }
 
     /// The steps that are to fail.
@@ -51,16 +60,28 @@ impl Failures {
         left.keys().cloned().collect()
     }
 
+    /// The steps that were never asked to begin, so that they could not fail.
+    #[must_use]
+    pub fn not_met(&self) -> Vec<Address> {
+        let left = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let not_met = left.iter().filter(|(_, wish)| !wish.met);
+        not_met.map(|(address, _)| address.clone()).collect()
+    }
+
     fn meet(&self, address: &Address) -> Result<(), ProviderError> {
         let mut left = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let kind = match left.get_mut(address) {
-            None | Some(Some(0)) => return Ok(()),
-            Some(Some(n)) => {
+        let Some(wish) = left.get_mut(address) else {
+            return Ok(());
+        };
+        let kind = match &mut wish.left {
+            Some(0) => return Ok(()),
+            Some(n) => {
                 *n -= 1;
                 ErrorKind::Unreachable
             }
-            Some(None) => ErrorKind::Denied,
+            None => ErrorKind::Denied,
         };
+        wish.met = true;
         Err(ProviderError::new(kind, "begin", address.to_string())
             .because("the rehearsal was told with `--fail` to let it fail"))
     }

@@ -32,6 +32,8 @@ pub struct Report {
     pub without: Option<Vec<Address>>,
     /// The steps that a second plan still has, those left out.
     pub left: Vec<Address>,
+    /// The steps that were told to fail and never came to it: they were true by themselves.
+    pub unmet: Vec<Address>,
     /// The exit code.
     pub exit_code: u8,
 }

@@ -36,6 +36,9 @@ use crate::report::Exit;
 /// The seed of a world if nobody gives one.
 const SEED_DEFAULT: u64 = 1;
 
+/// How variables of the spec are named in the environment.
+const VARIABLE: &str = "DRPLAN_VAR_";
+
 /// How a rehearsal is told to go.
 #[derive(Clone, Debug)]
 pub struct Script {
@@ -204,6 +207,12 @@ impl Scene {
         .await
     }
 
+    /// The steps that were told to fail and did not.
+    #[must_use]
+    pub fn failures_not_met(&self) -> Vec<Address> {
+        self.script.fail.not_met()
+    }
+
     /// The steps that a second plan has.
     ///
     /// # Errors
@@ -246,9 +255,12 @@ fn inside(ambient: &Ambient, stage: &Stage, world: &World) -> Ambient {
     let mut ambient = ambient.clone();
     ambient.doors = world.doors();
     ambient.can_ask = false;
+    // What the person keeps for the real recovery must not get into a rehearsal.
+    ambient.env.retain(|name, _| !name.starts_with(VARIABLE));
     for (name, value) in &stage.world.variables {
-        let name = format!("DRPLAN_VAR_{name}");
-        ambient.env.entry(name).or_insert_with(|| value.clone());
+        ambient
+            .env
+            .insert(format!("{VARIABLE}{name}"), value.clone());
     }
     ambient
 }

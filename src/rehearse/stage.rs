@@ -69,10 +69,11 @@ impl Stage {
             Err(e) => return Err(failed(&path, &e)),
         };
         let world = file::read(&path, &text).map_err(StageError::Mistakes)?;
-        let folder = tempfile::Builder::new()
-            .prefix("drplan-rehearsal-")
-            .tempdir()
-            .map_err(|e| failed(dir, &e))?;
+        let mut builder = tempfile::Builder::new();
+        builder.prefix("drplan-rehearsal-");
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+        let folder = builder.tempdir().map_err(|e| failed(dir, &e))?;
         let data = data_folders(&world);
         let mut copy = Copy {
             data: data.iter().map(|folder| dir.join(folder)).collect(),

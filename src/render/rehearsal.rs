@@ -40,6 +40,12 @@ pub fn report(report: &Report, style: Style) -> String {
     }
     out.push(String::new());
     out.push(verdict(report, style));
+    for address in &report.unmet {
+        let text = format!(
+            "  `--fail {address}` never happened: the step was true when its turn came, and began nothing."
+        );
+        out.push(style.paint(Tone::Bad, &text));
+    }
     out.extend(proven_by(report, style));
     out.join("\n") + "\n"
 }
@@ -130,7 +136,7 @@ fn proven_by(report: &Report, style: Style) -> Vec<String> {
     for (what, n) in &report.simulated {
         out.push(format!("    {n} by {what}"));
     }
-    let note = "Nothing outside of this process was read or changed. Times are those of the world file, not a promise.";
+    let note = "Nothing outside of this process was reached. Times are those of the world file, not a promise.";
     out.push(style.paint(Tone::Dim, &format!("  {note}")));
     out
 }

@@ -8,6 +8,9 @@ use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_async::rt::sleep::SharedAsyncSleep;
+use aws_smithy_async::rt::sleep::TokioSleep;
 use drplan_api::Arg;
 use drplan_api::Doors;
 use drplan_api::ErrorKind;
@@ -150,34 +153,57 @@ impl Args {
 /// Makes the configuration that a service's client is built from. The one layer of retries is the
 /// engine's, so it has none. `region` is for a block that names none.
 pub async fn load(args: &Args, region: Option<&str>, doors: &Doors) -> SdkConfig {
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(args.request_timeout)
-        .read_timeout(args.request_timeout)
-        .operation_timeout(args.request_timeout)
-        .build();
+    if doors.network.is_some() {
+        return private(args, region, doors);
+    }
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .http_client(http::client(doors))
         .time_source(http::Time(doors.clock.clone()))
         .retry_config(RetryConfig::disabled())
-        .timeout_config(timeouts);
-    let private = doors.network.is_some();
+        .timeout_config(timeouts(args));
     if let Some(keys) = &args.keys {
-        let token = keys.token.clone();
-        let keys = Credentials::new(&keys.access, &keys.secret, token, None, "spec");
-        loader = loader.credentials_provider(keys);
-    } else if private {
-        let (id, secret) = PRIVATE_KEY;
-        loader = loader.credentials_provider(Credentials::new(id, secret, None, None, "private"));
+        loader = loader.credentials_provider(credentials(keys));
     }
-    if let (Some(profile), false) = (&args.profile, private) {
+    if let Some(profile) = &args.profile {
         loader = loader.profile_name(profile);
     }
-    let region = args.region.as_deref().or(region);
-    // What this machine is set up for has no meaning in another network.
-    if let Some(region) = region.or(private.then_some(REGION_PRIVATE)) {
+    if let Some(region) = args.region.as_deref().or(region) {
         loader = loader.region(Region::new(region.to_owned()));
     }
     loader.load().await
+}
+
+/// The configuration in a private network: nothing of this machine's environment or files.
+fn private(args: &Args, region: Option<&str>, doors: &Doors) -> SdkConfig {
+    let (id, secret) = PRIVATE_KEY;
+    let keys = match &args.keys {
+        Some(keys) => credentials(keys),
+        None => Credentials::new(id, secret, None, None, "private"),
+    };
+    let region = args.region.as_deref().or(region).unwrap_or(REGION_PRIVATE);
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .http_client(http::client(doors))
+        .time_source(http::Time(doors.clock.clone()))
+        .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(timeouts(args))
+        .credentials_provider(SharedCredentialsProvider::new(keys))
+        .region(Region::new(region.to_owned()))
+        .build()
+}
+
+fn timeouts(args: &Args) -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(args.request_timeout)
+        .read_timeout(args.request_timeout)
+        .operation_timeout(args.request_timeout)
+        .build()
+}
+
+fn credentials(keys: &Keys) -> Credentials {
+    let token = keys.token.clone();
+    Credentials::new(&keys.access, &keys.secret, token, None, "spec")
 }
 
 #[cfg(test)]

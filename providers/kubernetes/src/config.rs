@@ -248,12 +248,18 @@ async fn build_client(config: Config, doors: &Doors) -> Result<Client, kube::Err
         .unwrap_or_else(|e| Err(kube::Error::Service(Box::new(e))))
 }
 
-/// A client that sends the same requests over a private network.
+/// A client that sends the same requests over a private network. It starts no credential plugin and
+/// reads no token file.
 ///
 /// # Errors
 ///
 /// If the credentials of the configuration cannot be used.
 pub fn private_client(config: &Config, network: Arc<dyn Network>) -> Result<Client, kube::Error> {
+    let mut config = config.clone();
+    // Plugins and token files belong to another network and may be real.
+    config.auth_info.exec = None;
+    config.auth_info.auth_provider = None;
+    config.auth_info.token_file = None;
     let service = ServiceBuilder::new()
         .layer(config.base_uri_layer())
         .layer(config.extra_headers_layer()?)

@@ -75,6 +75,12 @@ fn escape<'t>(text: &'t str, out: &mut String) -> &'t str {
             return rest;
         }
         'b' => out.push_str(r"(?-u:\b)"),
+        // A class by name or a character by number stands in braces, which are no count.
+        'p' | 'P' | 'x' if rest.starts_with('{') => {
+            let end = rest.find('}').map_or(rest.len(), |at| at + 1);
+            out.extend(["\\", &c.to_string(), &rest[..end]]);
+            return &rest[end..];
+        }
         '<' | '>' => out.push(c),
         c => match named(c) {
             Some((set, true)) => out.extend(["[^", set, "]"]),
@@ -211,6 +217,8 @@ mod tests {
             ("[a&&b]+", "&ab", Some("&ab")),
             ("[a~~b]+", "~ab", Some("~ab")),
             ("[+--]+", "a+,-b", Some("+,-")),
+            (r"\p{L}+", "1é", Some("é")),
+            (r"\x{e9}", "é", Some("é")),
             (r"\<a\>", "<a>", Some("<a>")),
             (r"[\<]", "<", Some("<")),
             // What is the same in both.

@@ -73,6 +73,11 @@ impl Chart {
             std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))
         };
         let description = read(&folder.join("Chart.yaml"))?;
+        for unknown in ["charts", "values.schema.json", "requirements.yaml"] {
+            if folder.join(unknown).exists() {
+                return Err(format!("the rehearsal's helm does not know `{unknown}`"));
+            }
+        }
         let values = folder.join("values.yaml");
         let values = if values.exists() {
             yaml(&read(&values)?, "values.yaml")?
@@ -91,10 +96,14 @@ impl Chart {
                 templates.insert(name.into_owned(), read(&path)?);
             }
         }
+        let meta = yaml(&description, "Chart.yaml")?;
+        if meta.get("dependencies").is_some() {
+            return Err("the rehearsal's helm does not know `dependencies`".to_owned());
+        }
         let crds = files(&folder.join("crds"))?;
         let crds = crds.iter().map(|path| read(path));
         Ok(Self {
-            meta: yaml(&description, "Chart.yaml")?,
+            meta,
             description,
             values,
             templates,
@@ -191,7 +200,12 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, String> {
     let entries = std::fs::read_dir(folder).map_err(|e| e.to_string())?;
     let paths: Result<Vec<_>, _> = entries.map(|e| e.map(|e| e.path())).collect();
     let mut paths = paths.map_err(|e| e.to_string())?;
-    paths.retain(|p| p.is_file());
+    if let Some(nested) = paths.iter().find(|p| !p.is_file()) {
+        let nested = nested.display();
+        return Err(format!(
+            "the rehearsal's helm does not know the folder `{nested}`"
+        ));
+    }
     paths.sort();
     Ok(paths)
 }

@@ -190,6 +190,14 @@ impl Upgrade<'_> {
     async fn make(&self, objects: &[Value], before: Option<&Revision>) -> Result<(), String> {
         for value in objects {
             let mut value = value.clone();
+            for part in ["/metadata", "/metadata/labels", "/metadata/annotations"] {
+                if value
+                    .pointer(part)
+                    .is_some_and(|v| !v.is_object() && !v.is_null())
+                {
+                    return Err(format!("{} of {} is no map", part, name(&value)));
+                }
+            }
             value["metadata"]["labels"][MANAGED_BY] = "Helm".into();
             value["metadata"]["annotations"][RELEASE_NAME] = self.wanted.name.as_str().into();
             value["metadata"]["annotations"][RELEASE_NAMESPACE] =

@@ -78,8 +78,13 @@ fn router(service: &Value, page: Option<&Page>) -> Router {
             StatusCode::from_u16(page.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
             page.body.clone(),
         ),
-        // Nobody said what it answers, only that something does.
-        None => (StatusCode::OK, format!("the pods of {}\n", name(service))),
+        None => (
+            StatusCode::NOT_IMPLEMENTED,
+            format!(
+                "say in rehearsal.hcl what is answered here: page \"{}\"\n",
+                name(service)
+            ),
+        ),
     };
     Router::new().fallback(move || async move { (status, body) })
 }

@@ -11,6 +11,8 @@ use drplan_sandbox_kubernetes::ClusterOptions;
 use drplan_sandbox_kubernetes::Rights;
 use drplan_sandbox_kubernetes::Settings;
 use drplan_sandbox_kubernetes::User;
+use ring::rand::SecureRandom as _;
+use ring::rand::SystemRandom;
 use serde_json::Value;
 use serde_json::json;
 use tokio::task::JoinHandle;
@@ -47,8 +49,7 @@ impl ClusterMachine {
         velero: Option<Arc<Velero>>,
     ) -> Result<Self, WorldError> {
         let mut options = ClusterOptions::new(name, settings.seed, clock);
-        // Nobody can know it: requests without a kubeconfig of the world are refused.
-        let token = drplan_api::digest(format!("{USER} {name} {}", settings.seed).as_bytes());
+        let token = token(name)?;
         options.rights = Rights::default().token(&token, User::new(USER, &["system:masters"]));
         options.nodes = part.nodes;
         options.settings = settings;
@@ -78,6 +79,18 @@ impl ClusterMachine {
             inside: Mutex::default(),
         })
     }
+}
+
+/// A token that nobody can guess, for a world that listens. It is in no object and no output, so that
+/// worlds of one seed are the same all the same.
+fn token(cluster: &str) -> Result<String, WorldError> {
+    let mut bytes = [0; 32];
+    let filled = SystemRandom::new().fill(&mut bytes);
+    filled.map_err(|_| WorldError::Part {
+        part: format!("cluster `{cluster}`"),
+        why: "this machine gives no random numbers".to_owned(),
+    })?;
+    Ok(drplan_api::digest(&bytes))
 }
 
 impl Machine for ClusterMachine {

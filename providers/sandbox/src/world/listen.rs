@@ -12,16 +12,12 @@ use super::clusters::USER;
 pub struct Open {
     /// The clusters: name, URL and kubeconfig.
     pub clusters: Vec<(String, String, String)>,
-    /// The URL of the object store.
-    pub object_store: String,
-    /// The URL of the DNS service.
-    pub dns: String,
     listening: Vec<Box<dyn std::any::Any + Send>>,
 }
 
 impl World {
-    /// Opens the clusters, the object store and the DNS service. The first cluster gets `address`,
-    /// the others free ports beside it. The runtime's time should not be paused.
+    /// Opens the clusters, for whoever has the kubeconfig. The first one gets `address`, the others
+    /// free ports beside it. The other servers stay inside: their keys stand in a file. The runtime's time should not be paused.
     ///
     /// # Errors
     ///
@@ -39,8 +35,6 @@ impl World {
         }
         let mut open = Open {
             clusters: Vec::new(),
-            object_store: String::new(),
-            dns: String::new(),
             listening: Vec::new(),
         };
         let free = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -55,14 +49,6 @@ impl World {
             open.listening.push(Box::new(listening));
             next = free;
         }
-        let store = self.store.listen(free).await;
-        let store = store.map_err(|e| failed("the object store", e.to_string()))?;
-        open.object_store = store.endpoint();
-        open.listening.push(Box::new(store));
-        let dns = self.dns.clone().listen(free).await;
-        let dns = dns.map_err(|e| failed("the DNS service", e.to_string()))?;
-        open.dns = dns.url();
-        open.listening.push(Box::new(dns));
         Ok(open)
     }
 }

@@ -179,6 +179,7 @@ impl World {
         let suffixes = suffixes(&object_store.hosts, &dns_part.hosts, &store, &dns);
         let network = Arc::new(WorldNetwork::new(
             suffixes,
+            Server::Http(store.router()),
             names,
             vec![Arc::new(balancers)],
             Arc::clone(&faults),
@@ -301,7 +302,6 @@ fn suffixes(
     let mut out = given(dns_hosts, &dns);
     out.extend(given(store_hosts, &store));
     out.push(("route53.amazonaws.com".to_owned(), dns));
-    out.push(("amazonaws.com".to_owned(), store));
     out
 }
 

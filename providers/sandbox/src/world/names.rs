@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::file::Host;
+use super::network::Found;
 use super::network::Names;
 use crate::route53::Data;
 use crate::route53::DomainName;
@@ -16,7 +17,7 @@ pub(super) struct Zones {
 }
 
 impl Names for Zones {
-    fn lookup(&self, name: &str) -> Option<String> {
+    fn lookup(&self, name: &str) -> Option<Found> {
         let name = DomainName::parse(name).ok()?;
         let within = |zone: &&String| DomainName::parse(zone).is_ok_and(|z| name.is_within(&z));
         let longest = self.zones.iter().filter(within).max_by_key(|z| z.len())?;
@@ -26,8 +27,8 @@ impl Names for Zones {
             .iter()
             .find(|set| set.name == name && answers.contains(&set.rtype))?;
         match &set.data {
-            Data::Values { values, .. } => values.first().cloned(),
-            Data::Alias { dns_name, .. } => Some(dns_name.to_string()),
+            Data::Values { values, .. } => values.first().cloned().map(Found::Is),
+            Data::Alias { dns_name, .. } => Some(Found::Is(dns_name.to_string())),
         }
     }
 }
@@ -36,8 +37,11 @@ impl Names for Zones {
 pub(super) struct Hosts(pub(super) BTreeMap<String, Host>);
 
 impl Names for Hosts {
-    fn lookup(&self, name: &str) -> Option<String> {
+    fn lookup(&self, name: &str) -> Option<Found> {
         let host = self.0.get(name)?;
-        host.address.clone().filter(|_| !host.refuses)
+        if host.refuses {
+            return Some(Found::Refuses);
+        }
+        host.address.clone().map(Found::Is)
     }
 }

@@ -1,6 +1,7 @@
 //! The network of the world: names and ports that lead to servers in the same process.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -46,15 +47,27 @@ pub(super) trait Addresses: Send + Sync {
 
 /// Says what names stand for.
 pub(super) trait Names: Send + Sync {
-    /// What a name stands for: an address or another name.
-    fn lookup(&self, name: &str) -> Option<String>;
+    /// What a name stands for.
+    fn lookup(&self, name: &str) -> Option<Found>;
+}
+
+/// What a name stands for.
+pub(super) enum Found {
+    /// An address or another name.
+    Is(String),
+    /// A host that refuses every connection.
+    Refuses,
 }
 
 /// The network of one world.
 pub(super) struct WorldNetwork {
     places: RwLock<BTreeMap<(String, u16), Server>>,
-    /// Suffixes of host names that one server answers to, whatever the port.
+    /// Host names, and those below them, that one server answers to, whatever the port.
     suffixes: Vec<(String, Server)>,
+    /// What answers for the object store under AWS's names.
+    store: Server,
+    /// The places of servers that can be stopped.
+    declared: RwLock<BTreeSet<(String, u16)>>,
     names: Vec<Arc<dyn Names>>,
     addresses: Vec<Arc<dyn Addresses>>,
     faults: Arc<Faults>,
@@ -64,6 +77,7 @@ pub(super) struct WorldNetwork {
 impl WorldNetwork {
     pub(super) fn new(
         suffixes: Vec<(String, Server)>,
+        store: Server,
         names: Vec<Arc<dyn Names>>,
         addresses: Vec<Arc<dyn Addresses>>,
         faults: Arc<Faults>,
@@ -72,11 +86,22 @@ impl WorldNetwork {
         Self {
             places: RwLock::default(),
             suffixes,
+            store,
+            declared: RwLock::default(),
             names,
             addresses,
             faults,
             gallery,
         }
+    }
+
+    /// Declares the place of a server that does not run yet.
+    pub(super) fn declare(&self, host: &str, port: u16) {
+        let mut declared = self
+            .declared
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        declared.insert((host.to_owned(), port));
     }
 
     /// Lets a server answer at a place.
@@ -99,15 +124,24 @@ impl WorldNetwork {
                 return Ok(server.clone());
             }
             drop(places);
+            let declared = self.declared.read().unwrap_or_else(PoisonError::into_inner);
+            if declared.contains(&(name.clone(), port)) {
+                return Err(stopped(&name, port));
+            }
+            drop(declared);
             if let Some((_, server)) = self.suffixes.iter().find(|(s, _)| is_under(&name, s)) {
                 return Ok(server.clone());
+            }
+            if is_object_store(&name) {
+                return Ok(self.store.clone());
             }
             if let Ok(address) = name.parse::<IpAddr>() {
                 let mut found = self.addresses.iter().filter_map(|a| a.at(address, port));
                 return found.next().ok_or_else(|| refused(&name, port));
             }
             match self.names.iter().find_map(|n| n.lookup(&name)) {
-                Some(next) => name = next.trim_end_matches('.').to_ascii_lowercase(),
+                Some(Found::Is(next)) => name = next.trim_end_matches('.').to_ascii_lowercase(),
+                Some(Found::Refuses) => return Err(refused(&name, port)),
                 None => return Err(unknown(&name)),
             }
         }
@@ -139,6 +173,24 @@ impl Network for WorldNetwork {
 fn is_under(name: &str, suffix: &str) -> bool {
     name.strip_suffix(suffix)
         .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
+
+/// Whether AWS's object store answers to a name: `s3.REGION.…` and `BUCKET.s3.REGION.…`.
+fn is_object_store(name: &str) -> bool {
+    let service = name.strip_suffix(".amazonaws.com");
+    service.is_some_and(|s| {
+        s.split('.')
+            .any(|part| part == "s3" || part.starts_with("s3-"))
+    })
+}
+
+fn stopped(host: &str, port: u16) -> io::Error {
+    io::Error::new(
+        io::ErrorKind::ConnectionRefused,
+        format!(
+            "the server at {host}, port {port}, does not run: nothing of the rehearsal has started it"
+        ),
+    )
 }
 
 fn refused(host: &str, port: u16) -> io::Error {

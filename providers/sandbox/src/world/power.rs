@@ -42,6 +42,9 @@ struct Inner {
 
 impl Power {
     pub(super) fn new(sockets: BTreeMap<String, Socket>, network: Arc<WorldNetwork>) -> Self {
+        for socket in sockets.values() {
+            network.declare(&socket.host, socket.port);
+        }
         Self(Arc::new(Inner {
             sockets,
             running: Mutex::default(),

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::io::Write as _;
+use std::path::Component;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -157,9 +158,14 @@ impl Inner {
         }
         for (path, content) in &stand.files {
             let text = self.power.content(content);
-            write(&program.cwd.join(path), &text).map_err(|e| {
-                ProviderError::new(ErrorKind::Invalid, "write a file of the rehearsal", path)
-                    .caused_by(&e)
+            let path = inside(&self.base_dir, &program.cwd, path)?;
+            write(&path, &text).map_err(|e| {
+                ProviderError::new(
+                    ErrorKind::Invalid,
+                    "write a file of the rehearsal",
+                    path.display().to_string(),
+                )
+                .caused_by(&e)
             })?;
         }
         let until = Instant::now() + prepared.within;
@@ -196,7 +202,7 @@ impl ProcessDoor for Programs {
     fn run(&self, program: Program) -> Fut<'_, Result<Output, ProviderError>> {
         Box::pin(async move {
             self.0.may_start(&program).await;
-            let name = program.argv.join(" ");
+            let name = program.argv.first().cloned().unwrap_or_default();
             let limit = program.timeout;
             tokio::time::timeout(limit, self.simulate(&program, &|_| {}))
                 .await
@@ -253,6 +259,22 @@ impl ProcessDoor for Programs {
             .unwrap_or_else(PoisonError::into_inner);
         running.1.values().any(|arguments| arguments.contains(mark))
     }
+}
+
+/// A place for a file, which must lie in the folder of the rehearsal.
+fn inside(base: &Path, cwd: &Path, file: &str) -> Result<PathBuf, ProviderError> {
+    let path = cwd.join(file);
+    let climbs = path.components().any(|c| c == Component::ParentDir);
+    if path.starts_with(base) && !climbs {
+        return Ok(path);
+    }
+    Err(ProviderError::new(
+        ErrorKind::Invalid,
+        "write a file",
+        path.display().to_string(),
+    )
+    .because("a rehearsal writes only below the spec's folder, of which it has a copy")
+    .hint("let the spec and `files` of the world file name it relative to that folder"))
 }
 
 /// How a shell says that there is no such program.
@@ -336,15 +358,20 @@ fn fitting<'a>(stands: &'a [Prepared], program: &Program) -> Option<&'a Prepared
 }
 
 fn nobody(program: &Program) -> ProviderError {
-    let name = program.argv.first().map(String::as_str).unwrap_or_default();
-    // Arguments may hold what is private to a person, but never a secret: those do not enter argv.
+    // Further arguments may be private to a person.
+    let words: Vec<&str> = program.argv.iter().map(String::as_str).take(2).collect();
+    let name = words.first().copied().unwrap_or_default();
+    let first = words
+        .get(1)
+        .map(|word| format!("{word:?}"))
+        .unwrap_or_default();
     ProviderError::new(
         ErrorKind::NotFound,
-        format!("start `{}`", program.argv.join(" ")),
+        format!("start `{}`", words.join(" ")),
         HERE,
     )
     .because("a rehearsal starts no programs, and nothing stands in for this one")
     .hint(format!(
-        "say in rehearsal.hcl what it does: `program \"{name}\" {{ args = […] … }}`"
+        "say in rehearsal.hcl what it does: `program \"{name}\" {{ args = [{first}] … }}`"
     ))
 }

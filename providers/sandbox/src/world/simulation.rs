@@ -42,7 +42,7 @@ pub const SIMULATIONS: &[Simulation] = &[
     ),
     is(
         "http_check",
-        By::Server,
+        By::Simulator,
         "the world's network, records and pods",
     ),
     is(
@@ -63,7 +63,7 @@ pub const SIMULATIONS: &[Simulation] = &[
     is("route53_record", By::Server, "the strict Route 53 server"),
     is(
         "velero_backup_location",
-        By::Server,
+        By::Simulator,
         "the embedded Kubernetes API and Velero's simulator",
     ),
     is(

@@ -9,6 +9,7 @@ use super::body;
 use super::body::Group;
 use super::decide;
 use super::decide::Decision;
+use super::decide::Verdict;
 use super::look::State;
 use super::modifier;
 use super::modifier::Modifier;
@@ -18,6 +19,7 @@ use super::pause;
 use super::plugin;
 use super::show;
 use super::spec;
+use super::spec::Existing;
 use super::spec::Spec;
 use super::spec::Volumes;
 
@@ -94,6 +96,21 @@ fn rules(want: &Want<Spec>, state: &State, decision: &Decision, groups: &[Group]
     )
 }
 
+/// What lives paused by an earlier restore and would be overwritten with its backup, which runs.
+fn released(state: &State, spec: &Spec, decision: &Decision) -> Vec<String> {
+    let overwrites =
+        spec.existing == Existing::Update || decision.verdicts.contains(&Verdict::Update);
+    if !overwrites {
+        return Vec::new();
+    }
+    let covered = |i: &&usize| {
+        let item = &state.index.items[**i];
+        decision.verdicts[**i] == Verdict::Leave && decision.groups.iter().any(|g| g.covers(item))
+    };
+    let paused = state.marked.iter().filter(covered);
+    paused.map(|&i| state.index.items[i].title()).collect()
+}
+
 /// Says why what was decided cannot be done now.
 pub(super) fn obstacle(
     want: &Want<Spec>,
@@ -121,6 +138,14 @@ pub(super) fn obstacle(
             "Velero overwrites all or nothing, and would also set back {}; set `existing = \"update\"` \
              to want that, or move away what is in the way",
             show::some(titles)
+        ));
+    }
+    let released = released(state, spec, decision);
+    if !released.is_empty() {
+        return Some(format!(
+            "Velero overwrites all or nothing, and would set {} going, which is paused since its restore; \
+             release it first, or set `existing = \"keep\"`",
+            show::some(released.into_iter())
         ));
     }
     if spec.volumes != Volumes::None {

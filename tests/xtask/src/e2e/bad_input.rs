@@ -77,7 +77,7 @@ pub(super) async fn a_cluster_that_nobody_declared_lost(lab: &mut Lab) -> Result
     let says = [
         "kubernetes_cluster.site (main.dr.hcl:",
         "https://127.0.0.1:",
-        "declare it lost with `--lost DOMAIN`",
+        "a target that is gone is declared so with `--lost DOMAIN`",
     ];
     refused(lab, &spec, &[], INCOMPLETE, &says).await?;
     Ok(())

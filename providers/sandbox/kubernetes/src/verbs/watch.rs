@@ -36,6 +36,9 @@ use crate::verbs::list::number;
 /// How long a watch lasts when the client does not say.
 const TIMEOUT: Duration = Duration::from_secs(1_800);
 
+/// And at most, whatever it says.
+const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 3_600);
+
 /// How often a watch says how far it is, if the client wants to know.
 const BOOKMARK_EVERY: Duration = Duration::from_secs(60);
 
@@ -123,7 +126,7 @@ pub(crate) fn watch(
 }
 
 fn now_plus(timeout: Option<Duration>) -> Instant {
-    Instant::now() + timeout.unwrap_or(TIMEOUT)
+    Instant::now() + timeout.unwrap_or(TIMEOUT).min(TIMEOUT_MAX)
 }
 
 /// The last one comes shortly before the end, so that the next watch starts where this one ends.
