@@ -60,6 +60,16 @@ rules:
 /// Megabytes after which the audit log would be rotated; it must not be.
 const AUDIT_LOG_MB: u32 = 4_096;
 
+/// Addresses of pods and services are made up, and a machine's network may lead them anywhere: the API
+/// server asks for them behind a socket that does not exist.
+const EGRESS: &str = "\
+apiVersion: apiserver.k8s.io/v1beta1
+kind: EgressSelectorConfiguration
+egressSelections:
+- {name: cluster, connection: {proxyProtocol: HTTPConnect, transport: {uds: {udsName: /nobody.socket}}}}
+- {name: controlplane, connection: {proxyProtocol: HTTPConnect, transport: {uds: {udsName: /nobody.socket}}}}
+";
+
 /// Fake nodes that kwok takes care of.
 const FAKE_NODES: &str = "kwok.x-k8s.io/node=fake";
 
@@ -121,6 +131,7 @@ fn prepare(bench: &mut Bench<'_>, nodes: usize) -> Result<()> {
         &path.join("config/audit-policy.yaml"),
         AUDIT_POLICY.as_bytes(),
     )?;
+    private::write(&path.join("config/egress.yaml"), EGRESS.as_bytes())?;
     bench.state.save(path)
 }
 
@@ -163,6 +174,9 @@ fn start_apiserver(bench: &mut Bench<'_>) -> Result<()> {
         .path("token-auth-file", &config.join("tokens.csv"))
         .arg("--authorization-mode=RBAC")
         .arg("--service-cluster-ip-range=10.96.0.0/16")
+        // What has no endpoints is told so, instead of an address being tried that leads elsewhere.
+        .arg("--enable-aggregator-routing=true")
+        .path("egress-selector-config-file", &config.join("egress.yaml"))
         .arg("--allow-privileged=true")
         .arg("--profiling=false")
         .path("audit-policy-file", &config.join("audit-policy.yaml"))
