@@ -16,7 +16,12 @@ impl Clock {
     /// The time of this machine.
     #[must_use]
     pub fn system() -> Self {
-        Self(Arc::new(Timestamp::now))
+        Self::told_by(Timestamp::now)
+    }
+
+    /// The time that a function tells.
+    pub fn told_by(tell: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        Self(Arc::new(tell))
     }
 
     /// A clock that shows `start` now and goes as fast as tokio's: in virtual time where that is
@@ -24,9 +29,7 @@ impl Clock {
     #[must_use]
     pub fn starting_at(start: Timestamp) -> Self {
         let began = tokio::time::Instant::now();
-        Self(Arc::new(move || {
-            start.checked_add(began.elapsed()).unwrap_or(Timestamp::MAX)
-        }))
+        Self::told_by(move || start.checked_add(began.elapsed()).unwrap_or(Timestamp::MAX))
     }
 
     /// The time now.

@@ -4,6 +4,7 @@
 
 use std::error::Error;
 use std::sync::Arc;
+use std::sync::Mutex;
 
 use aws_credential_types::Credentials;
 use aws_sdk_route53::Client;
@@ -25,12 +26,12 @@ use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use drplan_api::Clock;
 use drplan_sandbox::route53::Config;
 use drplan_sandbox::route53::Convergence;
 use drplan_sandbox::route53::DomainName;
 use drplan_sandbox::route53::Fault;
 use drplan_sandbox::route53::Identity;
-use drplan_sandbox::route53::ManualClock;
 use drplan_sandbox::route53::Operation;
 use drplan_sandbox::route53::Outcome;
 use drplan_sandbox::route53::RecordSet;
@@ -586,9 +587,14 @@ async fn only_known_identities_with_the_right_are_served() -> Tested {
 
 #[tokio::test]
 async fn a_request_from_another_time_is_refused_and_a_change_converges_by_the_clock() -> Tested {
-    let clock = Arc::new(ManualClock::new(Timestamp::now()));
+    let now = Arc::new(Mutex::new(Timestamp::now()));
+    let advance = |by: SignedDuration| {
+        let mut now = now.lock().expect("no panic while it is held");
+        *now = now.checked_add(by).expect("a time that there is");
+    };
+    let shown = now.clone();
     let mut config = Config::new(KEY, SECRET);
-    config.clock = clock.clone();
+    config.clock = Clock::told_by(move || *shown.lock().expect("no panic while it is held"));
     config.convergence = Convergence::AfterTime(std::time::Duration::from_secs(60));
     let world = World::with(config).await?;
     let id = world
@@ -599,14 +605,14 @@ async fn a_request_from_another_time_is_refused_and_a_change_converges_by_the_cl
         (59, aws::ChangeStatus::Pending),
         (2, aws::ChangeStatus::Insync),
     ] {
-        clock.advance(SignedDuration::from_secs(pass_s));
+        advance(SignedDuration::from_secs(pass_s));
         let answer = world.client.get_change().id(&id).send().await?;
         assert_eq!(
             answer.change_info().map(|info| info.status().clone()),
             Some(status)
         );
     }
-    clock.advance(SignedDuration::from_mins(6));
+    advance(SignedDuration::from_mins(6));
     let error = world
         .client
         .get_change()

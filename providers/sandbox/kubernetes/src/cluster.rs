@@ -211,6 +211,14 @@ impl Cluster {
         all
     }
 
+    /// The objects of one resource as they are stored, in order of namespace and name.
+    #[must_use]
+    pub fn objects(&self, group: &str, resource: &str) -> Vec<Arc<Value>> {
+        let state = self.shared.state();
+        let found = state.store.list(&ResourceId::new(group, resource), None);
+        found.map(|object| object.shared()).collect()
+    }
+
     /// One object as it is stored.
     #[must_use]
     pub fn object(

@@ -2,11 +2,10 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
+
+use drplan_api::Clock;
 
 use super::change::Convergence;
-use super::clock::Clock;
-use super::clock::SystemClock;
 use super::identity::Identity;
 
 /// What a server starts with.
@@ -21,7 +20,7 @@ pub struct Config {
     /// When changes turn in sync.
     pub convergence: Convergence,
     /// Where the time is read.
-    pub clock: Arc<dyn Clock>,
+    pub clock: Clock,
     /// Where zones and changes are kept across restarts; without it they end with the process.
     pub state_file: Option<PathBuf>,
 }
@@ -35,7 +34,7 @@ impl Config {
             secret_key: secret_key.into(),
             identities: Vec::new(),
             convergence: Convergence::AfterPolls(1),
-            clock: Arc::new(SystemClock),
+            clock: Clock::system(),
             state_file: None,
         }
     }

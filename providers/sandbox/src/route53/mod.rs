@@ -13,7 +13,6 @@
 //! Amazon Route 53 API Reference, version 2013-04-01; AWS Signature Version 4 signing process.
 
 mod change;
-mod clock;
 mod config;
 mod error;
 mod fault;
@@ -38,9 +37,6 @@ pub use change::Action;
 pub use change::Change;
 pub use change::ChangeStatus;
 pub use change::Convergence;
-pub use clock::Clock;
-pub use clock::ManualClock;
-pub use clock::SystemClock;
 pub use config::Config;
 pub use error::SandboxError;
 pub use fault::Fault;

@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
+use drplan_api::Clock;
 use http::StatusCode;
 use http::request::Parts;
 
@@ -15,7 +16,6 @@ use super::change::Change;
 use super::change::ChangeStatus;
 use super::change::Convergence;
 use super::change::Ticket;
-use super::clock::Clock;
 use super::config::Config;
 use super::error::SandboxError;
 use super::fault::Fault;
@@ -48,7 +48,7 @@ pub struct Route53 {
 struct Inner {
     identities: BTreeMap<String, Identity>,
     convergence: Convergence,
-    clock: Arc<dyn Clock>,
+    clock: Clock,
     state_file: Option<PathBuf>,
     held: Mutex<Held>,
 }

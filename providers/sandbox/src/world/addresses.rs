@@ -39,9 +39,8 @@ pub(super) fn address_of(cluster: &Cluster, namespace: &str, name: &str) -> Opti
 
 fn service_at(cluster: &Cluster, address: IpAddr, port: u16) -> Option<Arc<Value>> {
     let address = address.to_string();
-    let services = cluster.dump().into_iter();
-    let services = services.filter(|(key, _)| key.group.is_empty() && key.resource == "services");
-    services.map(|(_, service)| service).find(|service| {
+    let services = cluster.objects("", "services");
+    services.into_iter().find(|service| {
         let ports = service["spec"]["ports"].as_array().into_iter().flatten();
         ingress(service).any(|a| a == address)
             && ports

@@ -18,42 +18,30 @@ pub(super) fn settings(
         seed,
         ..Settings::default()
     };
+    let mut places = places(&mut out.durations);
     for (name, text) in given {
-        let at = format!("`{name}` of durations");
-        let Some(place) = place(&mut out.durations, name) else {
+        let Some(place) = places.get_mut(name.as_str()) else {
             return Err(WorldError::Unknown {
                 at: "durations".to_owned(),
                 name: name.clone(),
-                known: NAMES.join(", "),
+                known: places.into_keys().collect::<Vec<_>>().join(", "),
             });
         };
-        *place = duration(text, &at)?;
+        **place = duration(text, &format!("`{name}` of durations"))?;
     }
     Ok(out)
 }
 
 /// What a world file may change.
-const NAMES: &[&str] = &[
-    "pod_start",
-    "pod_ready",
-    "init_run",
-    "job_run",
-    "pod_stop",
-    "volume_bind",
-    "load_balancer",
-    "ingress",
-];
-
-fn place<'a>(durations: &'a mut Durations, name: &str) -> Option<&'a mut Duration> {
-    Some(match name {
-        "pod_start" => &mut durations.pod_start,
-        "pod_ready" => &mut durations.pod_ready,
-        "init_run" => &mut durations.init_run,
-        "job_run" => &mut durations.job_run,
-        "pod_stop" => &mut durations.pod_stop,
-        "volume_bind" => &mut durations.volume_bind,
-        "load_balancer" => &mut durations.load_balancer,
-        "ingress" => &mut durations.ingress,
-        _ => return None,
-    })
+fn places(durations: &mut Durations) -> BTreeMap<&'static str, &mut Duration> {
+    BTreeMap::from([
+        ("pod_start", &mut durations.pod_start),
+        ("pod_ready", &mut durations.pod_ready),
+        ("init_run", &mut durations.init_run),
+        ("job_run", &mut durations.job_run),
+        ("pod_stop", &mut durations.pod_stop),
+        ("volume_bind", &mut durations.volume_bind),
+        ("load_balancer", &mut durations.load_balancer),
+        ("ingress", &mut durations.ingress),
+    ])
 }

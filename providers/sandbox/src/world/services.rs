@@ -1,7 +1,6 @@
 //! The object store and the DNS service of a world.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use drplan_api::Clock;
 use drplan_api::PRIVATE_KEY;
@@ -80,21 +79,11 @@ pub(super) fn object_store(
     Ok(store)
 }
 
-/// The clock of a world as the DNS service wants it.
-#[derive(Debug)]
-struct ServiceClock(Clock);
-
-impl route53::Clock for ServiceClock {
-    fn now(&self) -> drplan_api::Timestamp {
-        self.0.now()
-    }
-}
-
 /// Makes the DNS service with its zones and records.
 pub(super) fn dns(part: &Dns, clock: Clock) -> Result<Route53, WorldError> {
     let (id, secret) = PRIVATE_KEY;
     let mut config = Config::new(id, secret);
-    config.clock = Arc::new(ServiceClock(clock));
+    config.clock = clock;
     config.identities = part.key.iter().map(|(id, key)| identity(id, key)).collect();
     let failed = |name: &str, why: String| WorldError::Part {
         part: format!("zone `{name}`"),

@@ -155,16 +155,31 @@ fn retention(wanted: ObjectLockRetention, now: Timestamp) -> Result<Option<Reten
     }))
 }
 
+/// How a version in a bucket with lock is protected.
+fn protection(
+    store: &Store,
+    bucket: &str,
+    key: &str,
+    version: Option<&str>,
+) -> S3Result<Protection> {
+    let state = store.state();
+    let bucket = state.bucket(bucket)?;
+    check_locked(bucket)?;
+    Ok(bucket.object(key, version)?.0.protection.clone())
+}
+
 pub(super) async fn get_object_retention(
     store: &Store,
     request: S3Request<GetObjectRetentionInput>,
 ) -> S3Result<GetObjectRetentionOutput> {
     let input = request.input;
-    let state = store.state();
-    let bucket = state.bucket(&input.bucket)?;
-    check_locked(bucket)?;
-    let (version, _) = bucket.object(&input.key, input.version_id.as_deref())?;
-    let kept = version.protection.retention.ok_or(Refusal::NoRetention)?;
+    let kept = protection(
+        store,
+        &input.bucket,
+        &input.key,
+        input.version_id.as_deref(),
+    )?;
+    let kept = kept.retention.ok_or(Refusal::NoRetention)?;
     Ok(GetObjectRetentionOutput {
         retention: Some(ObjectLockRetention {
             mode: Some(ObjectLockRetentionMode::from_static(mode_name(kept.mode))),
@@ -203,11 +218,13 @@ pub(super) async fn get_object_legal_hold(
     request: S3Request<GetObjectLegalHoldInput>,
 ) -> S3Result<GetObjectLegalHoldOutput> {
     let input = request.input;
-    let state = store.state();
-    let bucket = state.bucket(&input.bucket)?;
-    check_locked(bucket)?;
-    let (version, _) = bucket.object(&input.key, input.version_id.as_deref())?;
-    let held = version.protection.legal_hold.ok_or(Refusal::NoRetention)?;
+    let kept = protection(
+        store,
+        &input.bucket,
+        &input.key,
+        input.version_id.as_deref(),
+    )?;
+    let held = kept.legal_hold.ok_or(Refusal::NoRetention)?;
     Ok(GetObjectLegalHoldOutput {
         legal_hold: Some(ObjectLockLegalHold {
             status: Some(hold(held)),
