@@ -19,7 +19,8 @@
 //! | [`plan`] | the decision, the checker, the plan file | the plan file |
 //! | [`bind`] | fills holes with exports and, at the effect, secrets | no |
 //! | [`secrets`] | opens and scrubs secrets | reads files and variables |
-//! | [`apply`] | order, waiting, retries, journal, lock | the only writer |
+//! | [`apply`] | order, waiting, retries, journal | the only writer |
+//! | [`store`] | where runs, journals and locks are kept | a folder or a bucket |
 //! | [`report`] | what happened, folded from the journal | no |
 //! | [`render`] | all formatting for people and machines | no |
 //! | [`registry`] | the one table of providers | no |
@@ -47,6 +48,7 @@ pub(crate) mod retry;
 pub mod schema;
 pub mod secrets;
 pub mod spec;
+pub mod store;
 #[cfg(test)]
 mod tests;
 

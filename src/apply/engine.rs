@@ -1,6 +1,7 @@
-//! The ready queue: what runs next, what is blocked, and how a run ends.
+//! The loop of a run: what runs next, what waits, and how it ends.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -9,33 +10,37 @@ use std::time::Duration;
 
 use drplan_api::Address;
 use drplan_api::Doors;
+use drplan_api::Evidence;
 use drplan_api::Fut;
-use drplan_api::Json;
 use drplan_api::Registry;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::begin::Begin;
+use super::begin::Begun;
 use super::event::Event;
 use super::event::Outcome;
 use super::event::Sink;
 use super::frontier::Frontier;
 use super::journal::Journal;
 use super::journal::JournalError;
+use super::journal::Line;
+use super::orders::Hold;
+use super::orders::OnFailure;
+use super::orders::Orders;
+use super::orders::Wishes;
 use super::queue::Queue;
 use super::shared::Shared;
 use super::stale::stale;
 use super::step::Ended;
-use super::step::Turn;
 use crate::bind::Outs;
-use crate::bind::settle;
 use crate::graph::with_secrets;
 use crate::lang::FileId;
 use crate::lang::Span;
 use crate::observe::Observer;
 use crate::plan::Do;
 use crate::plan::Plan;
-use crate::plan::Step;
 use crate::secrets::Secrets;
 
 /// How far a run is being stopped.
@@ -77,12 +82,20 @@ pub struct Apply {
     pub secrets: Arc<Secrets>,
     /// The journal of this run.
     pub journal: Journal,
+    /// What the journal held before, if the run goes on, and who resumes it.
+    pub earlier: Option<(Vec<Line>, String)>,
     /// Who hears of events.
     pub sink: Arc<dyn Sink>,
     /// Who asks people.
     pub gatekeeper: Arc<dyn Gatekeeper>,
+    /// What keeps other applies away.
+    pub hold: Arc<Hold>,
+    /// What a person orders for this run.
+    pub orders: Orders,
     /// How far the run is being stopped.
     pub stop: watch::Receiver<Stop>,
+    /// What somebody at another terminal wishes of it.
+    pub wishes: Wishes,
     /// The run's id.
     pub run: String,
     /// The folder of the spec.
@@ -107,10 +120,23 @@ pub struct Ending {
     pub frontier: Frontier,
     /// How far it was stopped.
     pub stopped: Stop,
+    /// Why it was stopped from inside, if it was.
+    pub cut: Option<Cut>,
     /// How many events there were.
     pub events: u64,
     /// Why the journal could not be written to the end, if it could not.
     pub broken: Option<JournalError>,
+}
+
+/// Why a run stopped by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// Its deadline passed.
+    Deadline,
+    /// Somebody else has the lock.
+    LockLost(String),
+    /// A step failed, and the run was told to stop then.
+    Failure(Address),
 }
 
 /// Applies a plan.
@@ -121,6 +147,9 @@ pub struct Ending {
 pub async fn apply(apply: Apply) -> Result<Ending, JournalError> {
     let (cancel, cancelled) = watch::channel(false);
     let (drain, draining) = watch::channel(false);
+    let began = Instant::now();
+    let deadline = apply.orders.deadline.map(|limit| began + limit);
+    let lost = apply.hold.lost();
     let shared = Arc::new(Shared {
         plan: apply.plan,
         observer: apply.observer,
@@ -133,86 +162,79 @@ pub async fn apply(apply: Apply) -> Result<Ending, JournalError> {
         sink: apply.sink,
         random: AtomicU64::new(apply.seed),
         met: Mutex::default(),
+        hold: apply.hold,
+        orders: apply.orders,
         cancel: cancelled,
         drain: draining,
     });
-    let mut queue = Queue::new(&shared.plan);
-    shared.write(Event::RunStarted {
-        run: shared.run.clone(),
-        recovery: shared.plan.head.recovery.clone(),
-        plan: drplan_api::short_hash(&shared.plan.head),
-        tool: shared.plan.head.tool.clone(),
-        steps: usize::try_from(crate::plan::Summary::of(&shared.plan).acting).unwrap_or(usize::MAX),
-    })?;
-    let mut outs = Arc::new(known_outputs(&shared.plan));
-    for (address, because) in stale(&shared, &apply.registry, &outs).await {
-        if let Some(i) = queue.index(&address) {
-            let ended = Ended::with(Outcome::Moved {
-                because: shared.secrets.scrub(&because),
-            });
-            queue.end(&shared, i, ended, Duration::ZERO)?;
-        }
-    }
-    let mut stop = apply.stop;
-    let mut running: JoinSet<(usize, Ended, Duration)> = JoinSet::new();
-    let mut stopped = Stop::No;
-    // A journal that cannot be written any more: nothing new is begun, what runs may end.
-    let mut broken = None;
-    loop {
-        while stopped == Stop::No && broken.is_none() && running.len() < apply.parallelism.max(1) {
-            let Some(i) = queue.pop() else { break };
-            let turn = Start {
-                shared: &shared,
-                registry: &apply.registry,
-                gatekeeper: &apply.gatekeeper,
-                outs: &outs,
-            };
-            broken = turn.start(i, &mut running, &mut queue).err();
-        }
-        if running.is_empty() {
-            // Ending a step at once (a barrier, a block) may have made others ready.
-            if stopped != Stop::No || broken.is_some() || queue.is_idle() {
-                break;
-            }
-            continue;
-        }
-        tokio::select! {
-            Some(done) = running.join_next() => {
-                let (i, ended, took) = match done {
-                    Ok(done) => done,
-                    Err(error) => std::panic::resume_unwind(error.into_panic()),
-                };
-                if ended.outcome.is_good() {
-                    let address = shared.plan.steps[i].address.clone();
-                    Arc::make_mut(&mut outs).insert(address, with_secrets(&ended.outputs, NOWHERE));
-                }
-                if let Err(error) = queue.end(&shared, i, ended, took) {
-                    broken.get_or_insert(error);
-                }
-            }
-            Ok(()) = stop.changed() => {
-                stopped = *stop.borrow_and_update();
-                drain.send_replace(true);
-                if stopped >= Stop::Cancel {
-                    cancel.send_replace(true);
-                }
-            }
-        }
-    }
-    let frontier = Frontier::of(&shared.run, &shared.plan, &queue.ended, &[], apply.next);
-    let exit_code = crate::report::verdict(&shared.plan, &queue.ended, stopped).code();
-    shared.say(Event::RunEnded { exit_code });
-    Ok(Ending {
-        outcomes: queue.ended,
-        frontier,
-        stopped,
-        events: shared.journal.last(),
-        broken,
-    })
+    shared.write(first_event(&shared, &apply.earlier)).await?;
+    let mut run = Run {
+        queue: Queue::new(&shared.plan),
+        outs: Arc::new(known_outputs(&shared.plan)),
+        answered: answered(&apply.earlier),
+        seen: BTreeMap::new(),
+        registry: apply.registry,
+        gatekeeper: apply.gatekeeper,
+        parallelism: apply.parallelism.max(1),
+        deadline,
+        running: JoinSet::new(),
+        who: BTreeMap::new(),
+        set_aside: Vec::new(),
+        pause: Pause::No,
+        stopped: Stop::No,
+        cut: None,
+        broken: None,
+        cancel,
+        drain,
+        shared,
+    };
+    run.refuse_stale().await?;
+    run.to_its_end(apply.stop, apply.wishes, lost).await;
+    Ok(run.ending(apply.next).await)
 }
 
-/// How long a guard may look at one of the steps that it guards.
-const GUARDED_LOOK_TIMEOUT: Duration = Duration::from_secs(30);
+fn first_event(shared: &Shared, earlier: &Option<(Vec<Line>, String)>) -> Event {
+    let tool = shared.plan.head.tool.clone();
+    match earlier {
+        Some((_, by)) => Event::RunResumed {
+            run: shared.run.clone(),
+            by: by.clone(),
+            tool,
+        },
+        None => Event::RunStarted {
+            run: shared.run.clone(),
+            recovery: shared.plan.head.recovery.clone(),
+            plan: drplan_api::short_hash(&shared.plan.head),
+            tool,
+            steps: usize::try_from(crate::plan::Summary::of(&shared.plan).acting)
+                .unwrap_or(usize::MAX),
+        },
+    }
+}
+
+/// Questions that were answered, and guards that acted, before the run was resumed: nobody is asked
+/// twice in one run, and nothing that has no state of its own is done twice.
+fn answered(earlier: &Option<(Vec<Line>, String)>) -> BTreeMap<Address, Ended> {
+    let lines = earlier.iter().flat_map(|(lines, _)| lines);
+    let done = lines.filter_map(|line| match &line.record {
+        Event::StepEnded {
+            address,
+            outcome: Outcome::Done,
+            evidence,
+            outputs,
+            ..
+        } => Some((
+            address.clone(),
+            Ended {
+                outcome: Outcome::Done,
+                evidence: evidence.clone(),
+                outputs: outputs.clone(),
+            },
+        )),
+        _ => None,
+    });
+    done.collect()
+}
 
 const NOWHERE: Span = Span {
     file: FileId(u32::MAX),
@@ -229,227 +251,264 @@ fn known_outputs(plan: &Plan) -> Outs {
         .collect()
 }
 
-/// What starting a step needs.
-struct Start<'a> {
-    shared: &'a Arc<Shared>,
-    registry: &'a Arc<Registry>,
-    gatekeeper: &'a Arc<dyn Gatekeeper>,
-    outs: &'a Arc<Outs>,
+/// Whether anything new is begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pause {
+    No,
+    /// Since something failed, or since somebody wished it.
+    Yes,
 }
 
-impl Start<'_> {
-    fn start(
-        &self,
+/// A run that goes on.
+struct Run {
+    shared: Arc<Shared>,
+    registry: Arc<Registry>,
+    gatekeeper: Arc<dyn Gatekeeper>,
+    queue: Queue,
+    outs: Arc<Outs>,
+    answered: BTreeMap<Address, Ended>,
+    /// What was found true at the start, and why.
+    seen: BTreeMap<Address, String>,
+    parallelism: usize,
+    deadline: Option<Instant>,
+    running: JoinSet<(Ended, Duration)>,
+    who: BTreeMap<tokio::task::Id, usize>,
+    /// Steps that failed while the run was told to pause: tried again when it goes on.
+    set_aside: Vec<(usize, Ended)>,
+    pause: Pause,
+    stopped: Stop,
+    cut: Option<Cut>,
+    /// A journal that cannot be written any more: nothing new is begun, what runs may end.
+    broken: Option<JournalError>,
+    cancel: watch::Sender<bool>,
+    drain: watch::Sender<bool>,
+}
+
+impl Run {
+    async fn refuse_stale(&mut self) -> Result<(), JournalError> {
+        let (stale, seen) = stale(&self.shared, &self.registry, &self.outs).await;
+        for (address, because) in stale {
+            if let Some(i) = self.queue.index(&address) {
+                let because = self.shared.secrets.scrub(&because);
+                let ended = Ended::with(Outcome::Moved { because });
+                self.ended(i, ended, Duration::ZERO).await?;
+            }
+        }
+        if !self.shared.orders.prove_changed_only {
+            self.seen = seen;
+        }
+        Ok(())
+    }
+
+    async fn to_its_end(
+        &mut self,
+        mut stop: watch::Receiver<Stop>,
+        mut wishes: Wishes,
+        mut lost: watch::Receiver<Option<String>>,
+    ) {
+        loop {
+            self.begin_what_may().await;
+            let waits = self.pause == Pause::Yes && self.may_begin();
+            if self.running.is_empty() && !waits {
+                // Ending a step at once (a barrier, a block) may have made others ready.
+                if !self.may_begin() || self.queue.is_idle() {
+                    break;
+                }
+                continue;
+            }
+            tokio::select! {
+                Some(done) = self.running.join_next_with_id() => self.came_back(done).await,
+                Ok(()) = stop.changed() => {
+                    let how_far = *stop.borrow_and_update();
+                    self.stop(how_far);
+                }
+                Ok(()) = wishes.changed() => {
+                    let wish = wishes.borrow_and_update().clone();
+                    if let Some(wish) = wish {
+                        self.heed(wish.pause, wish.by).await;
+                    }
+                }
+                Ok(()) = lost.changed() => {
+                    let about = lost.borrow_and_update().clone();
+                    self.cut.get_or_insert(Cut::LockLost(about.unwrap_or_default()));
+                    self.stop(Stop::Cancel);
+                }
+                () = passed(self.deadline), if self.stopped == Stop::No => {
+                    self.cut.get_or_insert(Cut::Deadline);
+                    self.stop(Stop::Cancel);
+                }
+            }
+        }
+        for (i, ended) in std::mem::take(&mut self.set_aside) {
+            self.queue.end(i, ended.outcome);
+        }
+    }
+
+    fn may_begin(&self) -> bool {
+        self.stopped == Stop::No && self.broken.is_none()
+    }
+
+    async fn begin_what_may(&mut self) {
+        while self.may_begin() && self.pause == Pause::No && self.running.len() < self.parallelism {
+            let Some(i) = self.queue.pop() else { break };
+            if let Err(error) = self.begin(i).await {
+                self.broken.get_or_insert(error);
+            }
+        }
+    }
+
+    async fn begin(&mut self, i: usize) -> Result<(), JournalError> {
+        let turn = Begin {
+            shared: &self.shared,
+            registry: &self.registry,
+            gatekeeper: &self.gatekeeper,
+            outs: &self.outs,
+            answered: &self.answered,
+            seen: &self.seen,
+        };
+        match turn.begin(i, &self.queue).await? {
+            Begun::Ended(ended) => self.ended(i, ended, Duration::ZERO).await,
+            Begun::Runs(task) => {
+                let handle = self.running.spawn(task);
+                self.who.insert(handle.id(), i);
+                Ok(())
+            }
+        }
+    }
+
+    async fn came_back(
+        &mut self,
+        done: Result<(tokio::task::Id, (Ended, Duration)), tokio::task::JoinError>,
+    ) {
+        let (id, ended, took) = match done {
+            Ok((id, (ended, took))) => (id, ended, took),
+            Err(error) => (error.id(), panicked(&self.shared, error), Duration::ZERO),
+        };
+        let Some(i) = self.who.remove(&id) else {
+            return;
+        };
+        if ended.outcome.is_good() {
+            let address = self.queue.name(i).clone();
+            let outputs = with_secrets(&ended.outputs, NOWHERE);
+            Arc::make_mut(&mut self.outs).insert(address, outputs);
+        }
+        if let Err(error) = self.ended(i, ended, took).await {
+            self.broken.get_or_insert(error);
+        }
+    }
+
+    /// Keeps how a step ended, and does what the run was told to do about a failure.
+    async fn ended(
+        &mut self,
         i: usize,
-        running: &mut JoinSet<(usize, Ended, Duration)>,
-        queue: &mut Queue,
+        mut ended: Ended,
+        took: Duration,
     ) -> Result<(), JournalError> {
-        let (shared, registry, gatekeeper, outs) =
-            (self.shared, self.registry, self.gatekeeper, self.outs);
-        let step = &shared.plan.steps[i];
-        if let Some(root) = queue.blocker(i) {
-            return queue.end(
-                shared,
-                i,
-                Ended::with(Outcome::Blocked { by: root }),
-                Duration::ZERO,
-            );
+        let scrub = |e: Evidence| Evidence {
+            claim: self.shared.secrets.scrub(&e.claim),
+            source: self.shared.secrets.scrub(&e.source),
+            holds: e.holds,
+        };
+        ended.evidence = ended.evidence.into_iter().map(scrub).collect();
+        let event = Event::StepEnded {
+            address: self.queue.name(i).clone(),
+            outcome: ended.outcome.clone(),
+            evidence: ended.evidence.clone(),
+            outputs: ended.outputs.clone(),
+            elapsed_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        };
+        // What was true or blocked changed nothing: it is kept with the next record.
+        let written = match ended.outcome {
+            Outcome::Passed | Outcome::Blocked { .. } => self.shared.note(event),
+            _ => self.shared.write(event).await,
+        };
+        let critical = matches!(
+            ended.outcome,
+            Outcome::Failed { .. } | Outcome::Refuted { warning: false, .. }
+        ) && !self.queue.is_best_effort(i);
+        match self.shared.orders.on_failure {
+            OnFailure::Pause if critical && self.stopped == Stop::No => {
+                self.set_aside.push((i, ended));
+                let because = format!("`{}` failed", self.queue.name(i));
+                self.pause(because).await;
+            }
+            OnFailure::Stop if critical => {
+                let address = self.queue.name(i).clone();
+                self.cut.get_or_insert(Cut::Failure(address));
+                self.queue.end(i, ended.outcome);
+                self.stop(Stop::Drain);
+            }
+            _ => self.queue.end(i, ended.outcome),
         }
-        let began = Instant::now();
-        match &step.what {
-            Do::Barrier | Do::Idle => {
-                queue.end(shared, i, Ended::with(Outcome::Passed), Duration::ZERO)
+        written
+    }
+
+    async fn pause(&mut self, because: String) {
+        self.pause = Pause::Yes;
+        self.shared.say(Event::RunPaused { because }).await;
+    }
+
+    async fn heed(&mut self, pause: bool, by: String) {
+        match (pause, self.pause) {
+            (true, Pause::No) => self.pause(format!("wished by {by}")).await,
+            (false, Pause::Yes) => {
+                self.pause = Pause::No;
+                let again: BTreeSet<usize> = self.set_aside.drain(..).map(|(i, _)| i).collect();
+                let names = again.iter().map(|&i| self.queue.name(i).clone()).collect();
+                self.shared.say(Event::RunWentOn { by, again: names }).await;
+                for i in again {
+                    self.queue.again(i);
+                }
             }
-            Do::Nothing if !queue.behind_action(i) || step.address.is_data() => {
-                let ended = Ended {
-                    outcome: Outcome::Passed,
-                    evidence: Vec::new(),
-                    outputs: step.outputs.clone(),
-                };
-                queue.end(shared, i, ended, Duration::ZERO)
-            }
-            Do::Conflict | Do::Blocked { .. } => {
-                let because = step.because.clone();
-                queue.end(
-                    shared,
-                    i,
-                    Ended::with(Outcome::Failed { because }),
-                    Duration::ZERO,
-                )
-            }
-            Do::Check { asserts, warning } => {
-                shared.write(Event::StepStarted {
-                    address: step.address.clone(),
-                    action: None,
-                })?;
-                let ended = assert_all(shared, step, asserts, *warning, outs);
-                queue.end(shared, i, ended, began.elapsed())
-            }
-            Do::Gate { ask } => {
-                shared.write(Event::GateOpened {
-                    address: step.address.clone(),
-                    ask: ask.clone(),
-                })?;
-                let (gatekeeper, shared) = (Arc::clone(gatekeeper), Arc::clone(shared));
-                let (registry, outs) = (Arc::clone(registry), Arc::clone(outs));
-                let ask = ask.clone();
-                running.spawn(async move {
-                    let address = shared.plan.steps[i].address.clone();
-                    if nothing_to_guard(&shared, &registry, i, &outs).await {
-                        return (i, Ended::with(Outcome::AlreadyTrue), began.elapsed());
-                    }
-                    // Somebody who stops the run has no more questions to answer.
-                    let mut draining = shared.drain.clone();
-                    let answer = tokio::select! {
-                        answer = gatekeeper.ask(&address, &ask) => answer,
-                        _ = draining.wait_for(|draining| *draining) => Asked::Unanswered,
-                    };
-                    let ended = match answer {
-                        Asked::Approved(how) => {
-                            let by =
-                                serde_json::json!({ "by": how, "at": shared.doors.clock.now() });
-                            shared.say(Event::GatePassed { address, how });
-                            Ended {
-                                outcome: Outcome::Done,
-                                evidence: Vec::new(),
-                                outputs: by,
-                            }
-                        }
-                        Asked::Unanswered => Ended::with(Outcome::Waiting { ask }),
-                    };
-                    (i, ended, began.elapsed())
-                });
-                Ok(())
-            }
-            // What was true may not be any more once something before it has acted.
-            Do::Act { .. } | Do::Late { .. } | Do::Read | Do::Nothing => {
-                let kind = if step.address.is_data() {
-                    registry.get_data(&step.kind)
-                } else {
-                    registry.get_resource(&step.kind)
-                };
-                let Some(kind) = kind.cloned() else {
-                    let because = format!("this build does not know the kind `{}`", step.kind);
-                    return queue.end(
-                        shared,
-                        i,
-                        Ended::with(Outcome::Failed { because }),
-                        Duration::ZERO,
-                    );
-                };
-                shared.write(Event::StepStarted {
-                    address: step.address.clone(),
-                    action: step.action(),
-                })?;
-                let (shared, outs) = (Arc::clone(shared), Arc::clone(outs));
-                let registry = Arc::clone(registry);
-                running.spawn(async move {
-                    let step = &shared.plan.steps[i];
-                    if nothing_to_guard(&shared, &registry, i, &outs).await {
-                        return (i, Ended::with(Outcome::AlreadyTrue), began.elapsed());
-                    }
-                    let deadline = began + Duration::from_secs(step.timeout_s);
-                    let turn = Turn {
-                        shared: &shared,
-                        step,
-                        kind,
-                        outs,
-                        deadline,
-                    };
-                    let ended = turn.run().await;
-                    (i, ended, began.elapsed())
-                });
-                Ok(())
-            }
+            _ => {}
+        }
+    }
+
+    fn stop(&mut self, how_far: Stop) {
+        self.stopped = self.stopped.max(how_far);
+        self.drain.send_replace(true);
+        if self.stopped >= Stop::Cancel {
+            self.cancel.send_replace(true);
+        }
+    }
+
+    async fn ending(self, next: String) -> Ending {
+        let (shared, queue) = (self.shared, self.queue);
+        let frontier = Frontier::of(&shared.run, &shared.plan, &queue.ended, &[], next);
+        let stopped = self.stopped;
+        let exit = crate::report::verdict(&shared.plan, &queue.ended, stopped, self.cut.as_ref());
+        let exit_code = exit.code();
+        shared.say(Event::RunEnded { exit_code }).await;
+        Ending {
+            outcomes: queue.ended,
+            frontier,
+            stopped,
+            cut: self.cut,
+            events: shared.journal.last(),
+            broken: self.broken,
         }
     }
 }
 
-/// Whether a guard's turn has come and all that it guards has come true without it, as when the same
-/// plan is applied again. Whatever cannot be told now still wants its guard.
-async fn nothing_to_guard(
-    shared: &Shared,
-    registry: &Registry,
-    i: usize,
-    outs: &Arc<Outs>,
-) -> bool {
-    let guards = &shared.plan.steps[i].guards;
-    for address in guards {
-        let Some(step) = shared.plan.steps.iter().find(|s| s.address == *address) else {
-            return false;
-        };
-        match step.what {
-            Do::Nothing | Do::Idle => continue,
-            Do::Act { .. } | Do::Late { .. } => {}
-            _ => return false,
-        }
-        let Some(kind) = registry.get_resource(&step.kind).cloned() else {
-            return false;
-        };
-        let deadline = Instant::now() + GUARDED_LOOK_TIMEOUT;
-        let turn = Turn {
-            shared,
-            step,
-            kind,
-            outs: Arc::clone(outs),
-            deadline,
-        };
-        if !matches!(
-            tokio::time::timeout(GUARDED_LOOK_TIMEOUT, turn.is_true()).await,
-            Ok(true)
-        ) {
-            return false;
-        }
+async fn passed(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
     }
-    !guards.is_empty()
 }
 
-fn assert_all(
-    shared: &Shared,
-    step: &Step,
-    asserts: &[(Json, Json)],
-    warning: bool,
-    outs: &Outs,
-) -> Ended {
-    let mut evidence = Vec::new();
-    let mut broken = Vec::new();
-    let source = format!("`{}` of the spec", step.address);
-    for (condition, message) in asserts {
-        let settled = settle(condition, &shared.plan.exprs, outs);
-        let message = match settle(message, &shared.plan.exprs, outs) {
-            Ok(Json::String(text)) => text,
-            Ok(other) => other.to_string(),
-            Err(error) => error.to_string(),
-        };
-        let (holds, claim) = match settled {
-            Ok(Json::Bool(true)) => (true, "the assertion holds".to_owned()),
-            Ok(Json::Bool(false)) => (false, message),
-            Ok(_) => (
-                false,
-                format!("the condition is neither true nor false ({message})"),
-            ),
-            Err(error) => (false, error.to_string()),
-        };
-        if !holds {
-            broken.push(claim.clone());
+/// A bug in one step must not take the run with it.
+fn panicked(shared: &Shared, error: tokio::task::JoinError) -> Ended {
+    let because = match error.try_into_panic() {
+        Ok(panic) => {
+            let said = panic.downcast_ref::<String>().cloned();
+            let said = said.or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()));
+            let said = said.unwrap_or_else(|| "it said nothing".to_owned());
+            format!("this is a bug of drplan, please report it: {said}")
         }
-        evidence.push(drplan_api::Evidence {
-            claim,
-            source: source.clone(),
-            holds,
-        });
-    }
-    let outcome = if broken.is_empty() {
-        Outcome::Done
-    } else {
-        Outcome::Refuted {
-            because: shared.secrets.scrub(&broken.join("; ")),
-            warning,
-        }
+        Err(error) => error.to_string(),
     };
-    Ended {
-        outcome,
-        evidence,
-        outputs: Json::Null,
-    }
+    Ended::with(Outcome::Failed {
+        because: shared.secrets.scrub(&because),
+    })
 }

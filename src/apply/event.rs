@@ -46,6 +46,11 @@ pub enum Outcome {
     },
     /// The run stopped while it ran, at a safe point.
     Stopped,
+    /// A person left it out.
+    Skipped {
+        /// The reason that was given.
+        because: String,
+    },
 }
 
 impl Outcome {
@@ -53,7 +58,11 @@ impl Outcome {
     pub fn is_good(&self) -> bool {
         matches!(
             self,
-            Self::Done | Self::AlreadyTrue | Self::Passed | Self::Refuted { warning: true, .. }
+            Self::Done
+                | Self::AlreadyTrue
+                | Self::Passed
+                | Self::Refuted { warning: true, .. }
+                | Self::Skipped { .. }
         )
     }
 
@@ -70,15 +79,17 @@ impl Outcome {
             Self::Blocked { .. } => "blocked",
             Self::Waiting { .. } => "waiting for a person",
             Self::Stopped => "stopped",
+            Self::Skipped { .. } => "SKIPPED",
         }
     }
 
     /// Why, if there is a reason.
     pub fn because(&self) -> Option<String> {
         match self {
-            Self::Failed { because } | Self::Refuted { because, .. } | Self::Moved { because } => {
-                Some(because.clone())
-            }
+            Self::Failed { because }
+            | Self::Refuted { because, .. }
+            | Self::Moved { because }
+            | Self::Skipped { because } => Some(because.clone()),
             Self::Blocked { by } => Some(format!("by `{by}`")),
             Self::Waiting { ask } => Some(ask.clone()),
             _ => None,
@@ -102,6 +113,27 @@ pub enum Event {
         tool: String,
         /// How many steps act.
         steps: usize,
+    },
+    /// A run that had ended, or died, goes on with the same plan.
+    RunResumed {
+        /// Its id.
+        run: String,
+        /// Who resumed it.
+        by: String,
+        /// The version of drplan.
+        tool: String,
+    },
+    /// Nothing new is begun until the run goes on.
+    RunPaused {
+        /// Who wished it, or what failed.
+        because: String,
+    },
+    /// A paused run goes on; what failed before the pause is tried again.
+    RunWentOn {
+        /// Who wished it.
+        by: String,
+        /// The steps that are tried again.
+        again: Vec<Address>,
     },
     /// A step's turn came.
     StepStarted {

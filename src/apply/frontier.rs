@@ -1,8 +1,6 @@
 //! What every ending writes: done, failed, running, blocked, not started, and the next command.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
-use std::path::Path;
 
 use drplan_api::Address;
 use serde::Deserialize;
@@ -27,6 +25,9 @@ pub struct Frontier {
     pub waiting: BTreeMap<Address, String>,
     /// Blocked, with the step at the root.
     pub blocked: BTreeMap<Address, Address>,
+    /// Left out by a person, with the reason.
+    #[serde(default)]
+    pub skipped: BTreeMap<Address, String>,
     /// Not started.
     pub not_started: Vec<Address>,
     /// The exact next command; empty if nothing is left to do.
@@ -54,6 +55,9 @@ impl Frontier {
         {
             let address = step.address.clone();
             match ended.get(&address) {
+                Some(Outcome::Skipped { because }) => {
+                    out.skipped.insert(address, because.clone());
+                }
                 Some(outcome) if outcome.is_good() => out.done.push(address),
                 Some(Outcome::Blocked { by }) => {
                     out.blocked.insert(address, by.clone());
@@ -71,20 +75,5 @@ impl Frontier {
             }
         }
         out
-    }
-
-    /// Writes the frontier, whole or not at all.
-    ///
-    /// # Errors
-    ///
-    /// What the system said.
-    pub fn write(&self, path: &Path) -> std::io::Result<()> {
-        let folder = path.parent().unwrap_or(Path::new("."));
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        serde_json::to_writer_pretty(&mut file, self)?;
-        file.write_all(b"\n")?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|e| e.error)?;
-        Ok(())
     }
 }

@@ -1,33 +1,44 @@
-//! The journal: an append-only file of JSON lines, on disk before the request leaves.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "the journal is written and read here"
-)]
+//! The journal: append-only lines, kept before the request leaves.
+//!
+//! Whoever writes while others do shares their trip to the disk or the bucket: all lines that came
+//! together are kept at once.
 
-use std::fs::File;
-use std::io::Write as _;
-use std::path::Path;
-use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 
+use drplan_api::Fut;
 use drplan_api::Timestamp;
 use drplan_api::digest;
 use serde::Deserialize;
 use serde::Serialize;
 
 use super::event::Event;
+use super::event::Sink;
 
 /// The version of the journal's format.
 const FORMAT: u32 = 1;
 
 /// Why the journal cannot go on.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot {during} the journal `{path}`: {why}")]
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("cannot {during} the journal `{name}`: {why}")]
 pub struct JournalError {
     during: &'static str,
-    path: String,
+    name: String,
     why: String,
+}
+
+impl JournalError {
+    /// An error with what was being done, where, and why it failed.
+    pub(crate) fn new(during: &'static str, name: &str, why: impl std::fmt::Display) -> Self {
+        Self {
+            during,
+            name: name.to_owned(),
+            why: why.to_string(),
+        }
+    }
 }
 
 /// One line. `chain` is the digest of the line before it together with this record, which makes a
@@ -46,121 +57,184 @@ pub struct Line {
     pub chain: String,
 }
 
+/// Where lines are kept.
+pub trait Log: Send {
+    /// Names it for errors.
+    fn name(&self) -> String;
+    /// Appends whole lines and returns when they are safe.
+    fn append<'a>(&'a mut self, lines: &'a [u8]) -> Fut<'a, Result<(), JournalError>>;
+}
+
 /// An open journal.
 pub struct Journal {
-    path: PathBuf,
-    state: Mutex<State>,
+    name: String,
+    noted: Mutex<Noted>,
+    log: tokio::sync::Mutex<Box<dyn Log>>,
+    kept: AtomicU64,
 }
 
-struct State {
-    file: File,
+/// What is not kept yet.
+#[derive(Default)]
+struct Noted {
     seq: u64,
     chain: String,
+    lines: Vec<u8>,
+    untold: Vec<(u64, Event)>,
+    broken: Option<JournalError>,
 }
 
 impl Journal {
-    /// Starts a journal in a new file, readable by its owner only.
-    ///
-    /// # Errors
-    ///
-    /// If the file exists or cannot be made.
-    pub fn create(path: &Path) -> Result<Self, JournalError> {
-        let mut options = File::options();
-        options.append(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(path).map_err(|e| failed("start", path, &e))?;
-        let state = State {
-            file,
-            seq: 0,
-            chain: String::new(),
-        };
-        Ok(Self {
-            path: path.to_owned(),
-            state: Mutex::new(state),
-        })
+    /// Starts a journal.
+    #[must_use]
+    pub fn new(log: Box<dyn Log>) -> Self {
+        Self::after(log, None)
     }
 
-    /// Writes a record and waits until it is on disk; returns its number. Progress only gets a number.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be written; then nothing may be begun any more.
-    pub fn write(&self, at: Timestamp, event: &Event) -> Result<u64, JournalError> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.seq += 1;
-        if !event.is_record() {
-            return Ok(state.seq);
+    /// Goes on behind the last line of a journal.
+    #[must_use]
+    pub fn after(log: Box<dyn Log>, last: Option<&Line>) -> Self {
+        let noted = Noted {
+            seq: last.map_or(0, |line| line.seq),
+            chain: last.map(|line| line.chain.clone()).unwrap_or_default(),
+            ..Noted::default()
+        };
+        Self {
+            name: log.name(),
+            kept: AtomicU64::new(noted.seq),
+            noted: Mutex::new(noted),
+            log: tokio::sync::Mutex::new(log),
         }
-        let record = serde_json::to_string(event).map_err(|e| failed("write", &self.path, &e))?;
-        let chain = digest(format!("{}{}{record}", state.chain, state.seq).as_bytes());
-        let line = Line {
-            v: FORMAT,
-            seq: state.seq,
-            at,
-            record: event.clone(),
-            chain: chain.clone(),
-        };
-        let mut text = serde_json::to_string(&line).map_err(|e| failed("write", &self.path, &e))?;
-        text.push('\n');
-        state
-            .file
-            .write_all(text.as_bytes())
-            .map_err(|e| failed("write", &self.path, &e))?;
-        state
-            .file
-            .sync_data()
-            .map_err(|e| failed("write", &self.path, &e))?;
-        state.chain = chain;
-        Ok(state.seq)
     }
-}
 
-impl Journal {
+    /// Writes a record, waits until it is safe, and then tells it; returns its number. What is no
+    /// record only gets a number and is told in its turn.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be kept; then nothing may be begun any more.
+    pub async fn write(
+        &self,
+        at: Timestamp,
+        event: Event,
+        sink: &Arc<dyn Sink>,
+    ) -> Result<u64, JournalError> {
+        let seq = self.note(at, event)?;
+        self.keep(seq, sink).await?;
+        Ok(seq)
+    }
+
     /// The number of the last event.
     pub fn last(&self) -> u64 {
-        self.state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .seq
+        self.noted().seq
+    }
+
+    fn noted(&self) -> std::sync::MutexGuard<'_, Noted> {
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a record that is kept together with the next one, and returns its number.
+    ///
+    /// # Errors
+    ///
+    /// If the journal cannot be kept any more.
+    pub fn note(&self, at: Timestamp, event: Event) -> Result<u64, JournalError> {
+        let failed = |why: &dyn std::fmt::Display| JournalError::new("write", &self.name, why);
+        let mut noted = self.noted();
+        if let Some(error) = &noted.broken {
+            return Err(error.clone());
+        }
+        let seq = noted.seq + 1;
+        if event.is_record() {
+            let record = serde_json::to_string(&event).map_err(|e| failed(&e))?;
+            let chain = link(&noted.chain, seq, &record);
+            let line = Line {
+                v: FORMAT,
+                seq,
+                at,
+                record: event.clone(),
+                chain: chain.clone(),
+            };
+            let text = serde_json::to_string(&line).map_err(|e| failed(&e))?;
+            noted.lines.extend_from_slice(text.as_bytes());
+            noted.lines.push(b'\n');
+            noted.chain = chain;
+        }
+        noted.seq = seq;
+        noted.untold.push((seq, event));
+        Ok(seq)
+    }
+
+    async fn keep(&self, seq: u64, sink: &Arc<dyn Sink>) -> Result<(), JournalError> {
+        let mut log = self.log.lock().await;
+        if self.kept.load(Ordering::Acquire) >= seq {
+            return Ok(());
+        }
+        let (lines, untold) = {
+            let mut noted = self.noted();
+            if let Some(error) = &noted.broken {
+                return Err(error.clone());
+            }
+            (
+                std::mem::take(&mut noted.lines),
+                std::mem::take(&mut noted.untold),
+            )
+        };
+        if !lines.is_empty()
+            && let Err(error) = log.append(&lines).await
+        {
+            self.noted().broken = Some(error.clone());
+            return Err(error);
+        }
+        for (seq, event) in &untold {
+            sink.hear(*seq, event);
+        }
+        if let Some((last, _)) = untold.last() {
+            self.kept.store(*last, Ordering::Release);
+        }
+        Ok(())
     }
 }
 
-fn failed(during: &'static str, path: &Path, why: &dyn std::fmt::Display) -> JournalError {
-    JournalError {
-        during,
-        path: path.display().to_string(),
-        why: why.to_string(),
-    }
+/// The chain behind a record.
+fn link(before: &str, seq: u64, record: &str) -> String {
+    digest(format!("{before}{seq}{record}").as_bytes())
 }
 
-/// Reads a journal. A last line that was cut off by a crash is left out.
+/// What a journal holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lines {
+    /// The lines.
+    pub lines: Vec<Line>,
+    /// How many bytes they have; behind them may lie a line that a crash cut off.
+    pub bytes: usize,
+}
+
+/// Reads the text of a journal. A last line that was cut off by a crash is left out.
 ///
 /// # Errors
 ///
-/// If it cannot be read, or a line before the last is broken or does not fit the chain.
-pub fn read(path: &Path) -> Result<Vec<Line>, JournalError> {
-    let text = std::fs::read_to_string(path).map_err(|e| failed("read", path, &e))?;
-    let mut out: Vec<Line> = Vec::new();
+/// If a line before the last is broken or does not fit the chain.
+pub fn parse(name: &str, text: &str) -> Result<Lines, JournalError> {
+    let failed = |n: usize, why: &dyn std::fmt::Display| {
+        JournalError::new("read", name, format!("line {n}: {why}"))
+    };
+    let mut out = Lines {
+        lines: Vec::new(),
+        bytes: 0,
+    };
     let mut chain = String::new();
-    let whole = text.ends_with('\n');
-    let lines: Vec<&str> = text.lines().collect();
-    for (i, raw) in lines.iter().enumerate() {
-        let line: Line = match serde_json::from_str(raw) {
-            Ok(line) => line,
-            Err(_) if i + 1 == lines.len() && !whole => break,
-            Err(e) => return Err(failed("read", path, &format!("line {}: {e}", i + 1))),
-        };
-        let record = serde_json::to_string(&line.record).map_err(|e| failed("read", path, &e))?;
-        chain = digest(format!("{chain}{}{record}", line.seq).as_bytes());
-        if chain != line.chain {
-            return Err(failed(
-                "read",
-                path,
-                &format!("line {} does not fit the one before it", i + 1),
-            ));
+    for (i, raw) in text.split_inclusive('\n').enumerate() {
+        if !raw.ends_with('\n') {
+            break;
         }
-        out.push(line);
+        let line: Line = serde_json::from_str(raw).map_err(|e| failed(i + 1, &e))?;
+        let record = serde_json::to_string(&line.record).map_err(|e| failed(i + 1, &e))?;
+        chain = link(&chain, line.seq, &record);
+        if chain != line.chain {
+            return Err(failed(i + 1, &"it does not fit the one before it"));
+        }
+        out.bytes += raw.len();
+        out.lines.push(line);
     }
     Ok(out)
 }
@@ -169,28 +243,97 @@ pub fn read(path: &Path) -> Result<Vec<Line>, JournalError> {
 mod tests {
     use super::*;
 
-    fn some_event(exit_code: u8) -> Event {
+    struct Deaf;
+
+    impl Sink for Deaf {
+        fn hear(&self, _: u64, _: &Event) {}
+    }
+
+    /// Keeps lines in memory, counts how often it was asked to, and fails when it is told.
+    #[derive(Clone, Default)]
+    struct Memory {
+        text: Arc<Mutex<Vec<u8>>>,
+        trips: Arc<AtomicU64>,
+        full: bool,
+    }
+
+    impl Log for Memory {
+        fn name(&self) -> String {
+            "memory".to_owned()
+        }
+
+        fn append<'a>(&'a mut self, lines: &'a [u8]) -> Fut<'a, Result<(), JournalError>> {
+            Box::pin(async move {
+                tokio::task::yield_now().await;
+                if self.full {
+                    return Err(JournalError::new("write", "memory", "it is full"));
+                }
+                self.trips.fetch_add(1, Ordering::Relaxed);
+                self.text.lock().expect("memory").extend_from_slice(lines);
+                Ok(())
+            })
+        }
+    }
+
+    impl Memory {
+        fn text(&self) -> String {
+            String::from_utf8(self.text.lock().expect("memory").clone()).expect("text")
+        }
+    }
+
+    fn ended(exit_code: u8) -> Event {
         Event::RunEnded { exit_code }
     }
 
-    #[test]
-    fn a_cut_off_last_line_is_left_out_and_a_changed_one_is_refused() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let path = dir.path().join("journal.jsonl");
-        let journal = Journal::create(&path).expect("a journal");
-        for code in 0..3 {
-            journal
-                .write(Timestamp::UNIX_EPOCH, &some_event(code))
-                .expect("a record");
+    async fn written(journal: &Journal, codes: std::ops::Range<u8>) {
+        let sink: Arc<dyn Sink> = Arc::new(Deaf);
+        let all = codes.map(|code| journal.write(Timestamp::UNIX_EPOCH, ended(code), &sink));
+        for done in futures::future::join_all(all).await {
+            done.expect("a record");
         }
-        let text = std::fs::read_to_string(&path).expect("text");
-        std::fs::write(&path, format!("{text}{{\"v\":1,\"se")).expect("a cut");
-        assert_eq!(read(&path).expect("lines").len(), 3);
-        std::fs::write(
-            &path,
-            text.replacen("\"exit_code\":1", "\"exit_code\":9", 1),
-        )
-        .expect("a change");
-        assert!(read(&path).is_err());
+    }
+
+    #[tokio::test]
+    async fn a_cut_off_last_line_is_left_out_and_a_changed_one_is_refused() {
+        let memory = Memory::default();
+        written(&Journal::new(Box::new(memory.clone())), 0..3).await;
+        let text = memory.text();
+        let cut = parse("j", &format!("{text}{{\"v\":1,\"se")).expect("lines");
+        assert_eq!((cut.lines.len(), cut.bytes), (3, text.len()));
+        let changed = text.replacen("\"exit_code\":1", "\"exit_code\":9", 1);
+        assert!(parse("j", &changed).is_err());
+    }
+
+    #[tokio::test]
+    async fn a_journal_that_goes_on_keeps_the_chain() {
+        let memory = Memory::default();
+        written(&Journal::new(Box::new(memory.clone())), 0..2).await;
+        let lines = parse("j", &memory.text()).expect("lines").lines;
+        let journal = Journal::after(Box::new(memory.clone()), lines.last());
+        written(&journal, 2..4).await;
+        let all = parse("j", &memory.text()).expect("lines").lines;
+        assert_eq!(all.iter().map(|l| l.seq).collect::<Vec<_>>(), [1, 2, 3, 4]);
+    }
+
+    #[tokio::test]
+    async fn records_that_come_together_are_kept_in_few_trips() {
+        let memory = Memory::default();
+        written(&Journal::new(Box::new(memory.clone())), 0..100).await;
+        assert!(memory.trips.load(Ordering::Relaxed) <= 2);
+        assert_eq!(parse("j", &memory.text()).expect("lines").lines.len(), 100);
+    }
+
+    #[tokio::test]
+    async fn what_could_not_be_kept_once_is_never_taken_for_kept() {
+        let memory = Memory {
+            full: true,
+            ..Memory::default()
+        };
+        let journal = Journal::new(Box::new(memory));
+        let sink: Arc<dyn Sink> = Arc::new(Deaf);
+        for code in 0..2 {
+            let done = journal.write(Timestamp::UNIX_EPOCH, ended(code), &sink);
+            assert!(done.await.is_err());
+        }
     }
 }

@@ -4,12 +4,14 @@
 //! only inside the plan's envelope. What was begun is in the journal before the request leaves, and is
 //! probed, never blindly repeated.
 
+mod begin;
 mod engine;
 mod envelope;
 mod event;
 mod frontier;
+mod guard;
 mod journal;
-mod lock;
+mod orders;
 mod queue;
 mod shared;
 mod stale;
@@ -17,6 +19,7 @@ mod step;
 
 pub use engine::Apply;
 pub use engine::Asked;
+pub use engine::Cut;
 pub use engine::Ending;
 pub use engine::Gatekeeper;
 pub use engine::Stop;
@@ -28,7 +31,11 @@ pub use frontier::Frontier;
 pub use journal::Journal;
 pub use journal::JournalError;
 pub use journal::Line;
-pub use journal::read as read_journal;
-pub use lock::Lock;
-pub use lock::LockError;
+pub use journal::Lines;
+pub use journal::Log;
+pub use journal::parse as parse_journal;
+pub use orders::Hold;
+pub use orders::OnFailure;
+pub use orders::Orders;
+pub use orders::Wishes;
 pub(crate) use step::private_dir;

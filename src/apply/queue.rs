@@ -1,16 +1,11 @@
 //! The ready queue.
 
-use super::event::Event;
 use super::event::Outcome;
-use super::journal::JournalError;
-use super::shared::Shared;
-use super::step::Ended;
 use crate::plan::Plan;
 use drplan_api::Address;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::BinaryHeap;
-use std::time::Duration;
 
 /// Which steps are ready, the longest remaining path first. All operations together cost
 /// O((steps + edges) · log steps).
@@ -116,28 +111,11 @@ impl Queue {
         })
     }
 
-    pub(super) fn end(
-        &mut self,
-        shared: &Shared,
-        i: usize,
-        ended: Ended,
-        took: Duration,
-    ) -> Result<(), JournalError> {
-        let scrub = |e: drplan_api::Evidence| drplan_api::Evidence {
-            claim: shared.secrets.scrub(&e.claim),
-            source: shared.secrets.scrub(&e.source),
-            holds: e.holds,
-        };
-        let written = shared.write(Event::StepEnded {
-            address: self.names[i].clone(),
-            outcome: ended.outcome.clone(),
-            evidence: ended.evidence.into_iter().map(scrub).collect(),
-            outputs: ended.outputs,
-            elapsed_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-        });
+    /// Keeps how a step ended and lets what waits for it come.
+    pub(super) fn end(&mut self, i: usize, outcome: Outcome) {
         self.taken.insert(i);
-        self.acted[i] = ended.outcome == Outcome::Done || self.behind_action(i);
-        self.ended.insert(self.names[i].clone(), ended.outcome);
+        self.acted[i] = outcome == Outcome::Done || self.behind_action(i);
+        self.ended.insert(self.names[i].clone(), outcome);
         for &next in &self.after[i] {
             self.waits[next] -= 1;
             if self.waits[next] == 0 {
@@ -145,6 +123,20 @@ impl Queue {
                     .push((self.remaining[next], std::cmp::Reverse(next)));
             }
         }
-        written
+    }
+
+    /// Lets a step come once more that has not ended for good.
+    pub(super) fn again(&mut self, i: usize) {
+        self.taken.remove(&i);
+        self.ready.push((self.remaining[i], std::cmp::Reverse(i)));
+    }
+
+    /// Whether a failure of this step lets the recovery be complete all the same.
+    pub(super) fn is_best_effort(&self, i: usize) -> bool {
+        self.best_effort[i]
+    }
+
+    pub(super) fn name(&self, i: usize) -> &Address {
+        &self.names[i]
     }
 }

@@ -4,6 +4,8 @@ use super::event::Event;
 use super::event::Sink;
 use super::journal::Journal;
 use super::journal::JournalError;
+use super::orders::Hold;
+use super::orders::Orders;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -42,6 +44,9 @@ pub(crate) struct Shared {
     pub(super) random: AtomicU64,
     /// Who answered first under each connection in this run.
     pub(super) met: Mutex<BTreeMap<drplan_api::ConnId, TargetId>>,
+    /// Keeps other applies away.
+    pub(super) hold: Arc<Hold>,
+    pub(super) orders: Orders,
     pub(super) cancel: watch::Receiver<bool>,
     pub(super) drain: watch::Receiver<bool>,
 }
@@ -55,23 +60,29 @@ fn another(id: &drplan_api::ConnId, known: &TargetId, found: &TargetId) -> Strin
 
 impl Shared {
     /// Writes a record and then tells it.
-    pub(crate) fn record(&self, event: Event) -> Result<(), ProviderError> {
-        self.write(event).map_err(|e| {
+    pub(crate) async fn record(&self, event: Event) -> Result<(), ProviderError> {
+        self.write(event).await.map_err(|e| {
             ProviderError::new(ErrorKind::Invalid, "write the journal", "this machine")
                 .caused_by(&e)
         })
     }
 
-    pub(super) fn write(&self, event: Event) -> Result<(), JournalError> {
-        let seq = self.journal.write(self.doors.clock.now(), &event)?;
-        self.sink.hear(seq, &event);
+    pub(super) async fn write(&self, event: Event) -> Result<(), JournalError> {
+        let now = self.doors.clock.now();
+        self.journal.write(now, event, &self.sink).await?;
+        Ok(())
+    }
+
+    /// Keeps a record together with the next one: nothing in the world was done for it.
+    pub(super) fn note(&self, event: Event) -> Result<(), JournalError> {
+        self.journal.note(self.doors.clock.now(), event)?;
         Ok(())
     }
 
     /// Tells an event on which nothing depends.
-    pub(crate) fn say(&self, event: Event) {
+    pub(crate) async fn say(&self, event: Event) {
         // A journal that cannot be written shows at the next record, before anything is begun.
-        self.write(event).ok();
+        self.write(event).await.ok();
     }
 
     pub(crate) fn random(&self) -> u64 {

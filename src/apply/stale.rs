@@ -25,15 +25,15 @@ use crate::plan::Sure;
 /// How often kinds may come back for more answers.
 const ROUNDS_MAX: usize = 16;
 
-/// Returns the stale steps and what changed. All reads are shared: one list for each kind and target,
+/// Returns the stale steps and what changed, and the true ones and why they are. All reads are shared: one list for each kind and target,
 /// however many steps need it.
 pub(crate) async fn stale(
     shared: &Shared,
     registry: &Registry,
     outs: &Outs,
-) -> BTreeMap<Address, String> {
+) -> (BTreeMap<Address, String>, BTreeMap<Address, String>) {
     let mut facts = Facts::default();
-    let mut moved = BTreeMap::new();
+    let (mut moved, mut seen) = (BTreeMap::new(), BTreeMap::new());
     let mut open: Vec<(&Step, RawWant)> = Vec::new();
     for step in shared.plan.steps.iter().filter(|s| can_be_decided(s)) {
         let Some(raw) = &step.want else { continue };
@@ -96,6 +96,9 @@ pub(crate) async fn stale(
                 }
                 Ok(looked) if looked.present.is_err() => {}
                 Ok(looked) => {
+                    if let Planned::Nothing(because) = &looked.planned {
+                        seen.insert(step.address.clone(), because.to_string());
+                    }
                     if let Some(because) = changed(step, &*kind, &looked.planned) {
                         moved.insert(step.address.clone(), because);
                     }
@@ -108,7 +111,7 @@ pub(crate) async fn stale(
         shared.observer.fetch(queries, &mut facts).await;
         open = pending;
     }
-    moved
+    (moved, seen)
 }
 
 fn can_be_decided(step: &Step) -> bool {

@@ -31,6 +31,7 @@ use super::envelope::because_of;
 use super::envelope::within;
 use super::event::Event;
 use super::event::Outcome;
+use super::orders::HoldError;
 use super::shared::Shared;
 use crate::bind::Outs;
 use crate::bind::StepOpener;
@@ -56,6 +57,7 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
 const POLL_PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(30));
 
 /// What came out of a step.
+#[derive(Clone, Debug)]
 pub(crate) struct Ended {
     pub(crate) outcome: Outcome,
     pub(crate) evidence: Vec<Evidence>,
@@ -184,8 +186,13 @@ impl Turn<'_> {
             Planned::Step(proposal) => *proposal,
             other => return Err(Stop::Moved(because_of(&other))),
         };
-        within(self.step, &*self.kind, &proposal).map_err(Stop::Moved)?;
-        let evidence = self.act(&want, &proposal).await?;
+        let evidence = match self.shared.orders.by_hand.get(&self.step.address) {
+            Some(reason) => self.done_by_hand(&want, &proposal, reason).await?,
+            None => {
+                within(self.step, &*self.kind, &proposal).map_err(Stop::Moved)?;
+                self.act(&want, &proposal).await?
+            }
+        };
         let outputs = self.settled(&want).await?;
         self.clear_work_dir();
         Ok(Ended {
@@ -263,11 +270,12 @@ impl Turn<'_> {
                 .because("the time-out of the step would pass before another attempt")
                 .into());
         }
-        self.shared.say(Event::Retry {
+        let event = Event::Retry {
             address: self.step.address.clone(),
             because: self.shared.observer.scrub(error).to_string(),
             in_ms: u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
-        });
+        };
+        self.shared.say(event).await;
         self.rest(pause).await
     }
 
@@ -284,6 +292,27 @@ impl Turn<'_> {
         for (n, effect) in proposal.effects.iter().enumerate() {
             self.effect(want, &*op, n, effect).await?;
         }
+        self.proven(want, &*op).await
+    }
+
+    /// A person says that it is done: nothing is begun, and the step's own proof decides.
+    async fn done_by_hand(
+        &self,
+        want: &RawWant,
+        proposal: &Proposal<Json>,
+        reason: &str,
+    ) -> Result<Vec<Evidence>, Stop> {
+        let op = self.kind.bind(&proposal.op, &self.step.address)?;
+        let mut evidence = self.proven(want, &*op).await?;
+        evidence.push(Evidence {
+            claim: format!("it was done by hand: {reason}"),
+            source: "the person who applies".to_owned(),
+            holds: true,
+        });
+        Ok(evidence)
+    }
+
+    async fn proven(&self, want: &RawWant, op: &dyn BoundOp) -> Result<Vec<Evidence>, Stop> {
         let mut attempt = 1;
         loop {
             let cx = self.read_cx(want, attempt).await?;
@@ -311,11 +340,13 @@ impl Turn<'_> {
             attempt += 1;
             match self.attempt(want, op, n, effect, attempt).await {
                 Ok(found) => {
-                    self.shared.record(Event::EffectFinished {
-                        address: self.step.address.clone(),
-                        effect: n,
-                        found,
-                    })?;
+                    self.shared
+                        .record(Event::EffectFinished {
+                            address: self.step.address.clone(),
+                            effect: n,
+                            found,
+                        })
+                        .await?;
                     return Ok(());
                 }
                 Err(Stop::Failed(error)) => self.wait_after(error, attempt + 1).await?,
@@ -356,19 +387,31 @@ impl Turn<'_> {
             | Landed::Partly {
                 disposable: true, ..
             } => {
-                self.shared.record(Event::EffectStarted {
+                let started = Event::EffectStarted {
                     address: self.step.address.clone(),
                     effect: n,
                     attempt,
                     verb: effect.verb.clone(),
                     object: effect.object.clone(),
-                })?;
+                };
+                self.shared.record(started).await?;
+                self.alone().await?;
                 let cx = self.write_cx(want, attempt).await?;
                 self.bounded(op.begin(&cx, n)).await?;
             }
         }
         self.poll(want, op, n, attempt).await?;
         Ok(false)
+    }
+
+    /// Before a request leaves: nobody else may apply this recovery while it is on its way.
+    async fn alone(&self) -> Result<(), Stop> {
+        match self.shared.hold.outlives_request().await {
+            Ok(()) => Ok(()),
+            Err(HoldError::Unsure(error)) => Err(error.into()),
+            // The engine hears it too, and ends the run.
+            Err(HoldError::Lost) => Err(Stop::Cancelled),
+        }
     }
 
     async fn poll(
@@ -423,13 +466,14 @@ impl Turn<'_> {
                         .hint("apply again to go on waiting, or raise `timeout` in the spec")
                         .into());
                     }
-                    self.shared.say(Event::Progress {
+                    let event = Event::Progress {
                         address: self.step.address.clone(),
                         effect: n,
                         done,
                         of,
                         note: self.shared.secrets.scrub(&note),
-                    });
+                    };
+                    self.shared.say(event).await;
                     self.rest(again_in.clamp(POLL_PAUSES.0, POLL_PAUSES.1))
                         .await?;
                 }

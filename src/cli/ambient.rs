@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
+use std::sync::Arc;
+use std::time::Duration;
 
 use drplan_api::Doors;
 
 use crate::render::style::Style;
+use crate::store::Uptime;
 
 /// How wide text is where nobody says it.
 const WIDTH_DEFAULT: usize = 100;
@@ -23,6 +26,8 @@ pub struct Ambient {
     pub can_ask: bool,
     /// Whether nothing is said beside the data.
     pub quiet: bool,
+    /// How long this machine has run, sleep included.
+    pub uptime: Uptime,
     color: bool,
 }
 
@@ -43,6 +48,7 @@ impl Ambient {
             can_ask: std::io::stdin().is_terminal() && input && !set("CI"),
             color: !set("NO_COLOR") && (set("CLICOLOR_FORCE") || (stdout_is_terminal && !dumb)),
             quiet: false,
+            uptime: Arc::new(uptime),
             doors: Doors::local(),
             env,
         }
@@ -66,6 +72,16 @@ impl Ambient {
         }
     }
 
+    /// The person, machine and process, for whoever meets their lock.
+    pub fn holder(&self) -> String {
+        let named = |name: &str| self.env.get(name).filter(|v| !v.is_empty());
+        let user = named("USER").or_else(|| named("LOGNAME"));
+        let user = user.map_or("somebody", String::as_str);
+        let machine = rustix::system::uname();
+        let machine = machine.nodename().to_string_lossy().into_owned();
+        format!("{user}@{machine}, process {}", std::process::id())
+    }
+
     /// Values of `DRPLAN_VAR_x`.
     pub fn variables(&self) -> BTreeMap<String, String> {
         self.env
@@ -73,4 +89,15 @@ impl Ambient {
             .filter_map(|(k, v)| Some((k.strip_prefix("DRPLAN_VAR_")?.to_owned(), v.clone())))
             .collect()
     }
+}
+
+/// The time since the machine started. Time that it slept counts too, so that whoever wakes up knows.
+fn uptime() -> Duration {
+    #[cfg(target_os = "linux")]
+    let id = rustix::time::ClockId::Boottime;
+    #[cfg(not(target_os = "linux"))]
+    let id = rustix::time::ClockId::Monotonic;
+    let now = rustix::time::clock_gettime(id);
+    let seconds = u64::try_from(now.tv_sec).unwrap_or_default();
+    Duration::new(seconds, u32::try_from(now.tv_nsec).unwrap_or_default())
 }

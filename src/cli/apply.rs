@@ -1,32 +1,27 @@
 //! `drplan apply`.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::path::Path;
 use std::sync::Arc;
 
+use drplan_api::Action;
 use drplan_api::Address;
-use drplan_api::Fut;
+use drplan_api::HazardLevel;
 use drplan_api::Timestamp;
-use tokio::sync::Mutex;
-use tokio::sync::watch;
 
 use super::Ambient;
 use super::args::ApplyArgs;
 use super::args::Cli;
 use super::failure::Failure;
+use super::open_store;
 use super::print;
+use super::run::Beginning;
+use super::run::World;
 use super::session::Session;
 use super::session::trusted;
 use super::talk;
-use crate::apply::Apply;
-use crate::apply::Asked;
+use crate::apply::Event;
 use crate::apply::Frontier;
-use crate::apply::Gatekeeper;
-use crate::apply::Journal;
-use crate::apply::Lock;
-use crate::apply::Sink;
-use crate::apply::Stop;
 use crate::observe::Observer;
 use crate::plan::Do;
 use crate::plan::Plan;
@@ -34,74 +29,192 @@ use crate::plan::PlanFileError;
 use crate::plan::Summary;
 use crate::render;
 use crate::report::Exit;
-use crate::report::done_without;
-use crate::report::verdict;
 use crate::secrets::Secrets;
 
+/// How often `apply` without a plan file plans anew.
+const ROUNDS_MAX: usize = 10;
+
 pub(super) async fn run(cli: &Cli, args: &ApplyArgs, ambient: &Ambient) -> Result<Exit, Failure> {
-    if args.json && args.plan.is_none() && !args.auto_approve {
+    match (&args.plan, &args.resume) {
+        (Some(path), _) => {
+            let plan = Arc::new(trusted(crate::plan::read(path)?)?);
+            decided(args)?;
+            let world = world_of(cli, args, &plan, &path.display().to_string(), ambient)?;
+            once(cli, args, ambient, &world, plan).await
+        }
+        (None, Some(run)) => resume(cli, args, run, ambient).await,
+        (None, None) => until_nothing_is_left(cli, args, ambient).await,
+    }
+}
+
+/// Plans and applies until a plan has nothing left, or something needs a person.
+async fn until_nothing_is_left(
+    cli: &Cli,
+    args: &ApplyArgs,
+    ambient: &Ambient,
+) -> Result<Exit, Failure> {
+    if args.json && !args.auto_approve {
         return Err(Failure::refused(
             Exit::Usage,
             "`apply --json` cannot ask whether to start",
             "give a plan file or `--auto-approve`",
         ));
     }
-    let (plan, world) = match &args.plan {
-        Some(path) => from_file(cli, args, path, ambient)?,
-        None => {
-            let session = Session::open(&cli.chdir, &args.planning.vars, ambient)?;
-            let plan = session.plan(&args.planning, ambient, false).await?;
-            if !args.json {
-                print(&render::plan::summary(&plan, ambient.style()))?;
-            }
-            let checks = plan
-                .steps
-                .iter()
-                .any(|s| matches!(s.what, Do::Check { .. }));
-            if plan.is_empty() && !checks {
-                if args.json {
-                    nothing_to_do(&plan, ambient.doors.clock.now())?;
-                }
-                return Ok(Exit::Ok);
-            }
-            if !args.auto_approve && !plan.is_empty() {
-                confirm(&plan, ambient)?;
-            }
-            let world = World {
-                secrets: session.secrets,
-                observer: session.observer,
-                registry: session.registry,
-            };
-            (plan, world)
+    let mut approved: Option<Approved> = None;
+    let mut exit = Exit::Ok;
+    for round in 0..ROUNDS_MAX {
+        let session = Session::open(&cli.chdir, &args.planning.vars, ambient)?;
+        let plan = session.plan(&args.planning, ambient, false).await?;
+        let checks = plan
+            .steps
+            .iter()
+            .any(|s| matches!(s.what, Do::Check { .. }));
+        if plan.is_empty() && (round > 0 || !checks) {
+            nothing_left(&plan, round, args.json, ambient)?;
+            return Ok(exit);
         }
-    };
-    needs_secrets(&plan, &world.secrets)?;
-    known_gates(&plan, &args.approve)?;
-    start(cli, args, ambient, Arc::new(plan), world).await
+        if !args.json {
+            if round > 0 {
+                print("\nSomething is left; a new plan:\n\n")?;
+            }
+            print(&render::plan::summary(&plan, ambient.style()))?;
+        }
+        let within = approved.as_ref().is_some_and(|a| a.covers(&plan));
+        if !args.auto_approve && !plan.is_empty() && !within {
+            confirm(&plan, ambient)?;
+        }
+        approved
+            .get_or_insert_with(|| Approved::of(&plan))
+            .add(&plan);
+        let world = World {
+            secrets: session.secrets,
+            observer: session.observer,
+            registry: session.registry,
+        };
+        exit = once(cli, args, ambient, &world, Arc::new(plan)).await?;
+        // What failed or waits needs a person; what moved, or came to light, only a new plan.
+        if !matches!(exit, Exit::Ok | Exit::Stale) {
+            return Ok(exit);
+        }
+    }
+    talk(&format!(
+        "there is still something to do after {ROUNDS_MAX} plans; nothing more is tried"
+    ));
+    Ok(Exit::Partial)
 }
 
-struct World {
-    secrets: Arc<Secrets>,
-    observer: Arc<Observer>,
-    registry: Arc<drplan_api::Registry>,
+fn nothing_left(plan: &Plan, round: usize, json: bool, ambient: &Ambient) -> Result<(), Failure> {
+    match (round, json) {
+        (0, true) => nothing_to_do(plan, ambient.doors.clock.now()),
+        (0, false) => print(&render::plan::summary(plan, ambient.style())),
+        (_, true) => Ok(()),
+        (_, false) => print("A second plan has nothing left to do.\n"),
+    }
 }
 
-/// Applying a file opens no spec: variables are read only for the secrets that the plan names.
-fn from_file(
+/// What a person has said yes to: actions by address, and how bad they may be.
+struct Approved(BTreeMap<Address, (Option<Action>, HazardLevel)>);
+
+impl Approved {
+    fn of(plan: &Plan) -> Self {
+        let mut approved = Self(BTreeMap::new());
+        approved.add(plan);
+        approved
+    }
+
+    fn add(&mut self, plan: &Plan) {
+        for step in plan.steps.iter().filter(|s| s.is_action()) {
+            let what = (step.action(), step.hazard.level);
+            self.0.insert(step.address.clone(), what);
+        }
+    }
+
+    /// Whether a new plan does nothing that the person has not seen. Gates ask for themselves.
+    fn covers(&self, plan: &Plan) -> bool {
+        let mut acting = plan
+            .steps
+            .iter()
+            .filter(|s| matches!(s.what, Do::Act { .. } | Do::Late { .. }));
+        acting.all(|step| {
+            let known = self.0.get(&step.address);
+            known.is_some_and(|(action, hazard)| {
+                *action == step.action() && step.hazard.level <= *hazard
+            })
+        })
+    }
+}
+
+async fn once(
     cli: &Cli,
     args: &ApplyArgs,
-    path: &Path,
     ambient: &Ambient,
-) -> Result<(Plan, World), Failure> {
+    world: &World,
+    plan: Arc<Plan>,
+) -> Result<Exit, Failure> {
+    needs_secrets(&plan, &world.secrets)?;
+    known_gates(&plan, &args.approve)?;
+    let store = open_store::of_plan(&plan, &world.observer, &cli.chdir).await?;
+    let beginning = Beginning {
+        plan,
+        resumed: None,
+        store,
+    };
+    super::run::run(cli, args, ambient, world, beginning).await
+}
+
+/// Goes on with a run: with its plan, and with the answers that were given.
+async fn resume(
+    cli: &Cli,
+    args: &ApplyArgs,
+    wanted: &str,
+    ambient: &Ambient,
+) -> Result<Exit, Failure> {
+    decided(args)?;
+    let (store, _) = open_store::of_spec(cli, &args.planning.vars, ambient).await?;
+    let run = store.find(Some(wanted)).await?;
+    let stored = store.open(&run).await?;
+    let last = stored.lines.last().map(|line| &line.record);
+    if matches!(last, Some(Event::RunEnded { exit_code: 0 })) {
+        return Err(Failure::refused(
+            Exit::Usage,
+            format!("run {run} has ended, and nothing of it is left"),
+            "`drplan plan` says what there is to do now",
+        ));
+    }
+    let plan = Arc::new(trusted(stored.plan)?);
+    let world = world_of(cli, args, &plan, &run, ambient)?;
+    needs_secrets(&plan, &world.secrets)?;
+    known_gates(&plan, &args.approve)?;
+    let beginning = Beginning {
+        plan,
+        resumed: Some(run),
+        store,
+    };
+    super::run::run(cli, args, ambient, &world, beginning).await
+}
+
+/// What a plan rests on was decided when it was made.
+fn decided(args: &ApplyArgs) -> Result<(), Failure> {
     let planning = &args.planning;
     if !planning.lost.is_empty() || planning.incident_at.is_some() || !planning.accept.is_empty() {
         return Err(Failure::refused(
             Exit::Usage,
-            "a plan file is decided already",
+            "a saved plan is decided already",
             "leave out `--lost`, `--incident-at` and `--accept`, or plan again with them",
         ));
     }
-    let plan = trusted(crate::plan::read(path)?)?;
+    Ok(())
+}
+
+/// Applying a saved plan opens no spec: variables are read only for the secrets that the plan names.
+fn world_of(
+    cli: &Cli,
+    args: &ApplyArgs,
+    plan: &Plan,
+    name: &str,
+    ambient: &Ambient,
+) -> Result<World, Failure> {
+    let planning = &args.planning;
     let mut given = ambient.variables();
     for pair in &planning.vars.vars {
         if let Some((name, value)) = pair.split_once('=') {
@@ -120,32 +233,29 @@ fn from_file(
     given.retain(|name, _| plan.head.secrets.contains(name));
     let secrets = Arc::new(Secrets::new(&cli.chdir, given));
     let registry = Arc::new(crate::registry::registry());
-    same_payloads(&plan, &registry, path)?;
+    same_payloads(plan, &registry, name)?;
     let observer = Arc::new(Observer::new(
         Arc::clone(&registry),
         cli.chdir.clone(),
         ambient.doors.clone(),
         Arc::clone(&secrets),
     ));
-    Ok((
-        plan,
-        World {
-            secrets,
-            observer,
-            registry,
-        },
-    ))
+    Ok(World {
+        secrets,
+        observer,
+        registry,
+    })
 }
 
 /// A payload is read only by the version of its kind that wrote it.
-fn same_payloads(plan: &Plan, registry: &drplan_api::Registry, path: &Path) -> Result<(), Failure> {
+fn same_payloads(plan: &Plan, registry: &drplan_api::Registry, path: &str) -> Result<(), Failure> {
     for (name, version) in &plan.head.kinds {
         let ours = registry
             .get_resource(name)
             .map(|kind| kind.def().op_version);
         if ours != Some(*version) {
             return Err(PlanFileError::Version {
-                path: path.display().to_string(),
+                path: path.to_owned(),
                 found: format!("{} with `{name}` of version {version}", plan.head.format),
             }
             .into());
@@ -235,105 +345,6 @@ fn known_gates(plan: &Plan, approve: &[String]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A run's id: when it began and a few digits that tell runs of one second apart.
-fn run_id(at: Timestamp) -> String {
-    let digits = drplan_api::short_hash(&(at.as_nanosecond().to_string(), std::process::id()));
-    format!("{}-{}", at.strftime("%Y%m%dT%H%M%SZ"), &digits[..4])
-}
-
-async fn start(
-    cli: &Cli,
-    args: &ApplyArgs,
-    ambient: &Ambient,
-    plan: Arc<Plan>,
-    world: World,
-) -> Result<Exit, Failure> {
-    let at = ambient.doors.clock.now();
-    let run = run_id(at);
-    let store = std::path::absolute(&cli.chdir)
-        .map_err(anyhow::Error::from)?
-        .join(".drplan");
-    crate::apply::private_dir(&store).map_err(anyhow::Error::from)?;
-    let _lock = Lock::take(
-        &store.join("lock"),
-        &format!("run {run}, process {}", std::process::id()),
-    )?;
-    let run_dir = store.join("runs").join(&run);
-    crate::apply::private_dir(&run_dir).map_err(anyhow::Error::from)?;
-    crate::plan::write(&plan, &run_dir.join("plan.json"))?;
-    let journal = Journal::create(&run_dir.join("journal.jsonl")).map_err(anyhow::Error::from)?;
-    let sink: Arc<dyn Sink> = if args.json {
-        print(&(render::json::version_line(at).to_string() + "\n"))?;
-        Arc::new(render::run::JsonSink::new(ambient.doors.clock.clone()))
-    } else {
-        Arc::new(render::run::TextSink::new(
-            ambient.style(),
-            ambient.stdout_is_terminal,
-        ))
-    };
-    let asks = Asks {
-        approved: args.approve.iter().map(Address::new).collect(),
-        can_ask: ambient.can_ask && !args.json,
-        one_at_a_time: Mutex::new(()),
-    };
-    let next = next_command(cli, args, &plan);
-    let ending = crate::apply::apply(Apply {
-        plan: Arc::clone(&plan),
-        registry: world.registry,
-        observer: world.observer,
-        secrets: world.secrets,
-        journal,
-        sink,
-        gatekeeper: Arc::new(asks),
-        stop: signals(),
-        run,
-        base_dir: std::path::absolute(&cli.chdir).map_err(anyhow::Error::from)?,
-        work_dir: store.join("work"),
-        doors: ambient.doors.clone(),
-        parallelism: args.parallelism,
-        seed: u64::try_from(at.as_nanosecond() & i128::from(u64::MAX)).unwrap_or_default(),
-        next,
-    })
-    .await
-    .map_err(anyhow::Error::from)?;
-    let mut exit = verdict(&plan, &ending.outcomes, ending.stopped);
-    if let Some(error) = &ending.broken {
-        talk(&format!("error: {error}; nothing new was begun"));
-        exit = Exit::Partial;
-    }
-    let last = ending.events + 1;
-    let mut frontier = ending.frontier;
-    for gate in frontier.waiting.keys() {
-        // An instance's key stands in quotes, which a shell would take away.
-        let quote = if gate.as_str().contains('[') { "'" } else { "" };
-        frontier
-            .next
-            .extend([" --approve ", quote, gate.as_str(), quote]);
-    }
-    if exit == Exit::Ok {
-        frontier.next.clear();
-    }
-    frontier
-        .write(&run_dir.join("frontier.json"))
-        .map_err(anyhow::Error::from)?;
-    if args.json {
-        let line =
-            render::json::summary_line(ambient.doors.clock.now(), last, exit.code(), &frontier);
-        print(&format!("{line}\n"))?;
-    } else {
-        print(&render::run::ending(
-            &ending.outcomes,
-            &frontier,
-            done_without(&plan, &ending.outcomes)
-                .filter(|_| ending.stopped == Stop::No)
-                .as_deref(),
-            ambient.style(),
-            exit.code(),
-        ))?;
-    }
-    Ok(exit)
-}
-
 /// The frame of an event stream without a run in it.
 fn nothing_to_do(plan: &Plan, at: Timestamp) -> Result<(), Failure> {
     let frontier = Frontier {
@@ -348,127 +359,4 @@ fn nothing_to_do(plan: &Plan, at: Timestamp) -> Result<(), Failure> {
     let version = render::json::version_line(at);
     let summary = render::json::summary_line(at, 1, Exit::Ok.code(), &frontier);
     print(&format!("{version}\n{summary}\n"))
-}
-
-/// The exact command by which a person goes on, each word as a shell needs it.
-fn next_command(cli: &Cli, args: &ApplyArgs, plan: &Plan) -> String {
-    let mut words = vec!["drplan".to_owned()];
-    if cli.chdir != Path::new(".") {
-        words.extend(["--chdir".to_owned(), cli.chdir.display().to_string()]);
-    }
-    words.push("apply".to_owned());
-    if let Some(path) = &args.plan {
-        // The same plan may be applied again; what it rests on is decided.
-        words.push(path.display().to_string());
-    } else {
-        let mut add = |flag: &str, value: String| words.extend([flag.to_owned(), value]);
-        for domain in &plan.head.lost {
-            add("--lost", domain.clone());
-        }
-        if let Some(at) = &plan.head.incident_at {
-            add("--incident-at", at.to_string());
-        }
-        for address in &plan.head.accept {
-            add("--accept", format!("{address}=overwrite"));
-        }
-        for pair in &args.planning.vars.vars {
-            let name = pair.split('=').next().unwrap_or_default();
-            // A plain variable decides what is recovered; a sensitive one must not be shown.
-            if plan.head.variables.contains_key(name) {
-                add("--var", pair.clone());
-            }
-        }
-    }
-    if args.auto_approve {
-        words.push("--auto-approve".to_owned());
-    }
-    for file in &args.planning.vars.var_files {
-        words.extend(["--var-file".to_owned(), file.display().to_string()]);
-    }
-    drplan_api::shell::joined(&words)
-}
-
-/// The first signal drains, the second cancels at a safe point, the third leaves at once.
-fn signals() -> watch::Receiver<Stop> {
-    let (sender, receiver) = watch::channel(Stop::No);
-    tokio::spawn(async move {
-        let mut count = 0;
-        while stop_signal().await {
-            count += 1;
-            match count {
-                1 => {
-                    talk(
-                        "stopping: nothing new is started; what runs may end (again to leave it at a safe point)",
-                    );
-                    sender.send_replace(Stop::Drain);
-                }
-                2 => {
-                    talk("leaving what runs at its next safe point (again to leave at once)");
-                    sender.send_replace(Stop::Cancel);
-                }
-                _ => leave_at_once(),
-            }
-        }
-    });
-    receiver
-}
-
-#[expect(
-    clippy::exit,
-    reason = "the third signal leaves at once; the journal is on disk already"
-)]
-fn leave_at_once() {
-    std::process::exit(i32::from(Exit::Killed.code()));
-}
-
-#[cfg(unix)]
-pub(super) async fn stop_signal() -> bool {
-    use tokio::signal::unix::SignalKind;
-    use tokio::signal::unix::signal;
-    let (Ok(mut int), Ok(mut term)) = (
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::terminate()),
-    ) else {
-        return false;
-    };
-    tokio::select! {
-        got = int.recv() => got.is_some(),
-        got = term.recv() => got.is_some(),
-    }
-}
-
-#[cfg(not(unix))]
-pub(super) async fn stop_signal() -> bool {
-    tokio::signal::ctrl_c().await.is_ok()
-}
-
-/// Asks at the terminal, one question at a time, unless the command line has answered.
-struct Asks {
-    approved: BTreeSet<Address>,
-    can_ask: bool,
-    one_at_a_time: Mutex<()>,
-}
-
-impl Gatekeeper for Asks {
-    fn ask(&self, address: &Address, ask: &str) -> Fut<'_, Asked> {
-        let (address, ask) = (address.clone(), ask.to_owned());
-        Box::pin(async move {
-            if self.approved.contains(&address) {
-                return Asked::Approved("--approve".to_owned());
-            }
-            if !self.can_ask {
-                return Asked::Unanswered;
-            }
-            let _turn = self.one_at_a_time.lock().await;
-            talk(&format!("\n{address}: {ask}\nType `yes` to go on: "));
-            let read = tokio::task::spawn_blocking(|| {
-                let mut line = String::new();
-                std::io::stdin().read_line(&mut line).map(|_| line)
-            });
-            match read.await {
-                Ok(Ok(line)) if line.trim() == "yes" => Asked::Approved("the terminal".to_owned()),
-                _ => Asked::Unanswered,
-            }
-        })
-    }
 }

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use clap::Parser;
@@ -43,6 +44,14 @@ pub enum Command {
     Graph(GraphArgs),
     /// Say why a step is what it is, or why one waits for another.
     Why(WhyArgs),
+    /// Say where runs stand and who holds the lock.
+    Status(StatusArgs),
+    /// Let a running apply begin nothing new.
+    Pause(RunArgs),
+    /// Let a paused apply go on; what failed before the pause is tried again.
+    Resume(RunArgs),
+    /// Take away the lock of a run that is surely dead.
+    Unlock(UnlockArgs),
     /// Print the schema of all kinds as JSON.
     Schema,
     /// Print the version.
@@ -125,9 +134,12 @@ pub struct ShowArgs {
 /// `apply`.
 #[derive(Debug, Args)]
 pub struct ApplyArgs {
-    /// The plan file; without one, plan and ask.
+    /// The plan file; without one, plan and ask, and repeat that until nothing is left.
     #[arg(value_name = "PLAN")]
     pub plan: Option<PathBuf>,
+    /// Go on with a run that ended or died, by the beginning of its id: its plan, its answers.
+    #[arg(long, value_name = "RUN", conflicts_with = "plan")]
+    pub resume: Option<String>,
     /// What the plan is told; not together with a plan file, except for variables.
     #[command(flatten)]
     pub planning: PlanningArgs,
@@ -137,6 +149,12 @@ pub struct ApplyArgs {
     /// Answer a gate of the plan with yes.
     #[arg(long, value_name = "ADDRESS")]
     pub approve: Vec<String>,
+    /// What a person orders for this run.
+    #[command(flatten)]
+    pub orders: OrderArgs,
+    /// How long to wait for another apply's lock.
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration)]
+    pub lock_timeout: Duration,
     /// Print one JSON object for each event.
     #[arg(long)]
     pub json: bool,
@@ -148,6 +166,88 @@ pub struct ApplyArgs {
         env = "DRPLAN_PARALLELISM"
     )]
     pub parallelism: usize,
+}
+
+/// What a person orders for one run.
+#[derive(Debug, Args)]
+pub struct OrderArgs {
+    /// What a critical failure does to the rest: block what depends on it, begin nothing new, or wait
+    /// for `drplan resume`, which tries it again.
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t = OnFailureArg::Prune)]
+    pub on_failure: OnFailureArg,
+    /// Leave a step out. What depends on it goes on; the run is no pass.
+    #[arg(long, value_name = "ADDRESS=REASON")]
+    pub skip: Vec<String>,
+    /// A step was done by hand: begin nothing, and let its own proof decide.
+    #[arg(long, value_name = "ADDRESS=REASON")]
+    pub by_hand: Vec<String>,
+    /// How long the run may take; then it stops at a safe point.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub deadline: Option<Duration>,
+    /// Whether what is true already is evidence too, or only what the run changed.
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t = ProveArg::All)]
+    pub prove: ProveArg,
+}
+
+/// What a critical failure does to the rest.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum OnFailureArg {
+    /// Block what depends on it.
+    Prune,
+    /// Begin nothing new.
+    Stop,
+    /// Wait for `drplan resume`.
+    Pause,
+}
+
+/// What evidence is kept of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ProveArg {
+    /// Every step.
+    All,
+    /// What the run changed.
+    Changed,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    crate::lang::parse_duration(text)
+        .ok_or_else(|| "write for example \"90s\", \"15m\" or \"1h30m\"".to_owned())
+}
+
+/// `status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// A run, by the beginning of its id; without one, the newest.
+    #[arg(value_name = "RUN")]
+    pub run: Option<String>,
+    /// Values of variables, for the place where runs are kept.
+    #[command(flatten)]
+    pub vars: VarArgs,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `pause` and `resume`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// A run, by the beginning of its id; without one, the newest.
+    #[arg(value_name = "RUN")]
+    pub run: Option<String>,
+    /// Values of variables, for the place where runs are kept.
+    #[command(flatten)]
+    pub vars: VarArgs,
+}
+
+/// `unlock`.
+#[derive(Debug, Args)]
+pub struct UnlockArgs {
+    /// The whole id of the run that holds the lock, as `status` shows it.
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    /// Values of variables, for the place where runs are kept.
+    #[command(flatten)]
+    pub vars: VarArgs,
 }
 
 /// `rehearse`.

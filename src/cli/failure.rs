@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use crate::apply::LockError;
 use crate::diag::Diagnostics;
 use crate::diag::Sources;
 use crate::plan::PlanFileError;
@@ -10,6 +9,9 @@ use crate::render::style::Style;
 use crate::render::style::Tone;
 use crate::report::Exit;
 use crate::spec::LoadError;
+use crate::store::LeaseError;
+use crate::store::LockError;
+use crate::store::StoreError;
 
 /// The funnel of all errors of commands.
 pub enum Failure {
@@ -120,6 +122,52 @@ impl From<PlanFileError> for Failure {
         };
         Self::Other {
             exit: Exit::Error,
+            error: error.into(),
+            hint,
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let (exit, hint) = match &error {
+            StoreError::Unknown { known, .. } if !known.is_empty() => (
+                Exit::Usage,
+                Some(format!("the newest are: {}", known.join(", "))),
+            ),
+            StoreError::Ambiguous { known, .. } => (
+                Exit::Usage,
+                Some(format!("write more of it: {}", known.join(", "))),
+            ),
+            StoreError::Unknown { .. } | StoreError::None { .. } => (
+                Exit::Usage,
+                Some("runs are kept beside the spec, or in its `run_store`".to_owned()),
+            ),
+            _ => (Exit::Error, None),
+        };
+        Self::Other {
+            exit,
+            error: error.into(),
+            hint,
+        }
+    }
+}
+
+impl From<LeaseError> for Failure {
+    fn from(error: LeaseError) -> Self {
+        let (exit, hint) = match &error {
+            LeaseError::Held { .. } => (
+                Exit::Locked,
+                Some(format!(
+                    "if it lives, wait until it has ended; if it is dead, its lock expires {} s after it was last renewed: `--lock-timeout 2m` waits for that, and `drplan unlock RUN` does not",
+                    crate::store::TTL.as_secs()
+                )),
+            ),
+            LeaseError::Lost { .. } => (Exit::Locked, None),
+            LeaseError::Store(error) => (Exit::Refused, error.hint.clone()),
+        };
+        Self::Other {
+            exit,
             error: error.into(),
             hint,
         }

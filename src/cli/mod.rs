@@ -4,14 +4,23 @@ mod ambient;
 mod apply;
 mod args;
 mod failure;
+mod gate;
 mod graph;
+mod next;
+mod open_store;
+mod orders;
 mod plan;
 #[cfg(feature = "rehearse")]
 mod rehearse;
+mod run;
 mod session;
 mod show;
+mod signals;
+mod status;
+mod unlock;
 mod validate;
 mod why;
+mod wish;
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -82,6 +91,10 @@ async fn dispatch(cli: &Cli, ambient: &Ambient) -> Result<Exit, Failure> {
         // It runs before this runtime is made.
         #[cfg(feature = "rehearse")]
         Command::Rehearse(_) => Ok(Exit::Ok),
+        Command::Status(args) => status::run(cli, args, ambient).await,
+        Command::Pause(args) => wish::run(cli, args, ambient, wish::Wanted::Pause).await,
+        Command::Resume(args) => wish::run(cli, args, ambient, wish::Wanted::GoOn).await,
+        Command::Unlock(args) => unlock::run(cli, args, ambient).await,
         Command::Schema => {
             print(
                 &(serde_json::to_string_pretty(&crate::schema::document(

@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::Ambient;
-use super::apply::stop_signal;
 use super::args::Cli;
 use super::args::RehearseArgs;
 use super::failure::Failure;
@@ -49,7 +48,11 @@ pub(super) fn run(cli: &Cli, args: &RehearseArgs, ambient: &Ambient) -> Result<E
 
 /// Waits until somebody ends it: at the keyboard, or as a supervisor or a closed terminal does.
 async fn interrupted() {
-    if !stop_signal().await {
+    let signal = match super::signals::Signals::listen() {
+        Some(mut signals) => signals.next().await,
+        None => None,
+    };
+    if signal.is_none() {
         std::future::pending::<()>().await;
     }
     talk("stopped; nothing of the rehearsal is left behind");
@@ -145,7 +148,7 @@ async fn play(
     let sink = Arc::clone(&timeline) as Arc<dyn Sink>;
     let ending = scene.apply(planned, &store, "rehearsal", sink).await;
     let ending = ending.map_err(anyhow::Error::from)?;
-    let mut exit = verdict(&planned.plan, &ending.outcomes, ending.stopped);
+    let mut exit = verdict(&planned.plan, &ending.outcomes, ending.stopped, None);
     if let Some(error) = &ending.broken {
         talk(&format!("error: {error}; nothing new was begun"));
         exit = Exit::Partial;

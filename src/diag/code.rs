@@ -93,6 +93,8 @@ codes! {
         "An address on the command line does not name anything in the plan. The message names the nearest address. An address is `KIND.NAME`, `data.KIND.NAME` or `check.NAME`, with `[\"KEY\"]` behind it for one instance."
     LimitExceeded "DR0028" "Limit exceeded"
         "An expression is nested too deeply, or makes a value that is too large. The limits keep a mistake from using up the machine; the message names the limit. Split the expression with local values, or make less of it."
+    BadRunStore "DR0029" "Bad run store"
+        "The `run_store` of the recovery lies in a failure domain that is lost, or behind a connection that a step of the recovery makes first. Journals and the lock are needed before the first step and during any disaster, so they must lie outside of everything that the spec recovers."
 }
 
 impl fmt::Display for Code {

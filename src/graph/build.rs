@@ -98,6 +98,7 @@ pub fn build(module: &Module, expanded: Expanded) -> Result<Graph, Diagnostics> 
     };
     let gate = builder.cutover(&expanded);
     builder.guards(&expanded);
+    builder.run_store(module, &expanded.targets);
     if builder.diags.has_errors() {
         return Err(builder.diags);
     }
@@ -160,6 +161,26 @@ struct Builder {
 }
 
 impl Builder {
+    /// Where runs are kept must be there whatever is lost, and before the first step.
+    fn run_store(&mut self, module: &Module, targets: &BTreeMap<ConnId, TargetPlan>) {
+        let Some(store) = &module.recovery.run_store else {
+            return;
+        };
+        let Some(target) = targets.get(&store.conn) else {
+            return;
+        };
+        let why = match (&target.lost, target.made_by.first()) {
+            (Some(domain), _) => format!("`{}` lies in `{domain}`, which is lost", store.conn),
+            (None, Some(step)) => format!("`{}` is known only after `{step}`", store.conn),
+            (None, None) => return,
+        };
+        self.diags.push(
+            Diagnostic::error(Code::BadRunStore, "runs cannot be kept here")
+                .label(store.span, why)
+                .hint("keep runs in a place that outlives every disaster of this spec"),
+        );
+    }
+
     fn edge(&mut self, before: &Address, after: &Address, why: EdgeWhy) {
         if before != after {
             self.edges.insert(Edge {

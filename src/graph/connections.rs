@@ -6,12 +6,13 @@ use crate::diag::Diagnostic;
 use crate::diag::Diagnostics;
 use crate::lang::Expr;
 use crate::lang::Node;
-use crate::lang::Part;
 use crate::lang::Span;
 use crate::lang::Value;
 use crate::spec::Module;
 use crate::spec::ResourceBlock;
 use crate::spec::check::def_of;
+use crate::spec::connection_named;
+use crate::spec::unknown_connection;
 use drplan_api::Address;
 use drplan_api::ConnId;
 use std::collections::BTreeMap;
@@ -120,7 +121,20 @@ pub(super) fn choose_connections(situation: &Situation<'_>) -> Chosen {
         }
         out.insert(address.clone(), roles);
     }
+    diags.extend(run_store(situation));
     (out, implicit, diags)
+}
+
+/// The store of runs must be there whatever else is lost, and before the first step.
+fn run_store(situation: &Situation<'_>) -> Diagnostics {
+    let module = situation.module;
+    let mut diags = Diagnostics::default();
+    if let Some(store) = &module.recovery.run_store
+        && !module.providers.contains_key(&store.conn)
+    {
+        diags.push(unknown_connection(module, &store.conn, store.span));
+    }
+    diags
 }
 
 /// What `provider` and `providers` of a block say: role if given, connection, where.
@@ -131,39 +145,12 @@ fn given_connections(
 ) -> Vec<(Option<String>, ConnId, Span)> {
     let mut out = Vec::new();
     let mut add = |role: Option<String>, expr: &Expr| {
-        let text = match &expr.node {
-            Node::Ref(parts) => parts
-                .iter()
-                .filter_map(|p| {
-                    if let Part::Attr(name, _) = p {
-                        Some(name.as_str())
-                    } else {
-                        None
-                    }
-                })
-                .collect::<Vec<_>>()
-                .join("."),
-            _ => String::new(),
-        };
-        let conn = ConnId::new(&text);
+        let conn = connection_named(expr);
         if module.providers.contains_key(&conn) {
             out.push((role, conn, expr.span));
-            return;
+        } else {
+            diags.push(unknown_connection(module, &conn, expr.span));
         }
-        let mut d = Diagnostic::error(
-            Code::UnknownProvider,
-            if text.is_empty() {
-                "a connection is written SYSTEM.NAME, without quotes".to_owned()
-            } else {
-                format!("the spec has no provider `{text}`")
-            },
-        )
-        .label(expr.span, "named here");
-        let names = module.providers.keys().map(ConnId::as_str);
-        if let Some(near) = crate::spec::nearest(&text, names) {
-            d = d.hint(format!("did you mean `{near}`?"));
-        }
-        diags.push(d);
     };
     if let Some(attr) = block.meta.get("provider") {
         add(None, &attr.expr);

@@ -25,6 +25,7 @@ use super::step::Head;
 use super::step::Plan;
 use super::step::PlanEdge;
 use super::step::Point;
+use super::step::RunStorePin;
 use super::step::Step;
 use super::step::Sure;
 use super::step::TargetPin;
@@ -158,6 +159,11 @@ fn head(module: &Module, registry: &Registry, options: &Options, steps: &[Step])
             .map(|d| (d.name.to_owned(), d.op_version))
             .collect(),
         contacts: module.recovery.contacts.clone(),
+        run_store: module.recovery.run_store.as_ref().map(|store| RunStorePin {
+            conn: store.conn.clone(),
+            bucket: store.bucket.clone(),
+            prefix: store.prefix.clone(),
+        }),
     }
 }
 

@@ -49,6 +49,20 @@ pub enum PlanFileError {
     },
 }
 
+/// The bytes of a plan file.
+///
+/// # Errors
+///
+/// If the plan cannot be expressed as JSON.
+pub fn encode(plan: &Plan) -> Result<Vec<u8>, serde_json::Error> {
+    let mut bytes = canonical(plan)?;
+    let seal = drplan_api::canonical(&json!({ "sha256": digest(&bytes) }));
+    bytes.push(b'\n');
+    bytes.extend_from_slice(seal.as_bytes());
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
 /// Writes a plan: whole or not at all, readable by its owner only.
 ///
 /// # Errors
@@ -60,18 +74,14 @@ pub fn write(plan: &Plan, path: &Path) -> Result<(), PlanFileError> {
         path: path.display().to_string(),
         why: why.to_string(),
     };
-    let body = canonical(plan).map_err(|e| io(&e))?;
-    let seal = drplan_api::canonical(&json!({ "sha256": digest(&body) }));
+    let bytes = encode(plan).map_err(|e| io(&e))?;
     let folder = path
         .parent()
         .filter(|p| !p.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
     // A temporary file of this crate is made with mode 0600.
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|e| io(&e))?;
-    file.write_all(&body)
-        .and_then(|()| file.write_all(b"\n"))
-        .and_then(|()| file.write_all(seal.as_bytes()))
-        .and_then(|()| file.write_all(b"\n"))
+    file.write_all(&bytes)
         .and_then(|()| file.as_file().sync_all())
         .map_err(|e| io(&e))?;
     file.persist(path).map_err(|e| io(&e.error))?;
@@ -90,14 +100,26 @@ pub fn read(path: &Path) -> Result<Plan, PlanFileError> {
         path: name.clone(),
         why: why.to_string(),
     };
-    let broken = |why: &str| PlanFileError::Broken {
-        path: name.clone(),
-        why: why.to_owned(),
-    };
     if std::fs::metadata(path).map_err(|e| io(&e))?.len() > PLAN_BYTES_MAX {
-        return Err(broken("it is too large"));
+        return Err(PlanFileError::Broken {
+            path: name,
+            why: "it is too large".to_owned(),
+        });
     }
     let text = std::fs::read_to_string(path).map_err(|e| io(&e))?;
+    decode(&name, &text)
+}
+
+/// Reads a plan from the text of a plan file and checks its digest; `name` is for errors.
+///
+/// # Errors
+///
+/// If it was changed, or is of another version.
+pub fn decode(name: &str, text: &str) -> Result<Plan, PlanFileError> {
+    let broken = |why: &str| PlanFileError::Broken {
+        path: name.to_owned(),
+        why: why.to_owned(),
+    };
     let (body, seal) = text
         .trim_end()
         .split_once('\n')
@@ -115,7 +137,10 @@ pub fn read(path: &Path) -> Result<Plan, PlanFileError> {
         .to_owned();
     let major = |format: &str| format.split('.').next().map(str::to_owned);
     if major(&found) != major(FORMAT) {
-        return Err(PlanFileError::Version { path: name, found });
+        return Err(PlanFileError::Version {
+            path: name.to_owned(),
+            found,
+        });
     }
     serde_json::from_value(raw).map_err(|e| broken(&e.to_string()))
 }

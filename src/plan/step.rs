@@ -79,6 +79,20 @@ pub struct Head {
     pub kinds: BTreeMap<String, u32>,
     /// Whom to call, from the spec.
     pub contacts: BTreeMap<String, String>,
+    /// Where runs are kept; `None` for beside the spec.
+    #[serde(default)]
+    pub run_store: Option<RunStorePin>,
+}
+
+/// Where runs, journals and the lock are kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunStorePin {
+    /// The connection; one of the plan's targets.
+    pub conn: ConnId,
+    /// The bucket.
+    pub bucket: String,
+    /// What all keys begin with.
+    pub prefix: String,
 }
 
 /// One connection.

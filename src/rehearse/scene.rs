@@ -19,8 +19,10 @@ use crate::apply::Apply;
 use crate::apply::Asked;
 use crate::apply::Ending;
 use crate::apply::Gatekeeper;
+use crate::apply::Hold;
 use crate::apply::Journal;
 use crate::apply::JournalError;
+use crate::apply::Orders;
 use crate::apply::Sink;
 use crate::apply::Stop;
 use crate::cli::Ambient;
@@ -186,6 +188,7 @@ impl Scene {
         sink: Arc<dyn Sink>,
     ) -> Result<Ending, JournalError> {
         let (_going, stop) = watch::channel(Stop::No);
+        let (_wishing, wishes) = watch::channel(None);
         let session = &planned.session;
         crate::apply::apply(Apply {
             plan: Arc::clone(&planned.plan),
@@ -193,9 +196,13 @@ impl Scene {
             observer: Arc::clone(&session.observer),
             secrets: Arc::clone(&session.secrets),
             journal: Journal::create(&store.join(format!("{run}.jsonl")))?,
+            earlier: None,
             sink,
             gatekeeper: Arc::new(Everybody),
+            hold: Arc::new(Hold::Nobody),
+            orders: Orders::default(),
             stop,
+            wishes,
             run: run.to_owned(),
             base_dir: self.stage.dir().to_owned(),
             work_dir: store.join("work"),

@@ -177,6 +177,24 @@ pub fn event_line(at: Timestamp, seq: u64, event: &Event) -> Json {
             format!("run {run} of recovery {recovery}: {steps} steps"),
             json!({ "run": run, "recovery": recovery, "steps": steps }),
         ),
+        Event::RunResumed { run, by, .. } => (
+            "run_resume",
+            "info",
+            format!("run {run} goes on, resumed by {by}"),
+            json!({ "run": run, "by": by }),
+        ),
+        Event::RunPaused { because } => (
+            "run_pause",
+            "warn",
+            format!("paused: {because}"),
+            json!({ "because": because }),
+        ),
+        Event::RunWentOn { by, again } => (
+            "run_go_on",
+            "info",
+            format!("goes on, wished by {by}"),
+            json!({ "by": by, "again": again }),
+        ),
         Event::StepStarted { address, action } => (
             "apply_start",
             "info",

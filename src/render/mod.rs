@@ -7,5 +7,6 @@ pub mod plan;
 #[cfg(feature = "rehearse")]
 pub mod rehearsal;
 pub mod run;
+pub mod status;
 pub mod style;
 pub mod why;

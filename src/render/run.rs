@@ -109,6 +109,16 @@ impl Sink for TextSink {
                     ),
                 );
             }
+            Event::RunResumed { run, by, .. } => {
+                self.line(&state, &format!("run {run} goes on, resumed by {by}"));
+            }
+            Event::RunPaused { because } => {
+                let text = format!("         PAUSED   {because}; nothing new is begun");
+                self.line(&state, &style.paint(Tone::Ask, &text));
+            }
+            Event::RunWentOn { by, .. } => {
+                self.line(&state, &format!("         goes on  wished by {by}"));
+            }
             Event::StepStarted { address, .. } => {
                 Self::bar(&mut state, address, "started", None);
                 if state.bars.is_none() {
@@ -167,6 +177,7 @@ impl Sink for TextSink {
                     Outcome::Done | Outcome::AlreadyTrue | Outcome::Passed => Tone::Good,
                     Outcome::Waiting { .. } => Tone::Ask,
                     Outcome::Blocked { .. }
+                    | Outcome::Skipped { .. }
                     | Outcome::Refuted { warning: true, .. }
                     | Outcome::Stopped => Tone::Change,
                     _ => Tone::Bad,
@@ -240,12 +251,13 @@ pub fn ending(
     out.push(String::new());
     out.push(style.paint(tone, &verdict));
     out.push(format!(
-        "  {} done, {} failed, {} running, {} waiting, {} blocked, {} not started",
+        "  {} done, {} failed, {} running, {} waiting, {} blocked, {} skipped, {} not started",
         frontier.done.len(),
         frontier.failed.len(),
         frontier.running.len(),
         frontier.waiting.len(),
         frontier.blocked.len(),
+        frontier.skipped.len(),
         frontier.not_started.len(),
     ));
     for address in frontier.failed.keys().chain(frontier.waiting.keys()) {
@@ -256,6 +268,9 @@ pub fn ending(
                 ended_text(outcome)
             ));
         }
+    }
+    for (address, because) in &frontier.skipped {
+        out.push(format!("    {address}: left out: {because}"));
     }
     for (address, by) in &frontier.blocked {
         out.push(format!("    {address}: blocked by {by}"));

@@ -1,14 +1,20 @@
 //! What happened, folded from outcomes: the verdict and its exit code. Pure.
 
+mod standing;
+
 use std::collections::BTreeMap;
 
 use drplan_api::Address;
 
+use crate::apply::Cut;
 use crate::apply::Outcome;
 use crate::apply::Stop;
 use crate::plan::Do;
 use crate::plan::Plan;
 use crate::plan::Step;
+
+pub use standing::Standing;
+pub use standing::State;
 
 /// Exit codes, one table for all commands; `docs/exit-codes.md` says the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -106,16 +112,23 @@ impl Exit {
 }
 
 /// The verdict of a run. What was refused before it began outweighs what happened later.
-pub fn verdict(plan: &Plan, outcomes: &BTreeMap<Address, Outcome>, stopped: Stop) -> Exit {
+pub fn verdict(
+    plan: &Plan,
+    outcomes: &BTreeMap<Address, Outcome>,
+    stopped: Stop,
+    cut: Option<&Cut>,
+) -> Exit {
     let any = |test: fn(&Outcome) -> bool| outcomes.values().any(test);
     let planned = |test: fn(&Do) -> bool| plan.steps.iter().any(|s| test(&s.what));
     if any(|o| matches!(o, Outcome::Moved { .. })) {
         return Exit::Stale;
     }
-    match stopped {
-        Stop::No => {}
-        Stop::Drain => return Exit::Stopped,
-        Stop::Cancel => return Exit::Killed,
+    match (cut, stopped) {
+        (Some(Cut::LockLost(_)), _) => return Exit::Locked,
+        (Some(Cut::Deadline), _) => return Exit::Deadline,
+        (Some(Cut::Failure(_)), _) | (None, Stop::No) => {}
+        (None, Stop::Drain) => return Exit::Stopped,
+        (None, Stop::Cancel) => return Exit::Killed,
     }
     if planned(|d| *d == Do::Conflict) {
         return Exit::Conflict;
@@ -132,6 +145,10 @@ pub fn verdict(plan: &Plan, outcomes: &BTreeMap<Address, Outcome>, stopped: Stop
     if any(|o| matches!(o, Outcome::Waiting { .. })) {
         return Exit::Waiting;
     }
+    // What somebody left out is no pass, however well the rest went.
+    if any(|o| matches!(o, Outcome::Skipped { .. })) {
+        return Exit::Partial;
+    }
     Exit::Ok
 }
 
@@ -139,7 +156,11 @@ pub fn verdict(plan: &Plan, outcomes: &BTreeMap<Address, Outcome>, stopped: Stop
 /// without them. `None` if anything critical is missing.
 pub fn done_without(plan: &Plan, outcomes: &BTreeMap<Address, Outcome>) -> Option<Vec<Address>> {
     let acts = |s: &&Step| !matches!(s.what, Do::Barrier | Do::Idle);
-    let well = |s: &Step| outcomes.get(&s.address).is_some_and(Outcome::is_good);
+    let skipped = |o: &Outcome| matches!(o, Outcome::Skipped { .. });
+    let well = |s: &Step| {
+        let outcome = outcomes.get(&s.address);
+        outcome.is_some_and(|o| o.is_good() && !skipped(o))
+    };
     let missing: Vec<&Step> = plan
         .steps
         .iter()

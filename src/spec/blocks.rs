@@ -8,6 +8,7 @@ use drplan_api::Type;
 
 use super::check::fitted;
 use super::check::nearest;
+use super::connection::connection_named;
 use super::literal::literal;
 use super::module::CheckBlock;
 use super::module::META;
@@ -15,6 +16,7 @@ use super::module::Ordering;
 use super::module::ProviderBlock;
 use super::module::Recovery;
 use super::module::ResourceBlock;
+use super::module::RunStoreBlock;
 use super::read::Reader;
 use super::read::arguments;
 use super::variables::TYPES;
@@ -38,7 +40,7 @@ impl Reader {
         self.known_args(
             block,
             &["rpo", "rto", "incident_at", "ordering", "contacts"],
-            &[],
+            &["run_store"],
         );
         let mut recovery = Recovery {
             name,
@@ -47,6 +49,7 @@ impl Reader {
             incident_at: None,
             ordering: Ordering::Staged,
             contacts: BTreeMap::new(),
+            run_store: self.run_store(block),
         };
         if let Some(attr) = block.attrs.get("incident_at")
             && let Some(text) = self.literal(attr)
@@ -88,6 +91,42 @@ impl Reader {
             }
         }
         self.module.recovery = recovery;
+    }
+
+    /// Where runs are kept. Whether the connection is one of the spec's is checked with all others.
+    fn run_store(&mut self, recovery: &Block) -> Option<RunStoreBlock> {
+        let mut blocks = recovery.blocks.iter().filter(|b| b.kind == "run_store");
+        let block = blocks.next()?;
+        if let Some(again) = blocks.next() {
+            self.duplicate("the `run_store` block", again.span, block.span);
+        }
+        self.labels(block, &[])?;
+        self.known_args(block, &["provider", "bucket", "prefix"], &[]);
+        let mut needed = |name: &str| {
+            let attr = block.attrs.get(name);
+            if attr.is_none() {
+                self.diags.push(
+                    Diagnostic::error(
+                        Code::MissingArgument,
+                        format!("a `run_store` block needs `{name}`"),
+                    )
+                    .label(block.span, "missing here"),
+                );
+            }
+            attr
+        };
+        let (provider, bucket) = (needed("provider"), needed("bucket"));
+        let (provider, bucket) = (provider?, self.literal(bucket?)?);
+        let prefix = match block.attrs.get("prefix") {
+            Some(attr) => self.literal(attr)?,
+            None => String::new(),
+        };
+        Some(RunStoreBlock {
+            conn: connection_named(&provider.expr),
+            bucket,
+            prefix,
+            span: provider.expr.span,
+        })
     }
 
     pub(super) fn variable(&mut self, block: Block) {

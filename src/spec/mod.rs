@@ -2,6 +2,7 @@
 
 mod blocks;
 pub(crate) mod check;
+mod connection;
 mod literal;
 pub(crate) mod load;
 mod module;
@@ -10,6 +11,8 @@ pub(crate) mod variables;
 
 pub use check::check;
 pub use check::nearest;
+pub(crate) use connection::connection_named;
+pub(crate) use connection::unknown_connection;
 pub(crate) use literal::literal;
 #[cfg(feature = "rehearse")]
 pub(crate) use literal::plain_json;
@@ -21,6 +24,7 @@ pub use module::Ordering;
 pub use module::ProviderBlock;
 pub use module::Recovery;
 pub use module::ResourceBlock;
+pub use module::RunStoreBlock;
 pub use read::parse;
 pub use variables::GivenVariables;
 pub use variables::Variable;

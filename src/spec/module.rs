@@ -37,6 +37,21 @@ pub struct Recovery {
     pub ordering: Ordering,
     /// Whom to call.
     pub contacts: BTreeMap<String, String>,
+    /// Where runs are kept, if not beside the spec.
+    pub run_store: Option<RunStoreBlock>,
+}
+
+/// The `run_store` block of a recovery: where runs, journals and the lock are kept.
+#[derive(Clone, Debug)]
+pub struct RunStoreBlock {
+    /// The connection.
+    pub conn: ConnId,
+    /// The bucket.
+    pub bucket: String,
+    /// What all keys begin with.
+    pub prefix: String,
+    /// The header.
+    pub span: Span,
 }
 
 /// A `provider` block.
@@ -130,6 +145,7 @@ impl Module {
                 incident_at: None,
                 ordering: Ordering::Staged,
                 contacts: BTreeMap::new(),
+                run_store: None,
             },
             variables: BTreeMap::new(),
             locals: BTreeMap::new(),

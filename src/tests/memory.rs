@@ -360,7 +360,7 @@ fn registry(world: &World) -> Registry {
 }
 
 /// One spec over one world.
-pub(super) struct Case {
+pub(crate) struct Case {
     pub(super) world: World,
     dir: tempfile::TempDir,
     registry: Arc<Registry>,
@@ -388,7 +388,7 @@ impl apply::Sink for Deaf {
 }
 
 impl Case {
-    pub(super) fn new(spec: &str) -> Self {
+    pub(crate) fn new(spec: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let text = format!("provider \"memory\" \"m\" {{}}\n{spec}");
         std::fs::write(dir.path().join("main.dr.hcl"), text).unwrap();
@@ -458,22 +458,31 @@ impl Case {
         Ok(plan)
     }
 
-    pub(super) async fn plan(&self) -> Plan {
+    pub(crate) async fn plan(&self) -> Plan {
         self.try_plan(&[]).await.unwrap()
     }
 
     pub(super) async fn apply(&self, plan: &Plan) -> Ending {
+        self.apply_with(plan, apply::Orders::default()).await
+    }
+
+    pub(super) async fn apply_with(&self, plan: &Plan, orders: apply::Orders) -> Ending {
         let runs = tempfile::tempdir().unwrap();
         let (_keep, stop) = watch::channel(apply::Stop::No);
+        let (_wishing, wishes) = watch::channel(None);
         let ending = apply::apply(apply::Apply {
             plan: Arc::new(plan.clone()),
             registry: Arc::clone(&self.registry),
             observer: self.observer(),
             secrets: self.secrets(),
             journal: apply::Journal::create(&runs.path().join("journal.jsonl")).unwrap(),
+            earlier: None,
             sink: Arc::new(Deaf),
             gatekeeper: Arc::new(Nobody),
+            hold: Arc::new(apply::Hold::Nobody),
+            orders,
             stop,
+            wishes,
             run: "run".to_owned(),
             base_dir: self.dir.path().to_owned(),
             work_dir: runs.path().join("work"),
@@ -486,8 +495,8 @@ impl Case {
             .await
             .unwrap()
             .unwrap();
-        let lines = apply::read_journal(&runs.path().join("journal.jsonl")).unwrap();
-        assert!(lines.windows(2).all(|w| w[0].seq < w[1].seq));
+        let lines = crate::store::read_journal(&runs.path().join("journal.jsonl")).unwrap();
+        assert!(lines.lines.windows(2).all(|w| w[0].seq < w[1].seq));
         ending
     }
 }

@@ -35,7 +35,7 @@ async fn a_value_that_a_step_makes_reaches_the_next_and_a_second_plan_is_empty()
         Do::Late { .. }
     ));
     let ending = case.apply(&plan).await;
-    assert_eq!(verdict(&plan, &ending.outcomes, Stop::No), Exit::Ok);
+    assert_eq!(verdict(&plan, &ending.outcomes, Stop::No, None), Exit::Ok);
     assert_eq!(case.world.get("thing.b"), Some(2));
     assert!(case.plan().await.is_empty());
 }
@@ -46,7 +46,7 @@ async fn the_same_plan_applied_twice_writes_once() {
     let plan = case.plan().await;
     case.apply(&plan).await;
     let ending = case.apply(&plan).await;
-    assert_eq!(verdict(&plan, &ending.outcomes, Stop::No), Exit::Ok);
+    assert_eq!(verdict(&plan, &ending.outcomes, Stop::No, None), Exit::Ok);
     assert_eq!(case.world.writes().len(), 3);
 }
 
@@ -87,7 +87,10 @@ async fn a_failure_blocks_what_depends_on_it_and_nothing_else() {
         }
     );
     assert_eq!(*outcome(&ending, "thing.c"), Outcome::Done);
-    assert_eq!(verdict(&plan, &ending.outcomes, Stop::No), Exit::Partial);
+    assert_eq!(
+        verdict(&plan, &ending.outcomes, Stop::No, None),
+        Exit::Partial
+    );
     assert!(ending.frontier.blocked.contains_key("thing.b"));
 }
 
@@ -103,7 +106,10 @@ async fn a_step_whose_decision_changed_is_refused_and_named() {
     assert!(because.contains('9'), "{because}");
     assert_eq!(case.world.get("thing.a"), Some(9));
     assert_eq!(*outcome(&ending, "thing.c"), Outcome::Done);
-    assert_eq!(verdict(&plan, &ending.outcomes, Stop::No), Exit::Stale);
+    assert_eq!(
+        verdict(&plan, &ending.outcomes, Stop::No, None),
+        Exit::Stale
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -149,7 +155,10 @@ async fn an_unanswered_gate_holds_what_it_guards_and_a_healthy_day_asks_nobody()
         outcome(&ending, "ask.no"),
         Outcome::Waiting { .. }
     ));
-    assert_eq!(verdict(&plan, &ending.outcomes, Stop::No), Exit::Waiting);
+    assert_eq!(
+        verdict(&plan, &ending.outcomes, Stop::No, None),
+        Exit::Waiting
+    );
     assert!(case.world.writes().is_empty());
 
     case.world.set("thing.a", 1);
@@ -193,7 +202,7 @@ resource "door" "d" {
     assert_eq!(*outcome(&ending, "check.bad"), refuted);
     assert_eq!(case.world.get("door.d"), None);
     assert_eq!(
-        verdict(&plan, &ending.outcomes, Stop::No),
+        verdict(&plan, &ending.outcomes, Stop::No, None),
         Exit::CheckFailed
     );
 }
@@ -233,5 +242,87 @@ async fn a_plan_that_came_true_asks_nobody_when_it_is_applied_again() {
     case.world.set("thing.a", 1);
     let ending = case.apply(&plan).await;
     assert_eq!(*outcome(&ending, "ask.no"), Outcome::AlreadyTrue);
-    assert_eq!(verdict(&plan, &ending.outcomes, Stop::No), Exit::Ok);
+    assert_eq!(verdict(&plan, &ending.outcomes, Stop::No, None), Exit::Ok);
+}
+
+fn orders(change: impl FnOnce(&mut crate::apply::Orders)) -> crate::apply::Orders {
+    let mut orders = crate::apply::Orders::default();
+    change(&mut orders);
+    orders
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_that_is_left_out_lets_others_go_on_and_is_no_pass() {
+    let case = Case::new(CHAIN);
+    let plan = case.plan().await;
+    let skip = orders(|o| drop(o.skip.insert(Address::new("thing.c"), "by hand".to_owned())));
+    let ending = case.apply_with(&plan, skip).await;
+    assert!(matches!(
+        outcome(&ending, "thing.c"),
+        Outcome::Skipped { .. }
+    ));
+    assert_eq!(case.world.get("thing.c"), None);
+    assert_eq!(case.world.get("thing.b"), Some(2));
+    assert_eq!(
+        verdict(&plan, &ending.outcomes, Stop::No, None),
+        Exit::Partial
+    );
+    assert!(ending.frontier.skipped.contains_key("thing.c"));
+    assert_eq!(
+        crate::report::done_without(&plan, &ending.outcomes),
+        None,
+        "a critical step is missing"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_person_says_was_done_by_hand_is_proven_and_never_begun() {
+    let case = Case::new(CHAIN);
+    let plan = case.plan().await;
+    let by_hand = || orders(|o| drop(o.by_hand.insert(Address::new("thing.c"), "x".to_owned())));
+    let ending = case.apply_with(&plan, by_hand()).await;
+    assert!(matches!(
+        outcome(&ending, "thing.c"),
+        Outcome::Failed { .. }
+    ));
+    assert_eq!(case.world.get("thing.c"), None);
+    case.world.set("thing.c", 5);
+    let ending = case.apply_with(&plan, by_hand()).await;
+    assert_eq!(*outcome(&ending, "thing.c"), Outcome::AlreadyTrue);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_stops_at_a_failure_begins_nothing_more() {
+    let case = Case::new(
+        &CHAIN
+            .replace("value = 5", "value = 5\n  depends_on = [thing.d]")
+            .replace(
+                "resource \"thing\" \"c\"",
+                "resource \"thing\" \"d\" {\n  value = 4\n}\nresource \"thing\" \"c\"",
+            ),
+    );
+    case.world.fail("thing.a", &[Fault::Denied]);
+    let plan = case.plan().await;
+    let stop = orders(|o| o.on_failure = crate::apply::OnFailure::Stop);
+    let ending = case.apply_with(&plan, stop).await;
+    assert_eq!(
+        ending.cut,
+        Some(crate::apply::Cut::Failure(Address::new("thing.a")))
+    );
+    assert_eq!(case.world.get("thing.c"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_ends_the_run_at_a_safe_point_with_its_own_code() {
+    let case = Case::new(CHAIN);
+    let refused = [Fault::Refused; 12];
+    case.world.fail("thing.a", &refused);
+    let plan = case.plan().await;
+    let soon = orders(|o| o.deadline = Some(std::time::Duration::from_secs(2)));
+    let ending = case.apply_with(&plan, soon).await;
+    assert_eq!(
+        verdict(&plan, &ending.outcomes, ending.stopped, ending.cut.as_ref()),
+        Exit::Deadline
+    );
+    assert!(ending.frontier.running.contains(&Address::new("thing.a")));
 }

@@ -32,6 +32,7 @@ mod schema;
 mod shape;
 pub mod shell;
 pub mod stamp;
+mod store;
 mod system;
 
 pub use address::Address;
@@ -106,6 +107,10 @@ pub use schema::Schema;
 pub use schema::Stage;
 pub use schema::Type;
 pub use shape::Shape;
+pub use store::Put;
+pub use store::SharedStore;
+pub use store::Tag;
+pub use store::When;
 pub use system::Conn;
 pub use system::Connecting;
 pub use system::System;

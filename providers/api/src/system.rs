@@ -15,6 +15,7 @@ use crate::Fut;
 use crate::Json;
 use crate::ProviderError;
 use crate::Schema;
+use crate::SharedStore;
 
 /// Who a target is, whatever its address: the uid of `kube-system`, an account and endpoint, a
 /// system id.
@@ -59,4 +60,9 @@ pub trait Conn: Send + Sync + 'static {
     fn fetch<'a>(&'a self, asks: &'a [Ask]) -> Fut<'a, Vec<Answer>>;
     /// Lets the provider's own kinds get at the client.
     fn as_any(&self) -> &dyn Any;
+    /// A place for small objects under a prefix of a bucket, where the system has such places.
+    fn store(self: Arc<Self>, bucket: &str, prefix: &str) -> Option<Arc<dyn SharedStore>> {
+        let _ = (bucket, prefix);
+        None
+    }
 }

@@ -18,12 +18,14 @@ use drplan_api::ErrorKind;
 use drplan_api::Fut;
 use drplan_api::Json;
 use drplan_api::ProviderError;
+use drplan_api::SharedStore;
 use drplan_api::TargetId;
 use drplan_api::digest;
 use futures::StreamExt as _;
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 
+use crate::BucketStore;
 use crate::Lens;
 use crate::asks;
 use crate::config::Config;
@@ -41,7 +43,14 @@ const NEAREST_MAX: usize = 3;
 /// How alike a name must be to be offered, from 0 to 1.
 const NEAREST_LIKENESS_MIN: f64 = 0.6;
 
-/// An open connection to an object store. It only reads.
+/// The beginning of an answer.
+struct Opened {
+    body: ByteStream,
+    length: Option<u64>,
+    etag: Option<String>,
+}
+
+/// An open connection to an object store. It only reads; [`BucketStore`] writes.
 pub struct S3Conn {
     id: ConnId,
     client: aws_sdk_s3::Client,
@@ -119,7 +128,9 @@ impl S3Conn {
         open.write(true).create_new(true);
         #[cfg(unix)]
         open.mode(0o600);
-        let (mut body, length) = self.open(bucket, key, None, None).await?;
+        let Opened {
+            mut body, length, ..
+        } = self.open(bucket, key, None, None).await?;
         let mut file = open.open(to).await.map_err(io)?;
         let mut written = 0;
         while let Some(chunk) = self.next(&mut body, bucket, key).await? {
@@ -151,6 +162,18 @@ impl S3Conn {
         bytes_max: u64,
     ) -> Result<Bytes, ProviderError> {
         self.read(bucket, key, None, None, bytes_max).await
+    }
+
+    /// Reads an object whole, with its ETag.
+    pub(crate) async fn open_whole(
+        &self,
+        bucket: &str,
+        key: &str,
+        bytes_max: u64,
+    ) -> Result<(Bytes, Option<String>), ProviderError> {
+        let opened = self.open(bucket, key, None, None).await?;
+        let etag = opened.etag.clone();
+        Ok((self.drain(opened, bucket, key, bytes_max).await?, etag))
     }
 
     /// Reads `length` bytes of an object from `offset`; fewer if it ends before.
@@ -233,7 +256,21 @@ impl S3Conn {
         etag: Option<String>,
         bytes_max: u64,
     ) -> Result<Bytes, ProviderError> {
-        let (mut body, length) = self.open(bucket, key, span, etag).await?;
+        let opened = self.open(bucket, key, span, etag).await?;
+        self.drain(opened, bucket, key, bytes_max).await
+    }
+
+    /// Reads an answer to its end.
+    async fn drain(
+        &self,
+        opened: Opened,
+        bucket: &str,
+        key: &str,
+        bytes_max: u64,
+    ) -> Result<Bytes, ProviderError> {
+        let Opened {
+            mut body, length, ..
+        } = opened;
         let too_large = || {
             ProviderError::new(
                 ErrorKind::Invalid,
@@ -272,7 +309,7 @@ impl S3Conn {
         key: &str,
         span: Option<(u64, u64)>,
         etag: Option<String>,
-    ) -> Result<(ByteStream, Option<u64>), ProviderError> {
+    ) -> Result<Opened, ProviderError> {
         let range = span.map(|(from, to)| format!("bytes={from}-{}", to.saturating_sub(1)));
         let request = self
             .client
@@ -284,7 +321,11 @@ impl S3Conn {
         match request.send().await {
             Ok(answer) => {
                 let length = answer.content_length().and_then(|n| u64::try_from(n).ok());
-                Ok((answer.body, length))
+                Ok(Opened {
+                    etag: answer.e_tag().map(str::to_owned),
+                    body: answer.body,
+                    length,
+                })
             }
             Err(e) => {
                 let error = s3_error(&e, &format!("read `{key}`"), &self.place(bucket));
@@ -447,6 +488,10 @@ impl Conn for S3Conn {
 
     fn as_any(&self) -> &dyn Any {
         self
+    }
+
+    fn store(self: Arc<Self>, bucket: &str, prefix: &str) -> Option<Arc<dyn SharedStore>> {
+        Some(Arc::new(BucketStore::new(self, bucket, prefix)))
     }
 }
 

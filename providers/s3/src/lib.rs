@@ -2,7 +2,8 @@
 //!
 //! [`S3System`] turns a `provider "s3"` block into an [`S3Conn`]. Kinds of other crates ask it for keys
 //! and small objects with [`asks`], and for projections of large objects with a [`Lens`] of their
-//! own. The crate knows nothing about what lies in a bucket and never writes to one.
+//! own. [`BucketStore`] keeps runs and locks under a prefix with conditional writes; nothing else
+//! writes to a bucket. The crate knows nothing about what lies there.
 
 pub mod asks;
 mod config;
@@ -10,9 +11,11 @@ mod conn;
 mod error;
 mod lens;
 mod object;
+mod store;
 mod system;
 
 pub use conn::S3Conn;
 pub use lens::Lens;
 pub use lens::RangeRead;
+pub use store::BucketStore;
 pub use system::S3System;

@@ -13,7 +13,6 @@ use drplan::apply::Line;
 use drplan::apply::Outcome;
 use drplan::apply::Sink;
 use drplan::apply::Stop;
-use drplan::apply::read_journal;
 use drplan::cli::Ambient;
 use drplan::cli::Failure;
 use drplan::cli::VarArgs;
@@ -24,6 +23,7 @@ use drplan::rehearse::Script;
 use drplan::report::Exit;
 use drplan::report::done_without;
 use drplan::report::verdict;
+use drplan::store::read_journal;
 use drplan_api::Address;
 use drplan_sandbox::world::Witness;
 
@@ -203,7 +203,7 @@ async fn one(
         plan = Some(Arc::clone(&planned.plan));
         let sink = Arc::clone(trace) as Arc<dyn Sink>;
         let ending = scene.apply(&planned, store, &name, sink).await?;
-        let exit = verdict(&planned.plan, &ending.outcomes, Stop::No);
+        let exit = verdict(&planned.plan, &ending.outcomes, Stop::No, None);
         let without = done_without(&planned.plan, &ending.outcomes);
         anyhow::Ok(End {
             exit,
@@ -224,7 +224,11 @@ async fn one(
         plan,
         end,
         journal: match journal.exists() {
-            true => read_journal(&journal).context("the journal of a run")?,
+            true => {
+                read_journal(&journal)
+                    .context("the journal of a run")?
+                    .lines
+            }
             false => Vec::new(),
         },
     })

@@ -65,4 +65,30 @@ impl Lock {
         file.write_all(about.as_bytes()).map_err(io)?;
         Ok(Self { _file: file })
     }
+
+    /// Says who holds the lock; nobody if it is free or was never taken.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be used.
+    pub fn holder(path: &Path) -> Result<Option<String>, LockError> {
+        let io = |e: std::io::Error| LockError::Io {
+            path: path.display().to_string(),
+            why: e.to_string(),
+        };
+        let mut file = match File::open(path) {
+            Ok(file) => file,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(io(e)),
+        };
+        match file.try_lock_shared() {
+            Ok(()) => Ok(None),
+            Err(std::fs::TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                file.read_to_string(&mut holder).map_err(io)?;
+                Ok(Some(holder.trim().to_owned()))
+            }
+            Err(std::fs::TryLockError::Error(e)) => Err(io(e)),
+        }
+    }
 }

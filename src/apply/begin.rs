@@ -1,0 +1,232 @@
+//! What happens when a step's turn comes: it ends at once, or it runs.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use drplan_api::Address;
+use drplan_api::DynKind;
+use drplan_api::Evidence;
+use drplan_api::Fut;
+use drplan_api::Json;
+use drplan_api::Registry;
+use tokio::time::Instant;
+
+use super::engine::Asked;
+use super::engine::Gatekeeper;
+use super::event::Event;
+use super::event::Outcome;
+use super::guard::nothing_to_guard;
+use super::journal::JournalError;
+use super::queue::Queue;
+use super::shared::Shared;
+use super::step::Ended;
+use super::step::Turn;
+use crate::bind::Outs;
+use crate::bind::settle;
+use crate::plan::Do;
+use crate::plan::Step;
+
+/// What beginning a step needs.
+pub(super) struct Begin<'a> {
+    pub(super) shared: &'a Arc<Shared>,
+    pub(super) registry: &'a Arc<Registry>,
+    pub(super) gatekeeper: &'a Arc<dyn Gatekeeper>,
+    pub(super) outs: &'a Arc<Outs>,
+    /// What this run did before it was resumed.
+    pub(super) answered: &'a BTreeMap<Address, Ended>,
+    /// What was found true at the start, and why.
+    pub(super) seen: &'a BTreeMap<Address, String>,
+}
+
+/// What came of a step's turn.
+pub(super) enum Begun {
+    /// It ended at once.
+    Ended(Ended),
+    /// It runs.
+    Runs(Fut<'static, (Ended, Duration)>),
+}
+
+impl Begin<'_> {
+    pub(super) async fn begin(&self, i: usize, queue: &Queue) -> Result<Begun, JournalError> {
+        let step = &self.shared.plan.steps[i];
+        let outcome = |outcome| Ok(Begun::Ended(Ended::with(outcome)));
+        if let Some(by) = queue.blocker(i) {
+            return outcome(Outcome::Blocked { by });
+        }
+        if let Some(because) = self.shared.orders.skip.get(&step.address) {
+            let because = because.clone();
+            return outcome(Outcome::Skipped { because });
+        }
+        match &step.what {
+            Do::Barrier | Do::Idle => outcome(Outcome::Passed),
+            Do::Nothing if !queue.behind_action(i) || step.address.is_data() => {
+                Ok(Begun::Ended(self.passed(step)))
+            }
+            Do::Conflict | Do::Blocked { .. } => outcome(Outcome::Failed {
+                because: step.because.clone(),
+            }),
+            Do::Check { asserts, warning } => {
+                self.started(step).await?;
+                let ended = assert_all(self.shared, step, asserts, *warning, self.outs);
+                Ok(Begun::Ended(ended))
+            }
+            Do::Gate { ask } => self.gate(i, ask).await,
+            // What was true may not be any more once something before it has acted.
+            Do::Act { .. } | Do::Late { .. } | Do::Read | Do::Nothing => self.turn(i).await,
+        }
+    }
+
+    /// What was true at the start and that nothing of this run can have changed.
+    fn passed(&self, step: &Step) -> Ended {
+        let evidence = self.seen.get(&step.address).map(|because| Evidence {
+            claim: because.clone(),
+            source: "observed at the start of the run".to_owned(),
+            holds: true,
+        });
+        Ended {
+            outcome: Outcome::Passed,
+            evidence: evidence.into_iter().collect(),
+            outputs: step.outputs.clone(),
+        }
+    }
+
+    async fn started(&self, step: &Step) -> Result<(), JournalError> {
+        let event = Event::StepStarted {
+            address: step.address.clone(),
+            action: step.action(),
+        };
+        self.shared.write(event).await
+    }
+
+    async fn gate(&self, i: usize, ask: &str) -> Result<Begun, JournalError> {
+        let address = self.shared.plan.steps[i].address.clone();
+        let ask = ask.to_owned();
+        let event = Event::GateOpened {
+            address: address.clone(),
+            ask: ask.clone(),
+        };
+        self.shared.write(event).await?;
+        let (gatekeeper, shared) = (Arc::clone(self.gatekeeper), Arc::clone(self.shared));
+        let (registry, outs) = (Arc::clone(self.registry), Arc::clone(self.outs));
+        let answered = self.answered.get(&address).cloned();
+        let began = Instant::now();
+        Ok(Begun::Runs(Box::pin(async move {
+            if nothing_to_guard(&shared, &registry, i, &outs).await {
+                return (Ended::with(Outcome::AlreadyTrue), began.elapsed());
+            }
+            if let Some(ended) = answered {
+                return (ended, began.elapsed());
+            }
+            // Somebody who stops the run has no more questions to answer.
+            let mut draining = shared.drain.clone();
+            let answer = tokio::select! {
+                answer = gatekeeper.ask(&address, &ask) => answer,
+                _ = draining.wait_for(|draining| *draining) => Asked::Unanswered,
+            };
+            let ended = match answer {
+                Asked::Approved(how) => {
+                    let by = serde_json::json!({ "by": how, "at": shared.doors.clock.now() });
+                    shared.say(Event::GatePassed { address, how }).await;
+                    Ended {
+                        outcome: Outcome::Done,
+                        evidence: Vec::new(),
+                        outputs: by,
+                    }
+                }
+                Asked::Unanswered => Ended::with(Outcome::Waiting { ask }),
+            };
+            (ended, began.elapsed())
+        })))
+    }
+
+    async fn turn(&self, i: usize) -> Result<Begun, JournalError> {
+        let step = &self.shared.plan.steps[i];
+        let Some(kind) = self.kind(step) else {
+            let because = format!("this build does not know the kind `{}`", step.kind);
+            return Ok(Begun::Ended(Ended::with(Outcome::Failed { because })));
+        };
+        self.started(step).await?;
+        let (shared, outs) = (Arc::clone(self.shared), Arc::clone(self.outs));
+        let registry = Arc::clone(self.registry);
+        let answered = self.answered.get(&step.address).cloned();
+        let answered = answered.filter(|_| !step.guards.is_empty());
+        let began = Instant::now();
+        let deadline = began + Duration::from_secs(step.timeout_s);
+        Ok(Begun::Runs(Box::pin(async move {
+            if nothing_to_guard(&shared, &registry, i, &outs).await {
+                return (Ended::with(Outcome::AlreadyTrue), began.elapsed());
+            }
+            if let Some(ended) = answered {
+                return (ended, began.elapsed());
+            }
+            let turn = Turn {
+                shared: &shared,
+                step: &shared.plan.steps[i],
+                kind,
+                outs,
+                deadline,
+            };
+            (turn.run().await, began.elapsed())
+        })))
+    }
+
+    fn kind(&self, step: &Step) -> Option<Arc<dyn DynKind>> {
+        let kind = if step.address.is_data() {
+            self.registry.get_data(&step.kind)
+        } else {
+            self.registry.get_resource(&step.kind)
+        };
+        kind.cloned()
+    }
+}
+
+fn assert_all(
+    shared: &Shared,
+    step: &Step,
+    asserts: &[(Json, Json)],
+    warning: bool,
+    outs: &Outs,
+) -> Ended {
+    let mut evidence = Vec::new();
+    let mut broken = Vec::new();
+    let source = format!("`{}` of the spec", step.address);
+    for (condition, message) in asserts {
+        let settled = settle(condition, &shared.plan.exprs, outs);
+        let message = match settle(message, &shared.plan.exprs, outs) {
+            Ok(Json::String(text)) => text,
+            Ok(other) => other.to_string(),
+            Err(error) => error.to_string(),
+        };
+        let (holds, claim) = match settled {
+            Ok(Json::Bool(true)) => (true, "the assertion holds".to_owned()),
+            Ok(Json::Bool(false)) => (false, message),
+            Ok(_) => (
+                false,
+                format!("the condition is neither true nor false ({message})"),
+            ),
+            Err(error) => (false, error.to_string()),
+        };
+        if !holds {
+            broken.push(claim.clone());
+        }
+        evidence.push(Evidence {
+            claim,
+            source: source.clone(),
+            holds,
+        });
+    }
+    let outcome = if broken.is_empty() {
+        Outcome::Done
+    } else {
+        Outcome::Refuted {
+            because: shared.secrets.scrub(&broken.join("; ")),
+            warning,
+        }
+    };
+    Ended {
+        outcome,
+        evidence,
+        outputs: Json::Null,
+    }
+}

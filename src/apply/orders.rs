@@ -1,0 +1,86 @@
+//! What a person orders for one run, beside the plan. Nothing here can widen what the plan shows.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use drplan_api::Address;
+use drplan_api::Fut;
+use drplan_api::ProviderError;
+use tokio::sync::watch;
+
+use crate::store::Lease;
+use crate::store::LeaseError;
+use crate::store::Lock;
+use crate::store::Wish;
+
+/// What happens to a run when a critical step fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnFailure {
+    /// What depends on it is blocked; the rest goes on.
+    #[default]
+    Prune,
+    /// Nothing new is begun.
+    Stop,
+    /// Nothing new is begun until somebody says go on; then the step is tried again.
+    Pause,
+}
+
+/// What a person orders for one run.
+#[derive(Clone, Debug, Default)]
+pub struct Orders {
+    /// What happens when a critical step fails.
+    pub on_failure: OnFailure,
+    /// Steps that are left out, with the reason. What depends on them goes on; the run is no pass.
+    pub skip: BTreeMap<Address, String>,
+    /// Steps that a person did by hand, with the reason. They are proven, never begun.
+    pub by_hand: BTreeMap<Address, String>,
+    /// How long the run may take.
+    pub deadline: Option<Duration>,
+    /// Whether what was true already is not proven again.
+    pub prove_changed_only: bool,
+}
+
+/// What keeps other applies of the recovery away.
+pub enum Hold {
+    /// A lock of this machine, which cannot be lost.
+    Machine(Lock),
+    /// A lock that all machines see, and that expires.
+    Everywhere(Lease),
+    /// Nobody else is there: a world of this process.
+    Nobody,
+}
+
+impl Hold {
+    /// Makes sure that it outlives the next request.
+    pub(super) fn outlives_request(&self) -> Fut<'_, Result<(), HoldError>> {
+        Box::pin(async move {
+            match self {
+                Self::Machine(_) | Self::Nobody => Ok(()),
+                Self::Everywhere(lease) => match lease.outlives_request().await {
+                    Ok(()) => Ok(()),
+                    Err(LeaseError::Store(error)) => Err(HoldError::Unsure(error)),
+                    Err(_) => Err(HoldError::Lost),
+                },
+            }
+        })
+    }
+
+    /// Becomes a reason as soon as it is lost.
+    pub(super) fn lost(&self) -> watch::Receiver<Option<String>> {
+        match self {
+            Self::Everywhere(lease) => lease.lost(),
+            Self::Machine(_) | Self::Nobody => watch::Sender::new(None).subscribe(),
+        }
+    }
+}
+
+/// Why nothing may be begun.
+pub(super) enum HoldError {
+    /// Somebody else has it; whoever listens to [`Hold::lost`] hears who.
+    Lost,
+    /// The store does not answer; it may pass.
+    Unsure(ProviderError),
+}
+
+/// What somebody at another terminal wishes of the run; `None` until anybody does.
+pub type Wishes = watch::Receiver<Option<Wish>>;

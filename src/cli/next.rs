@@ -1,0 +1,60 @@
+//! The exact commands by which a person goes on.
+
+use std::path::Path;
+
+use super::args::ApplyArgs;
+use super::args::Cli;
+use crate::plan::Plan;
+
+/// The exact command by which a person goes on, each word as a shell needs it.
+pub(super) fn next_command(cli: &Cli, args: &ApplyArgs, plan: &Plan) -> String {
+    let mut words = start(cli);
+    if let Some(path) = &args.plan {
+        // The same plan may be applied again; what it rests on is decided.
+        words.push(path.display().to_string());
+    } else {
+        let mut add = |flag: &str, value: String| words.extend([flag.to_owned(), value]);
+        for domain in &plan.head.lost {
+            add("--lost", domain.clone());
+        }
+        if let Some(at) = &plan.head.incident_at {
+            add("--incident-at", at.to_string());
+        }
+        for address in &plan.head.accept {
+            add("--accept", format!("{address}=overwrite"));
+        }
+        for pair in &args.planning.vars.vars {
+            let name = pair.split('=').next().unwrap_or_default();
+            // A plain variable decides what is recovered; a sensitive one must not be shown.
+            if plan.head.variables.contains_key(name) {
+                add("--var", pair.clone());
+            }
+        }
+    }
+    if args.auto_approve {
+        words.push("--auto-approve".to_owned());
+    }
+    for file in &args.planning.vars.var_files {
+        words.extend(["--var-file".to_owned(), file.display().to_string()]);
+    }
+    drplan_api::shell::joined(&words)
+}
+
+/// The command that goes on with a run: the same plan, nobody asked twice.
+pub(super) fn resume_command(cli: &Cli, args: &ApplyArgs, run: &str) -> String {
+    let mut words = start(cli);
+    words.extend(["--resume".to_owned(), run.to_owned()]);
+    for file in &args.planning.vars.var_files {
+        words.extend(["--var-file".to_owned(), file.display().to_string()]);
+    }
+    drplan_api::shell::joined(&words)
+}
+
+fn start(cli: &Cli) -> Vec<String> {
+    let mut words = vec!["drplan".to_owned()];
+    if cli.chdir != Path::new(".") {
+        words.extend(["--chdir".to_owned(), cli.chdir.display().to_string()]);
+    }
+    words.push("apply".to_owned());
+    words
+}

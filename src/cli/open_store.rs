@@ -1,0 +1,89 @@
+//! Where the runs of a spec are kept: in the bucket that it names, else beside it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use drplan_api::ErrorKind;
+use drplan_api::ProviderError;
+
+use super::failure::Failure;
+use crate::observe::Observer;
+use crate::plan::Plan;
+use crate::report::Exit;
+use crate::store::RunStore;
+
+/// The name of the folder beside a spec.
+const FOLDER: &str = ".drplan";
+
+/// The folder beside a spec, made if it is not there.
+pub(super) fn folder(dir: &Path) -> Result<std::path::PathBuf, Failure> {
+    let dir = std::path::absolute(dir).map_err(anyhow::Error::from)?;
+    let folder = dir.join(FOLDER);
+    crate::apply::private_dir(&folder).map_err(anyhow::Error::from)?;
+    Ok(folder)
+}
+
+/// Opens the store that a plan names.
+pub(super) async fn of_plan(
+    plan: &Plan,
+    observer: &Observer,
+    dir: &Path,
+) -> Result<RunStore, Failure> {
+    let Some(pin) = &plan.head.run_store else {
+        return Ok(RunStore::Folder(folder(dir)?));
+    };
+    let target = plan.targets.iter().find(|t| t.conn == pin.conn);
+    let opened = match target {
+        Some(target) => {
+            let connected = observer.connect(&pin.conn, &target.config, &plan.exprs, None);
+            connected.await.map(|(conn, _)| conn)
+        }
+        None => Err(ProviderError::new(
+            ErrorKind::Bug,
+            "open the run store",
+            pin.conn.to_string(),
+        )),
+    };
+    let unusable = |error: ProviderError| {
+        let error = observer.scrub(error);
+        let hint = error.hint.clone().unwrap_or_else(|| {
+            "runs, journals and the lock are kept there: nothing is begun without it".to_owned()
+        });
+        Failure::refused(Exit::Refused, error.to_string(), hint)
+    };
+    let conn = opened.map_err(unusable)?;
+    match conn.store(&pin.bucket, &pin.prefix) {
+        Some(store) => Ok(RunStore::Shared(store)),
+        None => Err(Failure::refused(
+            Exit::Refused,
+            format!("`{}` cannot keep runs", pin.conn),
+            "name a connection to an object store in `run_store`",
+        )),
+    }
+}
+
+/// Opens the store of the spec in a folder, which is only read for it. Where the spec cannot be read,
+/// what lies beside it is all that is left.
+pub(super) async fn of_spec(
+    cli: &super::Cli,
+    vars: &super::VarArgs,
+    ambient: &super::Ambient,
+) -> Result<(RunStore, String), Failure> {
+    let session = match super::session::Session::open(&cli.chdir, vars, ambient) {
+        Ok(session) => session,
+        Err(Failure::Spec(_)) => {
+            super::talk(
+                "the spec has mistakes (`drplan validate` names them); looking beside it only",
+            );
+            return Ok((RunStore::Folder(folder(&cli.chdir)?), String::new()));
+        }
+        Err(other) => return Err(other),
+    };
+    let planning = super::args::PlanningArgs {
+        vars: vars.clone(),
+        ..super::args::PlanningArgs::default()
+    };
+    let plan = session.plan(&planning, ambient, true).await?;
+    let store = of_plan(&plan, &Arc::clone(&session.observer), &cli.chdir).await?;
+    Ok((store, plan.head.recovery))
+}

@@ -1,0 +1,275 @@
+//! One run of a plan, from its lock to its last line.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use drplan_api::Timestamp;
+use tokio::sync::watch;
+
+use super::Ambient;
+use super::args::ApplyArgs;
+use super::args::Cli;
+use super::failure::Failure;
+use super::gate::Asks;
+use super::next::next_command;
+use super::next::resume_command;
+use super::open_store;
+use super::orders::orders;
+use super::print;
+use super::signals;
+use super::talk;
+use crate::apply::Apply;
+use crate::apply::Cut;
+use crate::apply::Ending;
+use crate::apply::Frontier;
+use crate::apply::Hold;
+use crate::apply::Outcome;
+use crate::apply::Sink;
+use crate::apply::Stop;
+use crate::observe::Observer;
+use crate::plan::Plan;
+use crate::render;
+use crate::report::Exit;
+use crate::report::done_without;
+use crate::report::verdict;
+use crate::secrets::Secrets;
+use crate::store::Claim;
+use crate::store::Lease;
+use crate::store::Lock;
+use crate::store::RunStore;
+
+/// How often a run asks whether somebody at another terminal wishes something of it.
+const WISH_EVERY: Duration = Duration::from_secs(1);
+
+/// What applying needs besides the plan.
+pub(super) struct World {
+    pub(super) secrets: Arc<Secrets>,
+    pub(super) observer: Arc<Observer>,
+    pub(super) registry: Arc<drplan_api::Registry>,
+}
+
+/// A run that begins, or goes on.
+pub(super) struct Beginning {
+    pub(super) plan: Arc<Plan>,
+    /// The run that goes on.
+    pub(super) resumed: Option<String>,
+    pub(super) store: RunStore,
+}
+
+/// A run's id: when it began and a few digits that tell runs of one second apart.
+fn run_id(at: Timestamp) -> String {
+    let digits = drplan_api::short_hash(&(at.as_nanosecond().to_string(), std::process::id()));
+    format!("{}-{}", at.strftime("%Y%m%dT%H%M%SZ"), &digits[..4])
+}
+
+/// Keeps other applies of the recovery away.
+pub(super) async fn alone(
+    store: &RunStore,
+    plan: &Plan,
+    run: &str,
+    patience: Duration,
+    ambient: &Ambient,
+) -> Result<Hold, Failure> {
+    let holder = ambient.holder();
+    match store {
+        RunStore::Folder(dir) => {
+            let about = format!("run {run} of {holder}");
+            let until = tokio::time::Instant::now() + patience;
+            loop {
+                match Lock::take(&dir.join("lock"), &about) {
+                    Ok(lock) => return Ok(Hold::Machine(lock)),
+                    Err(error) if tokio::time::Instant::now() >= until => return Err(error.into()),
+                    Err(_) => tokio::time::sleep(WISH_EVERY).await,
+                }
+            }
+        }
+        RunStore::Shared(store) => {
+            let claim = Claim {
+                recovery: plan.head.recovery.clone(),
+                run: run.to_owned(),
+                holder,
+                patience,
+            };
+            let clock = ambient.doors.clock.clone();
+            let uptime = Arc::clone(&ambient.uptime);
+            let lease = Lease::take(Arc::clone(store), claim, clock, uptime).await?;
+            Ok(Hold::Everywhere(lease))
+        }
+    }
+}
+
+/// Runs a plan and says how it ended.
+pub(super) async fn run(
+    cli: &Cli,
+    args: &ApplyArgs,
+    ambient: &Ambient,
+    world: &World,
+    beginning: Beginning,
+) -> Result<Exit, Failure> {
+    let Beginning {
+        plan,
+        resumed,
+        store,
+    } = beginning;
+    let orders = orders(&args.orders, &plan)?;
+    let at = ambient.doors.clock.now();
+    let run = resumed.clone().unwrap_or_else(|| run_id(at));
+    let hold = Arc::new(alone(&store, &plan, &run, args.lock_timeout, ambient).await?);
+    let (journal, earlier) = match resumed {
+        Some(_) => {
+            let (stored, journal) = store.go_on(&run).await?;
+            (journal, Some((stored.lines, ambient.holder())))
+        }
+        None => (store.begin(&run, &plan).await?, None),
+    };
+    let (wishes, watching) = watched(&store, &run);
+    let base_dir = std::path::absolute(&cli.chdir).map_err(anyhow::Error::from)?;
+    let ending = crate::apply::apply(Apply {
+        plan: Arc::clone(&plan),
+        registry: Arc::clone(&world.registry),
+        observer: Arc::clone(&world.observer),
+        secrets: Arc::clone(&world.secrets),
+        journal,
+        earlier,
+        sink: sink(args.json, ambient, at)?,
+        gatekeeper: Arc::new(Asks::new(&args.approve, args.json, ambient)),
+        hold: Arc::clone(&hold),
+        orders,
+        stop: signals::stops(ambient.env.get("DRPLAN_GRACE").map(String::as_str)),
+        wishes,
+        run: run.clone(),
+        work_dir: work_dir(cli)?,
+        base_dir,
+        doors: ambient.doors.clone(),
+        parallelism: args.parallelism,
+        seed: u64::try_from(at.as_nanosecond() & i128::from(u64::MAX)).unwrap_or_default(),
+        next: next_command(cli, args, &plan),
+    })
+    .await;
+    watching.abort();
+    let ending = ending.map_err(anyhow::Error::from)?;
+    let resume = resume_command(cli, args, &run);
+    let exit = told(&plan, &store, &resume, ending, args.json, ambient).await;
+    if let Some(Hold::Everywhere(lease)) = Arc::into_inner(hold)
+        && let Err(error) = lease.release().await
+    {
+        talk(&format!(
+            "the lock was not given back and expires by itself: {error}"
+        ));
+    }
+    exit
+}
+
+fn work_dir(cli: &Cli) -> Result<PathBuf, Failure> {
+    Ok(open_store::folder(&cli.chdir)?.join("work"))
+}
+
+fn sink(json: bool, ambient: &Ambient, at: Timestamp) -> Result<Arc<dyn Sink>, Failure> {
+    if json {
+        print(&(render::json::version_line(at).to_string() + "\n"))?;
+        return Ok(Arc::new(render::run::JsonSink::new(
+            ambient.doors.clock.clone(),
+        )));
+    }
+    Ok(Arc::new(render::run::TextSink::new(
+        ambient.style(),
+        ambient.stdout_is_terminal,
+    )))
+}
+
+/// Asks again and again what is wished of a run.
+fn watched(store: &RunStore, run: &str) -> (crate::apply::Wishes, tokio::task::JoinHandle<()>) {
+    let (sender, receiver) = watch::channel(None);
+    let (store, run) = (store.clone(), run.to_owned());
+    let task = tokio::spawn(async move {
+        // A wish from before the run went on is none of now.
+        let before = store.wish(&run).await.ok().flatten();
+        loop {
+            tokio::time::sleep(WISH_EVERY).await;
+            // A store that does not answer is asked again.
+            let Ok(wish) = store.wish(&run).await else {
+                continue;
+            };
+            if wish != before || sender.borrow().is_some() {
+                sender.send_if_modified(|known| {
+                    let changed = *known != wish;
+                    *known = wish;
+                    changed
+                });
+            }
+        }
+    });
+    (receiver, task)
+}
+
+/// Writes the frontier and says how the run ended.
+async fn told(
+    plan: &Plan,
+    store: &RunStore,
+    resume: &str,
+    ending: Ending,
+    json: bool,
+    ambient: &Ambient,
+) -> Result<Exit, Failure> {
+    let mut exit = verdict(plan, &ending.outcomes, ending.stopped, ending.cut.as_ref());
+    if let Some(error) = &ending.broken {
+        talk(&format!("error: {error}; nothing new was begun"));
+        exit = Exit::Partial;
+    }
+    match &ending.cut {
+        Some(Cut::LockLost(about)) => talk(&format!(
+            "error: the lock of this recovery was lost: {about}; what ran was left at a safe point"
+        )),
+        Some(Cut::Deadline) => talk("the deadline of the run has passed"),
+        Some(Cut::Failure(address)) => talk(&format!("stopped because `{address}` failed")),
+        None => {}
+    }
+    let last = ending.events + 1;
+    let without = done_without(plan, &ending.outcomes);
+    let without = without.filter(|_| ending.stopped == Stop::No);
+    let frontier = with_next(&ending, exit, resume);
+    if let Err(error) = store.keep(&frontier).await {
+        talk(&format!("error: {error}"));
+    }
+    if json {
+        let now = ambient.doors.clock.now();
+        let line = render::json::summary_line(now, last, exit.code(), &frontier);
+        print(&format!("{line}\n"))?;
+    } else {
+        print(&render::run::ending(
+            &ending.outcomes,
+            &frontier,
+            without.as_deref(),
+            ambient.style(),
+            exit.code(),
+        ))?;
+    }
+    Ok(exit)
+}
+
+/// The frontier with the command that fits: what stopped or waits goes on with the same plan, what
+/// failed or moved is planned anew.
+fn with_next(ending: &Ending, exit: Exit, resume: &str) -> Frontier {
+    let mut frontier = ending.frontier.clone();
+    let moved = |o: &Outcome| matches!(o, Outcome::Moved { .. });
+    let same_plan = match exit {
+        Exit::Stopped | Exit::Killed | Exit::Deadline | Exit::Waiting => true,
+        Exit::Partial => matches!(ending.cut, Some(Cut::Failure(_))),
+        _ => false,
+    };
+    if same_plan && ending.broken.is_none() && !ending.outcomes.values().any(moved) {
+        resume.clone_into(&mut frontier.next);
+    }
+    for gate in frontier.waiting.keys() {
+        // An instance's key stands in quotes, which a shell would take away.
+        let quote = if gate.as_str().contains('[') { "'" } else { "" };
+        frontier
+            .next
+            .extend([" --approve ", quote, gate.as_str(), quote]);
+    }
+    if exit == Exit::Ok {
+        frontier.next.clear();
+    }
+    frontier
+}

@@ -1,0 +1,128 @@
+//! Signals: the first lets what runs end, the second leaves it at a safe point, the third leaves at
+//! once. A supervisor that sends SIGTERM kills soon after, so there the second comes by itself.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::talk;
+use crate::apply::Stop;
+use crate::lang::parse_duration;
+use crate::report::Exit;
+
+/// How long SIGTERM lets what runs end, unless `DRPLAN_GRACE` says otherwise.
+const GRACE_DEFAULT: Duration = Duration::from_secs(20);
+
+/// Which signal it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Signal {
+    /// A person at the keyboard, or a closed terminal.
+    Interrupt,
+    /// A supervisor.
+    Terminate,
+}
+
+/// Listens for signals for as long as the process lives.
+pub(super) fn stops(grace: Option<&str>) -> watch::Receiver<Stop> {
+    let grace = grace.and_then(parse_duration).unwrap_or(GRACE_DEFAULT);
+    let (sender, receiver) = watch::channel(Stop::No);
+    tokio::spawn(async move {
+        let mut count = 0;
+        let mut patience = None;
+        let Some(mut signals) = Signals::listen() else {
+            return;
+        };
+        loop {
+            let signal = tokio::select! {
+                signal = signals.next() => signal,
+                () = over(patience) => None,
+            };
+            if signal.is_none() && patience.is_none() {
+                return;
+            }
+            count += 1;
+            match count {
+                1 => {
+                    talk(
+                        "stopping: nothing new is started; what runs may end (again to leave it at a safe point)",
+                    );
+                    sender.send_replace(Stop::Drain);
+                    if signal == Some(Signal::Terminate) {
+                        patience = Some(tokio::time::Instant::now() + grace);
+                    }
+                }
+                2 => {
+                    talk("leaving what runs at its next safe point (again to leave at once)");
+                    sender.send_replace(Stop::Cancel);
+                    patience = None;
+                }
+                _ => leave_at_once(),
+            }
+        }
+    });
+    receiver
+}
+
+async fn over(patience: Option<tokio::time::Instant>) {
+    match patience {
+        Some(until) => tokio::time::sleep_until(until).await,
+        None => std::future::pending().await,
+    }
+}
+
+#[expect(
+    clippy::exit,
+    reason = "the third signal leaves at once; the journal is on disk already"
+)]
+fn leave_at_once() {
+    std::process::exit(i32::from(Exit::Killed.code()));
+}
+
+/// The signals of this process, from now on.
+#[cfg(unix)]
+pub(super) struct Signals {
+    int: tokio::signal::unix::Signal,
+    hup: tokio::signal::unix::Signal,
+    term: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    /// Begins to listen; `None` where that cannot be done.
+    pub(super) fn listen() -> Option<Self> {
+        use tokio::signal::unix::SignalKind;
+        use tokio::signal::unix::signal;
+        Some(Self {
+            int: signal(SignalKind::interrupt()).ok()?,
+            hup: signal(SignalKind::hangup()).ok()?,
+            term: signal(SignalKind::terminate()).ok()?,
+        })
+    }
+
+    /// Waits for the next one.
+    pub(super) async fn next(&mut self) -> Option<Signal> {
+        tokio::select! {
+            got = self.int.recv() => got.map(|()| Signal::Interrupt),
+            got = self.hup.recv() => got.map(|()| Signal::Terminate),
+            got = self.term.recv() => got.map(|()| Signal::Terminate),
+        }
+    }
+}
+
+/// The signals of this process, from now on.
+#[cfg(not(unix))]
+pub(super) struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    /// Begins to listen.
+    pub(super) fn listen() -> Option<Self> {
+        Some(Self)
+    }
+
+    /// Waits for the next one.
+    pub(super) async fn next(&mut self) -> Option<Signal> {
+        let pressed = tokio::signal::ctrl_c().await;
+        pressed.ok().map(|()| Signal::Interrupt)
+    }
+}

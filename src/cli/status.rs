@@ -1,0 +1,62 @@
+//! `drplan status`.
+
+use drplan_api::Timestamp;
+use serde_json::json;
+
+use super::Ambient;
+use super::args::Cli;
+use super::args::StatusArgs;
+use super::failure::Failure;
+use super::open_store;
+use super::print;
+use crate::render;
+use crate::report::Exit;
+use crate::report::Standing;
+use crate::store::Lock;
+use crate::store::RunStore;
+use crate::store::held;
+
+/// How many older runs are named.
+const OLDER_MAX: usize = 10;
+
+pub(super) async fn run(cli: &Cli, args: &StatusArgs, ambient: &Ambient) -> Result<Exit, Failure> {
+    let (store, recovery) = open_store::of_spec(cli, &args.vars, ambient).await?;
+    let lock = holder(&store, &recovery).await?;
+    let runs = store.runs().await?;
+    if runs.is_empty() && args.run.is_none() {
+        let text = match args.json {
+            true => format!("{}\n", json!({ "lock": lock, "run": null, "runs": [] })),
+            false => format!("`{}` holds no run.\n", store.name()),
+        };
+        print(&text)?;
+        return Ok(Exit::Ok);
+    }
+    let run = store.find(args.run.as_deref()).await?;
+    let stored = store.open(&run).await?;
+    let now: Timestamp = ambient.doors.clock.now();
+    let standing = Standing::of(&stored, lock.as_deref(), now);
+    let older: Vec<&String> = runs.iter().rev().filter(|r| **r != run).collect();
+    let text = if args.json {
+        let document = json!({ "lock": lock, "run": standing, "runs": runs });
+        serde_json::to_string_pretty(&document).map_err(anyhow::Error::from)? + "\n"
+    } else {
+        let older = older.iter().take(OLDER_MAX).map(|r| r.as_str());
+        render::status::status(&standing, lock.as_deref(), older, ambient.style())
+    };
+    print(&text)?;
+    Ok(Exit::Ok)
+}
+
+/// Who applies now, if anybody does.
+async fn holder(store: &RunStore, recovery: &str) -> Result<Option<String>, Failure> {
+    match store {
+        RunStore::Folder(dir) => Ok(Lock::holder(&dir.join("lock"))?),
+        RunStore::Shared(store) => {
+            let held = held(&**store, recovery).await;
+            let held = held.map_err(anyhow::Error::from)?;
+            Ok(held
+                .filter(|(held, _)| !held.released)
+                .map(|(held, _)| held.about()))
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Where a run stands, for people.
+
+use super::style::Style;
+use super::style::Tone;
+use super::style::count;
+use crate::report::Standing;
+use crate::report::State;
+
+/// A run, who holds the lock, and older runs.
+pub fn status<'a>(
+    standing: &Standing,
+    lock: Option<&str>,
+    older: impl Iterator<Item = &'a str>,
+    style: Style,
+) -> String {
+    let mut out = vec![headline(standing, style)];
+    let f = &standing.frontier;
+    out.push(format!(
+        "  {} done, {} failed, {} running, {} waiting, {} blocked, {} skipped, {} not started",
+        f.done.len(),
+        f.failed.len(),
+        f.running.len(),
+        f.waiting.len(),
+        f.blocked.len(),
+        f.skipped.len(),
+        f.not_started.len(),
+    ));
+    for (address, since) in &standing.running {
+        out.push(format!(
+            "    {address}: runs since {}",
+            since.strftime("%T UTC")
+        ));
+    }
+    for (address, because) in &f.failed {
+        let mark = style.paint(Tone::Bad, "!");
+        out.push(format!("  {mark} {address}: {because}"));
+    }
+    for (address, ask) in &f.waiting {
+        let mark = style.paint(Tone::Ask, "?");
+        out.push(format!("  {mark} {address}: {ask}"));
+    }
+    for (address, because) in &f.skipped {
+        out.push(format!("    {address}: left out: {because}"));
+    }
+    out.push(match lock {
+        Some(about) => format!("  lock: held by {about}"),
+        None => "  lock: free".to_owned(),
+    });
+    if let Some(next) = next(standing) {
+        out.push(format!("  next: {next}"));
+    }
+    let older: Vec<&str> = older.collect();
+    if !older.is_empty() {
+        out.push(style.paint(Tone::Dim, &format!("  earlier runs: {}", older.join(", "))));
+    }
+    out.join("\n") + "\n"
+}
+
+fn headline(standing: &Standing, style: Style) -> String {
+    let (tone, state) = match &standing.state {
+        State::Running => (Tone::Change, "goes on".to_owned()),
+        State::Paused { because } => (Tone::Ask, format!("is paused: {because}")),
+        State::Ended { exit_code: 0 } => (Tone::Good, "has ended well".to_owned()),
+        State::Ended { exit_code } => (Tone::Bad, format!("has ended with exit code {exit_code}")),
+        State::Died => (
+            Tone::Bad,
+            "has died: it did not end, and nothing goes on".to_owned(),
+        ),
+    };
+    let began = standing.began_at.map_or(String::new(), |at| {
+        format!(", began {}", at.strftime("%F %T UTC"))
+    });
+    let took = count(standing.seconds, "second", "seconds");
+    format!(
+        "Run {} of recovery `{}` {}{began}, {took}",
+        standing.run,
+        standing.recovery,
+        style.paint(tone, &state),
+    )
+}
+
+fn next(standing: &Standing) -> Option<String> {
+    match &standing.state {
+        State::Running => None,
+        State::Paused { .. } => Some(format!("drplan resume {}", standing.run)),
+        State::Died => Some(format!("drplan apply --resume {}", standing.run)),
+        State::Ended { .. } => Some(standing.frontier.next.clone()).filter(|next| !next.is_empty()),
+    }
+}

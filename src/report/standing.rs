@@ -1,0 +1,115 @@
+//! Where a run stands, folded from its plan and its journal while it goes on or after it ended.
+
+use std::collections::BTreeMap;
+
+use drplan_api::Address;
+use drplan_api::Timestamp;
+use serde::Serialize;
+
+use crate::apply::Event;
+use crate::apply::Frontier;
+use crate::apply::Outcome;
+use crate::store::StoredRun;
+
+/// Where a run stands.
+#[derive(Clone, Debug, Serialize)]
+pub struct Standing {
+    /// The run.
+    pub run: String,
+    /// The recovery.
+    pub recovery: String,
+    /// Whether it goes on, is paused, has ended or died.
+    pub state: State,
+    /// When it began.
+    pub began_at: Option<Timestamp>,
+    /// When its journal last grew.
+    pub last_at: Option<Timestamp>,
+    /// How long it took, or takes until now, in seconds.
+    pub seconds: u64,
+    /// The steps, sorted by how they ended.
+    pub frontier: Frontier,
+    /// What runs now, and since when.
+    pub running: BTreeMap<Address, Timestamp>,
+}
+
+/// What a run does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum State {
+    /// It goes on.
+    Running,
+    /// It begins nothing new.
+    Paused {
+        /// Since somebody wished it, or something failed.
+        because: String,
+    },
+    /// It ended.
+    Ended {
+        /// The exit code.
+        exit_code: u8,
+    },
+    /// It did not end, and nobody holds the lock for it.
+    Died,
+}
+
+impl Standing {
+    /// Folds a run; `holder` is who holds the lock of its recovery.
+    #[must_use]
+    pub fn of(stored: &StoredRun, holder: Option<&str>, now: Timestamp) -> Self {
+        let mut ended: BTreeMap<Address, Outcome> = BTreeMap::new();
+        let mut running: BTreeMap<Address, Timestamp> = BTreeMap::new();
+        let mut state = State::Running;
+        for line in &stored.lines {
+            match &line.record {
+                Event::RunStarted { .. } | Event::RunResumed { .. } => {
+                    state = State::Running;
+                    running.clear();
+                }
+                Event::RunPaused { because } => {
+                    let because = because.clone();
+                    state = State::Paused { because };
+                }
+                Event::RunWentOn { .. } => state = State::Running,
+                Event::RunEnded { exit_code } => {
+                    let exit_code = *exit_code;
+                    state = State::Ended { exit_code };
+                }
+                Event::StepStarted { address, .. } | Event::GateOpened { address, .. } => {
+                    ended.remove(address);
+                    running.insert(address.clone(), line.at);
+                }
+                Event::StepEnded {
+                    address, outcome, ..
+                } => {
+                    running.remove(address);
+                    ended.insert(address.clone(), outcome.clone());
+                }
+                _ => {}
+            }
+        }
+        let lives = holder.is_some_and(|about| about.contains(&stored.run));
+        if !matches!(state, State::Ended { .. }) && !lives {
+            state = State::Died;
+        }
+        let open: Vec<Address> = running.keys().cloned().collect();
+        let next = stored.frontier.as_ref();
+        let next = next.map(|f| f.next.clone()).unwrap_or_default();
+        let frontier = Frontier::of(&stored.run, &stored.plan, &ended, &open, next);
+        let began_at = stored.lines.first().map(|line| line.at);
+        let last_at = stored.lines.last().map(|line| line.at);
+        let until = if lives { Some(now) } else { last_at };
+        let took = began_at
+            .zip(until)
+            .map(|(from, to)| to.duration_since(from));
+        Self {
+            run: stored.run.clone(),
+            recovery: stored.plan.head.recovery.clone(),
+            state,
+            began_at,
+            last_at,
+            seconds: took.map_or(0, |took| u64::try_from(took.as_secs()).unwrap_or(0)),
+            frontier,
+            running,
+        }
+    }
+}

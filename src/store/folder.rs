@@ -1,0 +1,142 @@
+//! A journal in a file of this machine.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the journal is written and read here"
+)]
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::Path;
+use std::path::PathBuf;
+
+use drplan_api::Fut;
+
+use crate::apply::Journal;
+use crate::apply::JournalError;
+use crate::apply::Lines;
+use crate::apply::Log;
+use crate::apply::parse_journal;
+
+/// An append-only file, on disk before `append` returns.
+pub struct FolderLog {
+    path: PathBuf,
+    file: File,
+}
+
+impl FolderLog {
+    /// Makes a new file, readable by its owner only.
+    ///
+    /// # Errors
+    ///
+    /// If the file exists or cannot be made.
+    pub fn create(path: &Path) -> Result<Self, JournalError> {
+        let mut options = File::options();
+        options.append(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(path).map_err(|e| failed("start", path, &e))?;
+        // The file's name must outlive a crash too, not only its bytes.
+        let folder = path.parent().unwrap_or(Path::new("."));
+        File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(|e| failed("start", path, &e))?;
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+        })
+    }
+
+    /// Opens a file again and takes away what a crash left behind its last whole line.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be opened, or its lines do not fit each other.
+    pub fn reopen(path: &Path) -> Result<(Self, Lines), JournalError> {
+        let lines = read(path)?;
+        let failed = |e: std::io::Error| failed("go on with", path, &e);
+        let file = File::options().append(true).open(path).map_err(failed)?;
+        file.set_len(lines.bytes as u64).map_err(failed)?;
+        file.sync_all().map_err(failed)?;
+        let log = Self {
+            path: path.to_owned(),
+            file,
+        };
+        Ok((log, lines))
+    }
+}
+
+impl Log for FolderLog {
+    fn name(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    fn append<'a>(&'a mut self, lines: &'a [u8]) -> Fut<'a, Result<(), JournalError>> {
+        let done = self
+            .file
+            .write_all(lines)
+            .and_then(|()| self.file.sync_data());
+        let done = done.map_err(|e| failed("write", &self.path, &e));
+        Box::pin(std::future::ready(done))
+    }
+}
+
+impl Journal {
+    /// Starts a journal in a new file.
+    ///
+    /// # Errors
+    ///
+    /// If the file exists or cannot be made.
+    pub fn create(path: &Path) -> Result<Self, JournalError> {
+        Ok(Self::new(Box::new(FolderLog::create(path)?)))
+    }
+}
+
+/// Reads the journal in a file.
+///
+/// # Errors
+///
+/// If it cannot be read, or its lines do not fit each other.
+pub fn read(path: &Path) -> Result<Lines, JournalError> {
+    let text = std::fs::read_to_string(path).map_err(|e| failed("read", path, &e))?;
+    parse_journal(&path.display().to_string(), &text)
+}
+
+fn failed(during: &'static str, path: &Path, why: &dyn std::fmt::Display) -> JournalError {
+    JournalError::new(during, &path.display().to_string(), why)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use drplan_api::Timestamp;
+
+    use super::*;
+    use crate::apply::Event;
+    use crate::apply::Sink;
+
+    struct Deaf;
+
+    impl Sink for Deaf {
+        fn hear(&self, _: u64, _: &Event) {}
+    }
+
+    #[tokio::test]
+    async fn a_journal_that_a_crash_cut_off_goes_on_behind_its_last_whole_line() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("journal.jsonl");
+        let sink: Arc<dyn Sink> = Arc::new(Deaf);
+        let event = Event::RunEnded { exit_code: 0 };
+        let journal = Journal::create(&path).expect("a journal");
+        let written = journal.write(Timestamp::UNIX_EPOCH, event.clone(), &sink);
+        written.await.expect("a record");
+        let whole = std::fs::read_to_string(&path).expect("text");
+        std::fs::write(&path, format!("{whole}{{\"v\":1")).expect("a cut");
+
+        let (log, lines) = FolderLog::reopen(&path).expect("the file");
+        let journal = Journal::after(Box::new(log), lines.lines.last());
+        let written = journal.write(Timestamp::UNIX_EPOCH, event, &sink);
+        written.await.expect("a record");
+        assert_eq!(read(&path).expect("lines").lines.len(), 2);
+    }
+}

@@ -1,0 +1,94 @@
+//! A shared store in memory, for tests: strict about conditions, with answers that can get lost.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::Mutex;
+
+use drplan_api::ErrorKind;
+use drplan_api::Fut;
+use drplan_api::ProviderError;
+use drplan_api::Put;
+use drplan_api::SharedStore;
+use drplan_api::Tag;
+use drplan_api::When;
+
+/// A store that lives as long as the test.
+#[derive(Default)]
+pub(crate) struct MemoryStore(Mutex<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    objects: BTreeMap<String, (Vec<u8>, u64)>,
+    versions: u64,
+    /// How many answers to writes are lost after their effect.
+    answers_lost: u32,
+}
+
+impl MemoryStore {
+    pub(crate) fn shared() -> Arc<dyn SharedStore> {
+        Arc::new(Self::default())
+    }
+
+    pub(crate) fn losing_answers(n: u32) -> Arc<dyn SharedStore> {
+        let store = Self::default();
+        store.inner().answers_lost = n;
+        Arc::new(store)
+    }
+
+    fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.0.lock().expect("no panic while it is held")
+    }
+
+    fn written(&self, key: &str, bytes: Vec<u8>, when: &When) -> Result<Put, ProviderError> {
+        let mut inner = self.inner();
+        let there = inner.objects.get(key).map(|(_, version)| *version);
+        let holds = match (when, there) {
+            (When::Absent, None) => true,
+            (When::Is(Tag(tag)), Some(version)) => *tag == version.to_string(),
+            _ => false,
+        };
+        if !holds {
+            return Ok(Put::Refused);
+        }
+        inner.versions += 1;
+        let version = inner.versions;
+        inner.objects.insert(key.to_owned(), (bytes, version));
+        if inner.answers_lost > 0 {
+            inner.answers_lost -= 1;
+            return Err(ProviderError::new(
+                ErrorKind::Unreachable,
+                "write",
+                "memory",
+            ));
+        }
+        Ok(Put::Done(Tag(version.to_string())))
+    }
+}
+
+impl SharedStore for MemoryStore {
+    fn name(&self) -> String {
+        "memory:".to_owned()
+    }
+
+    fn get<'a>(&'a self, key: &'a str) -> Fut<'a, Result<Option<(Vec<u8>, Tag)>, ProviderError>> {
+        let found = self.inner().objects.get(key).cloned();
+        let found = found.map(|(bytes, version)| (bytes, Tag(version.to_string())));
+        Box::pin(std::future::ready(Ok(found)))
+    }
+
+    fn put<'a>(
+        &'a self,
+        key: &'a str,
+        bytes: Vec<u8>,
+        when: When,
+    ) -> Fut<'a, Result<Put, ProviderError>> {
+        Box::pin(std::future::ready(self.written(key, bytes, &when)))
+    }
+
+    fn list<'a>(&'a self, prefix: &'a str) -> Fut<'a, Result<Vec<String>, ProviderError>> {
+        let inner = self.inner();
+        let keys = inner.objects.keys().filter(|key| key.starts_with(prefix));
+        let keys = keys.cloned().collect();
+        Box::pin(std::future::ready(Ok(keys)))
+    }
+}

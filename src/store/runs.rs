@@ -1,0 +1,393 @@
+//! Runs as they are kept: each in a folder, or under a prefix of a shared store.
+#![expect(clippy::disallowed_methods, reason = "runs are written and read here")]
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use drplan_api::ProviderError;
+use drplan_api::SharedStore;
+use drplan_api::When;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::folder;
+use super::folder::FolderLog;
+use super::shared;
+use super::shared::SharedLog;
+use super::shared::get_surely;
+use super::shared::put_surely;
+use super::wish::Wish;
+use crate::apply::Frontier;
+use crate::apply::Journal;
+use crate::apply::JournalError;
+use crate::apply::Line;
+use crate::apply::private_dir;
+use crate::plan;
+use crate::plan::Plan;
+use crate::plan::PlanFileError;
+
+/// How many runs an error names.
+const NAMED_MAX: usize = 5;
+
+/// How often something that others may write too is written anew.
+const OVERWRITES_MAX: u32 = 5;
+
+const PLAN: &str = "plan.json";
+const JOURNAL: &str = "journal.jsonl";
+const SEGMENTS: &str = "journal/";
+const FRONTIER: &str = "frontier.json";
+const WISH: &str = "wish.json";
+
+/// Why a run cannot be kept or found.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// There is no such run.
+    #[error("there is no run `{run}`")]
+    Unknown {
+        /// What was asked for.
+        run: String,
+        /// The newest runs.
+        known: Vec<String>,
+    },
+    /// There is no run at all.
+    #[error("`{place}` holds no run")]
+    None {
+        /// Where runs are kept.
+        place: String,
+    },
+    /// More than one run begins like this.
+    #[error("more than one run begins with `{run}`")]
+    Ambiguous {
+        /// What was asked for.
+        run: String,
+        /// Those that begin so.
+        known: Vec<String>,
+    },
+    /// A file or object cannot be used.
+    #[error("cannot {during} `{name}`: {why}")]
+    Io {
+        /// What was being done.
+        during: &'static str,
+        /// Which file or object.
+        name: String,
+        /// What the system said.
+        why: String,
+    },
+    /// The plan of a run.
+    #[error(transparent)]
+    Plan(#[from] PlanFileError),
+    /// The journal of a run.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+/// What is kept of a run.
+#[derive(Clone, Debug)]
+pub struct StoredRun {
+    /// Its id.
+    pub run: String,
+    /// Its plan.
+    pub plan: Plan,
+    /// Its journal.
+    pub lines: Vec<Line>,
+    /// Where it stood when it ended; `None` while it goes on or after a sudden death.
+    pub frontier: Option<Frontier>,
+}
+
+/// Where runs are kept.
+#[derive(Clone)]
+pub enum RunStore {
+    /// `runs/RUN/` in a folder.
+    Folder(PathBuf),
+    /// `runs/RUN/` in a place that several machines share.
+    Shared(Arc<dyn SharedStore>),
+}
+
+impl RunStore {
+    /// Names the place for people.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Folder(dir) => dir.display().to_string(),
+            Self::Shared(store) => store.name(),
+        }
+    }
+
+    /// Keeps the plan of a new run and starts its journal.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be kept, or there is a run of that id.
+    pub async fn begin(&self, run: &str, plan: &Plan) -> Result<Journal, StoreError> {
+        match self {
+            Self::Folder(_) => {
+                let dir = self.dir(run);
+                private_dir(&dir).map_err(|e| io("make", &dir.display(), &e))?;
+                plan::write(plan, &dir.join(PLAN))?;
+                Ok(Journal::create(&dir.join(JOURNAL))?)
+            }
+            Self::Shared(store) => {
+                let key = key(run, PLAN);
+                let bytes = plan::encode(plan).map_err(|e| io("write", &key, &e))?;
+                let put = put_surely(&**store, &key, &bytes, When::Absent).await;
+                match put.map_err(|e| io("write", &key, &e))? {
+                    Some(_) => {}
+                    None => return Err(io("write", &key, &"there is a run of this id")),
+                }
+                let log = SharedLog::new(Arc::clone(store), self::key(run, SEGMENTS));
+                Ok(Journal::new(Box::new(log)))
+            }
+        }
+    }
+
+    /// Opens a run to go on with it.
+    ///
+    /// # Errors
+    ///
+    /// If it is not whole.
+    pub async fn go_on(&self, run: &str) -> Result<(StoredRun, Journal), StoreError> {
+        let plan = self.plan(run).await?;
+        let (log, lines): (Box<dyn crate::apply::Log>, _) = match self {
+            Self::Folder(_) => {
+                let (log, lines) = FolderLog::reopen(&self.dir(run).join(JOURNAL))?;
+                (Box::new(log), lines)
+            }
+            Self::Shared(store) => {
+                let segments = key(run, SEGMENTS);
+                let (log, lines) = SharedLog::reopen(Arc::clone(store), segments).await?;
+                (Box::new(log), lines)
+            }
+        };
+        let journal = Journal::after(log, lines.lines.last());
+        let stored = StoredRun {
+            run: run.to_owned(),
+            plan,
+            lines: lines.lines,
+            frontier: self.read(run, FRONTIER).await?,
+        };
+        Ok((stored, journal))
+    }
+
+    /// Reads a run.
+    ///
+    /// # Errors
+    ///
+    /// If it is not whole.
+    pub async fn open(&self, run: &str) -> Result<StoredRun, StoreError> {
+        let lines = match self {
+            Self::Folder(_) => folder::read(&self.dir(run).join(JOURNAL))?,
+            Self::Shared(store) => shared::read(&**store, &key(run, SEGMENTS)).await?.0,
+        };
+        Ok(StoredRun {
+            run: run.to_owned(),
+            plan: self.plan(run).await?,
+            lines: lines.lines,
+            frontier: self.read(run, FRONTIER).await?,
+        })
+    }
+
+    /// Keeps where a run stands.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be kept.
+    pub async fn keep(&self, frontier: &Frontier) -> Result<(), StoreError> {
+        self.write(&frontier.run, FRONTIER, frontier).await
+    }
+
+    /// What somebody wishes of a run; nothing if nobody does.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read.
+    pub async fn wish(&self, run: &str) -> Result<Option<Wish>, StoreError> {
+        self.read(run, WISH).await
+    }
+
+    /// Keeps what somebody wishes of a run.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be kept.
+    pub async fn set_wish(&self, run: &str, wish: &Wish) -> Result<(), StoreError> {
+        self.write(run, WISH, wish).await
+    }
+
+    /// All runs, the oldest first. An id begins with its time.
+    ///
+    /// # Errors
+    ///
+    /// If the place cannot be listed.
+    pub async fn runs(&self) -> Result<Vec<String>, StoreError> {
+        let mut runs = match self {
+            Self::Folder(dir) => folders(&dir.join("runs"))?,
+            Self::Shared(store) => {
+                let keys = store.list("runs/").await;
+                let keys = keys.map_err(|e| io("list", &self.name(), &e))?;
+                let plans = keys.iter().filter_map(|k| k.strip_suffix("/plan.json"));
+                let runs = plans.filter_map(|k| k.strip_prefix("runs/"));
+                runs.map(str::to_owned).collect()
+            }
+        };
+        runs.sort_unstable();
+        Ok(runs)
+    }
+
+    /// Finds a run by the beginning of its id; without one, the newest.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or more than one.
+    pub async fn find(&self, wanted: Option<&str>) -> Result<String, StoreError> {
+        let runs = self.runs().await?;
+        let Some(wanted) = wanted else {
+            return runs
+                .last()
+                .cloned()
+                .ok_or_else(|| StoreError::None { place: self.name() });
+        };
+        let newest = |runs: &mut dyn DoubleEndedIterator<Item = &String>| {
+            runs.rev().take(NAMED_MAX).cloned().collect::<Vec<_>>()
+        };
+        let mut fitting = runs.iter().filter(|run| run.starts_with(wanted));
+        match (fitting.next(), fitting.next()) {
+            (Some(run), None) => Ok(run.clone()),
+            (Some(_), Some(_)) if runs.iter().any(|run| run == wanted) => Ok(wanted.to_owned()),
+            (Some(_), Some(_)) => Err(StoreError::Ambiguous {
+                run: wanted.to_owned(),
+                known: newest(&mut runs.iter().filter(|run| run.starts_with(wanted))),
+            }),
+            (None, _) => Err(StoreError::Unknown {
+                run: wanted.to_owned(),
+                known: newest(&mut runs.iter()),
+            }),
+        }
+    }
+
+    fn dir(&self, run: &str) -> PathBuf {
+        match self {
+            Self::Folder(dir) => dir.join("runs").join(run),
+            Self::Shared(_) => PathBuf::new(),
+        }
+    }
+
+    async fn plan(&self, run: &str) -> Result<Plan, StoreError> {
+        match self {
+            Self::Folder(_) => Ok(plan::read(&self.dir(run).join(PLAN))?),
+            Self::Shared(store) => {
+                let name = key(run, PLAN);
+                let found = get_surely(&**store, &name).await;
+                let found = found.map_err(|e| io("read", &name, &e))?;
+                let (bytes, _) = found.ok_or_else(|| io("read", &name, &"it is not there"))?;
+                let text = String::from_utf8(bytes).map_err(|e| io("read", &name, &e))?;
+                Ok(plan::decode(&format!("{}{name}", store.name()), &text)?)
+            }
+        }
+    }
+
+    async fn read<T: DeserializeOwned>(
+        &self,
+        run: &str,
+        file: &str,
+    ) -> Result<Option<T>, StoreError> {
+        let name = key(run, file);
+        let bytes = match self {
+            Self::Folder(_) => match std::fs::read(self.dir(run).join(file)) {
+                Ok(bytes) => Some(bytes),
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
+                Err(e) => return Err(io("read", &name, &e)),
+            },
+            Self::Shared(store) => {
+                let found = get_surely(&**store, &name).await;
+                found.map_err(|e| io("read", &name, &e))?.map(|(b, _)| b)
+            }
+        };
+        bytes
+            .map(|bytes| serde_json::from_slice(&bytes).map_err(|e| io("read", &name, &e)))
+            .transpose()
+    }
+
+    async fn write(&self, run: &str, file: &str, data: &impl Serialize) -> Result<(), StoreError> {
+        let name = key(run, file);
+        let failed = |why: &dyn std::fmt::Display| io("write", &name, why);
+        let mut bytes = serde_json::to_vec_pretty(data).map_err(|e| failed(&e))?;
+        bytes.push(b'\n');
+        match self {
+            Self::Folder(_) => {
+                let dir = self.dir(run);
+                private_dir(&dir).map_err(|e| failed(&e))?;
+                whole(&dir.join(file), &bytes).map_err(|e| failed(&e))
+            }
+            Self::Shared(store) => overwrite(&**store, &name, &bytes)
+                .await
+                .map_err(|e| failed(&e)),
+        }
+    }
+}
+
+/// Puts an object in the place of whatever lies there now.
+async fn overwrite(store: &dyn SharedStore, key: &str, bytes: &[u8]) -> Result<(), ProviderError> {
+    let mut left = OVERWRITES_MAX;
+    loop {
+        let found = get_surely(store, key).await?;
+        let when = found.map_or(When::Absent, |(_, tag)| When::Is(tag));
+        if put_surely(store, key, bytes, when).await?.is_some() {
+            return Ok(());
+        }
+        left -= 1;
+        if left == 0 {
+            return Err(ProviderError::new(
+                drplan_api::ErrorKind::Conflict,
+                format!("write `{key}`"),
+                store.name(),
+            )
+            .because("somebody else writes it all the time"));
+        }
+    }
+}
+
+/// Writes a file whole or not at all, readable by its owner only.
+fn whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    use std::io::Write as _;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|e| e.error)?;
+    Ok(())
+}
+
+/// The names of the folders in a folder; none if it is not there.
+fn folders(dir: &Path) -> Result<Vec<String>, StoreError> {
+    let failed = |e: std::io::Error| io("list", &dir.display(), &e);
+    let entries = match std::fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(failed(e)),
+    };
+    let mut out = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(failed)?;
+        if entry.path().join(PLAN).is_file() {
+            out.extend(entry.file_name().into_string().ok());
+        }
+    }
+    Ok(out)
+}
+
+fn key(run: &str, file: &str) -> String {
+    format!("runs/{run}/{file}")
+}
+
+fn io(
+    during: &'static str,
+    name: &dyn std::fmt::Display,
+    why: &dyn std::fmt::Display,
+) -> StoreError {
+    StoreError::Io {
+        during,
+        name: name.to_string(),
+        why: why.to_string(),
+    }
+}

@@ -1,0 +1,137 @@
+//! Runs in a store that several machines share.
+
+use std::sync::Arc;
+
+use drplan_api::SharedStore;
+use drplan_api::Timestamp;
+
+use super::RunStore;
+use super::StoreError;
+use super::memory::MemoryStore;
+use super::wish::Wish;
+use crate::apply::Event;
+use crate::apply::Journal;
+use crate::apply::Sink;
+use crate::plan::Plan;
+use crate::tests::memory::Case;
+
+struct Deaf;
+
+impl Sink for Deaf {
+    fn hear(&self, _: u64, _: &Event) {}
+}
+
+async fn plan() -> Plan {
+    Case::new("resource \"thing\" \"a\" {\n  value = 1\n}\n")
+        .plan()
+        .await
+}
+
+async fn write(journal: &Journal, exit_code: u8) -> bool {
+    let sink: Arc<dyn Sink> = Arc::new(Deaf);
+    let event = Event::RunEnded { exit_code };
+    let written = journal.write(Timestamp::UNIX_EPOCH, event, &sink);
+    written.await.is_ok()
+}
+
+fn shared(store: &Arc<dyn SharedStore>) -> RunStore {
+    RunStore::Shared(Arc::clone(store))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_is_found_and_gone_on_with_from_another_machine() {
+    let store = MemoryStore::shared();
+    let plan = plan().await;
+    let journal = shared(&store)
+        .begin("20260101-a", &plan)
+        .await
+        .expect("a run");
+    assert!(write(&journal, 1).await && write(&journal, 2).await);
+
+    let elsewhere = shared(&store);
+    let run = elsewhere.find(Some("2026")).await.expect("found");
+    let (stored, journal) = elsewhere.go_on(&run).await.expect("whole");
+    assert_eq!((stored.plan, stored.lines.len()), (plan, 2));
+    assert!(write(&journal, 3).await);
+    assert_eq!(elsewhere.open(&run).await.expect("whole").lines.len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_answer_writes_no_line_twice_and_loses_none() {
+    let store = MemoryStore::losing_answers(3);
+    let journal = shared(&store)
+        .begin("r", &plan().await)
+        .await
+        .expect("a run");
+    assert!(write(&journal, 1).await && write(&journal, 2).await);
+    assert_eq!(
+        shared(&store).open("r").await.expect("whole").lines.len(),
+        2
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_who_go_on_with_one_run_only_one_writes() {
+    let store = MemoryStore::shared();
+    let journal = shared(&store)
+        .begin("r", &plan().await)
+        .await
+        .expect("a run");
+    assert!(write(&journal, 1).await);
+    let (_, one) = shared(&store).go_on("r").await.expect("whole");
+    let (_, two) = shared(&store).go_on("r").await.expect("whole");
+    assert!(write(&one, 2).await);
+    assert!(!write(&two, 9).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_journal_is_kept_in_segments_and_read_whole() {
+    let store = MemoryStore::shared();
+    let journal = shared(&store)
+        .begin("r", &plan().await)
+        .await
+        .expect("a run");
+    for _ in 0..2000 {
+        assert!(write(&journal, 0).await);
+    }
+    let segments = store.list("runs/r/journal/").await.expect("a list");
+    assert!((2..10).contains(&segments.len()), "{segments:?}");
+    assert_eq!(
+        shared(&store).open("r").await.expect("whole").lines.len(),
+        2000
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_nobody_knows_is_named_beside_those_that_there_are() {
+    let store = MemoryStore::shared();
+    let runs = shared(&store);
+    assert!(matches!(
+        runs.find(None).await,
+        Err(StoreError::None { .. })
+    ));
+    for run in ["a1", "a2", "b1"] {
+        runs.begin(run, &plan().await).await.expect("a run");
+    }
+    assert_eq!(runs.find(None).await.expect("the newest"), "b1");
+    let unknown = runs.find(Some("c")).await;
+    assert!(matches!(unknown, Err(StoreError::Unknown { known, .. }) if known.len() == 3));
+    let unclear = runs.find(Some("a")).await;
+    assert!(matches!(unclear, Err(StoreError::Ambiguous { known, .. }) if known.len() == 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wish_is_replaced_by_the_next() {
+    let store = MemoryStore::shared();
+    let runs = shared(&store);
+    assert_eq!(runs.wish("r").await.expect("readable"), None);
+    for pause in [true, false] {
+        let wish = Wish {
+            pause,
+            by: "a test".to_owned(),
+            at: Timestamp::UNIX_EPOCH,
+        };
+        runs.set_wish("r", &wish).await.expect("kept");
+        assert_eq!(runs.wish("r").await.expect("readable"), Some(wish));
+    }
+}
