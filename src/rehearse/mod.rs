@@ -10,6 +10,7 @@ mod report;
 mod scene;
 mod stage;
 mod timeline;
+mod turnstile;
 
 pub use failing::Failures;
 pub(crate) use file::FILE;
@@ -22,3 +23,4 @@ pub use stage::StageError;
 pub(crate) use stage::write_private;
 pub use timeline::Entry;
 pub use timeline::Timeline;
+pub use turnstile::Turnstile;
