@@ -19,6 +19,7 @@ use crate::rehearse::Report;
 use crate::rehearse::Scene;
 use crate::rehearse::Script;
 use crate::rehearse::Timeline;
+use crate::rehearse::Turnstile;
 use crate::render;
 use crate::report::Exit;
 use crate::report::done_without;
@@ -26,15 +27,11 @@ use crate::report::verdict;
 
 /// Runs in a runtime of its own, whose time passes only where everything waits.
 pub(super) fn run(cli: &Cli, args: &RehearseArgs, ambient: &Ambient) -> Result<Exit, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .start_paused(true)
-        // One order of events for one seed, as far as files leave it to the runtime.
-        .event_interval(1)
-        .global_queue_interval(u32::MAX)
-        .max_blocking_threads(1)
-        .build()
-        .map_err(anyhow::Error::from)?;
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let turnstile = Turnstile::default();
+    turnstile.between(&mut builder);
+    let runtime = builder.enable_all().build();
+    let runtime = runtime.map_err(anyhow::Error::from)?;
     let known = OnceCell::new();
     let done = runtime.block_on(async {
         tokio::select! {
@@ -42,6 +39,7 @@ pub(super) fn run(cli: &Cli, args: &RehearseArgs, ambient: &Ambient) -> Result<E
             () = interrupted() => Ok(known.get().copied().unwrap_or(Exit::Stopped)),
         }
     });
+    turnstile.open();
     // What the world still does is of no interest to anybody.
     runtime.shutdown_background();
     done
@@ -70,6 +68,10 @@ async fn rehearse(
         parallelism: args.parallelism,
     };
     let scene = Scene::set(dir, script, ambient)?;
+    let (warnings, sources) = scene.warnings();
+    if !warnings.is_empty() {
+        talk(&diagnostics(warnings, sources, ambient.style()));
+    }
     let planned = scene.plan().await?;
     let session = &planned.session;
     if !session.warnings.is_empty() {

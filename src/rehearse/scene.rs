@@ -28,6 +28,8 @@ use crate::cli::Failure;
 use crate::cli::PlanningArgs;
 use crate::cli::Session;
 use crate::cli::VarArgs;
+use crate::diag::Diagnostics;
+use crate::diag::Sources;
 use crate::plan::Do;
 use crate::plan::Plan;
 use crate::plan::Step;
@@ -77,8 +79,10 @@ impl Scene {
     /// If the folder holds no world file, it has mistakes, or the world cannot be made.
     pub fn set(dir: &Path, script: Script, ambient: &Ambient) -> Result<Self, Failure> {
         // A folder without a spec is told before one without a world.
-        crate::spec::Source::load(dir)?;
-        let stage = Stage::set(dir).map_err(|e| no_stage(e, dir))?;
+        let source = crate::spec::Source::load(dir)?;
+        // Its own mistakes are told when it is planned.
+        let (module, _) = crate::spec::parse(&source);
+        let stage = Stage::set(dir, &module).map_err(|e| no_stage(e, dir))?;
         let beginning = Beginning {
             data_dir: &stage.origin,
             base_dir: stage.dir(),
@@ -111,6 +115,12 @@ impl Scene {
     #[must_use]
     pub fn dir(&self) -> &Path {
         self.stage.dir()
+    }
+
+    /// What somebody should look at in the world file, with its text.
+    #[must_use]
+    pub fn warnings(&self) -> &(Diagnostics, Sources) {
+        &self.stage.warnings
     }
 
     /// What the time is in the world, and how it is reached.

@@ -12,7 +12,6 @@ pub use check::check;
 pub use check::nearest;
 pub(crate) use literal::literal;
 #[cfg(feature = "rehearse")]
-pub(crate) use literal::plain_json;
 pub use load::LoadError;
 pub use load::Source;
 pub use module::CheckBlock;

@@ -73,6 +73,13 @@ pub const SIMULATIONS: &[Simulation] = &[
     ),
 ];
 
+/// The kinds whose steps start programs that a world file stands in for, with the arguments that are
+/// such command lines.
+pub const STARTERS: &[(&str, &[&str])] = &[("command", &["check", "apply"])];
+
+/// The client programs that the world itself stands in for; a world file may replace them.
+pub const CLIENTS: &[&str] = &["helm", "pg_restore", "psql"];
+
 /// How a resource kind is rehearsed, if it can be.
 #[must_use]
 pub fn simulation(kind: &str) -> Option<&'static Simulation> {
