@@ -269,6 +269,7 @@ async fn start(
         Arc::new(render::run::TextSink::new(
             ambient.style(),
             ambient.stdout_is_terminal,
+            ambient.doors.clock.clone(),
         ))
     };
     let asks = Asks {

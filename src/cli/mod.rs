@@ -5,6 +5,8 @@ mod apply;
 mod args;
 mod failure;
 mod graph;
+#[cfg(feature = "rehearse")]
+mod open_world;
 mod plan;
 #[cfg(feature = "rehearse")]
 mod rehearse;

@@ -6,6 +6,7 @@
 
 mod failing;
 mod file;
+mod objective;
 mod report;
 mod scene;
 mod stage;
@@ -14,6 +15,11 @@ mod turnstile;
 
 pub use failing::Failures;
 pub(crate) use file::FILE;
+pub use objective::Loss;
+pub use objective::LossVerdict;
+pub use objective::Newer;
+pub use objective::Time;
+pub use objective::TimeVerdict;
 pub use report::Report;
 pub use scene::Planned;
 pub use scene::Scene;

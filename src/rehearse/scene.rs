@@ -7,7 +7,9 @@ use drplan_api::Address;
 use drplan_api::Fut;
 use drplan_sandbox::world::Beginning;
 use drplan_sandbox::world::Faults;
+use drplan_sandbox::world::Stand;
 use drplan_sandbox::world::World;
+use drplan_sandbox::world::WorldFile;
 use drplan_sandbox::world::simulation;
 use tokio::sync::watch;
 
@@ -115,6 +117,25 @@ impl Scene {
     #[must_use]
     pub fn dir(&self) -> &Path {
         self.stage.dir()
+    }
+
+    /// What the world started from.
+    #[must_use]
+    pub fn file(&self) -> &WorldFile {
+        &self.stage.world
+    }
+
+    /// The programs of the world file that start a server.
+    #[must_use]
+    pub fn starters(&self, server: &str) -> Vec<String> {
+        let programs = self.stage.world.program.iter();
+        let stands = programs.flat_map(|(name, list)| list.iter().map(move |stand| (name, stand)));
+        let starting = stands.filter(|(_, stand)| stand.starts.iter().any(|s| s == server));
+        let line = |(name, stand): (&String, &Stand)| {
+            let words = std::iter::once(name).chain(&stand.args);
+            words.map(String::as_str).collect::<Vec<_>>().join(" ")
+        };
+        starting.map(line).collect()
     }
 
     /// What somebody should look at in the world file, with its text.

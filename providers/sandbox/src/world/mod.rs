@@ -55,9 +55,11 @@ use witness::Gallery;
 pub use faults::Fault;
 pub use faults::Faults;
 pub use faults::Refusal;
+pub use file::Stand;
 pub use file::WorldFile;
 pub use file::host_and_port;
 pub use listen::Open;
+pub use power::Place;
 pub use programs::Said;
 pub use programs::Tool;
 pub use simulation::By;
@@ -119,6 +121,7 @@ pub struct World {
     clock: Clock,
     network: Arc<WorldNetwork>,
     programs: Programs,
+    power: Power,
     clusters: BTreeMap<String, Arc<ClusterMachine>>,
     databases: BTreeMap<String, Arc<DatabaseMachine>>,
     store: Store,
@@ -219,6 +222,7 @@ impl World {
             clock,
             network,
             programs,
+            power,
             clusters,
             databases,
             store,
@@ -254,6 +258,12 @@ impl World {
     #[must_use]
     pub fn faults(&self) -> u64 {
         self.faults.count()
+    }
+
+    /// Every server that can be started, in order of name, and whether it runs now.
+    #[must_use]
+    pub fn places(&self) -> Vec<Place> {
+        self.power.places()
     }
 
     /// The clusters by name.

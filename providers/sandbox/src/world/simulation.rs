@@ -1,7 +1,10 @@
 //! What stands in for each kind's system, so that a report can say what a rehearsal proves.
 
+use serde::Serialize;
+
 /// Who does the work of a kind in a rehearsal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum By {
     /// The kind's own requests, answered by a server of the world that is held against the real one.
     Server,
