@@ -195,19 +195,21 @@ pub async fn apply(apply: Apply) -> Result<Ending, JournalError> {
 
 fn first_event(shared: &Shared, earlier: &Option<(Vec<Line>, String)>) -> Event {
     let tool = shared.plan.head.tool.clone();
+    let steps = crate::plan::Summary::of(&shared.plan).acting;
+    let steps = usize::try_from(steps).unwrap_or(usize::MAX);
     match earlier {
         Some((_, by)) => Event::RunResumed {
             run: shared.run.clone(),
             by: by.clone(),
             tool,
+            steps,
         },
         None => Event::RunStarted {
             run: shared.run.clone(),
             recovery: shared.plan.head.recovery.clone(),
             plan: drplan_api::short_hash(&shared.plan.head),
             tool,
-            steps: usize::try_from(crate::plan::Summary::of(&shared.plan).acting)
-                .unwrap_or(usize::MAX),
+            steps,
         },
     }
 }

@@ -122,6 +122,8 @@ pub enum Event {
         by: String,
         /// The version of drplan.
         tool: String,
+        /// How many steps act.
+        steps: usize,
     },
     /// Nothing new is begun until the run goes on.
     RunPaused {

@@ -275,9 +275,15 @@ pub struct RehearseArgs {
         require_equals = true
     )]
     pub listen: Option<std::net::SocketAddr>,
+    /// With `--listen`: open the world as it is before the recovery, and rehearse nothing.
+    #[arg(long, requires = "listen", conflicts_with_all = ["fail", "faults", "json", "full"])]
+    pub before: bool,
     /// Print one JSON object for each event, and one for the report.
     #[arg(long)]
     pub json: bool,
+    /// Print the whole plan, and all evidence in the report.
+    #[arg(long)]
+    pub full: bool,
     /// How many steps may run at once.
     #[arg(
         long,

@@ -8,6 +8,8 @@ mod gate;
 mod graph;
 mod next;
 mod open_store;
+#[cfg(feature = "rehearse")]
+mod open_world;
 mod orders;
 mod plan;
 #[cfg(feature = "rehearse")]

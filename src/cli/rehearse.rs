@@ -1,39 +1,42 @@
 //! `drplan rehearse`: the whole recovery in a world of this process.
 
 use std::cell::OnceCell;
-use std::net::SocketAddr;
 use std::sync::Arc;
+
+use drplan_api::Timestamp;
 
 use super::Ambient;
 use super::args::Cli;
 use super::args::RehearseArgs;
 use super::failure::Failure;
 use super::failure::diagnostics;
+use super::open_world::Moment;
+use super::open_world::stay_open;
 use super::print;
 use super::talk;
 use crate::apply::Sink;
 use crate::rehearse::Failures;
+use crate::rehearse::Loss;
 use crate::rehearse::Planned;
 use crate::rehearse::Report;
 use crate::rehearse::Scene;
 use crate::rehearse::Script;
+use crate::rehearse::Time;
 use crate::rehearse::Timeline;
+use crate::rehearse::Turnstile;
 use crate::render;
+use crate::render::rehearsal::Detail;
 use crate::report::Exit;
 use crate::report::done_without;
 use crate::report::verdict;
 
 /// Runs in a runtime of its own, whose time passes only where everything waits.
 pub(super) fn run(cli: &Cli, args: &RehearseArgs, ambient: &Ambient) -> Result<Exit, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .start_paused(true)
-        // One order of events for one seed, as far as files leave it to the runtime.
-        .event_interval(1)
-        .global_queue_interval(u32::MAX)
-        .max_blocking_threads(1)
-        .build()
-        .map_err(anyhow::Error::from)?;
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let turnstile = Turnstile::default();
+    turnstile.between(&mut builder);
+    let runtime = builder.enable_all().build();
+    let runtime = runtime.map_err(anyhow::Error::from)?;
     let known = OnceCell::new();
     let done = runtime.block_on(async {
         tokio::select! {
@@ -41,6 +44,7 @@ pub(super) fn run(cli: &Cli, args: &RehearseArgs, ambient: &Ambient) -> Result<E
             () = interrupted() => Ok(known.get().copied().unwrap_or(Exit::Stopped)),
         }
     });
+    turnstile.open();
     // What the world still does is of no interest to anybody.
     runtime.shutdown_background();
     done
@@ -73,6 +77,14 @@ async fn rehearse(
         parallelism: args.parallelism,
     };
     let scene = Scene::set(dir, script, ambient)?;
+    let (warnings, sources) = scene.warnings();
+    if !warnings.is_empty() {
+        talk(&diagnostics(warnings, sources, ambient.style()));
+    }
+    if let Some(address) = args.listen.filter(|_| args.before) {
+        known.set(Exit::Ok).ok();
+        stay_open(&scene, address, Moment::Before).await?;
+    }
     let planned = scene.plan().await?;
     let session = &planned.session;
     if !session.warnings.is_empty() {
@@ -80,66 +92,63 @@ async fn rehearse(
         talk(&diagnostics(&session.warnings, sources, ambient.style()));
     }
     scene.can_be_rehearsed(&planned.plan)?;
+    let detail = if args.full {
+        Detail::Full
+    } else {
+        Detail::Brief
+    };
     if !args.json {
-        print(&render::plan::summary(&planned.plan, ambient.style()))?;
+        print(&match detail {
+            Detail::Brief => render::plan::summary(&planned.plan, ambient.style()),
+            Detail::Full => render::plan::full(&planned.plan, ambient.style()),
+        })?;
     }
-    let (report, exit, unsure) = play(&scene, &planned, args.json).await?;
+    let Played {
+        report,
+        events,
+        exit,
+        unsure,
+    } = play(&scene, &planned, args.json).await?;
     if args.json {
-        let line = serde_json::json!({ "type": "rehearsal", "rehearsal": report });
+        let line = render::json::rehearsal_line(report.ended_at, events + 1, &report);
         print(&format!("{line}\n"))?;
     } else {
-        print(&render::rehearsal::report(&report, ambient.style()))?;
+        print(&render::rehearsal::report(&report, ambient.style(), detail))?;
     }
     if let Some(failure) = unsure {
         return Err(failure);
     }
     if let Some(address) = args.listen {
         known.set(exit).ok();
-        stay_open(&scene, address).await?;
+        stay_open(&scene, address, Moment::After).await?;
     }
     Ok(exit)
 }
 
-/// Lets people look around until they end it. From here on time passes as it does outside.
-async fn stay_open(scene: &Scene, address: SocketAddr) -> Result<(), Failure> {
-    tokio::time::resume();
-    let open = scene.world().listen(address).await.map_err(|e| {
-        Failure::refused(
-            Exit::Error,
-            e.to_string(),
-            "give a free port of a loopback address, or none: `--listen`",
-        )
-    })?;
-    talk("\nThe world stays open until Ctrl-C.");
-    for (name, url, kubeconfig) in &open.clusters {
-        let path = scene.dir().join(format!("{name}.kubeconfig"));
-        crate::rehearse::write_private(&path, kubeconfig).map_err(anyhow::Error::from)?;
-        let path = path.display();
-        talk(&format!(
-            "  cluster {name}     {url}  kubectl --kubeconfig {path} get pods -A"
-        ));
-    }
-    std::future::pending::<()>().await;
-    Ok(())
+/// What a rehearsal came to.
+struct Played {
+    report: Report,
+    /// How many events there were.
+    events: u64,
+    exit: Exit,
+    /// Why there is no second plan, if there is none.
+    unsure: Option<Failure>,
 }
 
 /// Applies the plan and asks a second plan what is left.
-/// The third answer is why there is no second plan, if there is none.
-async fn play(
-    scene: &Scene,
-    planned: &Planned,
-    json: bool,
-) -> Result<(Report, Exit, Option<Failure>), Failure> {
+async fn play(scene: &Scene, planned: &Planned, json: bool) -> Result<Played, Failure> {
     let ambient = scene.ambient();
     let clock = ambient.doors.clock.clone();
     let began_at = clock.now();
     let heard: Arc<dyn Sink> = if json {
-        print(&(render::json::version_line(began_at).to_string() + "\n"))?;
-        Arc::new(render::run::JsonSink::new(clock.clone()))
+        let line = render::json::rehearsed(render::json::version_line(began_at));
+        print(&format!("{line}\n"))?;
+        Arc::new(render::run::JsonSink::rehearsed(clock.clone()))
     } else {
         Arc::new(render::run::TextSink::new(
             ambient.style(),
             ambient.stdout_is_terminal,
+            clock.clone(),
         ))
     };
     let timeline = Arc::new(Timeline::new(clock.clone(), heard));
@@ -170,10 +179,13 @@ async fn play(
     if exit == Exit::Ok && !(left.is_empty() && unmet.is_empty()) {
         exit = Exit::Partial;
     }
+    let head = &planned.plan.head;
     let report = Report {
-        recovery: planned.plan.head.recovery.clone(),
+        recovery: head.recovery.clone(),
         began_at,
         ended_at,
+        time: Time::judged(took_s(began_at, ended_at), head.rto_s, without.is_some()),
+        data_loss: Loss::of(&planned.plan),
         steps,
         simulated,
         answered,
@@ -183,5 +195,16 @@ async fn play(
         unmet,
         exit_code: exit.code(),
     };
-    Ok((report, exit, unsure))
+    Ok(Played {
+        report,
+        events: ending.events,
+        exit,
+        unsure,
+    })
+}
+
+/// How long it took, in seconds of the world.
+fn took_s(began_at: Timestamp, ended_at: Timestamp) -> u64 {
+    let took = ended_at.duration_since(began_at);
+    u64::try_from(took.as_secs()).unwrap_or_default()
 }

@@ -175,6 +175,7 @@ fn sink(json: bool, ambient: &Ambient, at: Timestamp) -> Result<Arc<dyn Sink>, F
     Ok(Arc::new(render::run::TextSink::new(
         ambient.style(),
         ambient.stdout_is_terminal,
+        ambient.doors.clock.clone(),
     )))
 }
 

@@ -6,13 +6,20 @@
 
 mod failing;
 mod file;
+mod objective;
 mod report;
 mod scene;
 mod stage;
 mod timeline;
+mod turnstile;
 
 pub use failing::Failures;
 pub(crate) use file::FILE;
+pub use objective::Loss;
+pub use objective::LossVerdict;
+pub use objective::Newer;
+pub use objective::Time;
+pub use objective::TimeVerdict;
 pub use report::Report;
 pub use scene::Planned;
 pub use scene::Scene;
@@ -22,3 +29,4 @@ pub use stage::StageError;
 pub(crate) use stage::write_private;
 pub use timeline::Entry;
 pub use timeline::Timeline;
+pub use turnstile::Turnstile;

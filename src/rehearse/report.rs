@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use drplan_api::Address;
 use drplan_api::Timestamp;
 use drplan_sandbox::world::By;
-use drplan_sandbox::world::simulation;
 use serde::Serialize;
 
+use super::objective::Loss;
+use super::objective::Time;
 use super::timeline::Entry;
 use crate::apply::Outcome;
 
@@ -20,6 +21,10 @@ pub struct Report {
     pub began_at: Timestamp,
     /// And at the end.
     pub ended_at: Timestamp,
+    /// How long it took, held against the objective of the recovery.
+    pub time: Time,
+    /// How much is lost, held against the objective of the recovery.
+    pub data_loss: Loss,
     /// Every step, in the order in which they ended.
     pub steps: Vec<Entry>,
     /// How many steps a simulator did, by what it is.
@@ -45,19 +50,12 @@ impl Report {
         let (mut simulated, mut answered) = (BTreeMap::new(), 0);
         let done = |e: &&Entry| e.outcome == Outcome::Done || e.outcome == Outcome::AlreadyTrue;
         for entry in steps.iter().filter(done) {
-            match simulation(entry.address.kind()) {
-                Some(s) if s.by == By::Simulator => *simulated.entry(s.what).or_default() += 1,
-                Some(s) if s.by == By::Nobody => answered += 1,
+            match (entry.done_by, entry.with) {
+                (Some(By::Simulator), Some(with)) => *simulated.entry(with).or_default() += 1,
+                (Some(By::Nobody), _) => answered += 1,
                 _ => {}
             }
         }
         (simulated, answered)
-    }
-
-    /// How long the recovery took in the world's time, in seconds.
-    #[must_use]
-    pub fn seconds(&self) -> u64 {
-        let took = self.ended_at.duration_since(self.began_at);
-        u64::try_from(took.as_secs()).unwrap_or_default()
     }
 }

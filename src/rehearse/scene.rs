@@ -7,7 +7,9 @@ use drplan_api::Address;
 use drplan_api::Fut;
 use drplan_sandbox::world::Beginning;
 use drplan_sandbox::world::Faults;
+use drplan_sandbox::world::Stand;
 use drplan_sandbox::world::World;
+use drplan_sandbox::world::WorldFile;
 use drplan_sandbox::world::simulation;
 use tokio::sync::watch;
 
@@ -30,6 +32,8 @@ use crate::cli::Failure;
 use crate::cli::PlanningArgs;
 use crate::cli::Session;
 use crate::cli::VarArgs;
+use crate::diag::Diagnostics;
+use crate::diag::Sources;
 use crate::plan::Do;
 use crate::plan::Plan;
 use crate::plan::Step;
@@ -79,8 +83,10 @@ impl Scene {
     /// If the folder holds no world file, it has mistakes, or the world cannot be made.
     pub fn set(dir: &Path, script: Script, ambient: &Ambient) -> Result<Self, Failure> {
         // A folder without a spec is told before one without a world.
-        crate::spec::Source::load(dir)?;
-        let stage = Stage::set(dir).map_err(|e| no_stage(e, dir))?;
+        let source = crate::spec::Source::load(dir)?;
+        // Its own mistakes are told when it is planned.
+        let (module, _) = crate::spec::parse(&source);
+        let stage = Stage::set(dir, &module).map_err(|e| no_stage(e, dir))?;
         let beginning = Beginning {
             data_dir: &stage.origin,
             base_dir: stage.dir(),
@@ -113,6 +119,31 @@ impl Scene {
     #[must_use]
     pub fn dir(&self) -> &Path {
         self.stage.dir()
+    }
+
+    /// What the world started from.
+    #[must_use]
+    pub fn file(&self) -> &WorldFile {
+        &self.stage.world
+    }
+
+    /// The programs of the world file that start a server.
+    #[must_use]
+    pub fn starters(&self, server: &str) -> Vec<String> {
+        let programs = self.stage.world.program.iter();
+        let stands = programs.flat_map(|(name, list)| list.iter().map(move |stand| (name, stand)));
+        let starting = stands.filter(|(_, stand)| stand.starts.iter().any(|s| s == server));
+        let line = |(name, stand): (&String, &Stand)| {
+            let words = std::iter::once(name).chain(&stand.args);
+            words.map(String::as_str).collect::<Vec<_>>().join(" ")
+        };
+        starting.map(line).collect()
+    }
+
+    /// What somebody should look at in the world file, with its text.
+    #[must_use]
+    pub fn warnings(&self) -> &(Diagnostics, Sources) {
+        &self.stage.warnings
     }
 
     /// What the time is in the world, and how it is reached.

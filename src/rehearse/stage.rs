@@ -9,6 +9,9 @@ use drplan_sandbox::world::WorldFile;
 use tempfile::TempDir;
 
 use super::file;
+use crate::diag::Diagnostics;
+use crate::diag::Sources;
+use crate::spec::Module;
 
 /// How much a spec's folder may hold, the data of the world left out, in bytes.
 const STAGE_BYTES_MAX: u64 = 256 * 1024 * 1024;
@@ -22,6 +25,8 @@ pub struct Stage {
     pub origin: PathBuf,
     /// What the world starts from.
     pub world: WorldFile,
+    /// What somebody should look at in the world file, with its text.
+    pub warnings: Box<(Diagnostics, Sources)>,
 }
 
 /// Why there is no stage.
@@ -35,7 +40,7 @@ pub enum StageError {
     },
     /// The world file has mistakes.
     #[error("the world file has mistakes")]
-    Mistakes(Box<(crate::diag::Diagnostics, crate::diag::Sources)>),
+    Mistakes(Box<(Diagnostics, Sources)>),
     /// A file cannot be read or copied.
     #[error("cannot copy `{path}` for the rehearsal: {why}")]
     Copy {
@@ -53,12 +58,12 @@ impl std::fmt::Debug for StageError {
 }
 
 impl Stage {
-    /// Copies a spec's folder and reads its world file.
+    /// Copies a spec's folder and reads its world file, which is held against the spec.
     ///
     /// # Errors
     ///
     /// If there is no world file, it has mistakes, or the folder cannot be copied.
-    pub fn set(dir: &Path) -> Result<Self, StageError> {
+    pub(crate) fn set(dir: &Path, module: &Module) -> Result<Self, StageError> {
         let path = dir.join(file::FILE);
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
@@ -68,7 +73,8 @@ impl Stage {
             }
             Err(e) => return Err(failed(&path, &e)),
         };
-        let world = file::read(&path, &text).map_err(StageError::Mistakes)?;
+        let read = file::read(&path, &text, module).map_err(StageError::Mistakes)?;
+        let (world, warnings) = read;
         let mut builder = tempfile::Builder::new();
         builder.prefix("drplan-rehearsal-");
         #[cfg(unix)]
@@ -85,6 +91,7 @@ impl Stage {
             folder,
             origin,
             world,
+            warnings,
         })
     }
 

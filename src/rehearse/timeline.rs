@@ -9,6 +9,8 @@ use drplan_api::Address;
 use drplan_api::Clock;
 use drplan_api::Evidence;
 use drplan_api::Timestamp;
+use drplan_sandbox::world::By;
+use drplan_sandbox::world::simulation;
 use serde::Serialize;
 
 use crate::apply::Event;
@@ -27,6 +29,10 @@ pub struct Entry {
     /// How it ended.
     #[serde(flatten)]
     pub outcome: Outcome,
+    /// Who did it; `None` for what drplan decides by itself and for what never began.
+    pub done_by: Option<By>,
+    /// What that is, in words.
+    pub with: Option<&'static str>,
     /// What was read to prove it.
     pub evidence: Vec<Evidence>,
     /// How often an attempt failed and was made again.
@@ -84,8 +90,12 @@ impl Sink for Timeline {
                 evidence,
                 ..
             } => {
+                let began = !matches!(outcome, Outcome::Blocked { .. } | Outcome::Passed);
+                let done = simulation(address.kind()).filter(|_| began);
                 let entry = Entry {
                     address: address.clone(),
+                    done_by: done.map(|s| s.by),
+                    with: done.map(|s| s.what),
                     started_at: kept.started.get(address).copied().unwrap_or(now),
                     ended_at: now,
                     outcome: outcome.clone(),

@@ -162,6 +162,29 @@ pub fn version_line(at: Timestamp) -> Json {
     })
 }
 
+/// Marks a line as one of a rehearsal, so that nobody takes it for one of a recovery.
+#[cfg(feature = "rehearse")]
+pub fn rehearsed(mut line: Json) -> Json {
+    if let Json::Object(map) = &mut line {
+        map.insert("rehearsed".to_owned(), Json::Bool(true));
+    }
+    line
+}
+
+/// The last line of an event stream of a rehearsal.
+#[cfg(feature = "rehearse")]
+pub fn rehearsal_line(at: Timestamp, seq: u64, report: &crate::rehearse::Report) -> Json {
+    rehearsed(json!({
+        "@level": if report.exit_code == 0 { "info" } else { "error" },
+        "@message": format!("rehearsed; exit code {}", report.exit_code),
+        "@module": "drplan.rehearse",
+        "@timestamp": at,
+        "type": "rehearsal",
+        "seq": seq,
+        "rehearsal": report,
+    }))
+}
+
 /// One event as one line of a stream. Numbers count within a run; unknown types can be passed over.
 pub fn event_line(at: Timestamp, seq: u64, event: &Event) -> Json {
     let hook = |address: &drplan_api::Address| json!({ "resource": { "addr": address } });

@@ -3,62 +3,77 @@
 use std::collections::BTreeMap;
 
 use drplan_api::Address;
+use drplan_api::Evidence;
 use drplan_api::Timestamp;
 use drplan_sandbox::world::By;
-use drplan_sandbox::world::simulation;
 
 use super::json::ended_text;
+use super::run::CLOCK_WIDTH;
 use super::style::Style;
 use super::style::Tone;
 use super::style::count;
+use super::style::seconds_between;
 use super::style::span;
+use super::style::stopwatch;
+use super::style::time;
+use super::style::whole;
 use crate::apply::Outcome;
 use crate::rehearse::Entry;
+use crate::rehearse::Loss;
+use crate::rehearse::LossVerdict;
 use crate::rehearse::Report;
+use crate::rehearse::Time;
+use crate::rehearse::TimeVerdict;
 
 /// How many facts of one proof are shown.
 const FACTS_MAX: usize = 2;
 /// How wide an address is at most before it pushes the rest of its line.
 const ADDRESS_WIDTH: usize = 32;
+/// How wide the names in front of the last lines are.
+const NAME_WIDTH: usize = 11;
+/// How wide text may be, whatever the terminal.
+const WIDTH_MIN: usize = 60;
 
-/// Writes a report.
-pub fn report(report: &Report, style: Style) -> String {
+/// How much of a report is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// What fits.
+    Brief,
+    /// All evidence, in full.
+    Full,
+}
+
+/// Writes a report; what went wrong stands at its end.
+pub fn report(report: &Report, style: Style, detail: Detail) -> String {
+    let style = Style {
+        width: style.width.max(WIDTH_MIN),
+        ..style
+    };
     let mut out = vec![
         String::new(),
         style.paint(Tone::Head, "Order, times and proofs"),
     ];
-    let mut blocked: BTreeMap<&Address, u64> = BTreeMap::new();
     for entry in &report.steps {
-        match &entry.outcome {
-            Outcome::Blocked { by } => *blocked.entry(by).or_default() += 1,
-            _ => out.extend(step(entry, report.began_at, style)),
-        }
-    }
-    for (by, n) in blocked {
-        let steps = count(n, "step was", "steps were");
-        out.push(format!("  {:18} {steps} blocked by {by}", ""));
+        out.extend(step(entry, report.began_at, style, detail));
     }
     out.push(String::new());
-    out.push(verdict(report, style));
-    for address in &report.unmet {
-        let text = format!(
-            "  `--fail {address}` never happened: the step was true when its turn came, and began nothing."
-        );
-        out.push(style.paint(Tone::Bad, &text));
-    }
     out.extend(proven_by(report, style));
+    out.push(String::new());
+    out.extend(verdict(report, style));
+    out.extend(named("Time", time_text(&report.time), style));
+    out.extend(named("Data lost", loss_text(&report.data_loss), style));
+    out.extend(causes(report, style));
     out.join("\n") + "\n"
 }
 
-fn step(entry: &Entry, began: Timestamp, style: Style) -> Vec<String> {
-    if matches!(entry.outcome, Outcome::Passed) {
+fn step(entry: &Entry, began: Timestamp, style: Style, detail: Detail) -> Vec<String> {
+    if matches!(entry.outcome, Outcome::Passed | Outcome::Blocked { .. }) {
         return Vec::new();
     }
-    let by = simulation(entry.address.kind()).map(|s| s.by);
-    let mark = match by {
-        Some(By::Simulator) => "simulated",
-        Some(By::Nobody) => "answered",
-        _ => "",
+    let mark = match entry.done_by {
+        Some(By::Simulator) => " (simulated)",
+        Some(By::Nobody) => " (answered)",
+        Some(By::Server) | None => "",
     };
     let tone = if entry.outcome.is_good() {
         Tone::Good
@@ -70,57 +85,188 @@ fn step(entry: &Entry, began: Timestamp, style: Style) -> Vec<String> {
         0 => String::new(),
         n => format!(", {}", count(u64::from(n), "retry", "retries")),
     };
-    let line = format!(
-        "  {:>7} +{:<7} {:ADDRESS_WIDTH$} {word}{}{tries}",
-        clock(entry.started_at, began),
-        clock(entry.ended_at, entry.started_at),
-        entry.address.as_str(),
-        if mark.is_empty() {
-            String::new()
-        } else {
-            format!(" ({mark})")
-        },
-    );
-    let mut out = vec![line];
-    if !entry.outcome.is_good() {
-        out.push(style.fit(&format!("{:20}{}", "", ended_text(&entry.outcome))));
-    }
-    out.extend(entry.evidence.iter().take(FACTS_MAX).map(|fact| {
-        let text = format!("{:20}{} ({})", "", fact.claim, fact.source);
-        style.paint(Tone::Dim, &style.fit(&text))
-    }));
+    let at = format!("+{}", stopwatch(seconds_between(began, entry.started_at)));
+    let took = stopwatch(seconds_between(entry.started_at, entry.ended_at));
+    let address = entry.address.as_str();
+    let mut out = vec![format!(
+        "{at:>CLOCK_WIDTH$} {took:>CLOCK_WIDTH$} {address:ADDRESS_WIDTH$} {word}{mark}{tries}"
+    )];
+    let facts_max = match detail {
+        Detail::Brief => FACTS_MAX,
+        Detail::Full => usize::MAX,
+    };
+    let facts = entry.evidence.iter().take(facts_max);
+    out.extend(facts.flat_map(|fact| proof(fact, style, detail)));
     out
 }
 
-/// Minutes and seconds between two times, as a stop watch shows them.
-fn clock(at: Timestamp, since: Timestamp) -> String {
-    let seconds = at.duration_since(since).as_secs().max(0);
-    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    if hours > 0 {
-        format!("{hours}:{minutes:02}:{seconds:02}")
-    } else {
-        format!("{minutes}:{seconds:02}")
-    }
+fn proof(fact: &Evidence, style: Style, detail: Detail) -> Vec<String> {
+    let indent = " ".repeat(CLOCK_WIDTH + CLOCK_WIDTH + 2);
+    let text = format!("{} ({})", fact.claim, fact.source);
+    let lines = match detail {
+        Detail::Brief => vec![style.fit(&format!("{indent}{text}"))],
+        Detail::Full => {
+            let lines = whole(&text, style.width.saturating_sub(indent.len()));
+            lines.iter().map(|line| format!("{indent}{line}")).collect()
+        }
+    };
+    lines
+        .iter()
+        .map(|line| style.paint(Tone::Dim, line))
+        .collect()
 }
 
-fn verdict(report: &Report, style: Style) -> String {
-    let (name, took) = (&report.recovery, span(report.seconds()));
+fn verdict(report: &Report, style: Style) -> Vec<String> {
+    let (name, took) = (&report.recovery, span(report.time.took_s));
     let Some(without) = &report.without else {
         let text = format!("Rehearsed: `{name}` does NOT come back; it stopped after {took}.");
-        return style.paint(Tone::Bad, &text);
+        return vec![style.paint(Tone::Bad, &text)];
     };
     let mut text = format!("Rehearsed: `{name}` comes back in {took}");
     if !without.is_empty() {
-        let names: Vec<&str> = without.iter().map(Address::as_str).collect();
-        text = format!("{text}, without {} (best effort)", names.join(", "));
+        text = format!("{text}, without {} (best effort)", names(without));
     }
-    if report.left.is_empty() {
+    let tone = if report.left.is_empty() {
         text.push_str("; a second plan finds nothing else to do.");
-        return style.paint(Tone::Good, &text);
+        Tone::Good
+    } else {
+        text = format!(
+            "{text}; but a second plan still has {}.",
+            names(&report.left)
+        );
+        Tone::Bad
+    };
+    let lines = whole(&text, style.width);
+    lines.iter().map(|line| style.paint(tone, line)).collect()
+}
+
+fn names(addresses: &[Address]) -> String {
+    let names: Vec<&str> = addresses.iter().map(Address::as_str).collect();
+    names.join(", ")
+}
+
+/// What the objective says of the time.
+fn time_text(judged: &Time) -> (Tone, String) {
+    let took = span(judged.took_s);
+    let rto_s = judged.rto_s.unwrap_or_default();
+    match judged.verdict {
+        TimeVerdict::Within => (
+            Tone::Good,
+            format!("{took}, within the objective of {}", span(rto_s)),
+        ),
+        TimeVerdict::Over => (
+            Tone::Bad,
+            format!(
+                "{took}, OVER the objective of {} by {}",
+                span(rto_s),
+                span(judged.took_s - rto_s)
+            ),
+        ),
+        TimeVerdict::NoObjective => (
+            Tone::Dim,
+            format!("{took}; the spec gives no objective (`rto`)"),
+        ),
+        TimeVerdict::Never => (
+            Tone::Bad,
+            match judged.rto_s {
+                Some(rto_s) => format!("no objective is met; it was {}", span(rto_s)),
+                None => "without end; the spec gives no objective (`rto`)".to_owned(),
+            },
+        ),
     }
-    let names: Vec<&str> = report.left.iter().map(Address::as_str).collect();
-    text = format!("{text}; but a second plan still has {}.", names.join(", "));
-    style.paint(Tone::Bad, &text)
+}
+
+/// What the objective says of the loss.
+fn loss_text(judged: &Loss) -> (Tone, String) {
+    let loss_s = judged.loss_s.unwrap_or_default();
+    let rpo_s = judged.rpo_s.unwrap_or_default();
+    let lost = format!("what was written in the last {}", span(loss_s));
+    match judged.verdict {
+        LossVerdict::Within => (
+            Tone::Good,
+            format!("{lost}, within the objective of {}", span(rpo_s)),
+        ),
+        LossVerdict::Over => (
+            Tone::Bad,
+            format!(
+                "{lost}, OVER the objective of {} by {}",
+                span(rpo_s),
+                span(loss_s - rpo_s)
+            ),
+        ),
+        LossVerdict::NoObjective => (
+            Tone::Dim,
+            format!("{lost}; the spec gives no objective (`rpo`)"),
+        ),
+        LossVerdict::NothingRestored => (
+            Tone::Dim,
+            "not judged: no step restores from a backup".to_owned(),
+        ),
+        LossVerdict::Unknown => {
+            let newer = judged.newer.iter();
+            let newer: Vec<String> = newer
+                .map(|b| format!("{} of {}", b.id, time(b.at)))
+                .collect();
+            let text = format!(
+                "NOT KNOWN: the rehearsal begins before its backups were made, so that their age says \
+                 nothing: {}; set `start` in rehearsal.hcl later than the newest",
+                newer.join(", ")
+            );
+            (Tone::Change, text)
+        }
+    }
+}
+
+/// Lines under a name, none of them cut.
+fn named(name: &str, (tone, text): (Tone, String), style: Style) -> Vec<String> {
+    let room = style.width.saturating_sub(NAME_WIDTH + 2);
+    let mut label = name;
+    let mut out = Vec::new();
+    for line in whole(&text, room) {
+        out.push(format!("  {label:NAME_WIDTH$}{}", style.paint(tone, &line)));
+        label = "";
+    }
+    out
+}
+
+/// Everything that went wrong, in full.
+fn causes(report: &Report, style: Style) -> Vec<String> {
+    let mut out = Vec::new();
+    let mut blocked: BTreeMap<&Address, u64> = BTreeMap::new();
+    for entry in &report.steps {
+        let tone = match &entry.outcome {
+            Outcome::Blocked { by } => {
+                *blocked.entry(by).or_default() += 1;
+                continue;
+            }
+            Outcome::Refuted { warning: true, .. } => Tone::Change,
+            outcome if outcome.is_good() => continue,
+            _ => Tone::Bad,
+        };
+        let text = format!("{}: {}", entry.address, ended_text(&entry.outcome));
+        out.extend(cause(&text, tone, style));
+    }
+    for (by, n) in blocked {
+        let steps = count(n, "step was", "steps were");
+        out.extend(cause(&format!("{steps} blocked by {by}"), Tone::Bad, style));
+    }
+    for address in &report.unmet {
+        let text = format!(
+            "`--fail {address}` never happened: the step was true when its turn came, and began nothing."
+        );
+        out.extend(cause(&text, Tone::Bad, style));
+    }
+    out
+}
+
+fn cause(text: &str, tone: Tone, style: Style) -> Vec<String> {
+    let mut sign = "!";
+    let mut out = Vec::new();
+    for line in whole(text, style.width.saturating_sub(4)) {
+        out.push(format!("  {sign:1} {}", style.paint(tone, &line)));
+        sign = "";
+    }
+    out
 }
 
 fn proven_by(report: &Report, style: Style) -> Vec<String> {
@@ -139,4 +285,118 @@ fn proven_by(report: &Report, style: Style) -> Vec<String> {
     let note = "Nothing outside of this process was reached. Times are those of the world file, not a promise.";
     out.push(style.paint(Tone::Dim, &format!("  {note}")));
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rehearse::Newer;
+
+    /// A report of a recovery whose steps ended so.
+    fn ended(outcomes: Vec<(&str, Outcome)>) -> Report {
+        let began: Timestamp = "2026-01-05T03:00:00Z".parse().expect("a time");
+        let steps = outcomes.into_iter().map(|(address, outcome)| Entry {
+            address: Address::new(address),
+            started_at: began,
+            ended_at: began,
+            outcome,
+            done_by: None,
+            with: None,
+            evidence: vec![Evidence {
+                claim: "a claim ".repeat(30),
+                source: "somewhere".to_owned(),
+                holds: true,
+            }],
+            retries: 0,
+        });
+        Report {
+            recovery: "r".to_owned(),
+            began_at: began,
+            ended_at: began,
+            time: Time::judged(3900, Some(3600), true),
+            data_loss: Loss {
+                loss_s: None,
+                rpo_s: None,
+                verdict: LossVerdict::Unknown,
+                newer: vec![Newer {
+                    id: "nightly".to_owned(),
+                    at: began,
+                }],
+            },
+            steps: steps.collect(),
+            simulated: BTreeMap::new(),
+            answered: 0,
+            faults: 0,
+            without: None,
+            left: Vec::new(),
+            unmet: Vec::new(),
+            exit_code: 6,
+        }
+    }
+
+    #[test]
+    fn every_cause_stands_at_the_end_and_nothing_of_it_is_cut() {
+        let because = format!("{}the end", "a long reason ".repeat(20));
+        let failed = |because: &str| Outcome::Failed {
+            because: because.to_owned(),
+        };
+        let by = Address::new("command.a");
+        let text = report(
+            &ended(vec![
+                ("command.a", failed(&because)),
+                ("command.b", failed("another reason")),
+                ("command.c", Outcome::Blocked { by: by.clone() }),
+                ("command.d", Outcome::Blocked { by }),
+            ]),
+            Style::PLAIN,
+            Detail::Brief,
+        );
+        let end = text.split("Rehearsed:").nth(1).expect("a verdict");
+        let flat = end.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            flat.contains(&format!("! command.a: FAILED: {because}")),
+            "{end}"
+        );
+        assert!(
+            flat.contains("! command.b: FAILED: another reason"),
+            "{end}"
+        );
+        assert!(
+            flat.contains("! 2 steps were blocked by command.a"),
+            "{end}"
+        );
+        assert!(
+            text.lines()
+                .all(|l| l.chars().count() <= Style::PLAIN.width)
+        );
+    }
+
+    #[test]
+    fn objectives_are_judged_in_words() {
+        let text = report(&ended(Vec::new()), Style::PLAIN, Detail::Brief);
+        assert!(
+            text.contains("1h 5m, OVER the objective of 1h by 5m"),
+            "{text}"
+        );
+        assert!(text.contains("NOT KNOWN"), "{text}");
+        assert!(
+            text.contains("nightly of 2026-01-05 03:00:00 UTC"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn the_full_form_cuts_no_evidence() {
+        let report_of = |detail| {
+            report(
+                &ended(vec![("command.a", Outcome::Done)]),
+                Style::PLAIN,
+                detail,
+            )
+        };
+        assert!(report_of(Detail::Brief).contains('…'));
+        let full = report_of(Detail::Full);
+        assert!(!full.contains('…'));
+        assert_eq!(full.matches("claim").count(), 30);
+    }
 }

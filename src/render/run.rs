@@ -1,22 +1,31 @@
 //! A run as it goes: one line for each event that matters, and on a terminal a region that lives.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::io::Write as _;
+use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::OnceLock;
 use std::sync::PoisonError;
 use std::time::Duration;
 
 use drplan_api::Address;
 use drplan_api::Clock;
+use drplan_api::Json;
+use drplan_api::Timestamp;
 use indicatif::MultiProgress;
 use indicatif::ProgressBar;
+use indicatif::ProgressState;
 use indicatif::ProgressStyle;
 
 use super::json::ended_text;
 use super::json::event_line;
 use super::style::Style;
 use super::style::Tone;
+use super::style::count;
 use super::style::cut;
+use super::style::seconds_between;
+use super::style::stopwatch;
 use crate::apply::Event;
 use crate::apply::Frontier;
 use crate::apply::Outcome;
@@ -25,9 +34,17 @@ use crate::apply::Sink;
 /// How often the living region is drawn anew.
 const TICK: Duration = Duration::from_millis(120);
 
-/// Lines of text; on a terminal with bars for what runs.
+/// How many facts of one proof are shown while it goes.
+const FACTS_MAX: usize = 4;
+/// How wide the note of what runs may be.
+const NOTE_WIDTH: usize = 50;
+/// How wide the time since the start is.
+pub(super) const CLOCK_WIDTH: usize = 9;
+
+/// Lines of text, each with the time since the start; on a terminal with bars for what runs.
 pub struct TextSink {
     style: Style,
+    watch: Arc<Watch>,
     state: Mutex<State>,
 }
 
@@ -39,18 +56,22 @@ struct State {
 
 struct Bars {
     multi: MultiProgress,
+    /// The clock of the run and how much of it is done; there once it has begun.
+    whole: Option<ProgressBar>,
     running: BTreeMap<Address, ProgressBar>,
 }
 
 impl TextSink {
-    /// Makes a sink; `live` on a terminal.
-    pub fn new(style: Style, live: bool) -> Self {
+    /// Makes a sink that shows the time of a clock; `live` on a terminal.
+    pub fn new(style: Style, live: bool, clock: Clock) -> Self {
         let bars = live.then(|| Bars {
             multi: MultiProgress::new(),
+            whole: None,
             running: BTreeMap::new(),
         });
         Self {
             style,
+            watch: Arc::new(Watch::new(clock)),
             state: Mutex::new(State {
                 bars,
                 total: 0,
@@ -71,14 +92,43 @@ impl TextSink {
         }
     }
 
-    fn bar(state: &mut State, address: &Address, note: &str, at: Option<(u64, u64)>) {
+    /// A line that says what happened to a step, and when.
+    fn told(&self, state: &State, tone: Option<Tone>, word: &str, text: &str) {
+        let at = self.watch.since_start();
+        let word = format!("{word:8}");
+        let word = tone.map_or(word.clone(), |tone| self.style.paint(tone, &word));
+        self.line(state, &format!("{at:>CLOCK_WIDTH$} {word} {text}"));
+    }
+
+    fn begin(&self, state: &mut State, steps: usize) {
+        state.total = steps;
+        let Some(bars) = &mut state.bars else { return };
+        let watch = Arc::clone(&self.watch);
+        let since = move |_: &ProgressState, out: &mut dyn Write| {
+            // What cannot be drawn is drawn the next time.
+            write!(out, "{:>CLOCK_WIDTH$}", watch.since_start()).ok();
+        };
+        let bar = bars.multi.add(ProgressBar::new(steps as u64));
+        bar.set_style(drawn("{since} {bar:24} {pos}/{len} steps {msg}", since));
+        bar.enable_steady_tick(TICK);
+        bars.whole = Some(bar);
+    }
+
+    fn bar(&self, state: &mut State, address: &Address, note: &str, at: Option<(u64, u64)>) {
         let Some(bars) = &mut state.bars else { return };
         let bar = bars.running.entry(address.clone()).or_insert_with(|| {
-            let bar = bars.multi.add(ProgressBar::new_spinner());
-            bar.set_style(
-                ProgressStyle::with_template("  {spinner} {prefix:34} {elapsed:>4} {msg}")
-                    .unwrap_or_else(|_| ProgressStyle::default_spinner()),
-            );
+            let (watch, began) = (Arc::clone(&self.watch), self.watch.now());
+            let since = move |_: &ProgressState, out: &mut dyn Write| {
+                let seconds = seconds_between(began, watch.now());
+                // What cannot be drawn is drawn the next time.
+                write!(out, "{:>CLOCK_WIDTH$}", stopwatch(seconds)).ok();
+            };
+            let bar = ProgressBar::new_spinner();
+            let bar = match &bars.whole {
+                Some(whole) => bars.multi.insert_before(whole, bar),
+                None => bars.multi.add(bar),
+            };
+            bar.set_style(drawn("{since} {spinner} {prefix:34} {msg}", since));
             bar.set_prefix(address.to_string());
             bar.enable_steady_tick(TICK);
             bar
@@ -87,42 +137,137 @@ impl TextSink {
             Some((done, of)) => format!("{done}/{of} {note}"),
             None => note.to_owned(),
         };
-        bar.set_message(cut(&text, 50));
+        bar.set_message(cut(&text, NOTE_WIDTH));
+    }
+
+    /// Shows how much is done and what runs no more.
+    fn count(state: &mut State, address: &Address) {
+        state.ended += 1;
+        let (ended, total) = (state.ended, state.total);
+        let Some(bars) = &mut state.bars else { return };
+        if let Some(bar) = bars.running.remove(address) {
+            bar.finish_and_clear();
+        }
+        if let Some(whole) = &bars.whole {
+            whole.set_length(total.max(ended) as u64);
+            whole.set_position(ended as u64);
+        }
+    }
+
+    fn ended(&self, state: &State, address: &Address, outcome: &Outcome, took: Duration) {
+        let tone = match outcome {
+            Outcome::Done | Outcome::AlreadyTrue | Outcome::Passed => Tone::Good,
+            Outcome::Waiting { .. } => Tone::Ask,
+            Outcome::Blocked { .. }
+            | Outcome::Skipped { .. }
+            | Outcome::Refuted { warning: true, .. }
+            | Outcome::Stopped => Tone::Change,
+            _ => Tone::Bad,
+        };
+        let took = match outcome {
+            Outcome::Blocked { .. } | Outcome::AlreadyTrue | Outcome::Waiting { .. } => {
+                String::new()
+            }
+            _ if took < Duration::from_secs(1) => String::new(),
+            _ => format!(" in {}", stopwatch(took.as_secs())),
+        };
+        let because = outcome.because();
+        let because = because.map(|b| format!(": {b}")).unwrap_or_default();
+        let text = format!("{address}{took}{because}");
+        self.told(state, Some(tone), outcome.word(), &text);
+    }
+}
+
+impl Drop for TextSink {
+    fn drop(&mut self) {
+        let state = self.state.get_mut();
+        let state = state.unwrap_or_else(PoisonError::into_inner);
+        if let Some(bars) = &state.bars {
+            // A terminal that went away shows nothing that could stay.
+            bars.multi.clear().ok();
+        }
+    }
+}
+
+/// A style whose `since` is written by a function.
+fn drawn(
+    template: &str,
+    since: impl Fn(&ProgressState, &mut dyn Write) + Clone + Send + Sync + 'static,
+) -> ProgressStyle {
+    ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_spinner())
+        .with_key("since", since)
+}
+
+/// What time it is, for the thread that hears events and for the one that draws.
+struct Watch {
+    clock: Clock,
+    began: OnceLock<Timestamp>,
+    /// What the clock showed at the last event: a clock that is bound to a runtime tells the thread
+    /// that draws nothing.
+    heard: Mutex<Timestamp>,
+}
+
+impl Watch {
+    fn new(clock: Clock) -> Self {
+        let heard = Mutex::new(clock.now());
+        Self {
+            clock,
+            began: OnceLock::new(),
+            heard,
+        }
+    }
+
+    /// Looks at the clock, in the thread that hears; the first look starts the watch.
+    fn look(&self) {
+        let now = self.clock.now();
+        self.began.get_or_init(|| now);
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = now;
+    }
+
+    fn now(&self) -> Timestamp {
+        if self.clock.is_bound() {
+            *self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+        } else {
+            self.clock.now()
+        }
+    }
+
+    fn since_start(&self) -> String {
+        let now = self.now();
+        let began = self.began.get().copied().unwrap_or(now);
+        format!("+{}", stopwatch(seconds_between(began, now)))
     }
 }
 
 impl Sink for TextSink {
     fn hear(&self, _: u64, event: &Event) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = &mut *state;
         let style = self.style;
+        self.watch.look();
         match event {
             Event::RunStarted { run, steps, .. } => {
-                state.total = *steps;
-                self.line(
-                    &state,
-                    &style.paint(
-                        Tone::Dim,
-                        &format!(
-                            "run {run}: {}",
-                            super::style::count(*steps as u64, "step", "steps")
-                        ),
-                    ),
-                );
+                let text = format!("run {run}: {}", count(*steps as u64, "step", "steps"));
+                self.line(state, &style.paint(Tone::Dim, &text));
+                self.begin(state, *steps);
             }
-            Event::RunResumed { run, by, .. } => {
-                self.line(&state, &format!("run {run} goes on, resumed by {by}"));
+            Event::RunResumed { run, by, steps, .. } => {
+                let text = format!("run {run} goes on, resumed by {by}");
+                self.line(state, &text);
+                self.begin(state, *steps);
             }
             Event::RunPaused { because } => {
-                let text = format!("         PAUSED   {because}; nothing new is begun");
-                self.line(&state, &style.paint(Tone::Ask, &text));
+                let text = format!("{because}; nothing new is begun");
+                self.told(state, Some(Tone::Ask), "PAUSED", &text);
             }
             Event::RunWentOn { by, .. } => {
-                self.line(&state, &format!("         goes on  wished by {by}"));
+                self.told(state, None, "goes on", &format!("wished by {by}"));
             }
             Event::StepStarted { address, .. } => {
-                Self::bar(&mut state, address, "started", None);
+                self.bar(state, address, "started", None);
                 if state.bars.is_none() {
-                    self.line(&state, &format!("         started  {address}"));
+                    self.told(state, None, "started", address.as_str());
                 }
             }
             Event::EffectStarted {
@@ -130,34 +275,27 @@ impl Sink for TextSink {
                 verb,
                 object,
                 ..
-            } => {
-                Self::bar(&mut state, address, &format!("{verb} {object}"), None);
-            }
+            } => self.bar(state, address, &format!("{verb} {object}"), None),
             Event::Progress {
                 address,
                 done,
                 of,
                 note,
                 ..
-            } => {
-                Self::bar(&mut state, address, note, of.map(|of| (*done, of)));
-            }
+            } => self.bar(state, address, note, of.map(|of| (*done, of))),
             Event::Retry {
                 address,
                 because,
                 in_ms,
             } => {
-                let text = format!("         retry    {address} in {in_ms} ms: {because}");
-                self.line(&state, &style.paint(Tone::Change, &text));
+                let text = format!("{address} in {in_ms} ms: {because}");
+                self.told(state, Some(Tone::Change), "retry", &text);
             }
             Event::GateOpened { address, ask } => {
-                self.line(
-                    &state,
-                    &style.paint(Tone::Ask, &format!("         asks     {address}: {ask}")),
-                );
+                self.told(state, Some(Tone::Ask), "asks", &format!("{address}: {ask}"));
             }
             Event::GatePassed { address, how } => {
-                self.line(&state, &format!("         approved {address} ({how})"));
+                self.told(state, None, "approved", &format!("{address} ({how})"));
             }
             Event::StepEnded {
                 address,
@@ -166,42 +304,22 @@ impl Sink for TextSink {
                 elapsed_ms,
                 ..
             } => {
-                if let Some(bar) = state.bars.as_mut().and_then(|b| b.running.remove(address)) {
-                    bar.finish_and_clear();
-                }
                 if *outcome == Outcome::Passed {
                     return;
                 }
-                state.ended += 1;
-                let tone = match outcome {
-                    Outcome::Done | Outcome::AlreadyTrue | Outcome::Passed => Tone::Good,
-                    Outcome::Waiting { .. } => Tone::Ask,
-                    Outcome::Blocked { .. }
-                    | Outcome::Skipped { .. }
-                    | Outcome::Refuted { warning: true, .. }
-                    | Outcome::Stopped => Tone::Change,
-                    _ => Tone::Bad,
-                };
-                let seconds = Duration::from_millis(*elapsed_ms).as_secs_f64();
-                let word = style.paint(tone, outcome.word());
-                let because = outcome
-                    .because()
-                    .map(|b| format!(": {b}"))
-                    .unwrap_or_default();
-                self.line(
-                    &state,
-                    &format!("{seconds:>7.1}s {word}  {address}{because}"),
-                );
-                for fact in evidence
-                    .iter()
-                    .filter(|_| *outcome == Outcome::Done)
-                    .take(4)
-                {
-                    let text = format!("           {} ({})", fact.claim, fact.source);
-                    self.line(&state, &style.paint(Tone::Dim, &style.fit(&text)));
+                Self::count(state, address);
+                self.ended(state, address, outcome, Duration::from_millis(*elapsed_ms));
+                let proven = evidence.iter().filter(|_| *outcome == Outcome::Done);
+                for fact in proven.take(FACTS_MAX) {
+                    let text = format!("{:CLOCK_WIDTH$}   {} ({})", "", fact.claim, fact.source);
+                    self.line(state, &style.paint(Tone::Dim, &style.fit(&text)));
                 }
             }
-            Event::EffectFinished { .. } | Event::RunEnded { .. } => {}
+            Event::RunEnded { .. } => {
+                let whole = state.bars.as_mut().and_then(|bars| bars.whole.take());
+                whole.iter().for_each(ProgressBar::finish_and_clear);
+            }
+            Event::EffectFinished { .. } => {}
         }
     }
 }
@@ -209,12 +327,25 @@ impl Sink for TextSink {
 /// One JSON object for each event.
 pub struct JsonSink {
     clock: Clock,
+    mark: fn(Json) -> Json,
 }
 
 impl JsonSink {
-    /// Makes a sink.
+    /// Makes a sink for a recovery.
     pub fn new(clock: Clock) -> Self {
-        Self { clock }
+        Self {
+            clock,
+            mark: |line| line,
+        }
+    }
+
+    /// Makes a sink for a rehearsal, each line of which says that it is one.
+    #[cfg(feature = "rehearse")]
+    pub fn rehearsed(clock: Clock) -> Self {
+        Self {
+            clock,
+            mark: super::json::rehearsed,
+        }
     }
 }
 
@@ -222,7 +353,8 @@ impl Sink for JsonSink {
     fn hear(&self, seq: u64, event: &Event) {
         let mut out = std::io::stdout().lock();
         // A reader that went away is no reason to stop a recovery.
-        writeln!(out, "{}", event_line(self.clock.now(), seq, event)).ok();
+        let line = (self.mark)(event_line(self.clock.now(), seq, event));
+        writeln!(out, "{line}").ok();
         out.flush().ok();
     }
 }

@@ -74,6 +74,18 @@ pub(crate) fn cut(text: &str, characters_max: usize) -> String {
 
 /// Breaks a text at spaces into lines; what is too much is cut off and marked.
 pub(crate) fn wrapped(text: &str, width: usize, lines_max: usize) -> Vec<String> {
+    let mut lines = whole(text, width);
+    if lines.len() > lines_max {
+        lines.truncate(lines_max);
+        if let Some(last) = lines.last_mut() {
+            *last = format!("{} …", cut(last, width.saturating_sub(2)));
+        }
+    }
+    lines.iter().map(|line| cut(line, width)).collect()
+}
+
+/// Breaks a text at spaces into lines and keeps all of it; a longer word has a line of its own.
+pub(crate) fn whole(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match lines.last_mut() {
@@ -84,13 +96,7 @@ pub(crate) fn wrapped(text: &str, width: usize, lines_max: usize) -> Vec<String>
             _ => lines.push(word.to_owned()),
         }
     }
-    if lines.len() > lines_max {
-        lines.truncate(lines_max);
-        if let Some(last) = lines.last_mut() {
-            *last = format!("{} …", cut(last, width.saturating_sub(2)));
-        }
-    }
-    lines.iter().map(|line| cut(line, width)).collect()
+    lines
 }
 
 /// A time for people: to the second, in UTC.
@@ -103,11 +109,52 @@ pub(crate) fn span(seconds: u64) -> String {
     crate::lang::format_duration(std::time::Duration::from_secs(seconds))
 }
 
+/// How far a stop watch is: `8m12s`, `1h02m03s`.
+pub(crate) fn stopwatch(seconds: u64) -> String {
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, s) => format!("{s}s"),
+        (0, m, s) => format!("{m}m{s:02}s"),
+        (h, m, s) => format!("{h}h{m:02}m{s:02}s"),
+    }
+}
+
+/// The whole seconds between two times; none if the second is not later.
+pub(crate) fn seconds_between(since: Timestamp, at: Timestamp) -> u64 {
+    u64::try_from(at.duration_since(since).as_secs()).unwrap_or_default()
+}
+
 /// A number with its noun.
 pub(crate) fn count(n: u64, one: &str, many: &str) -> String {
     if n == 1 {
         format!("1 {one}")
     } else {
         format!("{n} {many}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stop_watch_shows_what_is_there() {
+        for (seconds, text) in [
+            (0, "0s"),
+            (59, "59s"),
+            (60, "1m00s"),
+            (492, "8m12s"),
+            (3723, "1h02m03s"),
+        ] {
+            assert_eq!(stopwatch(seconds), text);
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_kept_whole_loses_nothing() {
+        let text = "a word of eighteen-characters and more";
+        let lines = whole(text, 10);
+        assert_eq!(lines.join(" "), text);
+        assert_eq!(lines, ["a word of", "eighteen-characters", "and more"]);
+        assert_eq!(wrapped(text, 10, 1), ["a word of …"]);
     }
 }

@@ -31,6 +31,6 @@ pub(crate) fn literal(expr: &Expr) -> Option<Value> {
 }
 
 /// The JSON of a value without holes.
-pub(crate) fn plain_json(value: &Value) -> Json {
+pub(super) fn plain_json(value: &Value) -> Json {
     crate::lang::value_to_json(value, &mut |_| Json::Null)
 }

@@ -15,7 +15,6 @@ pub(crate) use connection::connection_named;
 pub(crate) use connection::unknown_connection;
 pub(crate) use literal::literal;
 #[cfg(feature = "rehearse")]
-pub(crate) use literal::plain_json;
 pub use load::LoadError;
 pub use load::Source;
 pub use module::CheckBlock;

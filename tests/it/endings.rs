@@ -30,7 +30,8 @@ fn a_question_that_nobody_answers_stops_what_it_guards_and_names_the_answer() {
         .run("apply --auto-approve")
         .ends_with(8)
         .says("Shall it open?")
-        .says("drplan apply --auto-approve --approve approval.go");
+        .says("drplan apply --resume ")
+        .says(" --approve approval.go");
     assert!(world.holds("site") && !world.holds("open"));
     let frontier = world.frontier();
     assert_eq!(frontier["done"], json!(["command.site"]));

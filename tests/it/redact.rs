@@ -10,7 +10,7 @@ const SHAPES: &[&str] = &[
     "00000000T000000Z-hhhh",
 ];
 
-/// Replaces moments, digests and names of runs by zeros, seconds of a step's line by zeros, the folder of
+/// Replaces moments, digests and names of runs by zeros, the time of a step's line by `+0s`, the folder of
 /// the test by `[DIR]`, the version by `[VERSION]`.
 pub(crate) fn redact(text: &str, dir: &str) -> String {
     let text = text
@@ -43,12 +43,15 @@ fn line(text: &str) -> String {
     out
 }
 
-/// The seconds that begin the line of a step that ended: `    1.0s `.
+/// The time since the start that begins the line of a step: `      +1s `.
 fn elapsed(text: &str) -> Option<(String, &str)> {
-    let (number, tail) = text.split_once("s ")?;
-    let seconds: f64 = number.trim().parse().ok()?;
-    let zero = seconds < 100.0 && number.starts_with("   ");
-    zero.then(|| (format!("{:>7}s ", "0.0"), tail))
+    let digits = text.trim_start().strip_prefix('+')?;
+    let (time, tail) = digits.split_once(' ')?;
+    let is_time = time.ends_with('s')
+        && time
+            .chars()
+            .all(|c| c.is_ascii_digit() || "hms".contains(c));
+    is_time.then(|| (format!("{:>9} ", "+0s"), tail))
 }
 
 fn fits(text: &str, shape: &str) -> bool {
@@ -78,7 +81,10 @@ fn what_differs_keeps_its_width() {
             "run 20261120T140908Z-cf67: 3 steps",
             "run 00000000T000000Z-0000: 3 steps",
         ),
-        ("    1.0s done  command.one", "    0.0s done  command.one"),
+        (
+            "      +1s done     command.one",
+            "      +0s done     command.one",
+        ),
         ("within 2m of 10 steps ", "within 2m of 10 steps "),
         ("in /a/b/x", "in [DIR]/x"),
     ] {

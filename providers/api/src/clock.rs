@@ -10,7 +10,11 @@ use crate::Timestamp;
 
 /// Tells the time.
 #[derive(Clone)]
-pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
+pub struct Clock {
+    tell: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// Whether it follows the time of one runtime.
+    bound: bool,
+}
 
 impl Clock {
     /// The time of this machine.
@@ -21,7 +25,10 @@ impl Clock {
 
     /// The time that a function tells.
     pub fn told_by(tell: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
-        Self(Arc::new(tell))
+        Self {
+            tell: Arc::new(tell),
+            bound: false,
+        }
     }
 
     /// A clock that shows `start` now and goes as fast as tokio's: in virtual time where that is
@@ -29,13 +36,22 @@ impl Clock {
     #[must_use]
     pub fn starting_at(start: Timestamp) -> Self {
         let began = tokio::time::Instant::now();
-        Self::told_by(move || start.checked_add(began.elapsed()).unwrap_or(Timestamp::MAX))
+        Self {
+            bound: true,
+            ..Self::told_by(move || start.checked_add(began.elapsed()).unwrap_or(Timestamp::MAX))
+        }
+    }
+
+    /// Whether it follows the time of one runtime: then it tells nothing of use in other threads.
+    #[must_use]
+    pub fn is_bound(&self) -> bool {
+        self.bound
     }
 
     /// The time now.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        (self.0)()
+        (self.tell)()
     }
 }
 

@@ -148,6 +148,8 @@ where
         std::future::pending::<Infallible>().await
     };
     tokio::select! {
+        // One order in every run.
+        biased;
         reply = talk => reply,
         never = drive => match never {},
     }

@@ -145,6 +145,8 @@ async fn keep(cluster: Cluster, velero: Arc<Velero>) {
             }
         };
         tokio::select! {
+            // One order in every run.
+            biased;
             () = velero.serve(client) => {}
             () = gone => {}
         }

@@ -12,6 +12,8 @@ use serde::Deserialize;
 const NODES_DEFAULT: usize = 3;
 /// What a page answers if the file does not say.
 const STATUS_DEFAULT: u16 = 200;
+/// Where a PostgreSQL server listens if the file does not say.
+const POSTGRES_PORT: u16 = 5432;
 /// How long records are cached if the file does not say, in seconds.
 const TTL_DEFAULT: i64 = 60;
 
@@ -224,6 +226,18 @@ pub enum Content {
     Postgres(String),
     /// This text.
     Text(String),
+}
+
+/// Host and port that a URL leads to; PostgreSQL's port where one of its URLs gives none.
+#[must_use]
+pub fn host_and_port(url: &str) -> Option<(String, u16)> {
+    let url: url::Url = url.parse().ok()?;
+    let host = url.host_str()?.to_owned();
+    let port = match url.scheme() {
+        "postgres" => url.port().unwrap_or(POSTGRES_PORT),
+        _ => url.port_or_known_default()?,
+    };
+    Some((host, port))
 }
 
 fn nodes_default() -> usize {

@@ -55,12 +55,17 @@ use witness::Gallery;
 pub use faults::Fault;
 pub use faults::Faults;
 pub use faults::Refusal;
+pub use file::Stand;
 pub use file::WorldFile;
+pub use file::host_and_port;
 pub use listen::Open;
+pub use power::Place;
 pub use programs::Said;
 pub use programs::Tool;
 pub use simulation::By;
+pub use simulation::CLIENTS;
 pub use simulation::SIMULATIONS;
+pub use simulation::STARTERS;
 pub use simulation::Simulation;
 pub use simulation::simulation;
 pub use witness::Request;
@@ -116,6 +121,7 @@ pub struct World {
     clock: Clock,
     network: Arc<WorldNetwork>,
     programs: Programs,
+    power: Power,
     clusters: BTreeMap<String, Arc<ClusterMachine>>,
     databases: BTreeMap<String, Arc<DatabaseMachine>>,
     store: Store,
@@ -216,6 +222,7 @@ impl World {
             clock,
             network,
             programs,
+            power,
             clusters,
             databases,
             store,
@@ -251,6 +258,12 @@ impl World {
     #[must_use]
     pub fn faults(&self) -> u64 {
         self.faults.count()
+    }
+
+    /// Every server that can be started, in order of name, and whether it runs now.
+    #[must_use]
+    pub fn places(&self) -> Vec<Place> {
+        self.power.places()
     }
 
     /// The clusters by name.
@@ -339,18 +352,11 @@ fn sockets(
 
 /// Takes host and port out of a URL.
 fn place(text: &str, at: &str) -> Result<(String, u16), WorldError> {
-    let wrong = || WorldError::Value {
+    host_and_port(text).ok_or_else(|| WorldError::Value {
         at: at.to_owned(),
         value: text.to_owned(),
         wanted: "a place such as https://b.example:6443 or db.example:5432",
-    };
-    let url: url::Url = text.parse().map_err(|_| wrong())?;
-    let host = url.host_str().ok_or_else(wrong)?.to_owned();
-    let port = match url.scheme() {
-        "postgres" => url.port().unwrap_or(5432),
-        _ => url.port_or_known_default().ok_or_else(wrong)?,
-    };
-    Ok((host, port))
+    })
 }
 
 fn duration(text: &str, at: &str) -> Result<Duration, WorldError> {

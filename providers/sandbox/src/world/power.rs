@@ -30,6 +30,19 @@ pub(super) struct Socket {
     pub(super) machine: Arc<dyn Machine>,
 }
 
+/// Where a server of the world is, and whether it runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Its name, as `cluster.b`.
+    pub name: String,
+    /// The name that leads to it within the world.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// Whether it runs now.
+    pub runs: bool,
+}
+
 /// Which servers run, by name: `cluster.b`. Clones share one state.
 #[derive(Clone)]
 pub(super) struct Power(Arc<Inner>);
@@ -57,6 +70,17 @@ impl Power {
         let running = self.0.running.lock();
         let running = running.unwrap_or_else(PoisonError::into_inner);
         running.get(name).copied().unwrap_or_default()
+    }
+
+    /// Every server, in order of name.
+    pub(super) fn places(&self) -> Vec<Place> {
+        let place = |(name, socket): (&String, &Socket)| Place {
+            name: name.clone(),
+            host: socket.host.clone(),
+            port: socket.port,
+            runs: self.runs(name),
+        };
+        self.0.sockets.iter().map(place).collect()
     }
 
     /// Starts or stops a server; one that is so already stays as it is.

@@ -1,7 +1,10 @@
 //! What stands in for each kind's system, so that a report can say what a rehearsal proves.
 
+use serde::Serialize;
+
 /// Who does the work of a kind in a rehearsal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum By {
     /// The kind's own requests, answered by a server of the world that is held against the real one.
     Server,
@@ -72,6 +75,13 @@ pub const SIMULATIONS: &[Simulation] = &[
         "a Velero that restores the real archive",
     ),
 ];
+
+/// The kinds whose steps start programs that a world file stands in for, with the arguments that are
+/// such command lines.
+pub const STARTERS: &[(&str, &[&str])] = &[("command", &["check", "apply"])];
+
+/// The client programs that the world itself stands in for; a world file may replace them.
+pub const CLIENTS: &[&str] = &["helm", "pg_restore", "psql"];
 
 /// How a resource kind is rehearsed, if it can be.
 #[must_use]

@@ -12,7 +12,6 @@ mod rules;
 mod side_by_side;
 mod tally;
 mod trace;
-mod turnstile;
 mod verdict;
 
 use std::path::Path;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
+use drplan::rehearse::Turnstile;
 
 use super::canonical::State;
 use super::course::Course;
@@ -11,7 +12,6 @@ use super::life;
 use super::life::Life;
 use super::rules;
 use super::rules::Broken;
-use super::turnstile::Turnstile;
 
 /// The stack of the thread that a life runs in; futures of a debug build are large.
 const STACK_BYTES: usize = 32 * 1024 * 1024;
@@ -71,18 +71,11 @@ impl Verdict {
     /// Lives a life in a thread and a runtime of its own, so that nothing of one reaches the next.
     pub(super) fn of(spec: &Path, course: &Course, wanted: Option<&State>) -> Self {
         let life = || -> Result<Self> {
-            // What other threads did is taken up only when nothing else can go on, and whoever waits
-            // for a crash is asked after every step: then it does not matter how fast this machine
-            // is. There is no driver of sockets: nothing here may have one.
+            // There is no driver of sockets: nothing here may have one.
             let mut builder = tokio::runtime::Builder::new_current_thread();
             let turnstile = Turnstile::default();
             turnstile.between(&mut builder);
-            let runtime = builder
-                .enable_time()
-                .start_paused(true)
-                .global_queue_interval(u32::MAX)
-                .event_interval(1)
-                .build()?;
+            let runtime = builder.enable_time().build()?;
             let verdict = runtime.block_on(async {
                 let life = life::live(spec, course).await?;
                 anyhow::Ok(Self::summary(&life, wanted))
