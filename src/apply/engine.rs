@@ -109,6 +109,8 @@ pub struct Ending {
     pub stopped: Stop,
     /// How many events there were.
     pub events: u64,
+    /// The chain of the journal's last record.
+    pub head: String,
     /// Why the journal could not be written to the end, if it could not.
     pub broken: Option<JournalError>,
 }
@@ -137,10 +139,11 @@ pub async fn apply(apply: Apply) -> Result<Ending, JournalError> {
         drain: draining,
     });
     let mut queue = Queue::new(&shared.plan);
+    let seal = crate::plan::seal(&shared.plan).map_err(|e| shared.journal.refused(&e))?;
     shared.write(Event::RunStarted {
         run: shared.run.clone(),
         recovery: shared.plan.head.recovery.clone(),
-        plan: drplan_api::short_hash(&shared.plan.head),
+        plan: seal,
         tool: shared.plan.head.tool.clone(),
         steps: usize::try_from(crate::plan::Summary::of(&shared.plan).acting).unwrap_or(usize::MAX),
     })?;
@@ -207,6 +210,7 @@ pub async fn apply(apply: Apply) -> Result<Ending, JournalError> {
         frontier,
         stopped,
         events: shared.journal.last(),
+        head: shared.journal.head(),
         broken,
     })
 }

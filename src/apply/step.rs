@@ -362,6 +362,7 @@ impl Turn<'_> {
                     attempt,
                     verb: effect.verb.clone(),
                     object: effect.object.clone(),
+                    inverse: effect.inverse.clone(),
                 })?;
                 let cx = self.write_cx(want, attempt).await?;
                 self.bounded(op.begin(&cx, n)).await?;

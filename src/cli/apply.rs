@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use super::Ambient;
 use super::args::ApplyArgs;
 use super::args::Cli;
+use super::args::VarArgs;
 use super::failure::Failure;
 use super::print;
 use super::session::Session;
@@ -77,13 +78,15 @@ pub(super) async fn run(cli: &Cli, args: &ApplyArgs, ambient: &Ambient) -> Resul
     };
     needs_secrets(&plan, &world.secrets)?;
     known_gates(&plan, &args.approve)?;
-    start(cli, args, ambient, Arc::new(plan), world).await
+    let next = next_command(cli, args, &plan);
+    start(cli, args, ambient, Arc::new(plan), world, next).await
 }
 
-struct World {
-    secrets: Arc<Secrets>,
-    observer: Arc<Observer>,
-    registry: Arc<drplan_api::Registry>,
+/// What a plan is applied with.
+pub(super) struct World {
+    pub(super) secrets: Arc<Secrets>,
+    pub(super) observer: Arc<Observer>,
+    pub(super) registry: Arc<drplan_api::Registry>,
 }
 
 /// Applying a file opens no spec: variables are read only for the secrets that the plan names.
@@ -102,13 +105,25 @@ fn from_file(
         ));
     }
     let plan = trusted(crate::plan::read(path)?)?;
+    let world = world(cli, &planning.vars, &plan, ambient)?;
+    same_payloads(&plan, &world.registry, path)?;
+    Ok((plan, world))
+}
+
+/// Connections and secrets for a plan that is there already.
+pub(super) fn world(
+    cli: &Cli,
+    vars: &VarArgs,
+    plan: &Plan,
+    ambient: &Ambient,
+) -> Result<World, Failure> {
     let mut given = ambient.variables();
-    for pair in &planning.vars.vars {
+    for pair in &vars.vars {
         if let Some((name, value)) = pair.split_once('=') {
             given.insert(name.to_owned(), value.to_owned());
         }
     }
-    for file in &planning.vars.var_files {
+    for file in &vars.var_files {
         let text = crate::spec_read(file)?;
         let (attrs, _) = crate::lang::parse_values_file(crate::lang::FileId(u32::MAX), &text);
         for (name, attr) in attrs {
@@ -120,21 +135,17 @@ fn from_file(
     given.retain(|name, _| plan.head.secrets.contains(name));
     let secrets = Arc::new(Secrets::new(&cli.chdir, given));
     let registry = Arc::new(crate::registry::registry());
-    same_payloads(&plan, &registry, path)?;
     let observer = Arc::new(Observer::new(
         Arc::clone(&registry),
         cli.chdir.clone(),
         ambient.doors.clone(),
         Arc::clone(&secrets),
     ));
-    Ok((
-        plan,
-        World {
-            secrets,
-            observer,
-            registry,
-        },
-    ))
+    Ok(World {
+        secrets,
+        observer,
+        registry,
+    })
 }
 
 /// A payload is read only by the version of its kind that wrote it.
@@ -154,7 +165,7 @@ fn same_payloads(plan: &Plan, registry: &drplan_api::Registry, path: &Path) -> R
     Ok(())
 }
 
-fn confirm(plan: &Plan, ambient: &Ambient) -> Result<(), Failure> {
+pub(super) fn confirm(plan: &Plan, ambient: &Ambient) -> Result<(), Failure> {
     if !ambient.can_ask {
         return Err(Failure::refused(
             Exit::Refused,
@@ -241,12 +252,14 @@ fn run_id(at: Timestamp) -> String {
     format!("{}-{}", at.strftime("%Y%m%dT%H%M%SZ"), &digits[..4])
 }
 
-async fn start(
+/// Applies a plan; `next` is the command by which a person goes on if something is left.
+pub(super) async fn start(
     cli: &Cli,
     args: &ApplyArgs,
     ambient: &Ambient,
     plan: Arc<Plan>,
     world: World,
+    next: String,
 ) -> Result<Exit, Failure> {
     let at = ambient.doors.clock.now();
     let run = run_id(at);
@@ -276,7 +289,6 @@ async fn start(
         can_ask: ambient.can_ask && !args.json,
         one_at_a_time: Mutex::new(()),
     };
-    let next = next_command(cli, args, &plan);
     let ending = crate::apply::apply(Apply {
         plan: Arc::clone(&plan),
         registry: world.registry,
@@ -317,11 +329,17 @@ async fn start(
         .write(&run_dir.join("frontier.json"))
         .map_err(anyhow::Error::from)?;
     if args.json {
-        let line =
-            render::json::summary_line(ambient.doors.clock.now(), last, exit.code(), &frontier);
+        let line = render::json::summary_line(
+            ambient.doors.clock.now(),
+            last,
+            exit.code(),
+            &frontier,
+            &ending.head,
+        );
         print(&format!("{line}\n"))?;
     } else {
         print(&render::run::ending(
+            plan.head.reverts.as_deref(),
             &ending.outcomes,
             &frontier,
             done_without(&plan, &ending.outcomes)
@@ -330,6 +348,10 @@ async fn start(
             ambient.style(),
             exit.code(),
         ))?;
+        talk(&format!(
+            "report: drplan report {}\nhead of the journal, to be kept elsewhere: {}",
+            frontier.run, ending.head
+        ));
     }
     Ok(exit)
 }
@@ -346,7 +368,7 @@ fn nothing_to_do(plan: &Plan, at: Timestamp) -> Result<(), Failure> {
         ..Frontier::default()
     };
     let version = render::json::version_line(at);
-    let summary = render::json::summary_line(at, 1, Exit::Ok.code(), &frontier);
+    let summary = render::json::summary_line(at, 1, Exit::Ok.code(), &frontier, "");
     print(&format!("{version}\n{summary}\n"))
 }
 

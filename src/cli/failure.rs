@@ -9,6 +9,7 @@ use crate::plan::PlanFileError;
 use crate::render::style::Style;
 use crate::render::style::Tone;
 use crate::report::Exit;
+use crate::runs::RunError;
 use crate::spec::LoadError;
 
 /// The funnel of all errors of commands.
@@ -117,6 +118,31 @@ impl From<PlanFileError> for Failure {
             PlanFileError::Version { .. } => {
                 Some("use the drplan that wrote it, or plan again with this one".to_owned())
             }
+        };
+        Self::Other {
+            exit: Exit::Error,
+            error: error.into(),
+            hint,
+        }
+    }
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        let named = |known: &[String]| known.join(", ");
+        let hint = match &error {
+            RunError::None { .. } => Some(
+                "`drplan apply` leaves one behind; name the folder of the spec with `--chdir DIR`"
+                    .to_owned(),
+            ),
+            RunError::Unknown { known, .. } => Some(format!("the newest are {}", named(known))),
+            RunError::Ambiguous { known, .. } => {
+                Some(format!("write more of one of {}", named(known)))
+            }
+            RunError::Io { .. } => None,
+            RunError::Plan(_) | RunError::Journal { .. } => Some(
+                "see what `drplan evidence verify` says; nothing of it can be believed".to_owned(),
+            ),
         };
         Self::Other {
             exit: Exit::Error,

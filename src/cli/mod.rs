@@ -8,6 +8,8 @@ mod graph;
 mod plan;
 #[cfg(feature = "rehearse")]
 mod rehearse;
+mod report;
+mod revert;
 mod session;
 mod show;
 mod validate;
@@ -27,6 +29,8 @@ pub use args::VarArgs;
 pub use failure::Failure;
 #[cfg(feature = "rehearse")]
 pub(crate) use session::Session;
+
+use args::RevertCommand;
 
 use crate::report::Exit;
 
@@ -77,6 +81,11 @@ async fn dispatch(cli: &Cli, ambient: &Ambient) -> Result<Exit, Failure> {
         Command::Plan(args) => plan::run(cli, args, ambient).await,
         Command::Show(args) => show::run(args, ambient),
         Command::Apply(args) => apply::run(cli, args, ambient).await,
+        Command::Report(args) => report::run(cli, args, ambient),
+        Command::Evidence(args) => report::evidence(cli, &args.command, ambient),
+        Command::Revert(args) => match &args.command {
+            RevertCommand::Dns(args) => revert::run(cli, args, ambient).await,
+        },
         Command::Graph(args) => graph::run(cli, args, ambient).await,
         Command::Why(args) => why::run(cli, args, ambient).await,
         // It runs before this runtime is made.

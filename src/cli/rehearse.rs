@@ -21,6 +21,7 @@ use crate::rehearse::Script;
 use crate::rehearse::Timeline;
 use crate::render;
 use crate::report::Exit;
+use crate::report::REHEARSAL;
 use crate::report::done_without;
 use crate::report::verdict;
 
@@ -143,7 +144,7 @@ async fn play(
     let store = scene.dir().join(".drplan");
     crate::apply::private_dir(&store).map_err(anyhow::Error::from)?;
     let sink = Arc::clone(&timeline) as Arc<dyn Sink>;
-    let ending = scene.apply(planned, &store, "rehearsal", sink).await;
+    let ending = scene.apply(planned, &store, REHEARSAL, sink).await;
     let ending = ending.map_err(anyhow::Error::from)?;
     let mut exit = verdict(&planned.plan, &ending.outcomes, ending.stopped);
     if let Some(error) = &ending.broken {

@@ -158,6 +158,7 @@ fn head(module: &Module, registry: &Registry, options: &Options, steps: &[Step])
             .map(|d| (d.name.to_owned(), d.op_version))
             .collect(),
         contacts: module.recovery.contacts.clone(),
+        reverts: None,
     }
 }
 

@@ -78,6 +78,15 @@ pub fn write(plan: &Plan, path: &Path) -> Result<(), PlanFileError> {
     Ok(())
 }
 
+/// The digest that seals a plan file.
+///
+/// # Errors
+///
+/// If the plan cannot be expressed as JSON.
+pub fn seal(plan: &Plan) -> Result<String, serde_json::Error> {
+    Ok(digest(&canonical(plan)?))
+}
+
 /// Reads a plan and checks its digest.
 ///
 /// # Errors
@@ -90,21 +99,34 @@ pub fn read(path: &Path) -> Result<Plan, PlanFileError> {
         path: name.clone(),
         why: why.to_string(),
     };
-    let broken = |why: &str| PlanFileError::Broken {
-        path: name.clone(),
-        why: why.to_owned(),
-    };
     if std::fs::metadata(path).map_err(|e| io(&e))?.len() > PLAN_BYTES_MAX {
-        return Err(broken("it is too large"));
+        return Err(PlanFileError::Broken {
+            path: name.clone(),
+            why: "it is too large".to_owned(),
+        });
     }
     let text = std::fs::read_to_string(path).map_err(|e| io(&e))?;
+    Ok(parse(&text, &name)?.0)
+}
+
+/// Reads the text of a plan file, which errors call `name`; returns the plan and its digest.
+///
+/// # Errors
+///
+/// If it was changed, or is of another version.
+pub fn parse(text: &str, name: &str) -> Result<(Plan, String), PlanFileError> {
+    let broken = |why: &str| PlanFileError::Broken {
+        path: name.to_owned(),
+        why: why.to_owned(),
+    };
     let (body, seal) = text
         .trim_end()
         .split_once('\n')
         .ok_or_else(|| broken("its second line is missing"))?;
     let seal: Json =
         serde_json::from_str(seal).map_err(|_| broken("its second line is not JSON"))?;
-    if seal.get("sha256").and_then(Json::as_str) != Some(digest(body.as_bytes()).as_str()) {
+    let digest = digest(body.as_bytes());
+    if seal.get("sha256").and_then(Json::as_str) != Some(digest.as_str()) {
         return Err(broken("its digest does not fit: it was changed or cut off"));
     }
     let raw: Json = serde_json::from_str(body).map_err(|_| broken("its first line is not JSON"))?;
@@ -115,7 +137,11 @@ pub fn read(path: &Path) -> Result<Plan, PlanFileError> {
         .to_owned();
     let major = |format: &str| format.split('.').next().map(str::to_owned);
     if major(&found) != major(FORMAT) {
-        return Err(PlanFileError::Version { path: name, found });
+        return Err(PlanFileError::Version {
+            path: name.to_owned(),
+            found,
+        });
     }
-    serde_json::from_value(raw).map_err(|e| broken(&e.to_string()))
+    let plan = serde_json::from_value(raw).map_err(|e| broken(&e.to_string()))?;
+    Ok((plan, digest))
 }

@@ -79,6 +79,9 @@ pub struct Head {
     pub kinds: BTreeMap<String, u32>,
     /// Whom to call, from the spec.
     pub contacts: BTreeMap<String, String>,
+    /// The run whose change of DNS it takes back, if it is there for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reverts: Option<String>,
 }
 
 /// One connection.

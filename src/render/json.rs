@@ -189,6 +189,7 @@ pub fn event_line(at: Timestamp, seq: u64, event: &Event) -> Json {
             attempt,
             verb,
             object,
+            ..
         } => (
             "effect_start",
             "info",
@@ -276,8 +277,14 @@ pub fn event_line(at: Timestamp, seq: u64, event: &Event) -> Json {
     body
 }
 
-/// The last line of an event stream.
-pub fn summary_line(at: Timestamp, seq: u64, exit_code: u8, frontier: &Frontier) -> Json {
+/// The last line of an event stream; `head` is the chain of the journal's last record.
+pub fn summary_line(
+    at: Timestamp,
+    seq: u64,
+    exit_code: u8,
+    frontier: &Frontier,
+    head: &str,
+) -> Json {
     json!({
         "@level": if exit_code == 0 { "info" } else { "error" },
         "@message": format!("exit code {exit_code}"),
@@ -287,6 +294,7 @@ pub fn summary_line(at: Timestamp, seq: u64, exit_code: u8, frontier: &Frontier)
         "seq": seq,
         "exit_code": exit_code,
         "frontier": frontier,
+        "head": head,
     })
 }
 

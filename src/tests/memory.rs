@@ -28,7 +28,7 @@ use crate::spec;
 
 /// What happens to the next write of a name.
 #[derive(Clone, Copy, PartialEq)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// Refused before it happens.
     Refused,
     /// Carried out, and the answer is lost.
@@ -38,7 +38,7 @@ pub(super) enum Fault {
 }
 
 #[derive(Default)]
-pub(super) struct Numbers {
+pub(crate) struct Numbers {
     pub(super) values: BTreeMap<String, i64>,
     pub(super) writes: Vec<String>,
     pub(super) reads: usize,
@@ -46,7 +46,7 @@ pub(super) struct Numbers {
 }
 
 #[derive(Clone, Default)]
-pub(super) struct World(pub(super) Arc<Mutex<Numbers>>);
+pub(crate) struct World(pub(super) Arc<Mutex<Numbers>>);
 
 impl World {
     pub(super) fn lock(&self) -> std::sync::MutexGuard<'_, Numbers> {
@@ -65,7 +65,7 @@ impl World {
         self.lock().writes.clone()
     }
 
-    pub(super) fn fail(&self, name: &str, faults: &[Fault]) {
+    pub(crate) fn fail(&self, name: &str, faults: &[Fault]) {
         self.lock().faults.insert(name.to_owned(), faults.to_vec());
     }
 }
@@ -360,8 +360,8 @@ fn registry(world: &World) -> Registry {
 }
 
 /// One spec over one world.
-pub(super) struct Case {
-    pub(super) world: World,
+pub(crate) struct Case {
+    pub(crate) world: World,
     dir: tempfile::TempDir,
     registry: Arc<Registry>,
 }
@@ -388,7 +388,7 @@ impl apply::Sink for Deaf {
 }
 
 impl Case {
-    pub(super) fn new(spec: &str) -> Self {
+    pub(crate) fn new(spec: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let text = format!("provider \"memory\" \"m\" {{}}\n{spec}");
         std::fs::write(dir.path().join("main.dr.hcl"), text).unwrap();
@@ -458,11 +458,16 @@ impl Case {
         Ok(plan)
     }
 
-    pub(super) async fn plan(&self) -> Plan {
+    pub(crate) async fn plan(&self) -> Plan {
         self.try_plan(&[]).await.unwrap()
     }
 
     pub(super) async fn apply(&self, plan: &Plan) -> Ending {
+        self.apply_told(plan).await.0
+    }
+
+    /// The same with what the journal says.
+    pub(crate) async fn apply_told(&self, plan: &Plan) -> (Ending, Vec<apply::Line>) {
         let runs = tempfile::tempdir().unwrap();
         let (_keep, stop) = watch::channel(apply::Stop::No);
         let ending = apply::apply(apply::Apply {
@@ -488,6 +493,6 @@ impl Case {
             .unwrap();
         let lines = apply::read_journal(&runs.path().join("journal.jsonl")).unwrap();
         assert!(lines.windows(2).all(|w| w[0].seq < w[1].seq));
-        ending
+        (ending, lines)
     }
 }

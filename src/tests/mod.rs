@@ -2,6 +2,6 @@
 
 #![expect(clippy::disallowed_methods, reason = "tests write their specs")]
 
-mod memory;
+pub(crate) mod memory;
 mod order;
 mod run;

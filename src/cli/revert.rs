@@ -1,0 +1,91 @@
+//! `drplan revert dns RUN`.
+
+use std::sync::Arc;
+
+use super::Ambient;
+use super::apply::World;
+use super::apply::confirm;
+use super::apply::start;
+use super::apply::world;
+use super::args::ApplyArgs;
+use super::args::Cli;
+use super::args::PlanningArgs;
+use super::args::RevertArgs;
+use super::failure::Failure;
+use super::print;
+use super::session::trusted;
+use crate::plan::Plan;
+use crate::render;
+use crate::report::Exit;
+use crate::report::fold;
+use crate::revert::Eyes;
+use crate::revert::RevertError;
+use crate::revert::revert;
+use crate::runs::Runs;
+use crate::runs::StoredRun;
+
+pub(super) async fn run(cli: &Cli, args: &RevertArgs, ambient: &Ambient) -> Result<Exit, Failure> {
+    let stored = Runs::of(&cli.chdir).open(Some(&args.run))?;
+    let world = world(cli, &args.vars, &stored.plan, ambient)?;
+    let plan = plan(&stored, &world, ambient).await?;
+    print(&render::plan::summary(&plan, ambient.style()))?;
+    if plan.is_empty() {
+        return Ok(Exit::Ok);
+    }
+    if !args.auto_approve {
+        confirm(&plan, ambient)?;
+    }
+    let apply = ApplyArgs {
+        plan: None,
+        planning: PlanningArgs {
+            vars: args.vars.clone(),
+            ..PlanningArgs::default()
+        },
+        auto_approve: true,
+        approve: Vec::new(),
+        json: false,
+        parallelism: 1,
+    };
+    let next = format!("drplan revert dns {}", stored.id);
+    start(cli, &apply, ambient, Arc::new(plan), world, next).await
+}
+
+/// The plan that takes back what the run did.
+async fn plan(stored: &StoredRun, world: &World, ambient: &Ambient) -> Result<Plan, Failure> {
+    let run = fold(&stored.plan, &stored.records.lines).map_err(|illegal| {
+        Failure::refused(
+            Exit::Error,
+            format!("the journal of run {} makes no sense: {illegal}", stored.id),
+            format!("see `drplan evidence verify {}`", stored.id),
+        )
+    })?;
+    if run.seal != stored.seal {
+        return Err(Failure::refused(
+            Exit::Refused,
+            format!(
+                "the plan of run {} is not the one that it applied",
+                stored.id
+            ),
+            format!("see `drplan evidence verify {}`", stored.id),
+        ));
+    }
+    let eyes = Eyes {
+        registry: &world.registry,
+        observer: &world.observer,
+        now: ambient.doors.clock.now(),
+    };
+    let plan = revert(&stored.plan, &run, &eyes).await;
+    trusted(plan.map_err(|error| refused(&error))?)
+}
+
+fn refused(error: &RevertError) -> Failure {
+    let (exit, hint) = match error {
+        RevertError::Nothing { .. } => (Exit::Refused, "name a run that moved traffic"),
+        RevertError::Cannot { .. } => (Exit::Refused, "nothing was changed"),
+        RevertError::Changed { .. } => (
+            Exit::Conflict,
+            "nothing was changed; find out who changed it, and change it by hand if it must be",
+        ),
+    };
+    Failure::refused(exit, error.to_string(), hint)
+}
