@@ -49,8 +49,8 @@ pub enum Command {
     Graph(GraphArgs),
     /// Say why a step is what it is, or why one waits for another.
     Why(WhyArgs),
-    /// Print the schema of all kinds as JSON.
-    Schema,
+    /// Print the schema of all kinds, or of another document, as JSON.
+    Schema(SchemaArgs),
     /// Print the version.
     Version,
 }
@@ -298,6 +298,23 @@ pub struct ExportArgs {
     /// The file.
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
+}
+
+/// What a schema is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SchemaOf {
+    /// All kinds, functions and codes.
+    Kinds,
+    /// The report of a run: JSON Schema.
+    Report,
+}
+
+/// `schema`.
+#[derive(Debug, Args)]
+pub struct SchemaArgs {
+    /// Of what.
+    #[arg(value_enum, default_value_t = SchemaOf::Kinds)]
+    pub of: SchemaOf,
 }
 
 /// Formats of a graph.

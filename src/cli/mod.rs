@@ -31,6 +31,7 @@ pub use failure::Failure;
 pub(crate) use session::Session;
 
 use args::RevertCommand;
+use args::SchemaOf;
 
 use crate::report::Exit;
 
@@ -91,14 +92,13 @@ async fn dispatch(cli: &Cli, ambient: &Ambient) -> Result<Exit, Failure> {
         // It runs before this runtime is made.
         #[cfg(feature = "rehearse")]
         Command::Rehearse(_) => Ok(Exit::Ok),
-        Command::Schema => {
-            print(
-                &(serde_json::to_string_pretty(&crate::schema::document(
-                    &crate::registry::registry(),
-                ))
-                .map_err(anyhow::Error::from)?
-                    + "\n"),
-            )?;
+        Command::Schema(args) => {
+            let schema = match args.of {
+                SchemaOf::Kinds => crate::schema::document(&crate::registry::registry()),
+                SchemaOf::Report => crate::schema::report(),
+            };
+            let text = serde_json::to_string_pretty(&schema).map_err(anyhow::Error::from)?;
+            print(&(text + "\n"))?;
             Ok(Exit::Ok)
         }
         Command::Version => {

@@ -90,7 +90,7 @@ impl Zone {
         let sets = self.running.service().record_sets(&self.id);
         let www = sets.into_iter().find(|set| set.rtype == RecordType::A);
         match www.expect("the record").data {
-            Data::Values { values, ttl } => (values, ttl),
+            Data::Values { values, ttl_s } => (values, ttl_s),
             Data::Alias { .. } => panic!("an alias"),
         }
     }

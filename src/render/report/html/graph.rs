@@ -16,7 +16,10 @@ use crate::report::Report;
 const STEPS_MAX: usize = 200;
 const BOX_WIDE_PX: usize = 220;
 const BOX_HIGH_PX: usize = 40;
-const COLUMN_PX: usize = 290;
+/// Between two columns.
+const GAP_PX: usize = 70;
+/// How wide a column is that holds nothing but barriers.
+const BARRIER_PX: usize = 10;
 const ROW_PX: usize = 54;
 const MARGIN_PX: usize = 10;
 const NAME_CHARACTERS_MAX: usize = 28;
@@ -43,17 +46,25 @@ pub(super) fn graph(report: &Report) -> Markup {
         columns.entry(node.wave).or_default().push(node);
     }
     let highest = columns.values().map(Vec::len).max().unwrap_or_default();
-    let mut places: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
-    for (x, column) in columns.values().enumerate() {
+    let mut places: BTreeMap<&str, Place> = BTreeMap::new();
+    let mut x = MARGIN_PX;
+    for column in columns.values() {
+        let only_barriers = column.iter().all(|node| node.end.is_none());
+        let wide = if only_barriers {
+            BARRIER_PX
+        } else {
+            BOX_WIDE_PX
+        };
         // Every column is centred.
         let top = (highest - column.len()) * ROW_PX / 2;
         for (y, node) in column.iter().enumerate() {
-            let place = (MARGIN_PX + x * COLUMN_PX, MARGIN_PX + top + y * ROW_PX);
-            places.insert(node.address, place);
+            let y = MARGIN_PX + top + y * ROW_PX;
+            places.insert(node.address, Place { x, y, wide });
         }
+        x += wide + GAP_PX;
     }
     let (width, height) = (
-        2 * MARGIN_PX + columns.len().saturating_sub(1) * COLUMN_PX + BOX_WIDE_PX,
+        x + MARGIN_PX - GAP_PX.min(x),
         2 * MARGIN_PX + highest * ROW_PX,
     );
     let walked = walked(report, &nodes);
@@ -66,12 +77,19 @@ pub(super) fn graph(report: &Report) -> Markup {
                     @for node in &nodes {
                         @for before in node.waits_for { (edge(&places, before, node.address, &walked)) }
                     }
-                    @for node in &nodes { (drawn(node, places[node.address])) }
+                    @for node in &nodes { (drawn(node, &places[node.address])) }
                 }
                 figcaption { "From left to right. Dots join stages. Strong lines: what explains the time." }
             }
         }
     }
+}
+
+/// Where a node stands.
+struct Place {
+    x: usize,
+    y: usize,
+    wide: usize,
 }
 
 fn nodes(report: &Report) -> Vec<Node<'_>> {
@@ -119,7 +137,7 @@ fn walked<'a>(report: &'a Report, nodes: &[Node<'a>]) -> BTreeSet<(&'a str, &'a 
 }
 
 fn edge(
-    places: &BTreeMap<&str, (usize, usize)>,
+    places: &BTreeMap<&str, Place>,
     before: &str,
     after: &str,
     walked: &BTreeSet<(&str, &str)>,
@@ -127,9 +145,9 @@ fn edge(
     let (Some(from), Some(to)) = (places.get(before), places.get(after)) else {
         return html! {};
     };
-    let (x1, y1) = (from.0 + BOX_WIDE_PX, from.1 + BOX_HIGH_PX / 2);
-    let (x2, y2) = (to.0, to.1 + BOX_HIGH_PX / 2);
-    let bend = (COLUMN_PX - BOX_WIDE_PX) / 2;
+    let (x1, y1) = (from.x + from.wide, from.y + BOX_HIGH_PX / 2);
+    let (x2, y2) = (to.x, to.y + BOX_HIGH_PX / 2);
+    let bend = GAP_PX / 2;
     let path = format!(
         "M{x1} {y1} C{} {y1} {} {y2} {x2} {y2}",
         x1 + bend,
@@ -138,8 +156,9 @@ fn edge(
     html! { path.edge.walked[walked.contains(&(before, after))] d=(path) {} }
 }
 
-fn drawn(node: &Node<'_>, (x, y): (usize, usize)) -> Markup {
-    let (middle_x, middle_y) = (x + BOX_WIDE_PX / 2, y + BOX_HIGH_PX / 2);
+fn drawn(node: &Node<'_>, place: &Place) -> Markup {
+    let Place { x, y, wide } = *place;
+    let (middle_x, middle_y) = (x + wide / 2, y + BOX_HIGH_PX / 2);
     html! {
         @if let Some((tone, word)) = node.end {
             g.(class(tone)) {
@@ -151,7 +170,7 @@ fn drawn(node: &Node<'_>, (x, y): (usize, usize)) -> Markup {
         } @else {
             g.dim {
                 title { (node.address) }
-                line.edge x1=(x) y1=(middle_y) x2=(x + BOX_WIDE_PX) y2=(middle_y) {}
+                line.edge x1=(x) y1=(middle_y) x2=(x + wide) y2=(middle_y) {}
                 circle.bar cx=(middle_x) cy=(middle_y) r="5" {}
             }
         }

@@ -40,7 +40,7 @@ pub(super) fn timeline(report: &Report) -> Markup {
     let rows = steps.len() as u64;
     let (width, height) = (NAMES_PX + CHART_PX + AFTER_PX, (rows + 2) * ROW_PX);
     html! {
-        figure {
+        figure.fits {
             svg viewBox=(format!("0 0 {width} {height}")) width=(width) height=(height) role="img" aria-labelledby="timeline-title" {
                 title id="timeline-title" { "When each step ran; the same as in the table of steps" }
                 @for part in 0..=PARTS { (tick(report, part, height)) }
