@@ -73,3 +73,81 @@ pub(crate) fn arguments(
     }
     Ok(out)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Alias;
+    use crate::record::Compare;
+    use crate::record::Record;
+    use crate::spec::RecordSpec;
+
+    fn set(values: &[&str]) -> RecordSet {
+        let record = |value: &&str| Record {
+            value: (*value).to_owned(),
+        };
+        RecordSet {
+            name: "www.shop.example.".to_owned(),
+            rtype: "A".to_owned(),
+            ttl: Some(60),
+            resource_records: values.iter().map(record).collect(),
+            ..RecordSet::default()
+        }
+    }
+
+    fn alias() -> RecordSet {
+        RecordSet {
+            ttl: None,
+            resource_records: Vec::new(),
+            alias_target: Some(Alias {
+                hosted_zone_id: "Z2".to_owned(),
+                dns_name: "lb.example.".to_owned(),
+                evaluate_target_health: true,
+            }),
+            ..set(&[])
+        }
+    }
+
+    #[test]
+    fn what_a_record_was_is_said_as_a_spec_says_it_and_replaces_only_what_was_written() {
+        let weighted = RecordSet {
+            set_identifier: Some("a".to_owned()),
+            weight: Some(7),
+            ..set(&["10.0.0.1", "10.0.0.2"])
+        };
+        for (written, before) in [
+            (set(&["10.8.0.1"]), set(&["10.0.0.1"])),
+            (set(&["10.8.0.1"]), alias()),
+            (alias(), set(&["10.0.0.1"])),
+            (set(&["10.8.0.1"]), weighted),
+        ] {
+            let args = arguments("Z1", &written, &before).expect("arguments");
+            let spec: RecordSpec = serde_json::from_value(args).expect("a spec");
+            let wanted = spec.set_in("shop.example.").expect("a record");
+            assert!(wanted.is(&before, Compare::Whole), "{wanted:?}");
+            assert!(spec.may_replace(&written), "{written:?}");
+            assert!(!spec.may_replace(&set(&["203.0.113.9"])));
+        }
+    }
+
+    #[test]
+    fn what_a_spec_cannot_say_is_refused() {
+        let written = set(&["10.8.0.1"]);
+        for before in [
+            RecordSet {
+                region: Some("eu-west-1".to_owned()),
+                ..set(&["10.0.0.1"])
+            },
+            RecordSet {
+                unsupported: Some("geolocation".to_owned()),
+                ..set(&["10.0.0.1"])
+            },
+            RecordSet {
+                health_check_id: Some("h".to_owned()),
+                ..set(&["10.0.0.1"])
+            },
+        ] {
+            assert!(arguments("Z1", &written, &before).is_err(), "{before:?}");
+        }
+    }
+}

@@ -93,7 +93,7 @@ fn one_line(text: &str) -> String {
 fn plain(text: &str) -> String {
     let text = one_line(text);
     // A lone backtick would swallow what follows.
-    let paired = text.matches('`').count() % 2 == 0;
+    let paired = text.matches('`').count().is_multiple_of(2);
     let mut out = String::with_capacity(text.len());
     let mut in_code = false;
     for c in text.chars() {

@@ -276,13 +276,12 @@ fn course(report: &Report) -> Section {
 }
 
 fn leg(leg: &Leg) -> Row {
-    let mut text = took(leg.ran_ms);
-    if leg.asked {
-        text.push_str(", for an answer");
-    }
-    if leg.queued_ms > 0 {
-        text.push_str(&format!(", after {} in the queue", took(leg.queued_ms)));
-    }
+    let asked = if leg.asked { ", for an answer" } else { "" };
+    let queued = match leg.queued_ms {
+        0 => String::new(),
+        ms => format!(", after {} in the queue", took(ms)),
+    };
+    let text = format!("{}{asked}{queued}", took(leg.ran_ms));
     Row::new(Tone::Head, leg.address.clone(), text)
 }
 
@@ -400,16 +399,15 @@ fn steps(report: &Report) -> Section {
 }
 
 fn step(step: &StepReport) -> Row {
-    let mut text = step.end.word().to_owned();
-    if let Some(action) = &step.acted {
-        text.push_str(&format!(" ({action})"));
-    }
-    if let Some(ms) = step.ran_ms {
-        text.push_str(&format!(", {}", took(ms)));
-    }
-    if let (Some(ms), Some(last)) = (step.waited_ms, &step.waited_for) {
-        text.push_str(&format!(", after {} for {last}", took(ms)));
-    }
+    let acted = step.acted.as_ref().map(|action| format!(" ({action})"));
+    let ran = step.ran_ms.map(|ms| format!(", {}", took(ms)));
+    let waited = step.waited_ms.zip(step.waited_for.as_ref());
+    let waited = waited.map(|(ms, last)| format!(", after {} for {last}", took(ms)));
+    let parts = [acted, ran, waited];
+    let text = parts
+        .into_iter()
+        .flatten()
+        .fold(step.end.word().to_owned(), |text, part| text + &part);
     let mut row = Row::new(tone_of(step.end), step.address.clone(), text);
     row.details.extend(step.because.clone());
     row.details.extend(
