@@ -6,7 +6,8 @@
 //! files -spec::Source::load-> Source -spec::parse-> Module -spec::check-> diagnostics
 //! (Module, Facts) -graph::Expander-> Expanded, or asks;  observe::Observer answers asks into Facts
 //! Expanded -graph::build-> Graph;  (Graph, Facts) -plan::plan-> Plan -plan::check-> broken rules
-//! Plan -apply::apply-> Journal -report::fold-> Run;  Plan, Run -render-> text, JSON, DOT, Mermaid
+//! Plan -apply::apply-> Journal;  (Plan, Journal) -report::report-> Report
+//! Plan, Report -render-> text, JSON, Markdown, JUnit, HTML, DOT, Mermaid
 //! ```
 //!
 //! | module | what it is | touches the world |
@@ -22,6 +23,7 @@
 //! | [`apply`] | order, waiting, retries, journal | the only writer |
 //! | [`store`] | where runs, journals and locks are kept | a folder or a bucket |
 //! | [`report`] | what happened, folded from the journal | no |
+//! | [`revert`] | plans to take back what a run changed | reads through providers |
 //! | [`render`] | all formatting for people and machines | no |
 //! | [`registry`] | the one table of providers | no |
 //! | `rehearse` | a spec in a world of this process | copies the spec's folder |
@@ -45,6 +47,7 @@ pub mod rehearse;
 pub mod render;
 pub mod report;
 pub(crate) mod retry;
+pub mod revert;
 pub mod schema;
 pub mod secrets;
 pub mod spec;

@@ -46,6 +46,11 @@ pub fn document(registry: &Registry) -> Json {
     })
 }
 
+/// The JSON schema of the report of a run; `schemas/report.json` is this.
+pub fn report() -> Json {
+    schemars::schema_for!(crate::report::Report).into()
+}
+
 fn kind(def: &Def) -> Json {
     let mode = match def.mode {
         Mode::Goal => "goal".to_owned(),

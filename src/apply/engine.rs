@@ -124,6 +124,8 @@ pub struct Ending {
     pub cut: Option<Cut>,
     /// How many events there were.
     pub events: u64,
+    /// The chain of the journal's last record.
+    pub head: String,
     /// Why the journal could not be written to the end, if it could not.
     pub broken: Option<JournalError>,
 }
@@ -167,7 +169,9 @@ pub async fn apply(apply: Apply) -> Result<Ending, JournalError> {
         cancel: cancelled,
         drain: draining,
     });
-    shared.write(first_event(&shared, &apply.earlier)).await?;
+    let seal = crate::plan::seal(&shared.plan).map_err(|e| shared.journal.refused(&e))?;
+    let first = first_event(&shared, seal, &apply.earlier);
+    shared.write(first).await?;
     let mut run = Run {
         queue: Queue::new(&shared.plan),
         outs: Arc::new(known_outputs(&shared.plan)),
@@ -193,7 +197,7 @@ pub async fn apply(apply: Apply) -> Result<Ending, JournalError> {
     Ok(run.ending(apply.next).await)
 }
 
-fn first_event(shared: &Shared, earlier: &Option<(Vec<Line>, String)>) -> Event {
+fn first_event(shared: &Shared, seal: String, earlier: &Option<(Vec<Line>, String)>) -> Event {
     let tool = shared.plan.head.tool.clone();
     let steps = crate::plan::Summary::of(&shared.plan).acting;
     let steps = usize::try_from(steps).unwrap_or(usize::MAX);
@@ -207,7 +211,7 @@ fn first_event(shared: &Shared, earlier: &Option<(Vec<Line>, String)>) -> Event 
         None => Event::RunStarted {
             run: shared.run.clone(),
             recovery: shared.plan.head.recovery.clone(),
-            plan: drplan_api::short_hash(&shared.plan.head),
+            plan: seal,
             tool,
             steps,
         },
@@ -487,6 +491,7 @@ impl Run {
             stopped,
             cut: self.cut,
             events: shared.journal.last(),
+            head: shared.journal.head(),
             broken: self.broken,
         }
     }

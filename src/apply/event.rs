@@ -107,7 +107,7 @@ pub enum Event {
         run: String,
         /// The recovery.
         recovery: String,
-        /// The digest of the plan.
+        /// The digest of the plan, as it seals the plan file.
         plan: String,
         /// The version of drplan.
         tool: String,
@@ -156,6 +156,10 @@ pub enum Event {
         verb: String,
         /// The object.
         object: String,
+        /// How to take it back, if that is possible: kept before it leaves, since a step that is decided
+        /// late has none in the plan.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        inverse: Option<Json>,
     },
     /// It ended well.
     EffectFinished {
@@ -224,6 +228,25 @@ pub enum Event {
 }
 
 impl Event {
+    /// The step that it is about; `None` if it is about the whole run.
+    pub fn address(&self) -> Option<&Address> {
+        match self {
+            Self::RunStarted { .. }
+            | Self::RunResumed { .. }
+            | Self::RunPaused { .. }
+            | Self::RunWentOn { .. }
+            | Self::RunEnded { .. } => None,
+            Self::StepStarted { address, .. }
+            | Self::EffectStarted { address, .. }
+            | Self::EffectFinished { address, .. }
+            | Self::Progress { address, .. }
+            | Self::Retry { address, .. }
+            | Self::GateOpened { address, .. }
+            | Self::GatePassed { address, .. }
+            | Self::StepEnded { address, .. } => Some(address),
+        }
+    }
+
     /// Whether it is kept in the journal.
     pub fn is_record(&self) -> bool {
         !matches!(self, Self::Progress { .. })

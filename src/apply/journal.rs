@@ -41,8 +41,8 @@ impl JournalError {
     }
 }
 
-/// One line. `chain` is the digest of the line before it together with this record, which makes a
-/// change in the middle evident.
+/// One line. `chain` is the digest of the chain before it together with number, time and record of
+/// this line, which makes a change in the middle evident.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Line {
     /// The format's version.
@@ -128,6 +128,17 @@ impl Journal {
         self.noted().seq
     }
 
+    /// The chain of the last record: whoever keeps it elsewhere can tell later whether the journal is
+    /// still the same.
+    pub fn head(&self) -> String {
+        self.noted().chain.clone()
+    }
+
+    /// Says why nothing can be written.
+    pub(super) fn refused(&self, why: &dyn std::fmt::Display) -> JournalError {
+        JournalError::new("write", &self.name, why)
+    }
+
     fn noted(&self) -> std::sync::MutexGuard<'_, Noted> {
         self.noted.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -145,8 +156,7 @@ impl Journal {
         }
         let seq = noted.seq + 1;
         if event.is_record() {
-            let record = serde_json::to_string(&event).map_err(|e| failed(&e))?;
-            let chain = link(&noted.chain, seq, &record);
+            let chain = link(&noted.chain, seq, at, &event).map_err(|e| failed(&e))?;
             let line = Line {
                 v: FORMAT,
                 seq,
@@ -195,48 +205,71 @@ impl Journal {
     }
 }
 
-/// The chain behind a record.
-fn link(before: &str, seq: u64, record: &str) -> String {
-    digest(format!("{before}{seq}{record}").as_bytes())
+/// The chain up to a record. Numbers of events that are not records are missing in it, so that what
+/// follows each other in the journal is told by the chain alone.
+fn link(
+    before: &str,
+    seq: u64,
+    at: Timestamp,
+    record: &Event,
+) -> Result<String, serde_json::Error> {
+    let record = serde_json::to_string(record)?;
+    Ok(digest(format!("{before} {seq} {at} {record}").as_bytes()))
 }
 
 /// What a journal holds.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Lines {
-    /// The lines.
+pub struct Records {
+    /// Its lines.
     pub lines: Vec<Line>,
-    /// How many bytes they have; behind them may lie a line that a crash cut off.
-    pub bytes: usize,
+    /// Whether a last line was begun and not finished, as a crash leaves it.
+    pub torn: bool,
 }
 
-/// Reads the text of a journal. A last line that was cut off by a crash is left out.
+/// Why a text is no journal.
+#[derive(Debug, thiserror::Error)]
+#[error("line {line}: {why}")]
+pub struct BrokenJournal {
+    /// Which line, from 1.
+    pub line: usize,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+/// The whole lines of a journal, without one that a crash cut off.
+pub(crate) fn whole(text: &str) -> &str {
+    &text[..text.rfind('\n').map_or(0, |at| at + 1)]
+}
+
+/// Reads the text of a journal and checks its chain. A last line that was cut off by a crash is left
+/// out.
 ///
 /// # Errors
 ///
-/// If a line before the last is broken or does not fit the chain.
-pub fn parse(name: &str, text: &str) -> Result<Lines, JournalError> {
-    let failed = |n: usize, why: &dyn std::fmt::Display| {
-        JournalError::new("read", name, format!("line {n}: {why}"))
-    };
-    let mut out = Lines {
-        lines: Vec::new(),
-        bytes: 0,
-    };
+/// If a whole line is broken, or does not fit the chain.
+pub fn parse(text: &str) -> Result<Records, BrokenJournal> {
+    let lines_of = whole(text);
+    let mut lines: Vec<Line> = Vec::new();
     let mut chain = String::new();
-    for (i, raw) in text.split_inclusive('\n').enumerate() {
-        if !raw.ends_with('\n') {
-            break;
+    for (i, raw) in lines_of.lines().enumerate() {
+        let broken = |why: String| BrokenJournal { line: i + 1, why };
+        let line: Line = serde_json::from_str(raw).map_err(|e| broken(e.to_string()))?;
+        if line.v != FORMAT {
+            let why = format!("it has the format {}; this drplan reads {FORMAT}", line.v);
+            return Err(broken(why));
         }
-        let line: Line = serde_json::from_str(raw).map_err(|e| failed(i + 1, &e))?;
-        let record = serde_json::to_string(&line.record).map_err(|e| failed(i + 1, &e))?;
-        chain = link(&chain, line.seq, &record);
+        chain = link(&chain, line.seq, line.at, &line.record).map_err(|e| broken(e.to_string()))?;
         if chain != line.chain {
-            return Err(failed(i + 1, &"it does not fit the one before it"));
+            let why = "it does not fit the one before it: one of them was changed, or one between \
+                       them was taken out";
+            return Err(broken(why.to_owned()));
         }
-        out.bytes += raw.len();
-        out.lines.push(line);
+        lines.push(line);
     }
-    Ok(out)
+    Ok(Records {
+        lines,
+        torn: lines_of.len() < text.len(),
+    })
 }
 
 #[cfg(test)]
@@ -298,20 +331,20 @@ mod tests {
         let memory = Memory::default();
         written(&Journal::new(Box::new(memory.clone())), 0..3).await;
         let text = memory.text();
-        let cut = parse("j", &format!("{text}{{\"v\":1,\"se")).expect("lines");
-        assert_eq!((cut.lines.len(), cut.bytes), (3, text.len()));
+        let cut = parse(&format!("{text}{{\"v\":1,\"se")).expect("lines");
+        assert_eq!((cut.lines.len(), cut.torn), (3, true));
         let changed = text.replacen("\"exit_code\":1", "\"exit_code\":9", 1);
-        assert!(parse("j", &changed).is_err());
+        assert!(parse(&changed).is_err());
     }
 
     #[tokio::test]
     async fn a_journal_that_goes_on_keeps_the_chain() {
         let memory = Memory::default();
         written(&Journal::new(Box::new(memory.clone())), 0..2).await;
-        let lines = parse("j", &memory.text()).expect("lines").lines;
+        let lines = parse(&memory.text()).expect("lines").lines;
         let journal = Journal::after(Box::new(memory.clone()), lines.last());
         written(&journal, 2..4).await;
-        let all = parse("j", &memory.text()).expect("lines").lines;
+        let all = parse(&memory.text()).expect("lines").lines;
         assert_eq!(all.iter().map(|l| l.seq).collect::<Vec<_>>(), [1, 2, 3, 4]);
     }
 
@@ -320,7 +353,7 @@ mod tests {
         let memory = Memory::default();
         written(&Journal::new(Box::new(memory.clone())), 0..100).await;
         assert!(memory.trips.load(Ordering::Relaxed) <= 2);
-        assert_eq!(parse("j", &memory.text()).expect("lines").lines.len(), 100);
+        assert_eq!(parse(&memory.text()).expect("lines").lines.len(), 100);
     }
 
     #[tokio::test]
@@ -334,6 +367,33 @@ mod tests {
         for code in 0..2 {
             let done = journal.write(Timestamp::UNIX_EPOCH, ended(code), &sink);
             assert!(done.await.is_err());
+        }
+    }
+
+    #[tokio::test]
+    async fn whatever_is_changed_or_taken_out_before_the_end_shows() {
+        let memory = Memory::default();
+        written(&Journal::new(Box::new(memory.clone())), 0..4).await;
+        let text = memory.text();
+        let lines: Vec<&str> = text.lines().collect();
+        let without = |i: usize| {
+            let left = lines.iter().enumerate().filter(|(n, _)| *n != i);
+            left.map(|(_, line)| format!("{line}\n"))
+                .collect::<String>()
+        };
+        for i in 0..3 {
+            assert!(parse(&without(i)).is_err(), "line {i} was taken out");
+        }
+        for (from, to) in [
+            ("\"seq\":2", "\"seq\":7"),
+            ("1970-01-01", "1971-01-01"),
+            ("\"exit_code\":2", "\"exit_code\":0"),
+            ("\"v\":1", "\"v\":2"),
+        ] {
+            assert!(
+                text.contains(from) && parse(&text.replacen(from, to, 1)).is_err(),
+                "{from}"
+            );
         }
     }
 }

@@ -393,6 +393,7 @@ impl Turn<'_> {
                     attempt,
                     verb: effect.verb.clone(),
                     object: effect.object.clone(),
+                    inverse: effect.inverse.clone(),
                 };
                 self.shared.record(started).await?;
                 self.alone().await?;

@@ -12,7 +12,9 @@ use drplan_api::Timestamp;
 use super::Ambient;
 use super::args::ApplyArgs;
 use super::args::Cli;
+use super::args::VarArgs;
 use super::failure::Failure;
+use super::next::next_command;
 use super::open_store;
 use super::print;
 use super::run::Beginning;
@@ -39,7 +41,13 @@ pub(super) async fn run(cli: &Cli, args: &ApplyArgs, ambient: &Ambient) -> Resul
         (Some(path), _) => {
             let plan = Arc::new(trusted(crate::plan::read(path)?)?);
             decided(args)?;
-            let world = world_of(cli, args, &plan, &path.display().to_string(), ambient)?;
+            let world = world_of(
+                cli,
+                &args.planning.vars,
+                &plan,
+                &path.display().to_string(),
+                ambient,
+            )?;
             once(cli, args, ambient, &world, plan).await
         }
         (None, Some(run)) => resume(cli, args, run, ambient).await,
@@ -154,10 +162,12 @@ async fn once(
     needs_secrets(&plan, &world.secrets)?;
     known_gates(&plan, &args.approve)?;
     let store = open_store::of_plan(&plan, &world.observer, &cli.chdir).await?;
+    let next = next_command(cli, args, &plan);
     let beginning = Beginning {
         plan,
         resumed: None,
         store,
+        next,
     };
     super::run::run(cli, args, ambient, world, beginning).await
 }
@@ -173,7 +183,7 @@ async fn resume(
     let (store, _) = open_store::of_spec(cli, &args.planning.vars, ambient).await?;
     let run = store.find(Some(wanted)).await?;
     let stored = store.open(&run).await?;
-    let last = stored.lines.last().map(|line| &line.record);
+    let last = stored.records.lines.last().map(|line| &line.record);
     if matches!(last, Some(Event::RunEnded { exit_code: 0 })) {
         return Err(Failure::refused(
             Exit::Usage,
@@ -182,13 +192,15 @@ async fn resume(
         ));
     }
     let plan = Arc::new(trusted(stored.plan)?);
-    let world = world_of(cli, args, &plan, &run, ambient)?;
+    let world = world_of(cli, &args.planning.vars, &plan, &run, ambient)?;
     needs_secrets(&plan, &world.secrets)?;
     known_gates(&plan, &args.approve)?;
+    let next = next_command(cli, args, &plan);
     let beginning = Beginning {
         plan,
         resumed: Some(run),
         store,
+        next,
     };
     super::run::run(cli, args, ambient, &world, beginning).await
 }
@@ -207,21 +219,20 @@ fn decided(args: &ApplyArgs) -> Result<(), Failure> {
 }
 
 /// Applying a saved plan opens no spec: variables are read only for the secrets that the plan names.
-fn world_of(
+pub(super) fn world_of(
     cli: &Cli,
-    args: &ApplyArgs,
+    vars: &VarArgs,
     plan: &Plan,
     name: &str,
     ambient: &Ambient,
 ) -> Result<World, Failure> {
-    let planning = &args.planning;
     let mut given = ambient.variables();
-    for pair in &planning.vars.vars {
+    for pair in &vars.vars {
         if let Some((name, value)) = pair.split_once('=') {
             given.insert(name.to_owned(), value.to_owned());
         }
     }
-    for file in &planning.vars.var_files {
+    for file in &vars.var_files {
         let text = crate::spec_read(file)?;
         let (attrs, _) = crate::lang::parse_values_file(crate::lang::FileId(u32::MAX), &text);
         for (name, attr) in attrs {
@@ -264,7 +275,7 @@ fn same_payloads(plan: &Plan, registry: &drplan_api::Registry, path: &str) -> Re
     Ok(())
 }
 
-fn confirm(plan: &Plan, ambient: &Ambient) -> Result<(), Failure> {
+pub(super) fn confirm(plan: &Plan, ambient: &Ambient) -> Result<(), Failure> {
     if !ambient.can_ask {
         return Err(Failure::refused(
             Exit::Refused,
@@ -357,6 +368,6 @@ fn nothing_to_do(plan: &Plan, at: Timestamp) -> Result<(), Failure> {
         ..Frontier::default()
     };
     let version = render::json::version_line(at);
-    let summary = render::json::summary_line(at, 1, Exit::Ok.code(), &frontier);
+    let summary = render::json::summary_line(at, 1, Exit::Ok.code(), &frontier, "");
     print(&format!("{version}\n{summary}\n"))
 }

@@ -40,6 +40,12 @@ pub enum Command {
     /// Play the whole recovery in a world of this process, in virtual time.
     #[cfg(feature = "rehearse")]
     Rehearse(RehearseArgs),
+    /// Tell what a run did, how long it took, and what proves it.
+    Report(ReportArgs),
+    /// Check or pack what a run left behind as proof.
+    Evidence(EvidenceArgs),
+    /// Take back what a run changed.
+    Revert(RevertOf),
     /// Draw the order of the steps.
     Graph(GraphArgs),
     /// Say why a step is what it is, or why one waits for another.
@@ -52,8 +58,8 @@ pub enum Command {
     Resume(RunArgs),
     /// Take away the lock of a run that is surely dead.
     Unlock(UnlockArgs),
-    /// Print the schema of all kinds as JSON.
-    Schema,
+    /// Print the schema of all kinds, or of another document, as JSON.
+    Schema(SchemaArgs),
     /// Print the version.
     Version,
 }
@@ -166,6 +172,32 @@ pub struct ApplyArgs {
         env = "DRPLAN_PARALLELISM"
     )]
     pub parallelism: usize,
+}
+
+impl ApplyArgs {
+    /// Applies a plan that is made and approved already.
+    pub(super) fn plain(vars: VarArgs) -> Self {
+        Self {
+            plan: None,
+            resume: None,
+            planning: PlanningArgs {
+                vars,
+                ..PlanningArgs::default()
+            },
+            auto_approve: true,
+            approve: Vec::new(),
+            orders: OrderArgs {
+                on_failure: OnFailureArg::Prune,
+                skip: Vec::new(),
+                by_hand: Vec::new(),
+                deadline: None,
+                prove: ProveArg::All,
+            },
+            lock_timeout: Duration::ZERO,
+            json: false,
+            parallelism: 1,
+        }
+    }
 }
 
 /// What a person orders for one run.
@@ -292,6 +324,129 @@ pub struct RehearseArgs {
         env = "DRPLAN_PARALLELISM"
     )]
     pub parallelism: usize,
+}
+
+/// Formats of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// For a terminal.
+    Text,
+    /// The report as data.
+    Json,
+    /// For a ticket.
+    Markdown,
+    /// For CI.
+    Junit,
+    /// One file with pictures.
+    Html,
+}
+
+/// `report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// The run, or the beginning of its id; the newest if it is not given.
+    #[arg(value_name = "RUN")]
+    pub run: Option<String>,
+    /// The format.
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    pub format: ReportFormat,
+    /// Print one JSON document; the same as `--format json`.
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+    /// Write it to a file.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// `evidence`.
+#[derive(Debug, Args)]
+pub struct EvidenceArgs {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub command: EvidenceCommand,
+}
+
+/// What is done with evidence.
+#[derive(Debug, Subcommand)]
+pub enum EvidenceCommand {
+    /// Check the chain of the journal and that the plan is the one that was applied.
+    Verify(VerifyArgs),
+    /// Pack plan, journal and report into one file.
+    Export(ExportArgs),
+}
+
+/// `evidence verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// The run, or the beginning of its id; the newest if it is not given.
+    #[arg(value_name = "RUN", conflicts_with = "file")]
+    pub run: Option<String>,
+    /// The head that was kept elsewhere.
+    #[arg(long, value_name = "HEX")]
+    pub head: Option<String>,
+    /// Check a file that `evidence export` wrote.
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `revert`.
+#[derive(Debug, Args)]
+pub struct RevertOf {
+    /// What to take back.
+    #[command(subcommand)]
+    pub command: RevertCommand,
+}
+
+/// What can be taken back.
+#[derive(Debug, Subcommand)]
+pub enum RevertCommand {
+    /// The change of DNS, if nobody changed the record since.
+    Dns(RevertArgs),
+}
+
+/// `revert dns`.
+#[derive(Debug, Args)]
+pub struct RevertArgs {
+    /// The run, or the beginning of its id.
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    /// Values of variables.
+    #[command(flatten)]
+    pub vars: VarArgs,
+    /// Do not ask before starting.
+    #[arg(long)]
+    pub auto_approve: bool,
+}
+
+/// `evidence export`.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// The run, or the beginning of its id; the newest if it is not given.
+    #[arg(value_name = "RUN")]
+    pub run: Option<String>,
+    /// The file.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+}
+
+/// What a schema is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SchemaOf {
+    /// All kinds, functions and codes.
+    Kinds,
+    /// The report of a run: JSON Schema.
+    Report,
+}
+
+/// `schema`.
+#[derive(Debug, Args)]
+pub struct SchemaArgs {
+    /// Of what.
+    #[arg(value_enum, default_value_t = SchemaOf::Kinds)]
+    pub of: SchemaOf,
 }
 
 /// Formats of a graph.

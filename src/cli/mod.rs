@@ -14,6 +14,8 @@ mod orders;
 mod plan;
 #[cfg(feature = "rehearse")]
 mod rehearse;
+mod report;
+mod revert;
 mod run;
 mod session;
 mod show;
@@ -38,6 +40,9 @@ pub use args::VarArgs;
 pub use failure::Failure;
 #[cfg(feature = "rehearse")]
 pub(crate) use session::Session;
+
+use args::RevertCommand;
+use args::SchemaOf;
 
 use crate::report::Exit;
 
@@ -88,6 +93,11 @@ async fn dispatch(cli: &Cli, ambient: &Ambient) -> Result<Exit, Failure> {
         Command::Plan(args) => plan::run(cli, args, ambient).await,
         Command::Show(args) => show::run(args, ambient),
         Command::Apply(args) => apply::run(cli, args, ambient).await,
+        Command::Report(args) => report::run(cli, args, ambient).await,
+        Command::Evidence(args) => report::evidence(cli, &args.command, ambient).await,
+        Command::Revert(args) => match &args.command {
+            RevertCommand::Dns(args) => revert::run(cli, args, ambient).await,
+        },
         Command::Graph(args) => graph::run(cli, args, ambient).await,
         Command::Why(args) => why::run(cli, args, ambient).await,
         // It runs before this runtime is made.
@@ -97,14 +107,13 @@ async fn dispatch(cli: &Cli, ambient: &Ambient) -> Result<Exit, Failure> {
         Command::Pause(args) => wish::run(cli, args, ambient, wish::Wanted::Pause).await,
         Command::Resume(args) => wish::run(cli, args, ambient, wish::Wanted::GoOn).await,
         Command::Unlock(args) => unlock::run(cli, args, ambient).await,
-        Command::Schema => {
-            print(
-                &(serde_json::to_string_pretty(&crate::schema::document(
-                    &crate::registry::registry(),
-                ))
-                .map_err(anyhow::Error::from)?
-                    + "\n"),
-            )?;
+        Command::Schema(args) => {
+            let schema = match args.of {
+                SchemaOf::Kinds => crate::schema::document(&crate::registry::registry()),
+                SchemaOf::Report => crate::schema::report(),
+            };
+            let text = serde_json::to_string_pretty(&schema).map_err(anyhow::Error::from)?;
+            print(&(text + "\n"))?;
             Ok(Exit::Ok)
         }
         Command::Version => {

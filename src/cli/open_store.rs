@@ -71,10 +71,8 @@ pub(super) async fn of_spec(
 ) -> Result<(RunStore, String), Failure> {
     let session = match super::session::Session::open(&cli.chdir, vars, ambient) {
         Ok(session) => session,
-        Err(Failure::Spec(_)) => {
-            super::talk(
-                "the spec has mistakes (`drplan validate` names them); looking beside it only",
-            );
+        Err(_) if cli.chdir.join(FOLDER).join("runs").is_dir() => {
+            super::talk("the spec cannot be read (`drplan validate` says why); looking beside it");
             return Ok((RunStore::Folder(folder(&cli.chdir)?), String::new()));
         }
         Err(other) => return Err(other),

@@ -27,6 +27,7 @@ use crate::rehearse::Turnstile;
 use crate::render;
 use crate::render::rehearsal::Detail;
 use crate::report::Exit;
+use crate::report::REHEARSAL;
 use crate::report::done_without;
 use crate::report::verdict;
 
@@ -155,7 +156,7 @@ async fn play(scene: &Scene, planned: &Planned, json: bool) -> Result<Played, Fa
     let store = scene.dir().join(".drplan");
     crate::apply::private_dir(&store).map_err(anyhow::Error::from)?;
     let sink = Arc::clone(&timeline) as Arc<dyn Sink>;
-    let ending = scene.apply(planned, &store, "rehearsal", sink).await;
+    let ending = scene.apply(planned, &store, REHEARSAL, sink).await;
     let ending = ending.map_err(anyhow::Error::from)?;
     let mut exit = verdict(&planned.plan, &ending.outcomes, ending.stopped, None);
     if let Some(error) = &ending.broken {

@@ -12,7 +12,6 @@ use super::args::ApplyArgs;
 use super::args::Cli;
 use super::failure::Failure;
 use super::gate::Asks;
-use super::next::next_command;
 use super::next::resume_command;
 use super::open_store;
 use super::orders::orders;
@@ -55,12 +54,15 @@ pub(super) struct Beginning {
     /// The run that goes on.
     pub(super) resumed: Option<String>,
     pub(super) store: RunStore,
+    /// The command by which a person goes on if a new plan is needed.
+    pub(super) next: String,
 }
 
 /// A run's id: when it began and a few digits that tell runs of one second apart.
 fn run_id(at: Timestamp) -> String {
     let digits = drplan_api::short_hash(&(at.as_nanosecond().to_string(), std::process::id()));
-    format!("{}-{}", at.strftime("%Y%m%dT%H%M%SZ"), &digits[..4])
+    // In order of their beginning, also within a second.
+    format!("{}{}", at.strftime("%Y%m%dT%H%M%S.%3fZ-"), &digits[..4])
 }
 
 /// Keeps other applies of the recovery away.
@@ -111,6 +113,7 @@ pub(super) async fn run(
         plan,
         resumed,
         store,
+        next,
     } = beginning;
     let orders = orders(&args.orders, &plan)?;
     let at = ambient.doors.clock.now();
@@ -119,7 +122,7 @@ pub(super) async fn run(
     let (journal, earlier) = match resumed {
         Some(_) => {
             let (stored, journal) = store.go_on(&run).await?;
-            (journal, Some((stored.lines, ambient.holder())))
+            (journal, Some((stored.records.lines, ambient.holder())))
         }
         None => (store.begin(&run, &plan).await?, None),
     };
@@ -144,7 +147,7 @@ pub(super) async fn run(
         doors: ambient.doors.clone(),
         parallelism: args.parallelism,
         seed: u64::try_from(at.as_nanosecond() & i128::from(u64::MAX)).unwrap_or_default(),
-        next: next_command(cli, args, &plan),
+        next,
     })
     .await;
     watching.abort();
@@ -235,16 +238,21 @@ async fn told(
     }
     if json {
         let now = ambient.doors.clock.now();
-        let line = render::json::summary_line(now, last, exit.code(), &frontier);
+        let line = render::json::summary_line(now, last, exit.code(), &frontier, &ending.head);
         print(&format!("{line}\n"))?;
     } else {
         print(&render::run::ending(
+            plan.head.reverts.as_deref(),
             &ending.outcomes,
             &frontier,
             without.as_deref(),
             ambient.style(),
             exit.code(),
         ))?;
+        talk(&format!(
+            "report: drplan report {}\nhead of the journal, to be kept elsewhere: {}",
+            frontier.run, ending.head
+        ));
     }
     Ok(exit)
 }

@@ -26,7 +26,7 @@ pub(super) async fn run(
     let (store, _) = open_store::of_spec(cli, &args.vars, ambient).await?;
     let run = store.find(args.run.as_deref()).await?;
     let stored = store.open(&run).await?;
-    let last = stored.lines.last().map(|line| &line.record);
+    let last = stored.records.lines.last().map(|line| &line.record);
     if matches!(last, Some(Event::RunEnded { .. })) {
         return Err(Failure::refused(
             Exit::Usage,

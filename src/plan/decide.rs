@@ -164,6 +164,7 @@ fn head(module: &Module, registry: &Registry, options: &Options, steps: &[Step])
             bucket: store.bucket.clone(),
             prefix: store.prefix.clone(),
         }),
+        reverts: None,
     }
 }
 

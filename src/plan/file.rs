@@ -88,6 +88,15 @@ pub fn write(plan: &Plan, path: &Path) -> Result<(), PlanFileError> {
     Ok(())
 }
 
+/// The digest that seals a plan file.
+///
+/// # Errors
+///
+/// If the plan cannot be expressed as JSON.
+pub fn seal(plan: &Plan) -> Result<String, serde_json::Error> {
+    Ok(digest(&canonical(plan)?))
+}
+
 /// Reads a plan and checks its digest.
 ///
 /// # Errors
@@ -107,15 +116,15 @@ pub fn read(path: &Path) -> Result<Plan, PlanFileError> {
         });
     }
     let text = std::fs::read_to_string(path).map_err(|e| io(&e))?;
-    decode(&name, &text)
+    Ok(parse(&text, &name)?.0)
 }
 
-/// Reads a plan from the text of a plan file and checks its digest; `name` is for errors.
+/// Reads the text of a plan file, which errors call `name`; returns the plan and its digest.
 ///
 /// # Errors
 ///
 /// If it was changed, or is of another version.
-pub fn decode(name: &str, text: &str) -> Result<Plan, PlanFileError> {
+pub fn parse(text: &str, name: &str) -> Result<(Plan, String), PlanFileError> {
     let broken = |why: &str| PlanFileError::Broken {
         path: name.to_owned(),
         why: why.to_owned(),
@@ -126,7 +135,8 @@ pub fn decode(name: &str, text: &str) -> Result<Plan, PlanFileError> {
         .ok_or_else(|| broken("its second line is missing"))?;
     let seal: Json =
         serde_json::from_str(seal).map_err(|_| broken("its second line is not JSON"))?;
-    if seal.get("sha256").and_then(Json::as_str) != Some(digest(body.as_bytes()).as_str()) {
+    let digest = digest(body.as_bytes());
+    if seal.get("sha256").and_then(Json::as_str) != Some(digest.as_str()) {
         return Err(broken("its digest does not fit: it was changed or cut off"));
     }
     let raw: Json = serde_json::from_str(body).map_err(|_| broken("its first line is not JSON"))?;
@@ -142,5 +152,6 @@ pub fn decode(name: &str, text: &str) -> Result<Plan, PlanFileError> {
             found,
         });
     }
-    serde_json::from_value(raw).map_err(|e| broken(&e.to_string()))
+    let plan = serde_json::from_value(raw).map_err(|e| broken(&e.to_string()))?;
+    Ok((plan, digest))
 }

@@ -82,6 +82,9 @@ pub struct Head {
     /// Where runs are kept; `None` for beside the spec.
     #[serde(default)]
     pub run_store: Option<RunStorePin>,
+    /// The run whose change of DNS it takes back, if it is there for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reverts: Option<String>,
 }
 
 /// Where runs, journals and the lock are kept.

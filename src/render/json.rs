@@ -230,6 +230,7 @@ pub fn event_line(at: Timestamp, seq: u64, event: &Event) -> Json {
             attempt,
             verb,
             object,
+            ..
         } => (
             "effect_start",
             "info",
@@ -317,8 +318,14 @@ pub fn event_line(at: Timestamp, seq: u64, event: &Event) -> Json {
     body
 }
 
-/// The last line of an event stream.
-pub fn summary_line(at: Timestamp, seq: u64, exit_code: u8, frontier: &Frontier) -> Json {
+/// The last line of an event stream; `head` is the chain of the journal's last record.
+pub fn summary_line(
+    at: Timestamp,
+    seq: u64,
+    exit_code: u8,
+    frontier: &Frontier,
+    head: &str,
+) -> Json {
     json!({
         "@level": if exit_code == 0 { "info" } else { "error" },
         "@message": format!("exit code {exit_code}"),
@@ -328,6 +335,7 @@ pub fn summary_line(at: Timestamp, seq: u64, exit_code: u8, frontier: &Frontier)
         "seq": seq,
         "exit_code": exit_code,
         "frontier": frontier,
+        "head": head,
     })
 }
 

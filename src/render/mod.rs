@@ -1,11 +1,13 @@
 //! The only place that formats for people or machines. Holds no logic: whatever text says, JSON says
 //! too, and both say only what the plan or the run holds.
 
+pub mod evidence;
 pub mod graph;
 pub mod json;
 pub mod plan;
 #[cfg(feature = "rehearse")]
 pub mod rehearsal;
+pub mod report;
 pub mod run;
 pub mod status;
 pub mod style;

@@ -359,8 +359,9 @@ impl Sink for JsonSink {
     }
 }
 
-/// What every ending says.
+/// What every ending says; `reverts` is the run that was taken back, if that was the plan.
 pub fn ending(
+    reverts: Option<&str>,
     outcomes: &BTreeMap<Address, Outcome>,
     frontier: &Frontier,
     without: Option<&[Address]>,
@@ -369,6 +370,14 @@ pub fn ending(
 ) -> String {
     let mut out = Vec::new();
     let (tone, verdict) = match without {
+        Some([]) if exit_code == 0 && reverts.is_some() => (
+            Tone::Good,
+            format!(
+                "Taken back: DNS is as before run {}.",
+                reverts.unwrap_or_default()
+            ),
+        ),
+        _ if reverts.is_some() => (Tone::Bad, "NOT taken back.".to_owned()),
         Some([]) if exit_code == 0 => (
             Tone::Good,
             "Recovered: every step is done and proven.".to_owned(),

@@ -78,10 +78,19 @@ pub(crate) fn wrapped(text: &str, width: usize, lines_max: usize) -> Vec<String>
     if lines.len() > lines_max {
         lines.truncate(lines_max);
         if let Some(last) = lines.last_mut() {
-            *last = format!("{} …", cut(last, width.saturating_sub(2)));
+            *last = with_mark(last, width);
         }
     }
     lines.iter().map(|line| cut(line, width)).collect()
+}
+
+/// A line with a mark that something is missing behind it, within the width.
+fn with_mark(line: &str, width: usize) -> String {
+    let mut words: Vec<&str> = line.split(' ').collect();
+    while words.len() > 1 && words.join(" ").chars().count() + 2 > width {
+        words.pop();
+    }
+    cut(&format!("{} …", words.join(" ")), width)
 }
 
 /// Breaks a text at spaces into lines and keeps all of it; a longer word has a line of its own.
@@ -155,6 +164,6 @@ mod tests {
         let lines = whole(text, 10);
         assert_eq!(lines.join(" "), text);
         assert_eq!(lines, ["a word of", "eighteen-characters", "and more"]);
-        assert_eq!(wrapped(text, 10, 1), ["a word of …"]);
+        assert_eq!(wrapped(text, 10, 1), ["a word …"]);
     }
 }

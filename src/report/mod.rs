@@ -1,4 +1,15 @@
-//! What happened, folded from outcomes: the verdict and its exit code. Pure.
+//! What happened, folded from outcomes: the verdict and its exit code; and from plan and journal: the
+//! report of a run. Pure.
+
+mod build;
+mod course;
+mod evidence;
+mod fold;
+mod outside;
+#[cfg(test)]
+mod tests;
+
+pub mod data;
 
 mod standing;
 
@@ -13,6 +24,20 @@ use crate::plan::Do;
 use crate::plan::Plan;
 use crate::plan::Step;
 
+pub use build::REHEARSAL;
+pub use build::report;
+pub use data::Report;
+pub use data::Verdict;
+pub use evidence::Bundle;
+pub use evidence::Kept;
+pub use evidence::Verified;
+pub use evidence::verify;
+pub use fold::EffectTrack;
+pub use fold::Illegal;
+pub use fold::RetryTrack;
+pub use fold::Run;
+pub use fold::Track;
+pub use fold::fold;
 pub use standing::Standing;
 pub use standing::State;
 

@@ -59,7 +59,7 @@ impl Standing {
         let mut ended: BTreeMap<Address, Outcome> = BTreeMap::new();
         let mut running: BTreeMap<Address, Timestamp> = BTreeMap::new();
         let mut state = State::Running;
-        for line in &stored.lines {
+        for line in &stored.records.lines {
             match &line.record {
                 Event::RunStarted { .. } | Event::RunResumed { .. } => {
                     state = State::Running;
@@ -87,22 +87,22 @@ impl Standing {
                 _ => {}
             }
         }
-        let lives = holder.is_some_and(|about| about.contains(&stored.run));
+        let lives = holder.is_some_and(|about| about.contains(&stored.id));
         if !matches!(state, State::Ended { .. }) && !lives {
             state = State::Died;
         }
         let open: Vec<Address> = running.keys().cloned().collect();
         let next = stored.frontier.as_ref();
         let next = next.map(|f| f.next.clone()).unwrap_or_default();
-        let frontier = Frontier::of(&stored.run, &stored.plan, &ended, &open, next);
-        let began_at = stored.lines.first().map(|line| line.at);
-        let last_at = stored.lines.last().map(|line| line.at);
+        let frontier = Frontier::of(&stored.id, &stored.plan, &ended, &open, next);
+        let began_at = stored.records.lines.first().map(|line| line.at);
+        let last_at = stored.records.lines.last().map(|line| line.at);
         let until = if lives { Some(now) } else { last_at };
         let took = began_at
             .zip(until)
             .map(|(from, to)| to.duration_since(from));
         Self {
-            run: stored.run.clone(),
+            run: stored.id.clone(),
             recovery: stored.plan.head.recovery.clone(),
             state,
             began_at,

@@ -13,9 +13,10 @@ use drplan_api::Fut;
 
 use crate::apply::Journal;
 use crate::apply::JournalError;
-use crate::apply::Lines;
 use crate::apply::Log;
+use crate::apply::Records;
 use crate::apply::parse_journal;
+use crate::apply::whole_lines;
 
 /// An append-only file, on disk before `append` returns.
 pub struct FolderLog {
@@ -50,18 +51,18 @@ impl FolderLog {
     ///
     /// # Errors
     ///
-    /// If it cannot be opened, or its lines do not fit each other.
-    pub fn reopen(path: &Path) -> Result<(Self, Lines), JournalError> {
-        let lines = read(path)?;
+    /// If it cannot be opened.
+    pub fn reopen(path: &Path) -> Result<Self, JournalError> {
+        let text = std::fs::read_to_string(path).map_err(|e| failed("read", path, &e))?;
         let failed = |e: std::io::Error| failed("go on with", path, &e);
         let file = File::options().append(true).open(path).map_err(failed)?;
-        file.set_len(lines.bytes as u64).map_err(failed)?;
+        file.set_len(whole_lines(&text).len() as u64)
+            .map_err(failed)?;
         file.sync_all().map_err(failed)?;
-        let log = Self {
+        Ok(Self {
             path: path.to_owned(),
             file,
-        };
-        Ok((log, lines))
+        })
     }
 }
 
@@ -96,9 +97,9 @@ impl Journal {
 /// # Errors
 ///
 /// If it cannot be read, or its lines do not fit each other.
-pub fn read(path: &Path) -> Result<Lines, JournalError> {
+pub fn read(path: &Path) -> Result<Records, JournalError> {
     let text = std::fs::read_to_string(path).map_err(|e| failed("read", path, &e))?;
-    parse_journal(&path.display().to_string(), &text)
+    parse_journal(&text).map_err(|e| failed("read", path, &e))
 }
 
 fn failed(during: &'static str, path: &Path, why: &dyn std::fmt::Display) -> JournalError {
@@ -133,8 +134,9 @@ mod tests {
         let whole = std::fs::read_to_string(&path).expect("text");
         std::fs::write(&path, format!("{whole}{{\"v\":1")).expect("a cut");
 
-        let (log, lines) = FolderLog::reopen(&path).expect("the file");
-        let journal = Journal::after(Box::new(log), lines.lines.last());
+        let before = read(&path).expect("lines");
+        let log = FolderLog::reopen(&path).expect("the file");
+        let journal = Journal::after(Box::new(log), before.lines.last());
         let written = journal.write(Timestamp::UNIX_EPOCH, event, &sink);
         written.await.expect("a record");
         assert_eq!(read(&path).expect("lines").lines.len(), 2);

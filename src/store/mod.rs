@@ -12,6 +12,7 @@ mod runs;
 mod shared;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod wish;
 
 pub use folder::FolderLog;
@@ -28,5 +29,6 @@ pub use lock::Lock;
 pub use lock::LockError;
 pub use runs::RunStore;
 pub use runs::StoreError;
-pub use runs::StoredRun;
+pub use texts::StoredRun;
+pub use texts::Texts;
 pub use wish::Wish;

@@ -11,17 +11,18 @@ use drplan_api::When;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::folder;
 use super::folder::FolderLog;
 use super::shared;
 use super::shared::SharedLog;
 use super::shared::get_surely;
 use super::shared::put_surely;
+use super::texts::StoredRun;
+use super::texts::Texts;
 use super::wish::Wish;
 use crate::apply::Frontier;
 use crate::apply::Journal;
 use crate::apply::JournalError;
-use crate::apply::Line;
+use crate::apply::Log;
 use crate::apply::private_dir;
 use crate::plan;
 use crate::plan::Plan;
@@ -82,19 +83,6 @@ pub enum StoreError {
     Journal(#[from] JournalError),
 }
 
-/// What is kept of a run.
-#[derive(Clone, Debug)]
-pub struct StoredRun {
-    /// Its id.
-    pub run: String,
-    /// Its plan.
-    pub plan: Plan,
-    /// Its journal.
-    pub lines: Vec<Line>,
-    /// Where it stood when it ended; `None` while it goes on or after a sudden death.
-    pub frontier: Option<Frontier>,
-}
-
 /// Where runs are kept.
 #[derive(Clone)]
 pub enum RunStore {
@@ -141,31 +129,22 @@ impl RunStore {
         }
     }
 
-    /// Opens a run to go on with it.
+    /// Opens a run to go on with it. Only whoever holds the lock may.
     ///
     /// # Errors
     ///
     /// If it is not whole.
     pub async fn go_on(&self, run: &str) -> Result<(StoredRun, Journal), StoreError> {
-        let plan = self.plan(run).await?;
-        let (log, lines): (Box<dyn crate::apply::Log>, _) = match self {
-            Self::Folder(_) => {
-                let (log, lines) = FolderLog::reopen(&self.dir(run).join(JOURNAL))?;
-                (Box::new(log), lines)
-            }
+        let (texts, segments) = self.found(run).await?;
+        let stored = texts.parse()?;
+        let log: Box<dyn Log> = match self {
+            Self::Folder(_) => Box::new(FolderLog::reopen(&self.dir(run).join(JOURNAL))?),
             Self::Shared(store) => {
-                let segments = key(run, SEGMENTS);
-                let (log, lines) = SharedLog::reopen(Arc::clone(store), segments).await?;
-                (Box::new(log), lines)
+                let prefix = key(run, SEGMENTS);
+                Box::new(SharedLog::reopen(Arc::clone(store), prefix, segments))
             }
         };
-        let journal = Journal::after(log, lines.lines.last());
-        let stored = StoredRun {
-            run: run.to_owned(),
-            plan,
-            lines: lines.lines,
-            frontier: self.read(run, FRONTIER).await?,
-        };
+        let journal = Journal::after(log, stored.records.lines.last());
         Ok((stored, journal))
     }
 
@@ -175,16 +154,35 @@ impl RunStore {
     ///
     /// If it is not whole.
     pub async fn open(&self, run: &str) -> Result<StoredRun, StoreError> {
-        let lines = match self {
-            Self::Folder(_) => folder::read(&self.dir(run).join(JOURNAL))?,
-            Self::Shared(store) => shared::read(&**store, &key(run, SEGMENTS)).await?.0,
+        self.texts(run).await?.parse()
+    }
+
+    /// The texts of a run, whatever is wrong with them.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be read.
+    pub async fn texts(&self, run: &str) -> Result<Texts, StoreError> {
+        Ok(self.found(run).await?.0)
+    }
+
+    /// The texts of a run, and in how many segments its journal lies.
+    async fn found(&self, run: &str) -> Result<(Texts, u32), StoreError> {
+        let needed = |file: &'static str, text: Option<String>| {
+            text.ok_or_else(|| io("read", &key(run, file), &"it is not there"))
         };
-        Ok(StoredRun {
-            run: run.to_owned(),
-            plan: self.plan(run).await?,
-            lines: lines.lines,
-            frontier: self.read(run, FRONTIER).await?,
-        })
+        let (journal, segments) = match self {
+            Self::Folder(_) => (needed(JOURNAL, self.text(run, JOURNAL).await?)?, 0),
+            Self::Shared(store) => shared::read(&**store, &key(run, SEGMENTS)).await?,
+        };
+        let texts = Texts {
+            id: run.to_owned(),
+            place: format!("{}/runs/{run}", self.name().trim_end_matches('/')),
+            plan: needed(PLAN, self.text(run, PLAN).await?)?,
+            journal,
+            frontier: self.text(run, FRONTIER).await?,
+        };
+        Ok((texts, segments))
     }
 
     /// Keeps where a run stands.
@@ -272,40 +270,33 @@ impl RunStore {
         }
     }
 
-    async fn plan(&self, run: &str) -> Result<Plan, StoreError> {
-        match self {
-            Self::Folder(_) => Ok(plan::read(&self.dir(run).join(PLAN))?),
-            Self::Shared(store) => {
-                let name = key(run, PLAN);
-                let found = get_surely(&**store, &name).await;
-                let found = found.map_err(|e| io("read", &name, &e))?;
-                let (bytes, _) = found.ok_or_else(|| io("read", &name, &"it is not there"))?;
-                let text = String::from_utf8(bytes).map_err(|e| io("read", &name, &e))?;
-                Ok(plan::decode(&format!("{}{name}", store.name()), &text)?)
-            }
-        }
-    }
-
     async fn read<T: DeserializeOwned>(
         &self,
         run: &str,
         file: &str,
     ) -> Result<Option<T>, StoreError> {
+        let text = self.text(run, file).await?;
+        let parse = |text: String| serde_json::from_str(&text);
+        text.map(parse)
+            .transpose()
+            .map_err(|e| io("read", &key(run, file), &e))
+    }
+
+    async fn text(&self, run: &str, file: &str) -> Result<Option<String>, StoreError> {
         let name = key(run, file);
-        let bytes = match self {
-            Self::Folder(_) => match std::fs::read(self.dir(run).join(file)) {
-                Ok(bytes) => Some(bytes),
-                Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
-                Err(e) => return Err(io("read", &name, &e)),
+        let failed = |why: &dyn std::fmt::Display| io("read", &name, why);
+        match self {
+            Self::Folder(_) => match std::fs::read_to_string(self.dir(run).join(file)) {
+                Ok(text) => Ok(Some(text)),
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+                Err(e) => Err(failed(&e)),
             },
             Self::Shared(store) => {
-                let found = get_surely(&**store, &name).await;
-                found.map_err(|e| io("read", &name, &e))?.map(|(b, _)| b)
+                let found = get_surely(&**store, &name).await.map_err(|e| failed(&e))?;
+                let text = found.map(|(bytes, _)| String::from_utf8(bytes));
+                text.transpose().map_err(|e| failed(&e))
             }
-        };
-        bytes
-            .map(|bytes| serde_json::from_slice(&bytes).map_err(|e| io("read", &name, &e)))
-            .transpose()
+        }
     }
 
     async fn write(&self, run: &str, file: &str, data: &impl Serialize) -> Result<(), StoreError> {

@@ -12,9 +12,7 @@ use drplan_api::When;
 use tokio::time::Instant;
 
 use crate::apply::JournalError;
-use crate::apply::Lines;
 use crate::apply::Log;
-use crate::apply::parse_journal;
 use crate::retry;
 
 /// How large a segment of a journal grows. It is written whole each time, so it must stay small; a
@@ -122,14 +120,11 @@ impl SharedLog {
     }
 
     /// Opens a journal again; the next line goes into a new segment.
-    pub(super) async fn reopen(
-        store: Arc<dyn SharedStore>,
-        prefix: String,
-    ) -> Result<(Self, Lines), JournalError> {
-        let (lines, segments) = read(&*store, &prefix).await?;
-        let mut log = Self::new(store, prefix);
-        log.segment = segments + 1;
-        Ok((log, lines))
+    pub(super) fn reopen(store: Arc<dyn SharedStore>, prefix: String, segments: u32) -> Self {
+        Self {
+            segment: segments + 1,
+            ..Self::new(store, prefix)
+        }
     }
 
     fn key(&self) -> String {
@@ -166,11 +161,11 @@ impl Log for SharedLog {
     }
 }
 
-/// Reads a journal, and says how many segments it has.
+/// Reads the text of a journal, and says how many segments it has.
 pub(super) async fn read(
     store: &dyn SharedStore,
     prefix: &str,
-) -> Result<(Lines, u32), JournalError> {
+) -> Result<(String, u32), JournalError> {
     let name = format!("{}{prefix}", store.name());
     let failed = |why: &dyn std::fmt::Display| JournalError::new("read", &name, why);
     let keys = store.list(prefix).await.map_err(|e| failed(&e))?;
@@ -180,6 +175,5 @@ pub(super) async fn read(
             text.push_str(std::str::from_utf8(&bytes).map_err(|e| failed(&e))?);
         }
     }
-    let segments = u32::try_from(keys.len()).unwrap_or(u32::MAX);
-    Ok((parse_journal(&name, &text)?, segments))
+    Ok((text, u32::try_from(keys.len()).unwrap_or(u32::MAX)))
 }

@@ -51,9 +51,18 @@ async fn a_run_is_found_and_gone_on_with_from_another_machine() {
     let elsewhere = shared(&store);
     let run = elsewhere.find(Some("2026")).await.expect("found");
     let (stored, journal) = elsewhere.go_on(&run).await.expect("whole");
-    assert_eq!((stored.plan, stored.lines.len()), (plan, 2));
+    assert_eq!((stored.plan, stored.records.lines.len()), (plan, 2));
     assert!(write(&journal, 3).await);
-    assert_eq!(elsewhere.open(&run).await.expect("whole").lines.len(), 3);
+    assert_eq!(
+        elsewhere
+            .open(&run)
+            .await
+            .expect("whole")
+            .records
+            .lines
+            .len(),
+        3
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -65,7 +74,13 @@ async fn a_lost_answer_writes_no_line_twice_and_loses_none() {
         .expect("a run");
     assert!(write(&journal, 1).await && write(&journal, 2).await);
     assert_eq!(
-        shared(&store).open("r").await.expect("whole").lines.len(),
+        shared(&store)
+            .open("r")
+            .await
+            .expect("whole")
+            .records
+            .lines
+            .len(),
         2
     );
 }
@@ -97,7 +112,13 @@ async fn a_long_journal_is_kept_in_segments_and_read_whole() {
     let segments = store.list("runs/r/journal/").await.expect("a list");
     assert!((2..10).contains(&segments.len()), "{segments:?}");
     assert_eq!(
-        shared(&store).open("r").await.expect("whole").lines.len(),
+        shared(&store)
+            .open("r")
+            .await
+            .expect("whole")
+            .records
+            .lines
+            .len(),
         2000
     );
 }

@@ -28,7 +28,7 @@ use crate::spec;
 
 /// What happens to the next write of a name.
 #[derive(Clone, Copy, PartialEq)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// Refused before it happens.
     Refused,
     /// Carried out, and the answer is lost.
@@ -38,7 +38,7 @@ pub(super) enum Fault {
 }
 
 #[derive(Default)]
-pub(super) struct Numbers {
+pub(crate) struct Numbers {
     pub(super) values: BTreeMap<String, i64>,
     pub(super) writes: Vec<String>,
     pub(super) reads: usize,
@@ -46,7 +46,7 @@ pub(super) struct Numbers {
 }
 
 #[derive(Clone, Default)]
-pub(super) struct World(pub(super) Arc<Mutex<Numbers>>);
+pub(crate) struct World(pub(super) Arc<Mutex<Numbers>>);
 
 impl World {
     pub(super) fn lock(&self) -> std::sync::MutexGuard<'_, Numbers> {
@@ -65,7 +65,7 @@ impl World {
         self.lock().writes.clone()
     }
 
-    pub(super) fn fail(&self, name: &str, faults: &[Fault]) {
+    pub(crate) fn fail(&self, name: &str, faults: &[Fault]) {
         self.lock().faults.insert(name.to_owned(), faults.to_vec());
     }
 }
@@ -361,7 +361,7 @@ fn registry(world: &World) -> Registry {
 
 /// One spec over one world.
 pub(crate) struct Case {
-    pub(super) world: World,
+    pub(crate) world: World,
     dir: tempfile::TempDir,
     registry: Arc<Registry>,
 }
@@ -463,10 +463,19 @@ impl Case {
     }
 
     pub(super) async fn apply(&self, plan: &Plan) -> Ending {
-        self.apply_with(plan, apply::Orders::default()).await
+        self.apply_told(plan, apply::Orders::default()).await.0
     }
 
     pub(super) async fn apply_with(&self, plan: &Plan, orders: apply::Orders) -> Ending {
+        self.apply_told(plan, orders).await.0
+    }
+
+    /// The same with what the journal says.
+    pub(crate) async fn apply_told(
+        &self,
+        plan: &Plan,
+        orders: apply::Orders,
+    ) -> (Ending, Vec<apply::Line>) {
         let runs = tempfile::tempdir().unwrap();
         let (_keep, stop) = watch::channel(apply::Stop::No);
         let (_wishing, wishes) = watch::channel(None);
@@ -495,8 +504,9 @@ impl Case {
             .await
             .unwrap()
             .unwrap();
-        let lines = crate::store::read_journal(&runs.path().join("journal.jsonl")).unwrap();
-        assert!(lines.lines.windows(2).all(|w| w[0].seq < w[1].seq));
-        ending
+        let records = crate::store::read_journal(&runs.path().join("journal.jsonl"));
+        let lines = records.unwrap().lines;
+        assert!(lines.windows(2).all(|w| w[0].seq < w[1].seq));
+        (ending, lines)
     }
 }

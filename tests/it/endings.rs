@@ -38,9 +38,13 @@ fn a_question_that_nobody_answers_stops_what_it_guards_and_names_the_answer() {
     assert!(frontier["waiting"]["approval.go"].is_string());
     assert_eq!(frontier["blocked"], json!({"command.open": "approval.go"}));
     world
-        .run("apply --auto-approve --approve approval.go")
+        .run("apply --resume 2 --approve approval.go")
         .ends_with(0);
     assert!(world.holds("open"));
+    world
+        .run("apply --resume 2")
+        .ends_with(64)
+        .says("nothing of it is left");
 }
 
 #[test]

@@ -136,3 +136,119 @@ resource "command" "once" {
     );
     ran.says("command.once").says("by hand");
 }
+
+#[test]
+fn a_run_that_was_stopped_is_shown_and_gone_on_with_in_its_own_journal() {
+    let world = World::of(SLOW);
+    let run = world.start("apply --auto-approve");
+    world.wait_for("begun");
+    world
+        .run("status")
+        .ends_with(0)
+        .says("goes on")
+        .says("held by");
+    run.signal("INT");
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    world.write("let", "");
+    run.ended().ends_with(7).says("next: drplan apply --resume");
+    world
+        .run("status")
+        .ends_with(0)
+        .says("exit code 7")
+        .says("lock: free");
+    world.run("apply --resume 2").ends_with(0);
+    assert_eq!(
+        (world.read("log.slow"), world.read("log.behind")),
+        ("x\n".into(), "x\n".into())
+    );
+    world.run("report").ends_with(0);
+    world.run("evidence verify").ends_with(0);
+}
+
+#[test]
+fn a_killed_run_is_called_dead_and_resumed() {
+    let world = World::of(SLOW);
+    let run = world.start("apply --auto-approve");
+    world.wait_for("begun");
+    run.signal("KILL");
+    run.ended();
+    world.run("status").ends_with(0).says("has died");
+    world.write("let", "");
+    world.wait_for("slow");
+    world.run("apply --resume 2").ends_with(0);
+    assert_eq!(
+        (world.read("log.slow"), world.read("log.behind")),
+        ("x\n".into(), "x\n".into())
+    );
+}
+
+#[test]
+fn a_paused_run_begins_nothing_until_it_is_let_go_on() {
+    let world = World::of(SLOW);
+    let run = world.start("apply --auto-approve");
+    world.wait_for("begun");
+    world.run("pause").ends_with(0);
+    std::thread::sleep(std::time::Duration::from_millis(2500));
+    world.write("let", "");
+    world.wait_for("slow");
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    assert!(!world.holds("behind"));
+    world.run("status").ends_with(0).says("is paused");
+    world.run("resume").ends_with(0);
+    run.ended().ends_with(0).says("PAUSED");
+    assert!(world.holds("behind"));
+}
+
+#[test]
+fn a_run_that_pauses_at_a_failure_tries_it_again_when_it_goes_on() {
+    let world = World::of(
+        r#"
+resource "command" "picky" {
+  check = ["test", "-e", "picky"]
+  apply = ["sh", "-c", "touch asked; test -e mended && touch picky"]
+}
+"#,
+    );
+    let run = world.start("apply --auto-approve --on-failure pause");
+    world.wait_for("asked");
+    std::thread::sleep(std::time::Duration::from_millis(2500));
+    world.run("status").ends_with(0).says("is paused");
+    world.write("mended", "");
+    world.run("resume").ends_with(0);
+    run.ended().ends_with(0);
+    assert!(world.holds("picky"));
+}
+
+#[test]
+fn who_leaves_a_step_out_must_say_why_and_cannot_leave_out_a_check() {
+    let world = World::of(
+        r#"
+resource "command" "a" {
+  check = ["test", "-e", "a"]
+  apply = ["touch", "a"]
+}
+check "always" {
+  assert {
+    condition     = 1 == 1
+    error_message = "no"
+  }
+}
+"#,
+    );
+    world
+        .run("apply --auto-approve --skip command.a")
+        .ends_with(64)
+        .says("the reason is missing");
+    world
+        .run("apply --auto-approve --skip check.always=hurry")
+        .ends_with(64);
+    world
+        .run("apply --auto-approve --skip command.a=hurry")
+        .ends_with(6)
+        .says("hurry");
+    assert!(!world.holds("a"));
+    world
+        .run("apply --auto-approve --by-hand command.a=done")
+        .ends_with(6);
+    assert!(!world.holds("a"));
+}

@@ -15,5 +15,7 @@ mod interrupted;
 mod plan_file;
 mod redact;
 mod rehearse;
+mod report;
+mod revert;
 mod secrets;
 mod tidy;

@@ -89,6 +89,13 @@ fn no_secret_is_printed_or_kept_whatever_happens() {
         "plan --json",
         "apply --auto-approve --json",
         "plan --full",
+        "report",
+        "report --format json",
+        "report --format markdown --out report.md",
+        "report --format junit",
+        "report --format html --out report.html",
+        "evidence verify",
+        "evidence export --out evidence.json",
     ] {
         keeps_quiet(world.run(line));
         nothing_is_kept(&world);

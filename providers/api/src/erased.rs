@@ -89,6 +89,20 @@ pub trait DynKind: Send + Sync {
         let _ = want;
         Ok(Shape::Any)
     }
+    /// See [`Kind::back`]; nothing can be taken back, unless implemented.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    fn back(&self, object: &str, inverse: &Json) -> Result<Json, Because> {
+        let _ = (object, inverse);
+        Err(Because::from("this kind does not take anything back"))
+    }
+    /// See [`Kind::takes_back`]; a payload that cannot be read takes nothing back.
+    fn takes_back(&self, inverse: &Json, op: &Json) -> bool {
+        let _ = (inverse, op);
+        false
+    }
     /// Decodes the payload of a step, once for all that is done with it.
     ///
     /// # Errors
@@ -315,6 +329,12 @@ impl<K: Acts> DynKind for Acting<K> {
     }
     fn shape(&self, want: &RawWant) -> Result<Shape, LookError> {
         self.0.shape(want)
+    }
+    fn back(&self, object: &str, inverse: &Json) -> Result<Json, Because> {
+        self.0.kind.back(object, inverse)
+    }
+    fn takes_back(&self, inverse: &Json, op: &Json) -> bool {
+        K::Op::deserialize(op).is_ok_and(|op| self.0.kind.takes_back(inverse, &op))
     }
     fn bind<'k>(
         &'k self,

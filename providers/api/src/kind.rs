@@ -238,6 +238,23 @@ pub trait Kind: Send + Sync + 'static {
         Shape::Any
     }
 
+    /// Returns the arguments of a resource of this kind whose step takes one effect back, from the
+    /// object and the inverse that the effect kept.
+    ///
+    /// # Errors
+    ///
+    /// Why that cannot be, and how a person does it.
+    fn back(&self, object: &str, inverse: &Json) -> Result<Json, Because> {
+        let _ = (object, inverse);
+        Err(Because::from("this kind does not take anything back"))
+    }
+
+    /// Tells whether a payload takes back exactly what an effect did, and nothing that came after it.
+    fn takes_back(&self, inverse: &Json, op: &Self::Op) -> bool {
+        let _ = (inverse, op);
+        false
+    }
+
     /// Says what else there is to say.
     fn notes(&self, cx: &PlanCx, want: &Want<Self::Spec>, seen: &Seen<Self::State>) -> Notes {
         let _ = (cx, want, seen);

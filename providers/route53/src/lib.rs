@@ -4,6 +4,7 @@
 //! changed a record in between is never overwritten. The crate knows nothing about what stands behind
 //! an address, and asks no name server.
 
+mod back;
 mod client;
 mod config;
 mod error;

@@ -155,6 +155,20 @@ pub(crate) fn batch(old: Option<&RecordSet>, new: Option<&RecordSet>) -> Json {
     json!({ "Changes": changes })
 }
 
+/// Reads a batch again: what it deletes and what it creates.
+pub(crate) fn swap(batch: &Json) -> Option<(Option<RecordSet>, Option<RecordSet>)> {
+    let (mut old, mut new) = (None, None);
+    for change in batch.get("Changes")?.as_array()? {
+        let set = RecordSet::deserialize(change.get("ResourceRecordSet")?).ok()?;
+        match change.get("Action")?.as_str()? {
+            "DELETE" => old = Some(set),
+            "CREATE" => new = Some(set),
+            _ => return None,
+        }
+    }
+    Some((old, new))
+}
+
 /// Returns the command by which a person replaces exactly `old` by `new`.
 pub(crate) fn command(zone_id: &str, old: Option<&RecordSet>, new: Option<&RecordSet>) -> String {
     let batch = drplan_api::canonical(&batch(old, new)).replace('\'', r"'\''");

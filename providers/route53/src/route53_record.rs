@@ -42,6 +42,7 @@ use serde::Deserialize;
 use serde::Serialize;
 use serde_json::json;
 
+use crate::back;
 use crate::name;
 use crate::record;
 use crate::record::Compare;
@@ -192,6 +193,34 @@ impl Kind for Route53Record {
             Seen::Present(state) => json!({ "fqdn": name::shown(&state.wanted.name) }),
             _ => json!({}),
         }
+    }
+
+    fn back(&self, object: &str, inverse: &Json) -> Result<Json, Because> {
+        let zone_id = object.split(' ').next().unwrap_or_default();
+        match record::swap(inverse) {
+            Some((Some(written), Some(before))) => back::arguments(zone_id, &written, &before)
+                .map_err(|why| {
+                    let command = record::command(zone_id, Some(&written), Some(&before));
+                    Because(format!("{why}; a person does it with: {command}"))
+                }),
+            Some((Some(written), None)) => Err(Because(format!(
+                "there was no {} before the run, and drplan deletes no record; a person does it with: {}",
+                written.label(),
+                record::command(zone_id, Some(&written), None)
+            ))),
+            _ => Err(Because::from(
+                "the inverse that was kept is no change of a record",
+            )),
+        }
+    }
+
+    fn takes_back(&self, inverse: &Json, op: &RecordOp) -> bool {
+        let Some((Some(written), Some(before))) = record::swap(inverse) else {
+            return false;
+        };
+        let live = op.old.as_ref();
+        live.is_some_and(|live| live.is(&written, Compare::Whole))
+            && op.new.is(&before, Compare::Whole)
     }
 
     fn notes(&self, _: &PlanCx, _: &Want<RecordSpec>, seen: &Seen<RecordState>) -> Notes {

@@ -56,10 +56,13 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let root = root()?;
-    let text = schema(&root, args.drplan.as_deref())?;
+    let text = schema(&root, args.drplan.as_deref(), "kinds")?;
+    let report = schema(&root, args.drplan.as_deref(), "report")?;
     let schema: Value = serde_json::from_str(&text).context("`drplan schema` printed no JSON")?;
     let mut problems = Vec::new();
-    for (path, fresh) in files(&root, text, &schema)? {
+    let mut files = files(&root, text, &schema)?;
+    files.insert(PathBuf::from("schemas/report.json"), report);
+    for (path, fresh) in files {
         let old = std::fs::read_to_string(root.join(&path)).unwrap_or_default();
         if old == fresh {
             continue;
@@ -95,9 +98,9 @@ fn root() -> Result<PathBuf> {
         .context("the workspace has no folder")
 }
 
-/// Asks a drplan for its schema. This crate does not link against drplan, so that building developer
+/// Asks a drplan for the schema of something. This crate does not link against drplan, so that building developer
 /// commands stays quick.
-fn schema(root: &Path, drplan: Option<&Path>) -> Result<String> {
+fn schema(root: &Path, drplan: Option<&Path>, of: &str) -> Result<String> {
     let mut command = match drplan {
         Some(path) => Command::new(path),
         None => {
@@ -107,7 +110,7 @@ fn schema(root: &Path, drplan: Option<&Path>) -> Result<String> {
         }
     };
     let out = command
-        .arg("schema")
+        .args(["schema", of])
         .current_dir(root)
         .output()
         .context("cannot start drplan")?;

@@ -51,6 +51,7 @@ fn is_good(outcome: &Outcome) -> bool {
         | Outcome::Moved { .. }
         | Outcome::Blocked { .. }
         | Outcome::Waiting { .. }
-        | Outcome::Stopped => false,
+        | Outcome::Stopped
+        | Outcome::Skipped { .. } => false,
     }
 }

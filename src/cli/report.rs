@@ -1,0 +1,160 @@
+//! `drplan report` and `drplan evidence`.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "files that a person names are read and written here"
+)]
+
+use std::io::Write as _;
+use std::path::Path;
+
+use super::Ambient;
+use super::args::Cli;
+use super::args::EvidenceCommand;
+use super::args::ExportArgs;
+use super::args::ReportArgs;
+use super::args::ReportFormat;
+use super::args::VarArgs;
+use super::args::VerifyArgs;
+use super::failure::Failure;
+use super::open_store;
+use super::print;
+use super::talk;
+use crate::render;
+use crate::report::Bundle;
+use crate::report::Exit;
+use crate::report::Report;
+use crate::store::StoredRun;
+use crate::store::Texts;
+
+pub(super) async fn run(cli: &Cli, args: &ReportArgs, ambient: &Ambient) -> Result<Exit, Failure> {
+    let report = told(&texts(cli, args.run.as_deref(), ambient).await?.parse()?)?;
+    let format = if args.json {
+        ReportFormat::Json
+    } else {
+        args.format
+    };
+    let to_file = args.out.is_some();
+    let text = match format {
+        ReportFormat::Text if to_file => {
+            let plain = render::style::Style {
+                color: false,
+                ..ambient.style()
+            };
+            render::report::text(&report, plain)
+        }
+        ReportFormat::Text => render::report::text(&report, ambient.style()),
+        ReportFormat::Json => render::report::json(&report).map_err(anyhow::Error::from)?,
+        ReportFormat::Markdown => render::report::markdown(&report),
+        ReportFormat::Junit => render::report::junit(&report).map_err(anyhow::Error::from)?,
+        ReportFormat::Html => render::report::html(&report),
+    };
+    match &args.out {
+        Some(path) => write(path, &text)?,
+        None => print(&text)?,
+    }
+    Ok(Exit::Ok)
+}
+
+/// What a run left behind. Sensitive values come from the environment.
+async fn texts(cli: &Cli, run: Option<&str>, ambient: &Ambient) -> Result<Texts, Failure> {
+    let (store, _) = open_store::of_spec(cli, &VarArgs::default(), ambient).await?;
+    Ok(store.texts(&store.find(run).await?).await?)
+}
+
+fn told(stored: &StoredRun) -> Result<Report, Failure> {
+    let next = stored.frontier.as_ref().map(|f| f.next.as_str());
+    let report = crate::report::report(&stored.plan, &stored.seal, &stored.records, next);
+    report.map_err(|illegal| {
+        Failure::refused(
+            Exit::Error,
+            format!("the journal of run {} makes no sense: {illegal}", stored.id),
+            format!("see `drplan evidence verify {}`", stored.id),
+        )
+    })
+}
+
+pub(super) async fn evidence(
+    cli: &Cli,
+    command: &EvidenceCommand,
+    ambient: &Ambient,
+) -> Result<Exit, Failure> {
+    match command {
+        EvidenceCommand::Verify(args) => verify(cli, args, ambient).await,
+        EvidenceCommand::Export(args) => export(cli, args, ambient).await,
+    }
+}
+
+async fn verify(cli: &Cli, args: &VerifyArgs, ambient: &Ambient) -> Result<Exit, Failure> {
+    let head = args.head.as_deref();
+    let verified = match &args.file {
+        Some(path) => bundle(path)?.verify(&path.display().to_string(), head),
+        None => {
+            let texts = texts(cli, args.run.as_deref(), ambient).await?;
+            crate::report::verify(&texts, head)
+        }
+    };
+    if args.json {
+        let json = serde_json::to_string_pretty(&verified).map_err(anyhow::Error::from)?;
+        print(&(json + "\n"))?;
+    } else {
+        print(&render::evidence::verified(&verified, ambient.style()))?;
+    }
+    Ok(if verified.holds {
+        Exit::Ok
+    } else {
+        Exit::Error
+    })
+}
+
+fn bundle(path: &Path) -> Result<Bundle, Failure> {
+    let text = std::fs::read_to_string(path).map_err(|e| {
+        Failure::refused(
+            Exit::Error,
+            format!("cannot read `{}`: {e}", path.display()),
+            "name a file that `drplan evidence export` wrote",
+        )
+    })?;
+    serde_json::from_str(&text).map_err(|e| {
+        Failure::refused(
+            Exit::Error,
+            format!("`{}` is no exported evidence: {e}", path.display()),
+            "name a file that `drplan evidence export` wrote",
+        )
+    })
+}
+
+async fn export(cli: &Cli, args: &ExportArgs, ambient: &Ambient) -> Result<Exit, Failure> {
+    let run = args.run.as_deref();
+    let report = told(&texts(cli, run, ambient).await?.parse()?)?;
+    let texts = texts(cli, run, ambient).await?;
+    let head = report.chain.head.clone();
+    let bundle = Bundle::of(texts, report);
+    let text = serde_json::to_string_pretty(&bundle).map_err(anyhow::Error::from)?;
+    write(&args.out, &(text + "\n"))?;
+    talk(&format!(
+        "check it with: drplan evidence verify --file {} --head {head}",
+        args.out.display()
+    ));
+    Ok(Exit::Ok)
+}
+
+/// Writes a file whole or not at all, readable by its owner only.
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    let folder = path
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let written = tempfile::NamedTempFile::new_in(folder).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        file.persist(path).map_err(|e| e.error)
+    });
+    written.map_err(|e| {
+        Failure::refused(
+            Exit::Error,
+            format!("cannot write `{}`: {e}", path.display()),
+            "name a file in a folder that you may write to",
+        )
+    })?;
+    talk(&format!("wrote {}", path.display()));
+    Ok(())
+}

@@ -1,0 +1,86 @@
+//! `drplan revert dns RUN`.
+
+use std::sync::Arc;
+
+use super::Ambient;
+use super::apply::confirm;
+use super::apply::world_of;
+use super::args::ApplyArgs;
+use super::args::Cli;
+use super::args::RevertArgs;
+use super::failure::Failure;
+use super::open_store;
+use super::print;
+use super::run::Beginning;
+use super::run::World;
+use super::session::trusted;
+use crate::plan::Plan;
+use crate::render;
+use crate::report::Exit;
+use crate::report::fold;
+use crate::revert::Eyes;
+use crate::revert::RevertError;
+use crate::revert::revert;
+use crate::store::StoredRun;
+
+pub(super) async fn run(cli: &Cli, args: &RevertArgs, ambient: &Ambient) -> Result<Exit, Failure> {
+    let (store, _) = open_store::of_spec(cli, &args.vars, ambient).await?;
+    let stored = store.open(&store.find(Some(&args.run)).await?).await?;
+    let world = world_of(cli, &args.vars, &stored.plan, &stored.id, ambient)?;
+    let plan = plan(&stored, &world, ambient).await?;
+    print(&render::plan::summary(&plan, ambient.style()))?;
+    if plan.is_empty() {
+        return Ok(Exit::Ok);
+    }
+    if !args.auto_approve {
+        confirm(&plan, ambient)?;
+    }
+    let beginning = Beginning {
+        plan: Arc::new(plan),
+        resumed: None,
+        store,
+        next: format!("drplan revert dns {}", stored.id),
+    };
+    let apply = ApplyArgs::plain(args.vars.clone());
+    super::run::run(cli, &apply, ambient, &world, beginning).await
+}
+
+/// The plan that takes back what the run did.
+async fn plan(stored: &StoredRun, world: &World, ambient: &Ambient) -> Result<Plan, Failure> {
+    let run = fold(&stored.plan, &stored.records.lines).map_err(|illegal| {
+        Failure::refused(
+            Exit::Error,
+            format!("the journal of run {} makes no sense: {illegal}", stored.id),
+            format!("see `drplan evidence verify {}`", stored.id),
+        )
+    })?;
+    if run.seal != stored.seal {
+        return Err(Failure::refused(
+            Exit::Refused,
+            format!(
+                "the plan of run {} is not the one that it applied",
+                stored.id
+            ),
+            format!("see `drplan evidence verify {}`", stored.id),
+        ));
+    }
+    let eyes = Eyes {
+        registry: &world.registry,
+        observer: &world.observer,
+        now: ambient.doors.clock.now(),
+    };
+    let plan = revert(&stored.plan, &run, &eyes).await;
+    trusted(plan.map_err(|error| refused(&error))?)
+}
+
+fn refused(error: &RevertError) -> Failure {
+    let (exit, hint) = match error {
+        RevertError::Nothing { .. } => (Exit::Refused, "name a run that moved traffic"),
+        RevertError::Cannot { .. } => (Exit::Refused, "nothing was changed"),
+        RevertError::Changed { .. } => (
+            Exit::Conflict,
+            "nothing was changed; find out who changed it, and change it by hand if it must be",
+        ),
+    };
+    Failure::refused(exit, error.to_string(), hint)
+}

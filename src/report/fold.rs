@@ -1,0 +1,294 @@
+//! Folds the records of a journal into what happened to each step. Pure. A record that cannot follow
+//! the ones before it is an error, not a guess.
+
+use std::collections::BTreeMap;
+
+use drplan_api::Action;
+use drplan_api::Address;
+use drplan_api::Evidence;
+use drplan_api::Json;
+use drplan_api::Timestamp;
+
+use crate::apply::Event;
+use crate::apply::Line;
+use crate::apply::Outcome;
+use crate::plan::Plan;
+
+/// Why a journal does not tell the story of a run.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Illegal {
+    /// It is empty.
+    #[error("the journal holds no record: the run ended before it began")]
+    Empty,
+    /// Its first record is another one.
+    #[error("record {seq}: the run has not begun")]
+    NotBegun {
+        /// The number of the record.
+        seq: u64,
+    },
+    /// A second beginning.
+    #[error("record {seq}: the run has begun already")]
+    BegunTwice {
+        /// The number of the record.
+        seq: u64,
+    },
+    /// Something after the end of the run.
+    #[error("record {seq}: the run has ended already")]
+    AfterTheEnd {
+        /// The number of the record.
+        seq: u64,
+    },
+    /// A step that the plan does not have.
+    #[error("record {seq}: the plan has no step `{address}`")]
+    Unknown {
+        /// The number of the record.
+        seq: u64,
+        /// Which.
+        address: Address,
+    },
+    /// Something that cannot happen to the step now.
+    #[error("record {seq}: `{address}` {why}")]
+    Step {
+        /// The number of the record.
+        seq: u64,
+        /// Which.
+        address: Address,
+        /// What does not fit.
+        why: &'static str,
+    },
+}
+
+/// What happened in a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    /// Its id.
+    pub id: String,
+    /// The digest of the plan that it says it applies.
+    pub seal: String,
+    /// The version of drplan.
+    pub tool: String,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended, and with which exit code; a killed run has no end.
+    pub ended: Option<(Timestamp, u8)>,
+    /// When the last record was written.
+    pub last_at: Timestamp,
+    /// What happened to each step of the plan, in its order.
+    pub tracks: Vec<Track>,
+}
+
+/// What happened to one step.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Track {
+    /// When its turn came.
+    pub started_at: Option<Timestamp>,
+    /// The action with which it began.
+    pub action: Option<Action>,
+    /// What was asked, and when; for gates.
+    pub asked: Option<(Timestamp, String)>,
+    /// How it was answered, and when.
+    pub passed: Option<(Timestamp, String)>,
+    /// Its effects, by number.
+    pub effects: BTreeMap<usize, EffectTrack>,
+    /// Attempts that failed and were made again.
+    pub retries: Vec<RetryTrack>,
+    /// How it ended, and when.
+    pub ended: Option<(Timestamp, Outcome)>,
+    /// What was read to prove it.
+    pub evidence: Vec<Evidence>,
+    /// Whether its turn may come once more: the run was resumed, or went on behind a pause.
+    again: bool,
+}
+
+/// What happened to one effect.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EffectTrack {
+    /// The verb and the object of each request that left, in order.
+    pub begun: Vec<(Timestamp, String, String)>,
+    /// How to take it back.
+    pub inverse: Option<Json>,
+    /// When it ended well, and whether an earlier run had done it.
+    pub finished: Option<(Timestamp, bool)>,
+}
+
+/// One attempt that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RetryTrack {
+    /// When.
+    pub at: Timestamp,
+    /// Why.
+    pub because: String,
+    /// How long the pause after it was, in milliseconds.
+    pub in_ms: u64,
+}
+
+/// Folds the lines of a journal over the plan that it belongs to.
+///
+/// # Errors
+///
+/// If a record cannot follow the ones before it.
+pub fn fold(plan: &Plan, lines: &[Line]) -> Result<Run, Illegal> {
+    let (first, rest) = lines.split_first().ok_or(Illegal::Empty)?;
+    let Event::RunStarted {
+        run,
+        plan: seal,
+        tool,
+        ..
+    } = &first.record
+    else {
+        return Err(Illegal::NotBegun { seq: first.seq });
+    };
+    let indexes: BTreeMap<&Address, usize> = plan
+        .steps
+        .iter()
+        .enumerate()
+        .map(|(i, step)| (&step.address, i))
+        .collect();
+    let mut out = Run {
+        id: run.clone(),
+        seal: seal.clone(),
+        tool: tool.clone(),
+        started_at: first.at,
+        ended: None,
+        last_at: first.at,
+        tracks: vec![Track::default(); plan.steps.len()],
+    };
+    for line in rest {
+        let seq = line.seq;
+        let resumed = matches!(line.record, Event::RunResumed { .. });
+        if out.ended.is_some() && !resumed {
+            return Err(Illegal::AfterTheEnd { seq });
+        }
+        match &line.record {
+            Event::RunStarted { .. } => return Err(Illegal::BegunTwice { seq }),
+            Event::RunResumed { .. } => {
+                out.ended = None;
+                out.tracks.iter_mut().for_each(|track| track.again = true);
+            }
+            Event::RunWentOn { again, .. } => {
+                let named = again.iter().filter_map(|address| indexes.get(address));
+                named.for_each(|&i| out.tracks[i].again = true);
+            }
+            Event::RunEnded { exit_code } => out.ended = Some((line.at, *exit_code)),
+            other => {
+                if let Some(address) = other.address() {
+                    let i = indexes.get(address).ok_or_else(|| Illegal::Unknown {
+                        seq,
+                        address: address.clone(),
+                    })?;
+                    out.tracks[*i]
+                        .take(line.at, other)
+                        .map_err(|why| Illegal::Step {
+                            seq,
+                            address: address.clone(),
+                            why,
+                        })?;
+                }
+            }
+        }
+        out.last_at = line.at;
+    }
+    Ok(out)
+}
+
+impl Track {
+    /// When something happened to it first.
+    pub fn began_at(&self) -> Option<Timestamp> {
+        self.started_at.or(self.asked.as_ref().map(|(at, _)| *at))
+    }
+
+    fn take(&mut self, at: Timestamp, event: &Event) -> Result<(), &'static str> {
+        if self.again {
+            self.reopen();
+        }
+        if self.ended.is_some() {
+            return Err("has ended already");
+        }
+        let begun = self.began_at().is_some();
+        match event {
+            Event::StepStarted { action, .. } => {
+                if begun {
+                    return Err("has begun already");
+                }
+                self.started_at = Some(at);
+                self.action = *action;
+            }
+            Event::GateOpened { ask, .. } => {
+                if begun {
+                    return Err("has begun already");
+                }
+                self.asked = Some((at, ask.clone()));
+            }
+            Event::GatePassed { how, .. } => {
+                if self.asked.is_none() {
+                    return Err("was answered and never asked");
+                }
+                self.passed = Some((at, how.clone()));
+            }
+            Event::StepEnded {
+                outcome, evidence, ..
+            } => {
+                self.ended = Some((at, outcome.clone()));
+                self.evidence.clone_from(evidence);
+            }
+            Event::EffectStarted { .. } | Event::EffectFinished { .. } | Event::Retry { .. } => {
+                if self.started_at.is_none() {
+                    return Err("has not begun");
+                }
+                return self.take_effect(at, event);
+            }
+            Event::RunStarted { .. }
+            | Event::RunResumed { .. }
+            | Event::RunPaused { .. }
+            | Event::RunWentOn { .. }
+            | Event::RunEnded { .. }
+            | Event::Progress { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// Forgets how it ended before, and keeps what it did.
+    fn reopen(&mut self) {
+        self.again = false;
+        self.started_at = None;
+        self.asked = None;
+        self.ended = None;
+        self.evidence.clear();
+        for effect in self.effects.values_mut() {
+            effect.finished = None;
+        }
+    }
+
+    fn take_effect(&mut self, at: Timestamp, event: &Event) -> Result<(), &'static str> {
+        match event {
+            Event::EffectStarted {
+                effect,
+                verb,
+                object,
+                inverse,
+                ..
+            } => {
+                let track = self.effects.entry(*effect).or_default();
+                if track.finished.is_some() {
+                    return Err("begins an effect that has ended already");
+                }
+                track.begun.push((at, verb.clone(), object.clone()));
+                track.inverse.clone_from(inverse);
+            }
+            Event::EffectFinished { effect, found, .. } => {
+                let track = self.effects.entry(*effect).or_default();
+                if track.finished.is_some() {
+                    return Err("ends an effect twice");
+                }
+                track.finished = Some((at, *found));
+            }
+            Event::Retry { because, in_ms, .. } => self.retries.push(RetryTrack {
+                at,
+                because: because.clone(),
+                in_ms: *in_ms,
+            }),
+            _ => {}
+        }
+        Ok(())
+    }
+}

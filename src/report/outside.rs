@@ -1,0 +1,93 @@
+//! Holds what was done against what the plan showed. Pure. Shares no code with the engine on purpose.
+
+use drplan_api::Action;
+use drplan_api::Effect;
+
+use super::data::Deviation;
+use super::data::End;
+use super::data::Outside;
+use super::fold::Track;
+use crate::plan::Do;
+use crate::plan::Step;
+use crate::plan::Sure;
+
+/// What a plan shows for a step, in a word or two.
+pub(super) fn planned(step: &Step) -> String {
+    match &step.what {
+        Do::Act { action, .. } => action.as_str().to_owned(),
+        Do::Late { actions, .. } => {
+            let words: Vec<&str> = actions.iter().map(|a| a.as_str()).collect();
+            words.join(" or ")
+        }
+        Do::Nothing => "nothing".to_owned(),
+        Do::Barrier => "barrier".to_owned(),
+        Do::Read => "read".to_owned(),
+        Do::Gate { .. } => "ask".to_owned(),
+        Do::Check { .. } => "check".to_owned(),
+        Do::Conflict => "conflict".to_owned(),
+        Do::Blocked { .. } => "blocked".to_owned(),
+        Do::Idle => "nothing".to_owned(),
+    }
+}
+
+/// Where a step went another way than the plan showed.
+pub(super) fn deviation(step: &Step, end: End, because: Option<&str>) -> Option<Deviation> {
+    let refused = matches!(step.what, Do::Conflict | Do::Blocked { .. });
+    let actual = match end {
+        End::AlreadyTrue => "nothing: it was true before its turn came".to_owned(),
+        End::Moved => format!("refused: {}", because.unwrap_or("the world had moved")),
+        End::Failed if refused => "refused, as the plan said".to_owned(),
+        End::Done if step.what == Do::Nothing => {
+            "done: it was not true any more after what ran before it".to_owned()
+        }
+        _ => return None,
+    };
+    Some(Deviation {
+        address: step.address.to_string(),
+        planned: planned(step),
+        actual,
+    })
+}
+
+/// What a step did and the plan does not show: nothing, or drplan has a bug.
+pub(super) fn outside(step: &Step, track: &Track) -> Vec<Outside> {
+    let mut did = Vec::new();
+    if let Some(action) = track.action.filter(|action| !allows(step, *action)) {
+        did.push(format!("it set out to {}", action.as_str()));
+    }
+    for (_, verb, object) in track.effects.values().flat_map(|e| &e.begun) {
+        if !shows(step, verb, object) {
+            did.push(format!("{verb} {object}"));
+        }
+    }
+    did.into_iter()
+        .map(|did| Outside {
+            address: step.address.to_string(),
+            did,
+        })
+        .collect()
+}
+
+fn allows(step: &Step, began: Action) -> bool {
+    match &step.what {
+        Do::Act { action, .. } => *action == began,
+        Do::Late { actions, .. } => actions.contains(&began),
+        _ => false,
+    }
+}
+
+fn shows(step: &Step, verb: &str, object: &str) -> bool {
+    let reads = |verb: &str| matches!(verb, "wait" | "get");
+    let same = |e: &Effect| e.verb == verb && e.object == object;
+    match (&step.what, &step.sure) {
+        // Taking away what its own effects make is inside of what the plan shows.
+        (Do::Act { effects, .. }, Sure::Exact) => {
+            let undoes = |e: &Effect| verb == "delete" && e.verb == "create" && e.object == object;
+            effects.iter().any(|e| same(e) || undoes(e))
+        }
+        // Decided when their turn came: the plan shows actions and the worst hazard, not requests.
+        (Do::Act { .. } | Do::Late { .. }, _) => true,
+        (Do::Nothing, _) => reads(verb),
+        _ => false,
+    }
+}

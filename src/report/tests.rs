@@ -1,0 +1,362 @@
+//! The fold and the report, from records that are made up here.
+
+use drplan_api::Action;
+use drplan_api::Address;
+use drplan_api::Timestamp;
+
+use super::Verdict;
+use super::data::End;
+use super::data::Report;
+use super::fold::Illegal;
+use super::fold::fold;
+use super::report;
+use crate::apply::Event;
+use crate::apply::Journal;
+use crate::apply::Outcome;
+use crate::apply::Records;
+use crate::plan::Do;
+use crate::plan::Plan;
+use crate::tests::memory::Case;
+
+/// `b` waits for `a`; `c` waits for nobody.
+const CHAIN: &str = r#"
+recovery "chain" {
+  rto = "10s"
+}
+resource "thing" "a" {
+  value = 1
+}
+resource "thing" "b" {
+  value      = 2
+  depends_on = [thing.a]
+}
+resource "thing" "c" {
+  value       = 5
+  criticality = "best_effort"
+}
+"#;
+
+fn began(run: &str) -> Event {
+    Event::RunStarted {
+        run: run.to_owned(),
+        recovery: "chain".to_owned(),
+        plan: "seal".to_owned(),
+        tool: "0".to_owned(),
+        steps: 3,
+    }
+}
+
+fn started(address: &str) -> Event {
+    Event::StepStarted {
+        address: Address::new(address),
+        action: Some(Action::Create),
+    }
+}
+
+fn requested(address: &str, verb: &str, object: &str) -> Event {
+    Event::EffectStarted {
+        address: Address::new(address),
+        effect: 0,
+        attempt: 1,
+        verb: verb.to_owned(),
+        object: object.to_owned(),
+        inverse: None,
+    }
+}
+
+fn finished(address: &str) -> Event {
+    Event::EffectFinished {
+        address: Address::new(address),
+        effect: 0,
+        found: false,
+    }
+}
+
+fn ended(address: &str, outcome: Outcome) -> Event {
+    Event::StepEnded {
+        address: Address::new(address),
+        outcome,
+        evidence: Vec::new(),
+        outputs: drplan_api::Json::Null,
+        elapsed_ms: 0,
+    }
+}
+
+/// Writes events, each at a millisecond of its own, and reads them back.
+fn journal(events: &[(i64, Event)]) -> Records {
+    struct Deaf;
+    impl crate::apply::Sink for Deaf {
+        fn hear(&self, _: u64, _: &Event) {}
+    }
+    let sink: std::sync::Arc<dyn crate::apply::Sink> = std::sync::Arc::new(Deaf);
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("journal.jsonl");
+    let journal = Journal::create(&path).expect("a journal");
+    for (ms, event) in events {
+        let at = Timestamp::from_millisecond(*ms).expect("a time");
+        let written = journal.write(at, event.clone(), &sink);
+        futures::executor::block_on(written).expect("a record");
+    }
+    Records {
+        lines: crate::store::read_journal(&path).expect("lines").lines,
+        torn: false,
+    }
+}
+
+/// The events of a run in which everything went well, as the plan shows it.
+fn well(plan: &Plan) -> Vec<(i64, Event)> {
+    let mut events = vec![(0, began("run"))];
+    for (address, from, to) in [
+        ("thing.a", 100, 2100),
+        ("thing.c", 150, 1000),
+        ("thing.b", 2300, 5300),
+    ] {
+        let effect = effect(plan, address);
+        events.extend([
+            (from, started(address)),
+            (from + 1, requested(address, &effect.0, &effect.1)),
+            (to - 1, finished(address)),
+            (to, ended(address, Outcome::Done)),
+        ]);
+    }
+    events.sort_by_key(|(ms, _)| *ms);
+    events.push((5400, Event::RunEnded { exit_code: 0 }));
+    events
+}
+
+fn effect(plan: &Plan, address: &str) -> (String, String) {
+    match &plan.step(address).expect("the step").what {
+        Do::Act { effects, .. } => (effects[0].verb.clone(), effects[0].object.clone()),
+        other => panic!("{address} does not act: {other:?}"),
+    }
+}
+
+fn told(plan: &Plan, events: &[(i64, Event)]) -> Report {
+    report(plan, "seal", &journal(events), None).expect("a report")
+}
+
+#[tokio::test]
+async fn the_time_is_explained_by_who_waited_for_whom_last() {
+    let plan = Case::new(CHAIN).plan().await;
+    let report = told(&plan, &well(&plan));
+    let course: Vec<(&str, u64, u64)> = report
+        .course
+        .iter()
+        .map(|l| (l.address.as_str(), l.queued_ms, l.ran_ms))
+        .collect();
+    assert_eq!(course, [("thing.a", 100, 2000), ("thing.b", 200, 3000)]);
+    let b = report
+        .steps
+        .iter()
+        .find(|s| s.address == "thing.b")
+        .expect("b");
+    assert_eq!(b.waited_for.as_deref(), Some("thing.a"));
+    assert_eq!(
+        (b.waited_ms, b.queued_ms, b.ran_ms),
+        (Some(2100), Some(200), Some(3000))
+    );
+    assert_eq!(report.rto.as_ref().and_then(|r| r.met), Some(true));
+}
+
+#[tokio::test]
+async fn only_a_run_in_which_nothing_is_missing_is_called_recovered() {
+    let plan = Case::new(CHAIN).plan().await;
+    let failed = || Outcome::Failed {
+        because: "no".to_owned(),
+    };
+    let with = |address: &str, outcome: Outcome, exit_code: u8| {
+        let mut events = well(&plan);
+        for (_, event) in &mut events {
+            match event {
+                Event::StepEnded {
+                    address: a,
+                    outcome: o,
+                    ..
+                } if a.as_str() == address => {
+                    *o = outcome.clone();
+                }
+                Event::RunEnded { exit_code: code } => *code = exit_code,
+                _ => {}
+            }
+        }
+        events
+    };
+    let blocked = Outcome::Blocked {
+        by: Address::new("thing.a"),
+    };
+    let mut rehearsed = well(&plan);
+    rehearsed[0].1 = began(super::REHEARSAL);
+    let mut outside = well(&plan);
+    for (_, event) in &mut outside {
+        if let Event::EffectStarted { object, .. } = event {
+            object.push('x');
+        }
+    }
+    let cut: Vec<_> = well(&plan)[..6].to_vec();
+    for (events, verdict, not_done) in [
+        (well(&plan), Verdict::Recovered, 0),
+        (with("thing.c", failed(), 6), Verdict::RecoveredWithout, 1),
+        (
+            with("thing.c", Outcome::Stopped, 7),
+            Verdict::NotRecovered,
+            1,
+        ),
+        (with("thing.a", failed(), 6), Verdict::NotRecovered, 1),
+        (with("thing.b", blocked, 6), Verdict::NotRecovered, 1),
+        (with("thing.b", Outcome::Done, 6), Verdict::NotRecovered, 0),
+        (rehearsed, Verdict::Rehearsed, 0),
+        (outside, Verdict::NotRecovered, 0),
+        (cut, Verdict::Interrupted, 3),
+    ] {
+        let report = told(&plan, &events);
+        assert_eq!(report.verdict, verdict, "{}", report.headline);
+        assert_eq!(report.counts.not_done, not_done, "{}", report.headline);
+        assert_eq!(report.not_done.len() as u64, not_done);
+        let recovered = report.headline.starts_with("Recovered: ");
+        assert_eq!(
+            recovered,
+            verdict == Verdict::Recovered,
+            "{}",
+            report.headline
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_the_plan_does_not_show_is_named() {
+    let plan = Case::new(CHAIN).plan().await;
+    let mut events = well(&plan);
+    events.insert(2, (102, requested("thing.a", "delete", "everything")));
+    let report = told(&plan, &events);
+    let outside: Vec<_> = report
+        .outside_the_plan
+        .iter()
+        .map(|o| o.did.as_str())
+        .collect();
+    assert_eq!(outside, ["delete everything"]);
+    assert_eq!(report.counts.outside_the_plan, 1);
+}
+
+#[tokio::test]
+async fn a_step_that_was_begun_and_has_no_end_is_running() {
+    let plan = Case::new(CHAIN).plan().await;
+    let report = told(&plan, &well(&plan)[..3]);
+    let ends: Vec<End> = report.steps.iter().map(|s| s.end).collect();
+    assert!(
+        ends.contains(&End::Running) && ends.contains(&End::NotStarted),
+        "{ends:?}"
+    );
+    assert_eq!((report.ended_at, report.exit_code), (None, None));
+    assert_eq!(report.rto.and_then(|r| r.met), None);
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_follow_is_refused_and_named() {
+    let plan = Case::new(CHAIN).plan().await;
+    let end = || Event::RunEnded { exit_code: 0 };
+    let passed = Event::GatePassed {
+        address: Address::new("thing.a"),
+        how: "so".to_owned(),
+    };
+    for (events, says) in [
+        (vec![], "no record"),
+        (vec![started("thing.a")], "has not begun"),
+        (vec![began("r"), began("r")], "has begun already"),
+        (
+            vec![began("r"), end(), started("thing.a")],
+            "has ended already",
+        ),
+        (vec![began("r"), started("thing.x")], "no step `thing.x`"),
+        (
+            vec![began("r"), started("thing.a"), started("thing.a")],
+            "has begun already",
+        ),
+        (
+            vec![began("r"), requested("thing.a", "set", "a")],
+            "has not begun",
+        ),
+        (vec![began("r"), finished("thing.a")], "has not begun"),
+        (vec![began("r"), passed], "never asked"),
+        (
+            vec![
+                began("r"),
+                started("thing.a"),
+                finished("thing.a"),
+                finished("thing.a"),
+            ],
+            "ends an effect twice",
+        ),
+        (
+            vec![
+                began("r"),
+                ended("thing.a", Outcome::Done),
+                ended("thing.a", Outcome::Done),
+            ],
+            "has ended already",
+        ),
+    ] {
+        let events: Vec<_> = (0..).zip(events).collect();
+        let illegal: Illegal = fold(&plan, &journal(&events).lines).expect_err(says);
+        assert!(illegal.to_string().contains(says), "{illegal}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_engine_writes_is_always_a_story() {
+    let case = Case::new(CHAIN);
+    let plan = case.plan().await;
+    case.world.fail(
+        "thing.a",
+        &[
+            crate::tests::memory::Fault::AnswerLost,
+            crate::tests::memory::Fault::Refused,
+        ],
+    );
+    for verdict in [Verdict::Recovered, Verdict::Recovered] {
+        let (_, lines) = case
+            .apply_told(&plan, crate::apply::Orders::default())
+            .await;
+        let seal = crate::plan::seal(&plan).expect("a seal");
+        let records = Records { lines, torn: false };
+        let report = report(&plan, &seal, &records, None).expect("a report");
+        assert_eq!(report.verdict, verdict);
+        assert!(report.chain.plan_fits);
+        assert_eq!(report.outside_the_plan, []);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resumed_run_tells_how_each_step_ended_last_and_keeps_what_it_did_before() {
+    let plan = Case::new(CHAIN).plan().await;
+    let retry = Event::Retry {
+        address: Address::new("thing.c"),
+        because: "reset".to_owned(),
+        in_ms: 1,
+    };
+    let resumed = Event::RunResumed {
+        run: "run".to_owned(),
+        by: "somebody".to_owned(),
+        tool: "0".to_owned(),
+        steps: 3,
+    };
+    let records = journal(&[
+        (0, began("run")),
+        (1, started("thing.c")),
+        (2, retry),
+        (3, ended("thing.c", Outcome::Stopped)),
+        (4, Event::RunEnded { exit_code: 7 }),
+        (9, resumed),
+        (10, started("thing.c")),
+        (11, ended("thing.c", Outcome::Done)),
+        (12, Event::RunEnded { exit_code: 0 }),
+    ]);
+    let run = fold(&plan, &records.lines).expect("a run");
+    assert_eq!(run.ended.map(|(_, code)| code), Some(0));
+    let c = plan
+        .steps
+        .iter()
+        .position(|s| s.address.as_str() == "thing.c");
+    let track = &run.tracks[c.expect("a step")];
+    assert_eq!(track.ended.as_ref().map(|(_, o)| o), Some(&Outcome::Done));
+    assert_eq!(track.retries.len(), 1);
+}
