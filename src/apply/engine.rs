@@ -70,6 +70,14 @@ pub trait Gatekeeper: Send + Sync {
     fn ask(&self, address: &Address, ask: &str) -> Fut<'_, Asked>;
 }
 
+/// What a run did before it goes on.
+pub struct Earlier {
+    /// What its journal holds.
+    pub lines: Vec<Line>,
+    /// Who resumes it.
+    pub by: String,
+}
+
 /// Everything that applying needs.
 pub struct Apply {
     /// What to apply.
@@ -82,8 +90,8 @@ pub struct Apply {
     pub secrets: Arc<Secrets>,
     /// The journal of this run.
     pub journal: Journal,
-    /// What the journal held before, if the run goes on, and who resumes it.
-    pub earlier: Option<(Vec<Line>, String)>,
+    /// What the run did before, if it goes on.
+    pub earlier: Option<Earlier>,
     /// Who hears of events.
     pub sink: Arc<dyn Sink>,
     /// Who asks people.
@@ -170,12 +178,12 @@ pub async fn apply(apply: Apply) -> Result<Ending, JournalError> {
         drain: draining,
     });
     let seal = crate::plan::seal(&shared.plan).map_err(|e| shared.journal.refused(&e))?;
-    let first = first_event(&shared, seal, &apply.earlier);
+    let first = first_event(&shared, seal, apply.earlier.as_ref());
     shared.write(first).await?;
     let mut run = Run {
         queue: Queue::new(&shared.plan),
         outs: Arc::new(known_outputs(&shared.plan)),
-        answered: answered(&apply.earlier),
+        answered: answered(apply.earlier.as_ref()),
         seen: BTreeMap::new(),
         registry: apply.registry,
         gatekeeper: apply.gatekeeper,
@@ -193,16 +201,16 @@ pub async fn apply(apply: Apply) -> Result<Ending, JournalError> {
         shared,
     };
     run.refuse_stale().await?;
-    run.to_its_end(apply.stop, apply.wishes, lost).await;
+    run.until_its_end(apply.stop, apply.wishes, lost).await;
     Ok(run.ending(apply.next).await)
 }
 
-fn first_event(shared: &Shared, seal: String, earlier: &Option<(Vec<Line>, String)>) -> Event {
+fn first_event(shared: &Shared, seal: String, earlier: Option<&Earlier>) -> Event {
     let tool = shared.plan.head.tool.clone();
     let steps = crate::plan::Summary::of(&shared.plan).acting;
     let steps = usize::try_from(steps).unwrap_or(usize::MAX);
     match earlier {
-        Some((_, by)) => Event::RunResumed {
+        Some(Earlier { by, .. }) => Event::RunResumed {
             run: shared.run.clone(),
             by: by.clone(),
             tool,
@@ -220,8 +228,8 @@ fn first_event(shared: &Shared, seal: String, earlier: &Option<(Vec<Line>, Strin
 
 /// Questions that were answered, and guards that acted, before the run was resumed: nobody is asked
 /// twice in one run, and nothing that has no state of its own is done twice.
-fn answered(earlier: &Option<(Vec<Line>, String)>) -> BTreeMap<Address, Ended> {
-    let lines = earlier.iter().flat_map(|(lines, _)| lines);
+fn answered(earlier: Option<&Earlier>) -> BTreeMap<Address, Ended> {
+    let lines = earlier.into_iter().flat_map(|earlier| &earlier.lines);
     let done = lines.filter_map(|line| match &line.record {
         Event::StepEnded {
             address,
@@ -306,7 +314,7 @@ impl Run {
         Ok(())
     }
 
-    async fn to_its_end(
+    async fn until_its_end(
         &mut self,
         mut stop: watch::Receiver<Stop>,
         mut wishes: Wishes,

@@ -20,6 +20,7 @@ mod step;
 pub use engine::Apply;
 pub use engine::Asked;
 pub use engine::Cut;
+pub use engine::Earlier;
 pub use engine::Ending;
 pub use engine::Gatekeeper;
 pub use engine::Stop;

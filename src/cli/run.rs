@@ -20,6 +20,7 @@ use super::signals;
 use super::talk;
 use crate::apply::Apply;
 use crate::apply::Cut;
+use crate::apply::Earlier;
 use crate::apply::Ending;
 use crate::apply::Frontier;
 use crate::apply::Hold;
@@ -122,7 +123,11 @@ pub(super) async fn run(
     let (journal, earlier) = match resumed {
         Some(_) => {
             let (stored, journal) = store.go_on(&run).await?;
-            (journal, Some((stored.records.lines, ambient.holder())))
+            let earlier = Earlier {
+                lines: stored.records.lines,
+                by: ambient.holder(),
+            };
+            (journal, Some(earlier))
         }
         None => (store.begin(&run, &plan).await?, None),
     };

@@ -212,7 +212,10 @@ impl Lease {
                     uptime().saturating_sub(first) > Duration::from_secs(held.ttl_s) + GRACE
                 }
             };
-            if free && let Some(lease) = claimed(&store, &claim, &found, &clock, &uptime).await? {
+            if free
+                && let Some(lease) =
+                    claimed(&store, &claim, found.as_ref(), &clock, &uptime).await?
+            {
                 return Ok(lease);
             }
             if uptime().saturating_sub(since) + WATCHED_EVERY > claim.patience {
@@ -267,7 +270,7 @@ impl Drop for Lease {
 async fn claimed(
     store: &Arc<dyn SharedStore>,
     claim: &Claim,
-    found: &Option<(Held, Tag)>,
+    found: Option<&(Held, Tag)>,
     clock: &Clock,
     uptime: &Uptime,
 ) -> Result<Option<Lease>, LeaseError> {
@@ -278,13 +281,11 @@ async fn claimed(
         taken_at: now,
         renewed_at: now,
         ttl_s: TTL.as_secs(),
-        number: found.as_ref().map_or(1, |(held, _)| held.number + 1),
+        number: found.map_or(1, |(held, _)| held.number + 1),
         released: false,
     };
     let key = key(&claim.recovery);
-    let when = found
-        .as_ref()
-        .map_or(When::Absent, |(_, tag)| When::Is(tag.clone()));
+    let when = found.map_or(When::Absent, |(_, tag)| When::Is(tag.clone()));
     let asked = uptime();
     let bytes = serde_json::to_vec(&held).map_err(|e| bug(&**store, &e))?;
     let Some(tag) = put_surely(&**store, &key, &bytes, when).await? else {

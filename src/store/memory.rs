@@ -6,6 +6,7 @@ use std::sync::Mutex;
 
 use drplan_api::ErrorKind;
 use drplan_api::Fut;
+use drplan_api::Kept;
 use drplan_api::ProviderError;
 use drplan_api::Put;
 use drplan_api::SharedStore;
@@ -70,7 +71,7 @@ impl SharedStore for MemoryStore {
         "memory:".to_owned()
     }
 
-    fn get<'a>(&'a self, key: &'a str) -> Fut<'a, Result<Option<(Vec<u8>, Tag)>, ProviderError>> {
+    fn get<'a>(&'a self, key: &'a str) -> Fut<'a, Result<Kept, ProviderError>> {
         let found = self.inner().objects.get(key).cloned();
         let found = found.map(|(bytes, version)| (bytes, Tag(version.to_string())));
         Box::pin(std::future::ready(Ok(found)))

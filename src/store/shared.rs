@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use drplan_api::Fut;
+use drplan_api::Kept;
 use drplan_api::ProviderError;
 use drplan_api::Put;
 use drplan_api::SharedStore;
@@ -78,10 +79,7 @@ async fn put_once(
 }
 
 /// Reads an object, whatever becomes of single answers.
-pub(super) async fn get_surely(
-    store: &dyn SharedStore,
-    key: &str,
-) -> Result<Option<(Vec<u8>, Tag)>, ProviderError> {
+pub(super) async fn get_surely(store: &dyn SharedStore, key: &str) -> Result<Kept, ProviderError> {
     let until = Instant::now() + ASKED_AGAIN_WITHIN;
     let mut next = 2;
     loop {

@@ -107,6 +107,7 @@ pub use schema::Schema;
 pub use schema::Stage;
 pub use schema::Type;
 pub use shape::Shape;
+pub use store::Kept;
 pub use store::Put;
 pub use store::SharedStore;
 pub use store::Tag;

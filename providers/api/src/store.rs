@@ -25,13 +25,16 @@ pub enum Put {
     Refused,
 }
 
+/// What lies under a key, and its version; `None` if nothing does.
+pub type Kept = Option<(Vec<u8>, Tag)>;
+
 /// A place for small objects with conditional writes. Each method is one bounded attempt.
 pub trait SharedStore: Send + Sync {
     /// Names the place for people: `s3://bucket/prefix`.
     fn name(&self) -> String;
 
     /// Reads an object whole, with its version; `None` if there is none.
-    fn get<'a>(&'a self, key: &'a str) -> Fut<'a, Result<Option<(Vec<u8>, Tag)>, ProviderError>>;
+    fn get<'a>(&'a self, key: &'a str) -> Fut<'a, Result<Kept, ProviderError>>;
 
     /// Writes an object if the condition holds, seen by all readers from then on.
     fn put<'a>(

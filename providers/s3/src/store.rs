@@ -5,6 +5,7 @@ use std::sync::Arc;
 use aws_sdk_s3::primitives::ByteStream;
 use drplan_api::ErrorKind;
 use drplan_api::Fut;
+use drplan_api::Kept;
 use drplan_api::ProviderError;
 use drplan_api::Put;
 use drplan_api::SharedStore;
@@ -72,7 +73,7 @@ impl BucketStore {
         }
     }
 
-    async fn read(&self, key: &str) -> Result<Option<(Vec<u8>, Tag)>, ProviderError> {
+    async fn read(&self, key: &str) -> Result<Kept, ProviderError> {
         let name = self.key(key);
         let whole = self.conn.open_whole(&self.bucket, &name, OBJECT_BYTES_MAX);
         let (bytes, etag) = match whole.await {
@@ -106,7 +107,7 @@ impl SharedStore for BucketStore {
         format!("s3://{}/{}", self.bucket, self.prefix)
     }
 
-    fn get<'a>(&'a self, key: &'a str) -> Fut<'a, Result<Option<(Vec<u8>, Tag)>, ProviderError>> {
+    fn get<'a>(&'a self, key: &'a str) -> Fut<'a, Result<Kept, ProviderError>> {
         Box::pin(self.read(key))
     }
 

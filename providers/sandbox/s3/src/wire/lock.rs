@@ -165,7 +165,7 @@ fn protection(
     let state = store.state();
     let bucket = state.bucket(bucket)?;
     check_locked(bucket)?;
-    Ok(bucket.object(key, version)?.0.protection.clone())
+    Ok(bucket.object(key, version)?.0.protection)
 }
 
 pub(super) async fn get_object_retention(
