@@ -14,7 +14,6 @@ pub use check::nearest;
 pub(crate) use connection::connection_named;
 pub(crate) use connection::unknown_connection;
 pub(crate) use literal::literal;
-#[cfg(feature = "rehearse")]
 pub use load::LoadError;
 pub use load::Source;
 pub use module::CheckBlock;

@@ -181,7 +181,7 @@ pub struct Notes {
 /// `observe` may be called several times while facts come in: it asks through the [`View`] and
 /// returns [`Pending`] until everything is there.
 pub trait Kind: Send + Sync + 'static {
-    /// The decoded arguments. Arguments that are declared [`crate::Arg::late`] are [`Late`] here.
+    /// The decoded arguments. Arguments that are declared [`crate::Arg::late`] are [`crate::Late`] here.
     type Spec: DeserializeOwned + Send + Sync;
     /// What `observe` found.
     type State: Send + Sync;

@@ -1,4 +1,4 @@
-//! The report of a run, in every form. All forms say what [`outline`] says; JSON is the report itself.
+//! The report of a run, in every form. All forms say what `outline` says; JSON is the report itself.
 
 mod html;
 mod junit;
