@@ -41,6 +41,7 @@ pub mod graph;
 pub mod lang;
 pub mod observe;
 pub mod plan;
+pub(crate) mod private;
 pub mod registry;
 #[cfg(feature = "rehearse")]
 pub mod rehearse;

@@ -112,10 +112,7 @@ impl Begin<'_> {
         let answered = self.answered.get(&address).cloned();
         let began = Instant::now();
         Ok(Begun::Runs(Box::pin(async move {
-            if nothing_to_guard(&shared, &registry, i, &outs).await {
-                return (Ended::with(Outcome::AlreadyTrue), began.elapsed());
-            }
-            if let Some(ended) = answered {
+            if let Some(ended) = not_needed(&shared, &registry, i, &outs, answered).await {
                 return (ended, began.elapsed());
             }
             // Somebody who stops the run has no more questions to answer.
@@ -150,14 +147,10 @@ impl Begin<'_> {
         let (shared, outs) = (Arc::clone(self.shared), Arc::clone(self.outs));
         let registry = Arc::clone(self.registry);
         let answered = self.answered.get(&step.address).cloned();
-        let answered = answered.filter(|_| !step.guards.is_empty());
         let began = Instant::now();
         let deadline = began + Duration::from_secs(step.timeout_s);
         Ok(Begun::Runs(Box::pin(async move {
-            if nothing_to_guard(&shared, &registry, i, &outs).await {
-                return (Ended::with(Outcome::AlreadyTrue), began.elapsed());
-            }
-            if let Some(ended) = answered {
+            if let Some(ended) = not_needed(&shared, &registry, i, &outs, answered).await {
                 return (ended, began.elapsed());
             }
             let turn = Turn {
@@ -179,6 +172,21 @@ impl Begin<'_> {
         };
         kind.cloned()
     }
+}
+
+/// How a guard ends whose turn has come and who has nothing to do: what it guards is true, or it did
+/// its work before the run was resumed.
+async fn not_needed(
+    shared: &Shared,
+    registry: &Registry,
+    i: usize,
+    outs: &Arc<Outs>,
+    answered: Option<Ended>,
+) -> Option<Ended> {
+    if nothing_to_guard(shared, registry, i, outs).await {
+        return Some(Ended::with(Outcome::AlreadyTrue));
+    }
+    answered
 }
 
 fn assert_all(

@@ -183,7 +183,7 @@ pub async fn apply(apply: Apply) -> Result<Ending, JournalError> {
     let mut run = Run {
         queue: Queue::new(&shared.plan),
         outs: Arc::new(known_outputs(&shared.plan)),
-        answered: answered(apply.earlier.as_ref()),
+        answered: answered(&shared.plan, apply.earlier.as_ref()),
         seen: BTreeMap::new(),
         registry: apply.registry,
         gatekeeper: apply.gatekeeper,
@@ -191,7 +191,7 @@ pub async fn apply(apply: Apply) -> Result<Ending, JournalError> {
         deadline,
         running: JoinSet::new(),
         who: BTreeMap::new(),
-        set_aside: Vec::new(),
+        set_aside: BTreeMap::new(),
         pause: Pause::No,
         stopped: Stop::No,
         cut: None,
@@ -228,7 +228,9 @@ fn first_event(shared: &Shared, seal: String, earlier: Option<&Earlier>) -> Even
 
 /// Questions that were answered, and guards that acted, before the run was resumed: nobody is asked
 /// twice in one run, and nothing that has no state of its own is done twice.
-fn answered(earlier: Option<&Earlier>) -> BTreeMap<Address, Ended> {
+fn answered(plan: &Plan, earlier: Option<&Earlier>) -> BTreeMap<Address, Ended> {
+    let guards = plan.steps.iter().filter(|s| !s.guards.is_empty());
+    let guards: BTreeSet<&Address> = guards.map(|s| &s.address).collect();
     let lines = earlier.into_iter().flat_map(|earlier| &earlier.lines);
     let done = lines.filter_map(|line| match &line.record {
         Event::StepEnded {
@@ -237,7 +239,7 @@ fn answered(earlier: Option<&Earlier>) -> BTreeMap<Address, Ended> {
             evidence,
             outputs,
             ..
-        } => Some((
+        } if guards.contains(address) => Some((
             address.clone(),
             Ended {
                 outcome: Outcome::Done,
@@ -288,7 +290,7 @@ struct Run {
     running: JoinSet<(Ended, Duration)>,
     who: BTreeMap<tokio::task::Id, usize>,
     /// Steps that failed while the run was told to pause: tried again when it goes on.
-    set_aside: Vec<(usize, Ended)>,
+    set_aside: BTreeMap<usize, Outcome>,
     pause: Pause,
     stopped: Stop,
     cut: Option<Cut>,
@@ -353,8 +355,8 @@ impl Run {
                 }
             }
         }
-        for (i, ended) in std::mem::take(&mut self.set_aside) {
-            self.queue.end(i, ended.outcome);
+        for (i, outcome) in std::mem::take(&mut self.set_aside) {
+            self.queue.end(i, outcome);
         }
     }
 
@@ -442,7 +444,7 @@ impl Run {
         ) && !self.queue.is_best_effort(i);
         match self.shared.orders.on_failure {
             OnFailure::Pause if critical && self.stopped == Stop::No => {
-                self.set_aside.push((i, ended));
+                self.set_aside.insert(i, ended.outcome);
                 let because = format!("`{}` failed", self.queue.name(i));
                 self.pause(because).await;
             }
@@ -467,10 +469,11 @@ impl Run {
             (true, Pause::No) => self.pause(format!("wished by {by}")).await,
             (false, Pause::Yes) => {
                 self.pause = Pause::No;
-                let again: BTreeSet<usize> = self.set_aside.drain(..).map(|(i, _)| i).collect();
-                let names = again.iter().map(|&i| self.queue.name(i).clone()).collect();
-                self.shared.say(Event::RunWentOn { by, again: names }).await;
-                for i in again {
+                let aside = std::mem::take(&mut self.set_aside);
+                let again = aside.keys().map(|&i| self.queue.name(i).clone());
+                let again = again.collect();
+                self.shared.say(Event::RunWentOn { by, again }).await;
+                for i in aside.into_keys() {
                     self.queue.again(i);
                 }
             }

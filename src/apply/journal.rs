@@ -6,8 +6,6 @@
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering;
 
 use drplan_api::Fut;
 use drplan_api::Timestamp;
@@ -69,8 +67,13 @@ pub trait Log: Send {
 pub struct Journal {
     name: String,
     noted: Mutex<Noted>,
-    log: tokio::sync::Mutex<Box<dyn Log>>,
-    kept: AtomicU64,
+    keeping: tokio::sync::Mutex<Keeping>,
+}
+
+/// Where lines are kept, and the number of the last event that is safe.
+struct Keeping {
+    log: Box<dyn Log>,
+    kept: u64,
 }
 
 /// What is not kept yet.
@@ -100,9 +103,11 @@ impl Journal {
         };
         Self {
             name: log.name(),
-            kept: AtomicU64::new(noted.seq),
+            keeping: tokio::sync::Mutex::new(Keeping {
+                log,
+                kept: noted.seq,
+            }),
             noted: Mutex::new(noted),
-            log: tokio::sync::Mutex::new(log),
         }
     }
 
@@ -175,8 +180,8 @@ impl Journal {
     }
 
     async fn keep(&self, seq: u64, sink: &Arc<dyn Sink>) -> Result<(), JournalError> {
-        let mut log = self.log.lock().await;
-        if self.kept.load(Ordering::Acquire) >= seq {
+        let mut keeping = self.keeping.lock().await;
+        if keeping.kept >= seq {
             return Ok(());
         }
         let (lines, untold) = {
@@ -190,7 +195,7 @@ impl Journal {
             )
         };
         if !lines.is_empty()
-            && let Err(error) = log.append(&lines).await
+            && let Err(error) = keeping.log.append(&lines).await
         {
             self.noted().broken = Some(error.clone());
             return Err(error);
@@ -199,7 +204,7 @@ impl Journal {
             sink.hear(*seq, event);
         }
         if let Some((last, _)) = untold.last() {
-            self.kept.store(*last, Ordering::Release);
+            keeping.kept = *last;
         }
         Ok(())
     }
@@ -274,6 +279,9 @@ pub fn parse(text: &str) -> Result<Records, BrokenJournal> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicU64;
+    use std::sync::atomic::Ordering;
+
     use super::*;
 
     struct Deaf;

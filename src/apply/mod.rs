@@ -5,6 +5,7 @@
 //! probed, never blindly repeated.
 
 mod begin;
+mod contexts;
 mod engine;
 mod envelope;
 mod event;
@@ -41,4 +42,3 @@ pub use orders::Hold;
 pub use orders::OnFailure;
 pub use orders::Orders;
 pub use orders::Wishes;
-pub(crate) use step::private_dir;

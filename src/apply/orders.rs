@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use drplan_api::Address;
-use drplan_api::Fut;
 use drplan_api::ProviderError;
 use tokio::sync::watch;
 
@@ -52,17 +51,15 @@ pub enum Hold {
 
 impl Hold {
     /// Makes sure that it outlives the next request.
-    pub(super) fn outlives_request(&self) -> Fut<'_, Result<(), HoldError>> {
-        Box::pin(async move {
-            match self {
-                Self::Machine(_) | Self::Nobody => Ok(()),
-                Self::Everywhere(lease) => match lease.outlives_request().await {
-                    Ok(()) => Ok(()),
-                    Err(LeaseError::Store(error)) => Err(HoldError::Unsure(error)),
-                    Err(_) => Err(HoldError::Lost),
-                },
-            }
-        })
+    pub(super) async fn outlives_request(&self) -> Result<(), HoldError> {
+        let Self::Everywhere(lease) = self else {
+            return Ok(());
+        };
+        match lease.outlives_request().await {
+            Ok(()) => Ok(()),
+            Err(LeaseError::Store(error)) => Err(HoldError::Unsure(error)),
+            Err(_) => Err(HoldError::Lost),
+        }
     }
 
     /// Becomes a reason as soon as it is lost.

@@ -1,7 +1,5 @@
 //! One step, from its turn to its proof.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,15 +13,12 @@ use drplan_api::Json;
 use drplan_api::Landed;
 use drplan_api::LookError;
 use drplan_api::Looked;
-use drplan_api::Opener;
 use drplan_api::Planned;
 use drplan_api::Progress;
 use drplan_api::Proposal;
 use drplan_api::ProviderError;
 use drplan_api::RawWant;
-use drplan_api::ReadCx;
 use drplan_api::View;
-use drplan_api::WriteCx;
 use tokio::time::Instant;
 use tokio::time::sleep;
 
@@ -34,7 +29,6 @@ use super::event::Outcome;
 use super::orders::HoldError;
 use super::shared::Shared;
 use crate::bind::Outs;
-use crate::bind::StepOpener;
 use crate::bind::settle;
 use crate::plan::Do;
 use crate::plan::Step;
@@ -537,71 +531,4 @@ impl Turn<'_> {
             _ = cancelled.wait_for(|cancelled| *cancelled) => Err(Stop::Cancelled),
         }
     }
-
-    async fn read_cx(&self, want: &RawWant, attempt: u32) -> Result<ReadCx, Stop> {
-        let mut conns = BTreeMap::new();
-        for (role, id) in &want.roles {
-            let conn = self.shared.conn(id, &self.outs).await?;
-            conns.insert(role.clone(), conn);
-        }
-        Ok(ReadCx {
-            address: self.step.address.clone(),
-            recovery: self.shared.plan.head.recovery.clone(),
-            run: self.shared.run.clone(),
-            attempt,
-            conns,
-            base_dir: self.shared.base_dir.clone(),
-            work_dir: self.work_dir()?,
-            doors: self.shared.doors.clone(),
-        })
-    }
-
-    async fn write_cx(&self, want: &RawWant, attempt: u32) -> Result<WriteCx, Stop> {
-        let opener = StepOpener {
-            plan: Arc::clone(&self.shared.plan),
-            outs: Arc::clone(&self.outs),
-            secrets: Arc::clone(&self.shared.secrets),
-        };
-        Ok(WriteCx::new(
-            self.read_cx(want, attempt).await?,
-            Arc::new(opener) as Arc<dyn Opener>,
-        ))
-    }
-
-    fn work_path(&self) -> PathBuf {
-        let address = &self.step.address;
-        let name = format!(
-            "{}-{}",
-            address.slug(48),
-            drplan_api::short_hash(&address.as_str())
-        );
-        self.shared.work_dir.join(name)
-    }
-
-    fn work_dir(&self) -> Result<PathBuf, ProviderError> {
-        let path = self.work_path();
-        private_dir(&path).map_err(|e| {
-            ProviderError::new(
-                ErrorKind::Invalid,
-                "make a private folder",
-                path.display().to_string(),
-            )
-            .caused_by(&e)
-        })?;
-        Ok(path)
-    }
-
-    /// The folder matters only while something of the step may run.
-    fn clear_work_dir(&self) {
-        std::fs::remove_dir_all(self.work_path()).ok();
-    }
-}
-
-/// Makes a folder that only its owner can enter.
-pub(crate) fn private_dir(path: &std::path::Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
 }

@@ -34,16 +34,18 @@ pub(super) fn next_command(cli: &Cli, args: &ApplyArgs, plan: &Plan) -> String {
     if args.auto_approve {
         words.push("--auto-approve".to_owned());
     }
-    for file in &args.planning.vars.var_files {
-        words.extend(["--var-file".to_owned(), file.display().to_string()]);
-    }
-    drplan_api::shell::joined(&words)
+    finished(words, args)
 }
 
 /// The command that goes on with a run: the same plan, nobody asked twice.
 pub(super) fn resume_command(cli: &Cli, args: &ApplyArgs, run: &str) -> String {
     let mut words = start(cli);
     words.extend(["--resume".to_owned(), run.to_owned()]);
+    finished(words, args)
+}
+
+/// Sensitive values are given again from the same files.
+fn finished(mut words: Vec<String>, args: &ApplyArgs) -> String {
     for file in &args.planning.vars.var_files {
         words.extend(["--var-file".to_owned(), file.display().to_string()]);
     }

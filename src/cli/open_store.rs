@@ -1,7 +1,6 @@
 //! Where the runs of a spec are kept: in the bucket that it names, else beside it.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use drplan_api::ErrorKind;
 use drplan_api::ProviderError;
@@ -19,7 +18,7 @@ const FOLDER: &str = ".drplan";
 pub(super) fn folder(dir: &Path) -> Result<std::path::PathBuf, Failure> {
     let dir = std::path::absolute(dir).map_err(anyhow::Error::from)?;
     let folder = dir.join(FOLDER);
-    crate::apply::private_dir(&folder).map_err(anyhow::Error::from)?;
+    crate::private::folder(&folder).map_err(anyhow::Error::from)?;
     Ok(folder)
 }
 
@@ -82,6 +81,6 @@ pub(super) async fn of_spec(
         ..super::args::PlanningArgs::default()
     };
     let plan = session.plan(&planning, ambient, true).await?;
-    let store = of_plan(&plan, &Arc::clone(&session.observer), &cli.chdir).await?;
+    let store = of_plan(&plan, &session.observer, &cli.chdir).await?;
     Ok((store, plan.head.recovery))
 }

@@ -154,7 +154,7 @@ async fn play(scene: &Scene, planned: &Planned, json: bool) -> Result<Played, Fa
     };
     let timeline = Arc::new(Timeline::new(clock.clone(), heard));
     let store = scene.dir().join(".drplan");
-    crate::apply::private_dir(&store).map_err(anyhow::Error::from)?;
+    crate::private::folder(&store).map_err(anyhow::Error::from)?;
     let sink = Arc::clone(&timeline) as Arc<dyn Sink>;
     let ending = scene.apply(planned, &store, REHEARSAL, sink).await;
     let ending = ending.map_err(anyhow::Error::from)?;

@@ -4,7 +4,6 @@
     reason = "files that a person names are read and written here"
 )]
 
-use std::io::Write as _;
 use std::path::Path;
 
 use super::Ambient;
@@ -124,9 +123,8 @@ fn bundle(path: &Path) -> Result<Bundle, Failure> {
 }
 
 async fn export(cli: &Cli, args: &ExportArgs, ambient: &Ambient) -> Result<Exit, Failure> {
-    let run = args.run.as_deref();
-    let report = told(&texts(cli, run, ambient).await?.parse()?)?;
-    let texts = texts(cli, run, ambient).await?;
+    let texts = texts(cli, args.run.as_deref(), ambient).await?;
+    let report = told(&texts.parse()?)?;
     let head = report.chain.head.clone();
     let bundle = Bundle::of(texts, report);
     let text = serde_json::to_string_pretty(&bundle).map_err(anyhow::Error::from)?;
@@ -138,17 +136,8 @@ async fn export(cli: &Cli, args: &ExportArgs, ambient: &Ambient) -> Result<Exit,
     Ok(Exit::Ok)
 }
 
-/// Writes a file whole or not at all, readable by its owner only.
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    let folder = path
-        .parent()
-        .filter(|p| !p.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let written = tempfile::NamedTempFile::new_in(folder).and_then(|mut file| {
-        file.write_all(text.as_bytes())?;
-        file.persist(path).map_err(|e| e.error)
-    });
-    written.map_err(|e| {
+    crate::private::write(path, text.as_bytes()).map_err(|e| {
         Failure::refused(
             Exit::Error,
             format!("cannot write `{}`: {e}", path.display()),

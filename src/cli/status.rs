@@ -31,7 +31,7 @@ pub(super) async fn run(cli: &Cli, args: &StatusArgs, ambient: &Ambient) -> Resu
         print(&text)?;
         return Ok(Exit::Ok);
     }
-    let run = store.find(args.run.as_deref()).await?;
+    let run = store.choose(&runs, args.run.as_deref())?;
     let stored = store.open(&run).await?;
     let now: Timestamp = ambient.doors.clock.now();
     let standing = Standing::of(&stored, lock.as_deref(), now);

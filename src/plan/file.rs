@@ -4,7 +4,6 @@
     reason = "the plan file is written and read here"
 )]
 
-use std::io::Write as _;
 use std::path::Path;
 
 use drplan_api::Json;
@@ -14,6 +13,7 @@ use serde_json::json;
 use super::canonical::canonical;
 use super::step::FORMAT;
 use super::step::Plan;
+use crate::private;
 
 /// How large a plan file may be.
 const PLAN_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
@@ -75,17 +75,7 @@ pub fn write(plan: &Plan, path: &Path) -> Result<(), PlanFileError> {
         why: why.to_string(),
     };
     let bytes = encode(plan).map_err(|e| io(&e))?;
-    let folder = path
-        .parent()
-        .filter(|p| !p.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    // A temporary file of this crate is made with mode 0600.
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|e| io(&e))?;
-    file.write_all(&bytes)
-        .and_then(|()| file.as_file().sync_all())
-        .map_err(|e| io(&e))?;
-    file.persist(path).map_err(|e| io(&e.error))?;
-    Ok(())
+    private::write(path, &bytes).map_err(|e| io(&e))
 }
 
 /// The digest that seals a plan file.

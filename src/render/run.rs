@@ -391,16 +391,7 @@ pub fn ending(
     };
     out.push(String::new());
     out.push(style.paint(tone, &verdict));
-    out.push(format!(
-        "  {} done, {} failed, {} running, {} waiting, {} blocked, {} skipped, {} not started",
-        frontier.done.len(),
-        frontier.failed.len(),
-        frontier.running.len(),
-        frontier.waiting.len(),
-        frontier.blocked.len(),
-        frontier.skipped.len(),
-        frontier.not_started.len(),
-    ));
+    out.push(counts(frontier));
     for address in frontier.failed.keys().chain(frontier.waiting.keys()) {
         if let Some(outcome) = outcomes.get(address) {
             out.push(format!(
@@ -425,4 +416,18 @@ pub fn ending(
         out.push(format!("  next: {}", frontier.next));
     }
     out.join("\n") + "\n"
+}
+
+/// How many steps stand where, in a line.
+pub(super) fn counts(frontier: &Frontier) -> String {
+    format!(
+        "  {} done, {} failed, {} running, {} waiting, {} blocked, {} skipped, {} not started",
+        frontier.done.len(),
+        frontier.failed.len(),
+        frontier.running.len(),
+        frontier.waiting.len(),
+        frontier.blocked.len(),
+        frontier.skipped.len(),
+        frontier.not_started.len(),
+    )
 }

@@ -1,8 +1,10 @@
 //! Where a run stands, for people.
 
+use super::run::counts;
 use super::style::Style;
 use super::style::Tone;
 use super::style::count;
+use super::style::time;
 use crate::report::Standing;
 use crate::report::State;
 
@@ -15,16 +17,7 @@ pub fn status<'a>(
 ) -> String {
     let mut out = vec![headline(standing, style)];
     let f = &standing.frontier;
-    out.push(format!(
-        "  {} done, {} failed, {} running, {} waiting, {} blocked, {} skipped, {} not started",
-        f.done.len(),
-        f.failed.len(),
-        f.running.len(),
-        f.waiting.len(),
-        f.blocked.len(),
-        f.skipped.len(),
-        f.not_started.len(),
-    ));
+    out.push(counts(f));
     for (address, since) in &standing.running {
         out.push(format!(
             "    {address}: runs since {}",
@@ -67,9 +60,9 @@ fn headline(standing: &Standing, style: Style) -> String {
             "has died: it did not end, and nothing goes on".to_owned(),
         ),
     };
-    let began = standing.began_at.map_or(String::new(), |at| {
-        format!(", began {}", at.strftime("%F %T UTC"))
-    });
+    let began = standing
+        .began_at
+        .map_or(String::new(), |at| format!(", began {}", time(at)));
     let took = count(standing.seconds, "second", "seconds");
     format!(
         "Run {} of recovery `{}` {}{began}, {took}",

@@ -23,10 +23,10 @@ use crate::apply::Frontier;
 use crate::apply::Journal;
 use crate::apply::JournalError;
 use crate::apply::Log;
-use crate::apply::private_dir;
 use crate::plan;
 use crate::plan::Plan;
 use crate::plan::PlanFileError;
+use crate::private;
 
 /// How many runs an error names.
 const NAMED_MAX: usize = 5;
@@ -109,9 +109,9 @@ impl RunStore {
     /// If it cannot be kept, or there is a run of that id.
     pub async fn begin(&self, run: &str, plan: &Plan) -> Result<Journal, StoreError> {
         match self {
-            Self::Folder(_) => {
-                let dir = self.dir(run);
-                private_dir(&dir).map_err(|e| io("make", &dir.display(), &e))?;
+            Self::Folder(dir) => {
+                let dir = folder_of(dir, run);
+                private::folder(&dir).map_err(|e| io("make", &dir.display(), &e))?;
                 plan::write(plan, &dir.join(PLAN))?;
                 Ok(Journal::create(&dir.join(JOURNAL))?)
             }
@@ -138,7 +138,7 @@ impl RunStore {
         let (texts, segments) = self.found(run).await?;
         let stored = texts.parse()?;
         let log: Box<dyn Log> = match self {
-            Self::Folder(_) => Box::new(FolderLog::reopen(&self.dir(run).join(JOURNAL))?),
+            Self::Folder(dir) => Box::new(FolderLog::reopen(&folder_of(dir, run).join(JOURNAL))?),
             Self::Shared(store) => {
                 let prefix = key(run, SEGMENTS);
                 Box::new(SharedLog::reopen(Arc::clone(store), prefix, segments))
@@ -238,7 +238,15 @@ impl RunStore {
     ///
     /// If there is none, or more than one.
     pub async fn find(&self, wanted: Option<&str>) -> Result<String, StoreError> {
-        let runs = self.runs().await?;
+        self.choose(&self.runs().await?, wanted)
+    }
+
+    /// The same among runs that were listed already.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or more than one.
+    pub fn choose(&self, runs: &[String], wanted: Option<&str>) -> Result<String, StoreError> {
         let Some(wanted) = wanted else {
             return runs
                 .last()
@@ -263,13 +271,6 @@ impl RunStore {
         }
     }
 
-    fn dir(&self, run: &str) -> PathBuf {
-        match self {
-            Self::Folder(dir) => dir.join("runs").join(run),
-            Self::Shared(_) => PathBuf::new(),
-        }
-    }
-
     async fn read<T: DeserializeOwned>(
         &self,
         run: &str,
@@ -286,7 +287,7 @@ impl RunStore {
         let name = key(run, file);
         let failed = |why: &dyn std::fmt::Display| io("read", &name, why);
         match self {
-            Self::Folder(_) => match std::fs::read_to_string(self.dir(run).join(file)) {
+            Self::Folder(dir) => match std::fs::read_to_string(folder_of(dir, run).join(file)) {
                 Ok(text) => Ok(Some(text)),
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
                 Err(e) => Err(failed(&e)),
@@ -305,10 +306,11 @@ impl RunStore {
         let mut bytes = serde_json::to_vec_pretty(data).map_err(|e| failed(&e))?;
         bytes.push(b'\n');
         match self {
-            Self::Folder(_) => {
-                let dir = self.dir(run);
-                private_dir(&dir).map_err(|e| failed(&e))?;
-                whole(&dir.join(file), &bytes).map_err(|e| failed(&e))
+            Self::Folder(dir) => {
+                let dir = folder_of(dir, run);
+                private::folder(&dir)
+                    .and_then(|()| private::write(&dir.join(file), &bytes))
+                    .map_err(|e| failed(&e))
             }
             Self::Shared(store) => overwrite(&**store, &name, &bytes)
                 .await
@@ -338,17 +340,6 @@ async fn overwrite(store: &dyn SharedStore, key: &str, bytes: &[u8]) -> Result<(
     }
 }
 
-/// Writes a file whole or not at all, readable by its owner only.
-fn whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    use std::io::Write as _;
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|e| e.error)?;
-    Ok(())
-}
-
 /// The names of the folders in a folder; none if it is not there.
 fn folders(dir: &Path) -> Result<Vec<String>, StoreError> {
     let failed = |e: std::io::Error| io("list", &dir.display(), &e);
@@ -365,6 +356,11 @@ fn folders(dir: &Path) -> Result<Vec<String>, StoreError> {
         }
     }
     Ok(out)
+}
+
+/// Where a run is kept in a folder.
+fn folder_of(dir: &Path, run: &str) -> PathBuf {
+    dir.join("runs").join(run)
 }
 
 fn key(run: &str, file: &str) -> String {

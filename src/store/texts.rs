@@ -43,7 +43,7 @@ impl Texts {
     /// # Errors
     ///
     /// If one of them is not intact. A frontier that cannot be read is left out: nothing rests on it.
-    pub fn parse(self) -> Result<StoredRun, StoreError> {
+    pub fn parse(&self) -> Result<StoredRun, StoreError> {
         let (plan, seal) = crate::plan::parse(&self.plan, &format!("{}/plan.json", self.place))?;
         let records = parse_journal(&self.journal).map_err(|broken: BrokenJournal| {
             JournalError::new("read", &format!("{}/journal", self.place), broken)
@@ -51,7 +51,7 @@ impl Texts {
         let frontier = self.frontier.as_deref();
         Ok(StoredRun {
             frontier: frontier.and_then(|text| serde_json::from_str(text).ok()),
-            id: self.id,
+            id: self.id.clone(),
             plan,
             seal,
             records,
