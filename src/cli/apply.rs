@@ -8,6 +8,7 @@ use drplan_api::Action;
 use drplan_api::Address;
 use drplan_api::HazardLevel;
 use drplan_api::Timestamp;
+use tokio::sync::watch;
 
 use super::Ambient;
 use super::args::ApplyArgs;
@@ -21,9 +22,11 @@ use super::run::Beginning;
 use super::run::World;
 use super::session::Session;
 use super::session::trusted;
+use super::signals;
 use super::talk;
 use crate::apply::Event;
 use crate::apply::Frontier;
+use crate::apply::Stop;
 use crate::observe::Observer;
 use crate::plan::Do;
 use crate::plan::Plan;
@@ -48,7 +51,8 @@ pub(super) async fn run(cli: &Cli, args: &ApplyArgs, ambient: &Ambient) -> Resul
                 &path.display().to_string(),
                 ambient,
             )?;
-            once(cli, args, ambient, &world, plan).await
+            let stop = signals::stops(ambient);
+            once(cli, args, ambient, &world, plan, stop).await
         }
         (None, Some(run)) => resume(cli, args, run, ambient).await,
         (None, None) => until_nothing_is_left(cli, args, ambient).await,
@@ -68,11 +72,16 @@ async fn until_nothing_is_left(
             "give a plan file or `--auto-approve`",
         ));
     }
-    let mut approved: Option<Approved> = None;
+    let mut approved = Approved::default();
     let mut exit = Exit::Ok;
+    // Until something runs, a signal ends the process, as that of `plan`.
+    let mut stop = None;
     for round in 0..ROUNDS_MAX {
         let session = Session::open(&cli.chdir, &args.planning.vars, ambient)?;
-        let plan = session.plan(&args.planning, ambient, false).await?;
+        let plan = tokio::select! {
+            plan = session.plan(&args.planning, ambient, false) => plan?,
+            () = signals::asked(stop.as_ref()) => return Ok(Exit::Stopped),
+        };
         let checks = plan
             .steps
             .iter()
@@ -87,19 +96,18 @@ async fn until_nothing_is_left(
             }
             print(&render::plan::summary(&plan, ambient.style()))?;
         }
-        let within = approved.as_ref().is_some_and(|a| a.covers(&plan));
+        let within = round > 0 && approved.covers(&plan);
         if !args.auto_approve && !plan.is_empty() && !within {
             confirm(&plan, ambient)?;
         }
-        approved
-            .get_or_insert_with(|| Approved::of(&plan))
-            .add(&plan);
+        approved.add(&plan);
         let world = World {
             secrets: session.secrets,
             observer: session.observer,
             registry: session.registry,
         };
-        exit = once(cli, args, ambient, &world, Arc::new(plan)).await?;
+        let stop = stop.get_or_insert_with(|| signals::stops(ambient)).clone();
+        exit = once(cli, args, ambient, &world, Arc::new(plan), stop).await?;
         // What failed or waits needs a person; what moved, or came to light, only a new plan.
         if !matches!(exit, Exit::Ok | Exit::Stale) {
             return Ok(exit);
@@ -121,15 +129,10 @@ fn nothing_left(plan: &Plan, round: usize, json: bool, ambient: &Ambient) -> Res
 }
 
 /// What a person has said yes to: actions by address, and how bad they may be.
+#[derive(Default)]
 struct Approved(BTreeMap<Address, (Option<Action>, HazardLevel)>);
 
 impl Approved {
-    fn of(plan: &Plan) -> Self {
-        let mut approved = Self(BTreeMap::new());
-        approved.add(plan);
-        approved
-    }
-
     fn add(&mut self, plan: &Plan) {
         for step in plan.steps.iter().filter(|s| s.is_action()) {
             let what = (step.action(), step.hazard.level);
@@ -158,18 +161,24 @@ async fn once(
     ambient: &Ambient,
     world: &World,
     plan: Arc<Plan>,
+    stop: watch::Receiver<Stop>,
 ) -> Result<Exit, Failure> {
-    needs_secrets(&plan, &world.secrets)?;
-    known_gates(&plan, &args.approve)?;
+    ready(&plan, world, args)?;
     let store = open_store::of_plan(&plan, &world.observer, &cli.chdir).await?;
-    let next = next_command(cli, args, &plan);
     let beginning = Beginning {
+        next: next_command(cli, args, &plan),
         plan,
         resumed: None,
         store,
-        next,
+        stop,
     };
     super::run::run(cli, args, ambient, world, beginning).await
+}
+
+/// Whether a plan has all that it needs to begin.
+fn ready(plan: &Plan, world: &World, args: &ApplyArgs) -> Result<(), Failure> {
+    needs_secrets(plan, &world.secrets)?;
+    known_gates(plan, &args.approve)
 }
 
 /// Goes on with a run: with its plan, and with the answers that were given.
@@ -193,14 +202,13 @@ async fn resume(
     }
     let plan = Arc::new(trusted(stored.plan)?);
     let world = world_of(cli, &args.planning.vars, &plan, &run, ambient)?;
-    needs_secrets(&plan, &world.secrets)?;
-    known_gates(&plan, &args.approve)?;
-    let next = next_command(cli, args, &plan);
+    ready(&plan, &world, args)?;
     let beginning = Beginning {
+        next: next_command(cli, args, &plan),
         plan,
         resumed: Some(run),
         store,
-        next,
+        stop: signals::stops(ambient),
     };
     super::run::run(cli, args, ambient, &world, beginning).await
 }

@@ -14,6 +14,7 @@ use super::print;
 use super::run::Beginning;
 use super::run::World;
 use super::session::trusted;
+use super::signals;
 use crate::plan::Plan;
 use crate::render;
 use crate::report::Exit;
@@ -40,6 +41,7 @@ pub(super) async fn run(cli: &Cli, args: &RevertArgs, ambient: &Ambient) -> Resu
         resumed: None,
         store,
         next: format!("drplan revert dns {}", stored.id),
+        stop: signals::stops(ambient),
     };
     let apply = ApplyArgs::plain(args.vars.clone());
     super::run::run(cli, &apply, ambient, &world, beginning).await

@@ -16,7 +16,6 @@ use super::next::resume_command;
 use super::open_store;
 use super::orders::orders;
 use super::print;
-use super::signals;
 use super::talk;
 use crate::apply::Apply;
 use crate::apply::Cut;
@@ -57,6 +56,8 @@ pub(super) struct Beginning {
     pub(super) store: RunStore,
     /// The command by which a person goes on if a new plan is needed.
     pub(super) next: String,
+    /// How far it is being stopped.
+    pub(super) stop: watch::Receiver<Stop>,
 }
 
 /// A run's id: when it began and a few digits that tell runs of one second apart.
@@ -115,6 +116,7 @@ pub(super) async fn run(
         resumed,
         store,
         next,
+        stop,
     } = beginning;
     let orders = orders(&args.orders, &plan)?;
     let at = ambient.doors.clock.now();
@@ -144,7 +146,7 @@ pub(super) async fn run(
         gatekeeper: Arc::new(Asks::new(&args.approve, args.json, ambient)),
         hold: Arc::clone(&hold),
         orders,
-        stop: signals::stops(ambient.env.get("DRPLAN_GRACE").map(String::as_str)),
+        stop,
         wishes,
         run: run.clone(),
         work_dir: work_dir(cli)?,
@@ -193,19 +195,16 @@ fn watched(store: &RunStore, run: &str) -> (crate::apply::Wishes, tokio::task::J
     let (store, run) = (store.clone(), run.to_owned());
     let task = tokio::spawn(async move {
         // A wish from before the run went on is none of now.
-        let before = store.wish(&run).await.ok().flatten();
+        let mut known = store.wish(&run).await.ok().flatten();
         loop {
             tokio::time::sleep(WISH_EVERY).await;
             // A store that does not answer is asked again.
-            let Ok(wish) = store.wish(&run).await else {
-                continue;
-            };
-            if wish != before || sender.borrow().is_some() {
-                sender.send_if_modified(|known| {
-                    let changed = *known != wish;
-                    *known = wish;
-                    changed
-                });
+            match store.wish(&run).await {
+                Ok(wish) if wish != known => {
+                    known.clone_from(&wish);
+                    sender.send_replace(wish);
+                }
+                _ => {}
             }
         }
     });

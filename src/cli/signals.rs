@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::Ambient;
 use super::talk;
 use crate::apply::Stop;
 use crate::lang::parse_duration;
@@ -23,8 +24,12 @@ pub(super) enum Signal {
 }
 
 /// Listens for signals for as long as the process lives.
-pub(super) fn stops(grace: Option<&str>) -> watch::Receiver<Stop> {
-    let grace = grace.and_then(parse_duration).unwrap_or(GRACE_DEFAULT);
+pub(super) fn stops(ambient: &Ambient) -> watch::Receiver<Stop> {
+    let grace = ambient.env.get("DRPLAN_GRACE");
+    let grace = grace
+        .map(String::as_str)
+        .and_then(parse_duration)
+        .unwrap_or(GRACE_DEFAULT);
     let (sender, receiver) = watch::channel(Stop::No);
     tokio::spawn(async move {
         let mut count = 0;
@@ -61,6 +66,17 @@ pub(super) fn stops(grace: Option<&str>) -> watch::Receiver<Stop> {
         }
     });
     receiver
+}
+
+/// Waits until somebody has asked to stop; for ever where nobody listens yet.
+pub(super) async fn asked(stop: Option<&watch::Receiver<Stop>>) {
+    let Some(stop) = stop else {
+        return std::future::pending().await;
+    };
+    let mut stop = stop.clone();
+    if stop.wait_for(|stop| *stop != Stop::No).await.is_err() {
+        std::future::pending::<()>().await;
+    }
 }
 
 async fn over(patience: Option<tokio::time::Instant>) {

@@ -252,3 +252,22 @@ check "always" {
         .ends_with(6);
     assert!(!world.holds("a"));
 }
+
+#[test]
+fn a_signal_between_two_plans_is_heard() {
+    let world = World::of(
+        r#"
+resource "command" "a" {
+  check = ["sh", "-c", "for f in .drplan/runs/*/frontier.json; do if [ -e $f ]; then touch looking; sleep 20; fi; done; test -e a"]
+  apply = ["touch", "a"]
+}
+"#,
+    );
+    let run = world.start("apply --auto-approve");
+    // The run has ended, and a second plan looks whether anything is left.
+    world.wait_for("looking");
+    let since = std::time::Instant::now();
+    run.signal("INT");
+    run.ended().ends_with(7).says("Recovered");
+    assert!(since.elapsed() < std::time::Duration::from_secs(15));
+}
