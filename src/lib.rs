@@ -17,6 +17,8 @@
 //! | [`spec`] | files to a checked module | reads the spec's folder |
 //! | [`graph`] | expansion in rounds, edges with reasons, order | reads files that the spec names |
 //! | [`observe`] | answers to asks | reads through providers |
+//! | [`snapshot`] | the facts as a file, and answers from it | the snapshot |
+//! | [`sealed`] | files of canonical JSON with a digest | those files |
 //! | [`plan`] | the decision, the checker, the plan file | the plan file |
 //! | [`bind`] | fills holes with exports and, at the effect, secrets | no |
 //! | [`secrets`] | opens and scrubs secrets | reads files and variables |
@@ -30,7 +32,7 @@
 //! | [`cli`] | arguments, questions, exit codes | terminal |
 //!
 //! Files that drplan reads: `*.dr.hcl`, `drplan.drvars.hcl`, `*.auto.drvars.hcl`, plan files, and what
-//! the spec names. Files that it writes: plan files, and `.drplan/` beside the spec (`lock`,
+//! the spec names. Files that it writes: plan files, snapshots, and `.drplan/` beside the spec (`lock`,
 //! `runs/RUN/{plan.json,journal.jsonl,frontier.json}`, `work/STEP/`).
 
 pub mod apply;
@@ -50,7 +52,9 @@ pub mod report;
 pub(crate) mod retry;
 pub mod revert;
 pub mod schema;
+pub mod sealed;
 pub mod secrets;
+pub mod snapshot;
 pub mod spec;
 pub mod store;
 #[cfg(test)]

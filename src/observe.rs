@@ -38,6 +38,7 @@ use crate::graph::TargetAsk;
 use crate::lang::Expr;
 use crate::retry;
 use crate::secrets::Secrets;
+use crate::snapshot::Snapshot;
 
 /// How often planning may come back for more facts. Each round settles at least one more layer of
 /// data sources, providers or resources.
@@ -281,6 +282,32 @@ fn not_open(id: &ConnId) -> ProviderError {
         .because("the connection is not open")
 }
 
+/// Where answers come from.
+pub enum Answers<'a> {
+    /// From the world.
+    World(&'a Observer),
+    /// From a recording of it; nothing is opened.
+    Snapshot(&'a Snapshot),
+}
+
+impl<'a> From<&'a Observer> for Answers<'a> {
+    fn from(observer: &'a Observer) -> Self {
+        Self::World(observer)
+    }
+}
+
+impl<'a> From<&'a Arc<Observer>> for Answers<'a> {
+    fn from(observer: &'a Arc<Observer>) -> Self {
+        Self::World(observer)
+    }
+}
+
+impl<'a> From<&'a Snapshot> for Answers<'a> {
+    fn from(snapshot: &'a Snapshot) -> Self {
+        Self::Snapshot(snapshot)
+    }
+}
+
 /// Expands a spec against the world: rounds of asking until nothing is missing.
 ///
 /// # Errors
@@ -288,9 +315,10 @@ fn not_open(id: &ConnId) -> ProviderError {
 /// All mistakes of the spec that show on the way.
 pub async fn observe(
     situation: &Situation<'_>,
-    observer: &Observer,
+    answers: impl Into<Answers<'_>>,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<(Box<Expanded>, Facts), Diagnostics> {
+    let answers = answers.into();
     let mut facts = Facts::default();
     let mut expander = Expander::new(situation)?;
     for round in 0..ROUNDS_MAX {
@@ -298,7 +326,10 @@ pub async fn observe(
             (_, Round::Ready(expanded)) => return Ok((expanded, facts)),
             (Some(next), Round::Need(asks)) => {
                 progress(round, asks.queries.len() + asks.targets.len());
-                observer.answer(asks, &mut facts).await;
+                match &answers {
+                    Answers::World(observer) => observer.answer(asks, &mut facts).await,
+                    Answers::Snapshot(snapshot) => snapshot.answer(asks, &mut facts),
+                }
                 expander = next;
             }
             (None, Round::Need(_)) => break,

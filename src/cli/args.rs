@@ -33,6 +33,8 @@ pub enum Command {
     Validate(ValidateArgs),
     /// Show what would be done, in order, with what the backups really hold.
     Plan(PlanArgs),
+    /// Keep what a plan rests on in a file, to plan from it where nothing can be read.
+    Snapshot(SnapshotArgs),
     /// Show a plan file; needs neither spec nor cluster nor credentials.
     Show(ShowArgs),
     /// Do it, and prove it.
@@ -109,6 +111,9 @@ pub struct PlanArgs {
     /// What the plan is told.
     #[command(flatten)]
     pub planning: PlanningArgs,
+    /// Plan from a snapshot: nothing is opened, no credentials are needed.
+    #[arg(long, value_name = "SNAPSHOT")]
+    pub live: Option<PathBuf>,
     /// Save the plan.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
@@ -121,6 +126,17 @@ pub struct PlanArgs {
     /// Name every object.
     #[arg(long)]
     pub full: bool,
+}
+
+/// `snapshot`.
+#[derive(Debug, Args)]
+pub struct SnapshotArgs {
+    /// What the plan is told.
+    #[command(flatten)]
+    pub planning: PlanningArgs,
+    /// Where to.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
 }
 
 /// `show`.

@@ -8,6 +8,8 @@ use crate::plan::PlanFileError;
 use crate::render::style::Style;
 use crate::render::style::Tone;
 use crate::report::Exit;
+use crate::sealed::SealError;
+use crate::snapshot::SnapshotError;
 use crate::spec::LoadError;
 use crate::store::LeaseError;
 use crate::store::LockError;
@@ -112,8 +114,8 @@ impl From<LoadError> for Failure {
 impl From<PlanFileError> for Failure {
     fn from(error: PlanFileError) -> Self {
         let hint = match &error {
-            PlanFileError::Io { .. } => None,
-            PlanFileError::Broken { .. } => {
+            PlanFileError::Sealed(SealError::Io { .. }) => None,
+            PlanFileError::Sealed(SealError::Broken { .. }) => {
                 Some("make a new one with `drplan plan --out FILE`".to_owned())
             }
             PlanFileError::Version { .. } => {
@@ -168,6 +170,25 @@ impl From<LeaseError> for Failure {
         };
         Self::Other {
             exit,
+            error: error.into(),
+            hint,
+        }
+    }
+}
+
+impl From<SnapshotError> for Failure {
+    fn from(error: SnapshotError) -> Self {
+        let hint = match &error {
+            SnapshotError::Sealed(SealError::Io { .. }) => None,
+            SnapshotError::Sealed(SealError::Broken { .. }) | SnapshotError::Foreign { .. } => {
+                Some("make a new one with `drplan snapshot --out FILE`".to_owned())
+            }
+            SnapshotError::Version { .. } => {
+                Some("use the drplan that wrote it, or make a new one with this one".to_owned())
+            }
+        };
+        Self::Other {
+            exit: Exit::Error,
             error: error.into(),
             hint,
         }

@@ -20,6 +20,7 @@ mod run;
 mod session;
 mod show;
 mod signals;
+mod snapshot;
 mod status;
 mod unlock;
 mod validate;
@@ -91,6 +92,7 @@ async fn dispatch(cli: &Cli, ambient: &Ambient) -> Result<Exit, Failure> {
     match &cli.command {
         Command::Validate(args) => validate::run(cli, args, ambient).await,
         Command::Plan(args) => plan::run(cli, args, ambient).await,
+        Command::Snapshot(args) => snapshot::run(cli, args, ambient).await,
         Command::Show(args) => show::run(args, ambient),
         Command::Apply(args) => apply::run(cli, args, ambient).await,
         Command::Report(args) => report::run(cli, args, ambient).await,

@@ -22,7 +22,9 @@ pub(super) async fn run(cli: &Cli, args: &PlanArgs, ambient: &Ambient) -> Result
             ambient.style(),
         ));
     }
-    let plan = session.plan(&args.planning, ambient, false).await?;
+    let plan = session
+        .plan_live(&args.planning, args.live.as_deref(), ambient)
+        .await?;
     if let Some(path) = &args.out {
         crate::plan::write(&plan, path)?;
     }

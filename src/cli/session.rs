@@ -1,10 +1,12 @@
 //! What every command that reads a spec does first: load, parse, check, bind, and make a plan.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use drplan_api::ConnId;
 use drplan_api::Facts;
 use drplan_api::Registry;
 use drplan_api::Timestamp;
@@ -33,11 +35,31 @@ use crate::plan::Options;
 use crate::plan::Plan;
 use crate::report::Exit;
 use crate::secrets::Secrets;
+use crate::snapshot::Snapshot;
+use crate::snapshot::fingerprint;
 use crate::spec::GivenVariables;
 use crate::spec::Module;
 use crate::spec::Source;
 use crate::spec::variables::Bound;
 use crate::spec::variables::Given;
+
+/// What a plan is made from.
+pub(crate) enum Basis {
+    /// The world as it is now.
+    World,
+    /// A recording of it.
+    Snapshot(Snapshot),
+    /// The spec alone.
+    Spec,
+}
+
+/// A plan and what it rests on.
+pub(crate) struct Made {
+    pub(crate) plan: Plan,
+    pub(crate) facts: Facts,
+    /// The digest of each connection's arguments.
+    pub(crate) fingerprints: BTreeMap<ConnId, String>,
+}
 
 /// A loaded and checked spec with everything that planning needs.
 pub(crate) struct Session {
@@ -99,6 +121,31 @@ impl Session {
         ambient: &Ambient,
         offline: bool,
     ) -> Result<Plan, Failure> {
+        let basis = if offline { Basis::Spec } else { Basis::World };
+        Ok(self.plan_on(planning, ambient, &basis).await?.plan)
+    }
+
+    /// Makes a plan from the live world, or from a snapshot if one is given.
+    pub(crate) async fn plan_live(
+        &self,
+        planning: &PlanningArgs,
+        live: Option<&Path>,
+        ambient: &Ambient,
+    ) -> Result<Plan, Failure> {
+        let basis = match live {
+            None => Basis::World,
+            Some(path) => Basis::Snapshot(Snapshot::read(path, &self.module.recovery.name)?),
+        };
+        Ok(self.plan_on(planning, ambient, &basis).await?.plan)
+    }
+
+    /// Makes a plan, and says what it rests on.
+    pub(crate) async fn plan_on(
+        &self,
+        planning: &PlanningArgs,
+        ambient: &Ambient,
+        basis: &Basis,
+    ) -> Result<Made, Failure> {
         let lost: BTreeSet<String> = planning.lost.iter().cloned().collect();
         let accept = accepted(&planning.accept, &self.module)?;
         let incident_at = match &planning.incident_at {
@@ -120,27 +167,18 @@ impl Session {
             files: &files,
             lost: &closure,
             accept: &accept,
-            observed_at: ambient.doors.clock.now(),
+            observed_at: match basis {
+                Basis::Snapshot(snapshot) => snapshot.observed_at,
+                Basis::World | Basis::Spec => ambient.doors.clock.now(),
+            },
             incident_at,
-            offline,
+            offline: matches!(basis, Basis::Spec),
         };
-        let (expanded, facts) = if offline {
-            (
-                expand_offline(&situation).map_err(|d| self.mistakes(d))?,
-                Facts::default(),
-            )
-        } else {
-            let mut said = |round: usize, asks: usize| {
-                if ambient.quiet {
-                    return;
-                }
-                let questions = crate::render::style::count(asks as u64, "request", "requests");
-                talk(&format!("reading, round {}: {questions}", round + 1));
-            };
-            observe(&situation, &self.observer, &mut said)
-                .await
-                .map_err(|d| self.mistakes(d))?
-        };
+        let (expanded, facts) = self
+            .observed(&situation, basis, ambient)
+            .await
+            .map_err(|d| self.mistakes(d))?;
+        let fingerprints = fingerprints(&expanded);
         self.known_domains(&lost, &expanded)?;
         let graph = build(&self.module, *expanded).map_err(|d| self.mistakes(d))?;
         let options = Options {
@@ -169,7 +207,32 @@ impl Session {
             &options,
         )
         .map_err(|d| self.mistakes(d))?;
-        trusted(plan)
+        Ok(Made {
+            plan: trusted(plan)?,
+            facts,
+            fingerprints,
+        })
+    }
+
+    /// Expands the spec against what the plan shall rest on.
+    async fn observed(
+        &self,
+        situation: &Situation<'_>,
+        basis: &Basis,
+        ambient: &Ambient,
+    ) -> Result<(Box<Expanded>, Facts), Diagnostics> {
+        let mut said = |round: usize, asks: usize| {
+            if ambient.quiet {
+                return;
+            }
+            let questions = crate::render::style::count(asks as u64, "request", "requests");
+            talk(&format!("reading, round {}: {questions}", round + 1));
+        };
+        match basis {
+            Basis::Spec => Ok((expand_offline(situation)?, Facts::default())),
+            Basis::World => observe(situation, &self.observer, &mut said).await,
+            Basis::Snapshot(snapshot) => observe(situation, snapshot, &mut |_, _| {}).await,
+        }
     }
 
     /// A domain that nothing lies in is a slip of the pen, and a dangerous one.
@@ -199,6 +262,14 @@ impl Session {
             Ok(())
         }
     }
+}
+
+/// The digest of each connection's arguments.
+fn fingerprints(expanded: &Expanded) -> BTreeMap<ConnId, String> {
+    let exprs = expanded.exprs.list();
+    let targets = expanded.targets.iter();
+    let prints = targets.map(|(conn, t)| (conn.clone(), fingerprint(&t.config, exprs)));
+    prints.collect()
 }
 
 /// Where something could not be read, nobody knows whether something is missing.

@@ -50,7 +50,7 @@ impl Exprs {
     }
 
     /// Returns all expressions so far in order of index.
-    pub(super) fn list(&self) -> &[Arc<Expr>] {
+    pub(crate) fn list(&self) -> &[Arc<Expr>] {
         &self.list
     }
 

@@ -17,7 +17,7 @@ use serde_json::ser::Serializer;
 /// # Errors
 ///
 /// If it cannot be expressed as JSON.
-pub(super) fn canonical(data: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
+pub(crate) fn canonical(data: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
     let out = RefCell::new(Vec::new());
     let sorted = Sorted {
         out: &out,

@@ -8,6 +8,7 @@ mod reason;
 mod step;
 mod summary;
 
+pub(crate) use canonical::canonical;
 pub use check::check;
 pub use decide::Options;
 pub use decide::plan;

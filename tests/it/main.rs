@@ -18,4 +18,5 @@ mod rehearse;
 mod report;
 mod revert;
 mod secrets;
+mod snapshot;
 mod tidy;

@@ -30,6 +30,9 @@ pub(crate) struct CheckAsk {
     env: BTreeMap<String, String>,
     cwd: String,
     timeout_ms: u64,
+    /// Whether an output is what it prints. If none is, nobody keeps it: it may be anything.
+    #[serde(default)]
+    keep_stdout: bool,
 }
 
 /// The answer to `check`.
@@ -58,6 +61,7 @@ impl CheckAsk {
             env: spec.known_env(),
             cwd: spec.working_dir.clone(),
             timeout_ms: CHECK_TIMEOUT_MS,
+            keep_stdout: spec.exports_stdout(),
         })
     }
 
@@ -81,7 +85,7 @@ impl CheckAsk {
                 timeout: Duration::from_millis(self.timeout_ms),
             })
             .await?;
-        Ok(CheckAnswer::of(&output))
+        Ok(CheckAnswer::of(&output, self.keep_stdout))
     }
 
     /// Says what an answer means.
@@ -127,12 +131,22 @@ impl CheckAsk {
 }
 
 impl CheckAnswer {
-    fn of(output: &Output) -> Self {
+    /// Keeps what the decision rests on: what it printed if that is an output, what it complained about
+    /// if it could not tell.
+    fn of(output: &Output, keep_stdout: bool) -> Self {
+        let stdout: &[u8] = match output.code {
+            Some(0) if keep_stdout => &output.stdout,
+            _ => &[],
+        };
+        let stderr: &[u8] = match output.code {
+            Some(0 | 1) => &[],
+            _ => &output.stderr,
+        };
         Self {
             code: output.code,
-            stdout_tail: tail(&output.stdout, STDOUT_BYTES_MAX),
-            stdout_cut: output.stdout.len() > STDOUT_BYTES_MAX,
-            stderr_tail: tail(&output.stderr, STDERR_BYTES_MAX),
+            stdout_tail: tail(stdout, STDOUT_BYTES_MAX),
+            stdout_cut: stdout.len() > STDOUT_BYTES_MAX,
+            stderr_tail: tail(stderr, STDERR_BYTES_MAX),
         }
     }
 
@@ -162,6 +176,7 @@ mod tests {
             env: BTreeMap::new(),
             cwd: String::new(),
             timeout_ms: 1,
+            keep_stdout: true,
         };
         let answer = |code| CheckAnswer {
             code,

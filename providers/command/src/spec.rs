@@ -156,6 +156,13 @@ impl CommandSpec {
         }
     }
 
+    /// Whether an output is what `check` prints.
+    pub(crate) fn exports_stdout(&self) -> bool {
+        self.outputs
+            .values()
+            .any(|output| output.stdout == Some(true))
+    }
+
     /// Writes the command as a person types it; a value that is not known or secret is taken from the
     /// person's own environment.
     pub(crate) fn manual(&self) -> Vec<String> {

@@ -1,0 +1,71 @@
+//! `drplan snapshot`.
+
+use super::Ambient;
+use super::args::Cli;
+use super::args::SnapshotArgs;
+use super::failure::Failure;
+use super::failure::diagnostics;
+use super::print;
+use super::session::Basis;
+use super::session::Session;
+use super::talk;
+use crate::lang::each_secret;
+use crate::plan::Plan;
+use crate::render::style::count;
+use crate::report::Exit;
+use crate::report::plan_verdict;
+use crate::secrets::Secrets;
+use crate::snapshot::Snapshot;
+
+pub(super) async fn run(
+    cli: &Cli,
+    args: &SnapshotArgs,
+    ambient: &Ambient,
+) -> Result<Exit, Failure> {
+    let session = Session::open(&cli.chdir, &args.planning.vars, ambient)?;
+    if !session.warnings.is_empty() {
+        talk(&diagnostics(
+            &session.warnings,
+            &session.source.sources,
+            ambient.style(),
+        ));
+    }
+    // A plan is made of it too: what cannot be planned from is not worth keeping.
+    let made = session
+        .plan_on(&args.planning, ambient, &Basis::World)
+        .await?;
+    know_secrets(&made.plan, &session.secrets);
+    let snapshot = Snapshot::of(
+        &made.plan.head.recovery,
+        made.plan.head.observed_at,
+        &made.facts,
+        &made.fingerprints,
+        &session.secrets,
+    );
+    snapshot.write(&args.out)?;
+    let (answers, conns) = snapshot.size();
+    print(&format!(
+        "{} of {}\n",
+        count(answers as u64, "answer", "answers"),
+        count(conns as u64, "connection", "connections")
+    ))?;
+    let exit = plan_verdict(&made.plan, false);
+    if exit == Exit::Incomplete {
+        talk("something could not be read; the snapshot says so, and so will each plan from it");
+    }
+    talk(&format!(
+        "saved; plan from it with: drplan plan --live {}",
+        args.out.display()
+    ));
+    Ok(exit)
+}
+
+/// Opens every secret that the spec names and that is there, so that it is scrubbed wherever it stands.
+fn know_secrets(plan: &Plan, secrets: &Secrets) {
+    for expr in &plan.exprs {
+        each_secret(expr, &mut |reference| {
+            // What cannot be opened here has not been read here either.
+            secrets.open(reference).ok();
+        });
+    }
+}
