@@ -74,12 +74,18 @@ impl Ambient {
 
     /// The person, machine and process, for whoever meets their lock.
     pub fn holder(&self) -> String {
-        let named = |name: &str| self.env.get(name).filter(|v| !v.is_empty());
-        let user = named("USER").or_else(|| named("LOGNAME"));
-        let user = user.map_or("somebody", String::as_str);
+        let user = self.user();
+        let user = if user.is_empty() { "somebody" } else { &user };
         let machine = rustix::system::uname();
         let machine = machine.nodename().to_string_lossy().into_owned();
         format!("{user}@{machine}, process {}", std::process::id())
+    }
+
+    /// Who uses it, as the environment says; empty if it does not.
+    pub fn user(&self) -> String {
+        let names = ["USER", "LOGNAME", "USERNAME"];
+        let set = |name: &&str| self.env.get(*name).filter(|user| !user.is_empty());
+        names.iter().find_map(set).cloned().unwrap_or_default()
     }
 
     /// Values of `DRPLAN_VAR_x`.

@@ -21,6 +21,7 @@ use super::print;
 use super::run::Beginning;
 use super::run::World;
 use super::session::Session;
+use super::session::applicable;
 use super::session::trusted;
 use super::signals;
 use super::talk;
@@ -82,6 +83,7 @@ async fn until_nothing_is_left(
             plan = session.plan(&args.planning, ambient, false) => plan?,
             () = signals::asked(stop.as_ref()) => return Ok(Exit::Stopped),
         };
+        applicable(&plan)?;
         let checks = plan
             .steps
             .iter()
@@ -177,6 +179,7 @@ async fn once(
 
 /// Whether a plan has all that it needs to begin.
 fn ready(plan: &Plan, world: &World, args: &ApplyArgs) -> Result<(), Failure> {
+    applicable(plan)?;
     needs_secrets(plan, &world.secrets)?;
     known_gates(plan, &args.approve)
 }
@@ -216,11 +219,11 @@ async fn resume(
 /// What a plan rests on was decided when it was made.
 fn decided(args: &ApplyArgs) -> Result<(), Failure> {
     let planning = &args.planning;
-    if !planning.lost.is_empty() || planning.incident_at.is_some() || !planning.accept.is_empty() {
+    if planning.decides() {
         return Err(Failure::refused(
             Exit::Usage,
             "a saved plan is decided already",
-            "leave out `--lost`, `--incident-at` and `--accept`, or plan again with them",
+            "leave out `--lost`, `--incident-at`, `--accept` and the like, or plan again with them",
         ));
     }
     Ok(())

@@ -86,12 +86,34 @@ pub struct PlanningArgs {
     /// Declare a failure domain lost: nothing in it is read or written.
     #[arg(long, value_name = "DOMAIN")]
     pub lost: Vec<String>,
+    /// Plan for a scenario of the spec, which has not happened; such a plan cannot be applied.
+    #[arg(long, value_name = "NAME")]
+    pub scenario: Option<String>,
+    /// Assume that a failure domain is lost, to see what would be done; such a plan cannot be applied.
+    #[arg(long, value_name = "DOMAIN")]
+    pub assume_lost: Vec<String>,
     /// When the disaster happened (RFC 3339): bounds recovery points and is the zero of all ages.
     #[arg(long, value_name = "TIME")]
     pub incident_at: Option<String>,
     /// Accept that foreign data at one address is overwritten: `ADDRESS=overwrite`.
     #[arg(long, value_name = "ADDRESS=overwrite")]
     pub accept: Vec<String>,
+}
+
+impl PlanningArgs {
+    /// Whether anything is given that a plan file has decided already.
+    pub(crate) fn decides(&self) -> bool {
+        let Self {
+            vars: _,
+            lost,
+            scenario,
+            assume_lost,
+            incident_at,
+            accept,
+        } = self;
+        let lists = [lost, assume_lost, accept];
+        lists.iter().any(|list| !list.is_empty()) || scenario.is_some() || incident_at.is_some()
+    }
 }
 
 /// `validate`.

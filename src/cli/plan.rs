@@ -30,10 +30,14 @@ pub(super) async fn run(cli: &Cli, args: &PlanArgs, ambient: &Ambient) -> Result
     }
     show(&plan, args.json, args.full, ambient)?;
     if let Some(path) = &args.out {
-        talk(&format!(
-            "saved; apply exactly this with: drplan apply {}",
-            path.display()
-        ));
+        talk(&if plan.is_hypothetical() {
+            format!("saved; show it with: drplan show {}", path.display())
+        } else {
+            format!(
+                "saved; apply exactly this with: drplan apply {}",
+                path.display()
+            )
+        });
     }
     Ok(plan_verdict(&plan, args.detailed_exitcode))
 }

@@ -31,6 +31,8 @@ use crate::graph::further;
 use crate::graph::lost_closure;
 use crate::observe::Observer;
 use crate::observe::observe;
+use crate::plan::Declared;
+use crate::plan::Hypothesis;
 use crate::plan::Options;
 use crate::plan::Plan;
 use crate::report::Exit;
@@ -147,6 +149,9 @@ impl Session {
         basis: &Basis,
     ) -> Result<Made, Failure> {
         let lost: BTreeSet<String> = planning.lost.iter().cloned().collect();
+        let hypothesis = self.hypothesis(planning)?;
+        let assumed = hypothesis.iter().flat_map(|h| h.assumed.iter().cloned());
+        let assumed: BTreeSet<String> = assumed.collect();
         let accept = accepted(&planning.accept, &self.module)?;
         let incident_at = match &planning.incident_at {
             None => self.module.recovery.incident_at,
@@ -160,12 +165,14 @@ impl Session {
         };
         let files = SpecFiles::new(&self.dir);
         let closure = lost_closure(&lost, &self.module.domains);
+        let assumed_closure = lost_closure(&assumed, &self.module.domains);
         let situation = Situation {
             module: &self.module,
             registry: &self.registry,
             bound: &self.bound,
             files: &files,
             lost: &closure,
+            assumed: &assumed_closure,
             accept: &accept,
             observed_at: match basis {
                 Basis::Snapshot(snapshot) => snapshot.observed_at,
@@ -179,12 +186,17 @@ impl Session {
             .await
             .map_err(|d| self.mistakes(d))?;
         let fingerprints = fingerprints(&expanded);
-        self.known_domains(&lost, &expanded)?;
+        self.known_domains(&lost, &planning.assume_lost, &expanded)?;
         let graph = build(&self.module, *expanded).map_err(|d| self.mistakes(d))?;
         let options = Options {
             observed_at: situation.observed_at,
             incident_at,
             lost: planning.lost.clone(),
+            declared: (!lost.is_empty()).then(|| Declared {
+                by: ambient.user(),
+                at: ambient.doors.clock.now(),
+            }),
+            hypothesis,
             accept: accept.iter().cloned().collect(),
             spec: self.source.digests(),
             files: files.digests(),
@@ -235,26 +247,67 @@ impl Session {
         }
     }
 
+    /// The disaster that is planned for although it has not happened.
+    fn hypothesis(&self, planning: &PlanningArgs) -> Result<Option<Hypothesis>, Failure> {
+        let mut assumed = Vec::new();
+        if let Some(name) = &planning.scenario {
+            let scenarios = &self.module.scenarios;
+            let scenario = scenarios.get(name).ok_or_else(|| {
+                let names: Vec<&str> = scenarios.keys().map(String::as_str).collect();
+                let near = crate::spec::nearest(name, names.iter().copied());
+                Failure::refused(
+                    Exit::Usage,
+                    format!("the spec has no scenario `{name}`"),
+                    match near {
+                        Some(near) => format!("did you mean `--scenario {near}`?"),
+                        None if names.is_empty() => {
+                            format!("add a block `scenario \"{name}\" {{ lost = [DOMAIN, …] }}`")
+                        }
+                        None => format!("its scenarios are: {}", names.join(", ")),
+                    },
+                )
+            })?;
+            assumed.extend(scenario.lost.iter().map(|(domain, _)| domain.clone()));
+        }
+        assumed.extend(planning.assume_lost.iter().cloned());
+        Ok((!assumed.is_empty()).then(|| Hypothesis {
+            scenario: planning.scenario.clone(),
+            assumed,
+        }))
+    }
+
     /// A domain that nothing lies in is a slip of the pen, and a dangerous one.
-    fn known_domains(&self, lost: &BTreeSet<String>, expanded: &Expanded) -> Result<(), Failure> {
+    fn known_domains(
+        &self,
+        lost: &BTreeSet<String>,
+        assumed: &[String],
+        expanded: &Expanded,
+    ) -> Result<(), Failure> {
         let declared = &self.module.domains;
         let mut known: BTreeSet<&String> =
             declared.keys().chain(declared.values().flatten()).collect();
         known.extend(expanded.targets.values().flat_map(|t| &t.domains));
+        known.extend(&expanded.domains);
+        let scenarios = self.module.scenarios.values().flat_map(|s| &s.lost);
+        let given = lost.iter().map(|domain| (domain, "--lost ", None));
+        let given = given.chain(assumed.iter().map(|d| (d, "--assume-lost ", None)));
+        let named = given.chain(scenarios.map(|(domain, span)| (domain, "", Some(*span))));
         let mut diags = Diagnostics::default();
-        for domain in lost.iter().filter(|d| !known.contains(d)) {
+        for (domain, option, span) in named.filter(|(domain, ..)| !known.contains(domain)) {
             let near = crate::spec::nearest(domain, known.iter().map(|d| d.as_str()));
             let all: Vec<&str> = known.iter().map(|d| d.as_str()).collect();
-            diags.push(
-                Diagnostic::error(
-                    Code::UnknownDomain,
-                    format!("nothing in the spec lies in `{domain}`"),
-                )
-                .hint(match near {
-                    Some(near) => format!("did you mean `--lost {near}`?"),
-                    None => format!("the spec names: {}", all.join(", ")),
-                }),
-            );
+            let d = Diagnostic::error(
+                Code::UnknownDomain,
+                format!("nothing in the spec lies in `{domain}`"),
+            )
+            .hint(match near {
+                Some(near) => format!("did you mean `{option}{near}`?"),
+                None => format!("the spec names: {}", all.join(", ")),
+            });
+            diags.push(match span {
+                Some(span) => d.label(span, "named here"),
+                None => d,
+            });
         }
         if diags.has_errors() {
             Err(self.mistakes(diags))
@@ -295,6 +348,26 @@ pub(crate) fn trusted(plan: Plan) -> Result<Plan, Failure> {
         Exit::Refused,
         format!("the plan breaks a safety rule: {}", broken.join("; ")),
         "this is a bug of drplan; please report it with the spec",
+    ))
+}
+
+/// What is applied must be about something that happened.
+pub(crate) fn applicable(plan: &Plan) -> Result<(), Failure> {
+    let Some(hypothesis) = &plan.head.hypothesis else {
+        return Ok(());
+    };
+    Err(Failure::refused(
+        Exit::Refused,
+        "the plan is hypothetical: what it assumes lost is alive",
+        format!(
+            "if it is lost, say so: plan again with {}",
+            hypothesis
+                .assumed
+                .iter()
+                .map(|domain| format!("`--lost {domain}`"))
+                .collect::<Vec<_>>()
+                .join(" ")
+        ),
     ))
 }
 

@@ -72,14 +72,15 @@ pub(super) fn provider(
     if diags.has_errors() {
         return Err(diags);
     }
+    let among = |lost: &BTreeSet<String>| domains.iter().find(|d| lost.contains(*d)).cloned();
+    // What is only assumed lost is made again, if the spec says how.
+    let assumed = || among(situation.assumed).filter(|_| made_by.is_empty());
+    let lost = among(situation.lost).or_else(assumed);
     let target = TargetPlan {
         conn: conn.clone(),
         config: Json::Object(config),
         made_by,
-        lost: domains
-            .iter()
-            .find(|d| situation.lost.contains(*d))
-            .cloned(),
+        lost,
         domains,
         span: Some(block.span),
     };
@@ -96,9 +97,13 @@ fn secret_in_sight(name: &str, span: Span) -> Diagnostic {
     .hint("use a variable with `sensitive = true`, or a sensitive output of a `command`")
 }
 
-/// The failure domains that a provider lies in. Each must be known: what is not known could be the one
+/// The failure domains that something lies in. Each must be known: what is not known could be the one
 /// that is lost.
-fn failure_domains(looking: &Looking<'_>, expr: &Expr, diags: &mut Diagnostics) -> Vec<String> {
+pub(super) fn failure_domains(
+    looking: &Looking<'_>,
+    expr: &Expr,
+    diags: &mut Diagnostics,
+) -> Vec<String> {
     let wrong = |text: &str| {
         Diagnostic::error(
             Code::WrongType,

@@ -142,7 +142,10 @@ fn unknown<T: std::fmt::Display>(
 }
 
 /// All references of a block: what they name and where they stand.
-fn references_of(module: &Module, id: &BlockId) -> Vec<(BlockId, Span, Option<Diagnostic>)> {
+pub(super) fn references_of(
+    module: &Module,
+    id: &BlockId,
+) -> Vec<(BlockId, Span, Option<Diagnostic>)> {
     let mut out = Vec::new();
     let mut add = |expr: &Expr| {
         for (parts, span) in references(expr) {

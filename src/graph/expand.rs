@@ -29,6 +29,8 @@ use super::blocks::ordered;
 use super::connections::choose_connections;
 use super::exprs::Exprs;
 use super::files::SpecFiles;
+use super::gone::Gone;
+use super::gone::gone;
 use super::instance::Work;
 use super::scope::Instances;
 use super::scope::Looking;
@@ -56,8 +58,10 @@ pub struct Situation<'a> {
     pub bound: &'a Bound,
     /// Files that expressions name.
     pub files: &'a SpecFiles,
-    /// Every failure domain that is lost.
+    /// Every failure domain that a person declared lost.
     pub lost: &'a BTreeSet<String>,
+    /// Every failure domain that is assumed lost, to see what a recovery would do.
+    pub assumed: &'a BTreeSet<String>,
     /// Addresses whose foreign data may be overwritten.
     pub accept: &'a BTreeSet<String>,
     /// When the facts were read.
@@ -139,6 +143,8 @@ pub struct Expanded {
     pub exprs: Exprs,
     /// Warnings.
     pub findings: Diagnostics,
+    /// The failure domains that resources name.
+    pub domains: BTreeSet<String>,
 }
 
 /// One check.
@@ -166,6 +172,8 @@ pub struct Expander<'a> {
     exports: BTreeMap<Address, Instances>,
     /// Blocks whose exports are final.
     settled: BTreeSet<BlockId>,
+    /// Blocks that count as gone, whatever answers.
+    gone: BTreeMap<Address, Gone>,
     out: Expanded,
     made: BTreeMap<Address, Vec<Instance>>,
 }
@@ -191,11 +199,13 @@ impl<'a> Expander<'a> {
                 Vec::new()
             }
         };
+        let (gone, domains) = gone(situation, &mut diags);
         if diags.has_errors() {
             return Err(diags);
         }
         let mut out = Expanded {
             findings: diags,
+            domains,
             ..Expanded::default()
         };
         for conn in implicit {
@@ -215,6 +225,7 @@ impl<'a> Expander<'a> {
             roles,
             exports: BTreeMap::new(),
             settled: BTreeSet::new(),
+            gone,
             out,
             made: BTreeMap::new(),
         })
@@ -303,6 +314,7 @@ impl<'a> Expander<'a> {
                     world: &world,
                     roles,
                     targets: &self.out.targets,
+                    gone: self.gone.get(address),
                     exprs: &mut self.out.exprs,
                     facts,
                     state,

@@ -52,6 +52,7 @@ pub(crate) fn further(
         bound,
         files: &files,
         lost: &none,
+        assumed: &none,
         accept: &none,
         // Nothing is read, so nothing has an age.
         observed_at: Timestamp::UNIX_EPOCH,

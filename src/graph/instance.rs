@@ -7,6 +7,7 @@ use super::expand::RoundState;
 use super::expand::Situation;
 use super::exports::exports;
 use super::exprs::Exprs;
+use super::gone::Gone;
 use super::scope::Instances;
 use super::scope::Looking;
 use super::scope::World;
@@ -51,6 +52,8 @@ pub(super) struct Work<'w, 'a> {
     pub(super) world: &'w World<'w>,
     pub(super) roles: BTreeMap<String, ConnId>,
     pub(super) targets: &'w BTreeMap<ConnId, TargetPlan>,
+    /// Whether the block counts as gone.
+    pub(super) gone: Option<&'w Gone>,
     pub(super) exprs: &'w mut Exprs,
     pub(super) facts: &'w Facts,
     pub(super) state: &'w mut RoundState,
@@ -348,7 +351,8 @@ impl Work<'_, '_> {
 
     /// Lets the kind look; `Ok(false)` while answers are missing.
     fn look(&mut self, instance: &mut Instance) -> Result<bool, Diagnostic> {
-        let view = View::new(self.facts);
+        let gone = self.gone.map(|g| g.facts(instance.want.roles.values()));
+        let view = View::new(gone.as_ref().unwrap_or(self.facts));
         let cx = PlanCx {
             observed_at: self.situation.observed_at,
             incident_at: self.situation.incident_at,
@@ -365,6 +369,11 @@ impl Work<'_, '_> {
         }
         match looked {
             Ok(mut looked) => {
+                if let (Some(Gone::Assumed(domain)), Planned::Step(step)) =
+                    (self.gone, &mut looked.planned)
+                {
+                    step.because = format!("it counts as gone with `{domain}`").into();
+                }
                 instance.wires = std::mem::take(&mut looked.wires);
                 if instance.address.is_data() {
                     absent_data(instance, &looked)?;

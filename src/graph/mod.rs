@@ -10,6 +10,7 @@ mod exports;
 mod exprs;
 mod files;
 mod further;
+mod gone;
 mod instance;
 mod order;
 mod scope;

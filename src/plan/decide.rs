@@ -18,10 +18,12 @@ use drplan_api::TargetState;
 use drplan_api::Timestamp;
 use drplan_api::holes;
 
+use super::step::Declared;
 use super::step::Do;
 use super::step::FORMAT;
 use super::step::Finding;
 use super::step::Head;
+use super::step::Hypothesis;
 use super::step::Plan;
 use super::step::PlanEdge;
 use super::step::Point;
@@ -50,7 +52,7 @@ const TIMEOUT_S: u64 = 30 * 60;
 const CHECK_TIMEOUT_S: u64 = 60;
 
 /// What the plan is told besides graph and facts.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     /// When the facts were read.
     pub observed_at: Timestamp,
@@ -58,6 +60,10 @@ pub struct Options {
     pub incident_at: Option<Timestamp>,
     /// Domains that a person declared lost.
     pub lost: Vec<String>,
+    /// Who declared them lost, and when.
+    pub declared: Option<Declared>,
+    /// The disaster that is planned for, if it has not happened.
+    pub hypothesis: Option<Hypothesis>,
     /// Addresses whose foreign data may be overwritten.
     pub accept: Vec<String>,
     /// Digests of the spec's files.
@@ -145,6 +151,8 @@ fn head(module: &Module, registry: &Registry, options: &Options, steps: &[Step])
         observed_at: options.observed_at,
         incident_at: options.incident_at,
         lost: options.lost.clone(),
+        declared: options.declared.clone(),
+        hypothesis: options.hypothesis.clone(),
         accept: options.accept.clone(),
         rpo_s: module.recovery.rpo.map(|d| d.as_secs()),
         rto_s: module.recovery.rto.map(|d| d.as_secs()),

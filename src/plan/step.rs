@@ -23,7 +23,7 @@ use crate::graph::EdgeWhy;
 use crate::lang::Expr;
 
 /// The version of the plan file's format: major is refused if unknown, minor is additive.
-pub(super) const FORMAT: &str = "drplan-plan/1.0";
+pub(super) const FORMAT: &str = "drplan-plan/1.1";
 
 /// A whole plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -49,7 +49,7 @@ pub struct Plan {
 /// What a plan was made of.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Head {
-    /// `drplan-plan/1.0`.
+    /// `drplan-plan/MAJOR.MINOR`.
     pub format: String,
     /// The version of drplan.
     pub tool: String,
@@ -61,6 +61,12 @@ pub struct Head {
     pub incident_at: Option<Timestamp>,
     /// Domains that a person declared lost.
     pub lost: Vec<String>,
+    /// Who declared them lost, and when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declared: Option<Declared>,
+    /// The disaster that the plan is about, if it has not happened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hypothesis: Option<Hypothesis>,
     /// Addresses whose foreign data may be overwritten.
     pub accept: Vec<String>,
     /// The most data that may be lost, in seconds.
@@ -96,6 +102,24 @@ pub struct RunStorePin {
     pub bucket: String,
     /// What all keys begin with.
     pub prefix: String,
+}
+
+/// Who said that something is lost.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Declared {
+    /// The name of the user, as the environment gives it; empty if it gives none.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A disaster that has not happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hypothesis {
+    /// The scenario of the spec, if it is one.
+    pub scenario: Option<String>,
+    /// The domains that are assumed lost.
+    pub assumed: Vec<String>,
 }
 
 /// One connection.

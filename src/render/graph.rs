@@ -11,9 +11,16 @@ fn pairs(plan: &Plan) -> BTreeSet<(usize, usize)> {
     plan.edges.iter().map(|e| (e.before, e.after)).collect()
 }
 
+/// What must be said before anything else, as comments.
+fn notices(plan: &Plan, sign: &str) -> String {
+    let texts = plan.notices().into_iter();
+    texts.map(|text| format!("{sign} {text}\n")).collect()
+}
+
 /// Graphviz DOT.
 pub fn dot(plan: &Plan) -> String {
-    let mut out = String::from(
+    let mut out = notices(plan, "//");
+    out.push_str(
         "digraph drplan {\n  rankdir = LR;\n  node [shape = box, fontname = \"monospace\"];\n",
     );
     for (i, step) in plan.steps.iter().enumerate() {
@@ -55,7 +62,8 @@ pub fn dot(plan: &Plan) -> String {
 
 /// Mermaid, for Markdown.
 pub fn mermaid(plan: &Plan) -> String {
-    let mut out = String::from("flowchart LR\n");
+    let mut out = notices(plan, "%%");
+    out.push_str("flowchart LR\n");
     for (i, step) in plan.steps.iter().enumerate() {
         let name = step.address.as_str().replace('"', "#quot;");
         let node = match step.what {

@@ -46,7 +46,7 @@ pub fn plan(plan: &Plan) -> Json {
             )
         })
         .collect();
-    json!({
+    let mut out = json!({
         "format_version": FORMAT_VERSION,
         "resource_changes": changes,
         "output_changes": outputs,
@@ -62,7 +62,13 @@ pub fn plan(plan: &Plan) -> Json {
                 "conn": t.conn, "identity": t.identity, "made_by": t.made_by, "lost": t.lost,
             })).collect::<Vec<_>>(),
         },
-    })
+    });
+    let notices = plan.notices();
+    if !notices.is_empty() {
+        // It sorts first.
+        out["@notices"] = json!(notices);
+    }
+    out
 }
 
 fn actions(step: &Step) -> Vec<&'static str> {

@@ -28,7 +28,7 @@ fn place(why: &EdgeWhy, sources: Option<&Sources>) -> String {
 /// Why a step does what it does, what it guards, what it waits for and what waits for it.
 pub fn one(plan: &Plan, index: usize, sources: Option<&Sources>, style: Style) -> String {
     let step: &Step = &plan.steps[index];
-    let mut out = Vec::new();
+    let mut out = plan.notices();
     let at = step
         .at
         .as_ref()
@@ -100,6 +100,11 @@ fn guarded(plan: &Plan, address: &Address) -> String {
 
 /// The chain of reasons why one step waits for another. If it is the other way round, says so, and why.
 pub fn two(plan: &Plan, waiting: usize, first: usize, sources: Option<&Sources>) -> String {
+    let notices: String = plan.notices().iter().map(|n| format!("{n}\n")).collect();
+    notices + &related(plan, waiting, first, sources)
+}
+
+fn related(plan: &Plan, waiting: usize, first: usize, sources: Option<&Sources>) -> String {
     let name = |i: usize| &plan.steps[i].address;
     if waiting == first {
         return format!("`{}` is one and the same step\n", name(first));

@@ -17,6 +17,7 @@ use super::module::ProviderBlock;
 use super::module::Recovery;
 use super::module::ResourceBlock;
 use super::module::RunStoreBlock;
+use super::module::Scenario;
 use super::read::Reader;
 use super::read::arguments;
 use super::variables::TYPES;
@@ -24,7 +25,10 @@ use super::variables::Variable;
 use super::variables::constraint;
 use crate::diag::Code;
 use crate::diag::Diagnostic;
+use crate::lang::Attr;
 use crate::lang::Block;
+use crate::lang::Node;
+use crate::lang::Span;
 use crate::lang::Value;
 
 impl Reader {
@@ -339,25 +343,68 @@ impl Reader {
             return;
         };
         self.known_args(block, &["within"], &[]);
-        let mut within = Vec::new();
-        if let Some(attr) = block.attrs.get("within") {
-            // A domain that lies in nothing by mistake is not lost when what it lies in is.
-            match literal(&attr.expr)
-                .map(|value| fitted(&Type::List(Box::new(Type::String)), value))
-            {
-                Some(Ok(Value::List(list))) => {
-                    within.extend(list.into_iter().filter_map(|value| match value {
-                        Value::String(text) => Some(text.to_string()),
-                        _ => None,
-                    }));
-                }
-                _ => self.diags.push(
-                    Diagnostic::error(Code::WrongType, "`within` must be a list of plain strings")
-                        .label(attr.expr.span, "here")
-                        .hint("write for example [\"region:eu-west-1\"]"),
-                ),
-            }
-        }
+        // A domain that lies in nothing by mistake is not lost when what it lies in is.
+        let within = block
+            .attrs
+            .get("within")
+            .map(|attr| self.names("within", attr));
+        let within = within.unwrap_or_default();
+        let within = within.into_iter().map(|(name, _)| name).collect();
         self.module.domains.insert(name, within);
+    }
+
+    pub(super) fn scenario(&mut self, block: &Block) {
+        let Some([name]) = self.labels(block, &["NAME"]) else {
+            return;
+        };
+        self.known_args(block, &["lost", "description"], &[]);
+        if let Some(first) = self.module.scenarios.get(&name) {
+            let first = first.span;
+            self.duplicate(&format!("scenario `{name}`"), block.span, first);
+            return;
+        }
+        let before = self.diags.len();
+        let lost = block.attrs.get("lost").map(|attr| self.names("lost", attr));
+        let lost = lost.unwrap_or_default();
+        if lost.is_empty() && self.diags.len() == before {
+            self.diags.push(
+                Diagnostic::error(
+                    Code::MissingArgument,
+                    format!("scenario `{name}` loses nothing"),
+                )
+                .label(block.span, "in this block")
+                .hint("write for example lost = [\"region:eu-west-1\"]"),
+            );
+        }
+        let span = block.span;
+        self.module.scenarios.insert(name, Scenario { lost, span });
+    }
+
+    /// A list of plain strings, each with where it stands.
+    fn names(&mut self, name: &str, attr: &Attr) -> Vec<(String, Span)> {
+        let texts = Type::List(Box::new(Type::String));
+        if let Some(Ok(Value::List(list))) = literal(&attr.expr).map(|value| fitted(&texts, value))
+        {
+            let span = |i: usize| match &attr.expr.node {
+                Node::Tuple(items) => items.get(i).map_or(attr.expr.span, |item| item.span),
+                _ => attr.expr.span,
+            };
+            let texts = list.into_iter().enumerate();
+            return texts
+                .filter_map(|(i, value)| match value {
+                    Value::String(text) => Some((text.to_string(), span(i))),
+                    _ => None,
+                })
+                .collect();
+        }
+        self.diags.push(
+            Diagnostic::error(
+                Code::WrongType,
+                format!("`{name}` must be a list of plain strings"),
+            )
+            .label(attr.expr.span, "here")
+            .hint("write for example [\"region:eu-west-1\"]"),
+        );
+        Vec::new()
     }
 }

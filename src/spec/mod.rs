@@ -23,6 +23,7 @@ pub use module::ProviderBlock;
 pub use module::Recovery;
 pub use module::ResourceBlock;
 pub use module::RunStoreBlock;
+pub use module::Scenario;
 pub use read::parse;
 pub use variables::GivenVariables;
 pub use variables::Variable;

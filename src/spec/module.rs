@@ -99,6 +99,15 @@ pub struct CheckBlock {
     pub span: Span,
 }
 
+/// A `scenario` block: a disaster that has not happened.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// The failure domains that it takes away, each with where it stands.
+    pub lost: Vec<(String, Span)>,
+    /// The header.
+    pub span: Span,
+}
+
 /// What a spec says.
 #[derive(Clone, Debug)]
 pub struct Module {
@@ -118,6 +127,8 @@ pub struct Module {
     pub outputs: BTreeMap<String, Attr>,
     /// Failure domains and those that they lie in.
     pub domains: BTreeMap<String, Vec<String>>,
+    /// Disasters to plan for.
+    pub scenarios: BTreeMap<String, Scenario>,
 }
 
 /// The meta-arguments that every resource takes.
@@ -125,6 +136,7 @@ pub(super) const META: &[&str] = &[
     "count",
     "criticality",
     "depends_on",
+    "failure_domain",
     "for_each",
     "guards",
     "provider",
@@ -154,6 +166,7 @@ impl Module {
             checks: BTreeMap::new(),
             outputs: BTreeMap::new(),
             domains: BTreeMap::new(),
+            scenarios: BTreeMap::new(),
         }
     }
 }

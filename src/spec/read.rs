@@ -65,10 +65,7 @@ impl Reader {
             "check" => self.check(block),
             "output" => self.output(block),
             "domain" => self.domain(&block),
-            // A scenario is read by the commands that plan hypothetically; its shape is checked there.
-            "scenario" => {
-                self.labels(&block, &["NAME"]);
-            }
+            "scenario" => self.scenario(&block),
             other => {
                 let mut d =
                     Diagnostic::error(Code::UnknownBlock, format!("there is no block `{other}`"))

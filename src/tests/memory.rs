@@ -422,14 +422,15 @@ impl Case {
             return Err(diags);
         }
         let files = SpecFiles::new(self.dir.path());
-        let (bound, lost) = (Default::default(), BTreeSet::new());
+        let (bound, none) = (Default::default(), BTreeSet::new());
         let accept: BTreeSet<String> = accept.iter().map(|a| (*a).to_owned()).collect();
         let situation = Situation {
             module: &module,
             registry: &self.registry,
             bound: &bound,
             files: &files,
-            lost: &lost,
+            lost: &none,
+            assumed: &none,
             accept: &accept,
             observed_at: Timestamp::UNIX_EPOCH,
             incident_at: None,
@@ -439,12 +440,9 @@ impl Case {
         let graph = build(&module, *expanded)?;
         let options = Options {
             observed_at: Timestamp::UNIX_EPOCH,
-            incident_at: None,
-            lost: vec![],
             accept: accept.into_iter().collect(),
             spec: source.digests(),
-            files: BTreeMap::new(),
-            variables: BTreeMap::new(),
+            ..Options::default()
         };
         let plan = crate::plan::plan(
             &module,

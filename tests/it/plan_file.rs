@@ -73,14 +73,14 @@ fn a_plan_of_another_version_is_refused_and_both_versions_are_named() {
     let world = saved();
     let text = world.read("saved.drplan");
     let (first, _) = text.split_once('\n').expect("two lines");
-    let first = first.replace("drplan-plan/1.0", "drplan-plan/9.0");
+    let first = first.replace("drplan-plan/1.1", "drplan-plan/9.0");
     let seal = drplan_api::digest(first.as_bytes());
     world.write(
         "saved.drplan",
         &format!("{first}\n{{\"sha256\":\"{seal}\"}}\n"),
     );
     is_refused(&world, "drplan-plan/9.0");
-    world.run("show saved.drplan").says("drplan-plan/1.0");
+    world.run("show saved.drplan").says("drplan-plan/1.1");
 }
 
 #[test]

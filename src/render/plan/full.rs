@@ -8,6 +8,7 @@ use drplan_api::Stage;
 use super::steps::say;
 use super::steps::symbol;
 use super::summary;
+use super::summary::notices;
 use crate::graph::EdgeWhy;
 use crate::graph::sentence;
 use crate::plan::Do;
@@ -22,7 +23,7 @@ const DIFF_LINES_MAX: usize = 200;
 
 /// The full form: every step with its reasons, differences and objects, then the summary again.
 pub fn full(plan: &Plan, style: Style) -> String {
-    let mut out = Vec::new();
+    let mut out = notices(plan, style);
     let before = plan.before();
     for (i, step) in plan.steps.iter().enumerate() {
         if matches!(step.what, Do::Barrier | Do::Idle) {

@@ -3,6 +3,7 @@
 use drplan_api::HazardLevel;
 
 use super::steps::steps;
+use crate::plan::Declared;
 use crate::plan::Do;
 use crate::plan::Plan;
 use crate::plan::Step;
@@ -28,7 +29,8 @@ pub fn summary(plan: &Plan, style: Style) -> String {
         width: style.width.clamp(60, 100),
         ..style
     };
-    let mut head = title(plan, style);
+    let mut head = notices(plan, style);
+    head.extend(title(plan, style));
     head.extend(losses(plan, style));
     let tail = foot(plan, style);
     let room = SUMMARY_LINES_MAX
@@ -39,6 +41,16 @@ pub fn summary(plan: &Plan, style: Style) -> String {
     lines.push(String::new());
     lines.extend(tail);
     lines.join("\n") + "\n"
+}
+
+/// What must be said before anything else.
+pub(super) fn notices(plan: &Plan, style: Style) -> Vec<String> {
+    const LINES_MAX: usize = 3;
+    let texts = plan.notices().into_iter();
+    texts
+        .flat_map(|text| wrapped(&text, style.width, LINES_MAX))
+        .map(|line| style.paint(Tone::Bad, &line))
+        .collect()
 }
 
 fn title(plan: &Plan, style: Style) -> Vec<String> {
@@ -56,13 +68,30 @@ fn title(plan: &Plan, style: Style) -> Vec<String> {
     )]
 }
 
+/// Who declared something lost, and when.
+fn by(declared: &Declared) -> String {
+    match declared.by.as_str() {
+        "" => String::new(),
+        user => format!(" by {user} at {}", time(declared.at)),
+    }
+}
+
 fn losses(plan: &Plan, style: Style) -> Vec<String> {
     let mut out = Vec::new();
     let label = |name: &str| format!("{name:<14}");
-    if plan.head.lost.is_empty() {
+    if let Some(hypothesis) = &plan.head.hypothesis {
+        let lost = format!("{}, assumed", hypothesis.assumed.join(", "));
+        out.push(format!("  {}{lost}", label("Lost")));
+    }
+    if plan.head.lost.is_empty() && plan.head.hypothesis.is_none() {
         out.push(format!("  {}nothing is declared lost", label("Lost")));
-    } else {
-        let lost = format!("{}, declared with --lost", plan.head.lost.join(", "));
+    }
+    if !plan.head.lost.is_empty() {
+        let lost = format!(
+            "{}, declared with --lost{}",
+            plan.head.lost.join(", "),
+            plan.head.declared.as_ref().map_or(String::new(), by)
+        );
         out.push(format!(
             "  {}{}",
             label("Lost"),

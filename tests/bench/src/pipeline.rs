@@ -94,6 +94,7 @@ pub(crate) async fn plan(
         bound: &bound,
         files: &files,
         lost: &none,
+        assumed: &none,
         accept: &none,
         observed_at: Timestamp::now(),
         incident_at: None,
@@ -106,12 +107,9 @@ pub(crate) async fn plan(
     phases.end("graph");
     let options = Options {
         observed_at: situation.observed_at,
-        incident_at: None,
-        lost: Vec::new(),
-        accept: Vec::new(),
         spec: source.digests(),
         files: files.digests(),
-        variables: BTreeMap::new(),
+        ..Options::default()
     };
     let plan = drplan::plan::plan(&module, &registry, graph, &facts, &source.sources, &options);
     let plan = plan.map_err(told)?;
