@@ -1,5 +1,8 @@
 //! `drplan snapshot`.
 
+#[cfg(all(test, feature = "rehearse"))]
+mod tests;
+
 use super::Ambient;
 use super::args::Cli;
 use super::args::SnapshotArgs;
@@ -7,6 +10,7 @@ use super::failure::Failure;
 use super::failure::diagnostics;
 use super::print;
 use super::session::Basis;
+use super::session::Made;
 use super::session::Session;
 use super::talk;
 use crate::lang::each_secret;
@@ -34,14 +38,7 @@ pub(super) async fn run(
     let made = session
         .plan_on(&args.planning, ambient, &Basis::World)
         .await?;
-    know_secrets(&made.plan, &session.secrets);
-    let snapshot = Snapshot::of(
-        &made.plan.head.recovery,
-        made.plan.head.observed_at,
-        &made.facts,
-        &made.fingerprints,
-        &session.secrets,
-    );
+    let snapshot = kept(&session, &made);
     snapshot.write(&args.out)?;
     let (answers, conns) = snapshot.size();
     print(&format!(
@@ -58,6 +55,18 @@ pub(super) async fn run(
         args.out.display()
     ));
     Ok(exit)
+}
+
+/// What a plan rests on, without a secret.
+fn kept(session: &Session, made: &Made) -> Snapshot {
+    know_secrets(&made.plan, &session.secrets);
+    Snapshot::of(
+        &made.plan.head.recovery,
+        made.plan.head.observed_at,
+        &made.facts,
+        &made.fingerprints,
+        &session.secrets,
+    )
 }
 
 /// Opens every secret that the spec names and that is there, so that it is scrubbed wherever it stands.
