@@ -33,6 +33,8 @@ pub enum Command {
     Validate(ValidateArgs),
     /// Show what would be done, in order, with what the backups really hold.
     Plan(PlanArgs),
+    /// List all recovery points: usable or not, how old, which one a plan takes.
+    Points(PointsArgs),
     /// Keep what a plan rests on in a file, to plan from it where nothing can be read.
     Snapshot(SnapshotArgs),
     /// Show a plan file; needs neither spec nor cluster nor credentials.
@@ -95,6 +97,9 @@ pub struct PlanningArgs {
     /// When the disaster happened (RFC 3339): bounds recovery points and is the zero of all ages.
     #[arg(long, value_name = "TIME")]
     pub incident_at: Option<String>,
+    /// Take this recovery point of a data source; `drplan points` lists them.
+    #[arg(long, value_name = "ADDRESS=ID")]
+    pub point: Vec<String>,
     /// Accept that foreign data at one address is overwritten: `ADDRESS=overwrite`.
     #[arg(long, value_name = "ADDRESS=overwrite")]
     pub accept: Vec<String>,
@@ -109,9 +114,10 @@ impl PlanningArgs {
             scenario,
             assume_lost,
             incident_at,
+            point,
             accept,
         } = self;
-        let lists = [lost, assume_lost, accept];
+        let lists = [lost, assume_lost, point, accept];
         lists.iter().any(|list| !list.is_empty()) || scenario.is_some() || incident_at.is_some()
     }
 }
@@ -148,6 +154,20 @@ pub struct PlanArgs {
     /// Name every object.
     #[arg(long)]
     pub full: bool,
+}
+
+/// `points`.
+#[derive(Debug, Args)]
+pub struct PointsArgs {
+    /// What the plan is told.
+    #[command(flatten)]
+    pub planning: PlanningArgs,
+    /// Read a snapshot instead of the world.
+    #[arg(long, value_name = "SNAPSHOT")]
+    pub live: Option<PathBuf>,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `snapshot`.

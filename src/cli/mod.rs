@@ -3,6 +3,7 @@
 mod ambient;
 mod apply;
 mod args;
+mod choose;
 mod failure;
 mod gate;
 mod graph;
@@ -12,6 +13,7 @@ mod open_store;
 mod open_world;
 mod orders;
 mod plan;
+mod points;
 #[cfg(feature = "rehearse")]
 mod rehearse;
 mod report;
@@ -92,6 +94,7 @@ async fn dispatch(cli: &Cli, ambient: &Ambient) -> Result<Exit, Failure> {
     match &cli.command {
         Command::Validate(args) => validate::run(cli, args, ambient).await,
         Command::Plan(args) => plan::run(cli, args, ambient).await,
+        Command::Points(args) => points::run(cli, args, ambient).await,
         Command::Snapshot(args) => snapshot::run(cli, args, ambient).await,
         Command::Show(args) => show::run(args, ambient),
         Command::Apply(args) => apply::run(cli, args, ambient).await,

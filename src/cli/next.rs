@@ -20,6 +20,9 @@ pub(super) fn next_command(cli: &Cli, args: &ApplyArgs, plan: &Plan) -> String {
         if let Some(at) = &plan.head.incident_at {
             add("--incident-at", at.to_string());
         }
+        for (address, id) in &plan.head.points {
+            add("--point", format!("{address}={id}"));
+        }
         for address in &plan.head.accept {
             add("--accept", format!("{address}=overwrite"));
         }

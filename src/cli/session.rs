@@ -16,6 +16,7 @@ use drplan_api::digest;
 use super::Ambient;
 use super::args::PlanningArgs;
 use super::args::VarArgs;
+use super::choose;
 use super::failure::Failure;
 use super::talk;
 use crate::diag::Code;
@@ -153,6 +154,7 @@ impl Session {
         let assumed = hypothesis.iter().flat_map(|h| h.assumed.iter().cloned());
         let assumed: BTreeSet<String> = assumed.collect();
         let accept = accepted(&planning.accept, &self.module)?;
+        let points = choose::points(&planning.point, &self.module, &self.registry)?;
         let incident_at = match &planning.incident_at {
             None => self.module.recovery.incident_at,
             Some(text) => Some(text.parse::<Timestamp>().map_err(|_| {
@@ -174,6 +176,7 @@ impl Session {
             lost: &closure,
             assumed: &assumed_closure,
             accept: &accept,
+            points: &points,
             observed_at: match basis {
                 Basis::Snapshot(snapshot) => snapshot.observed_at,
                 Basis::World | Basis::Spec => ambient.doors.clock.now(),
@@ -186,6 +189,7 @@ impl Session {
             .await
             .map_err(|d| self.mistakes(d))?;
         let fingerprints = fingerprints(&expanded);
+        choose::instances_are_there(&points, &expanded)?;
         self.known_domains(&lost, &planning.assume_lost, &expanded)?;
         let graph = build(&self.module, *expanded).map_err(|d| self.mistakes(d))?;
         let options = Options {
@@ -197,6 +201,7 @@ impl Session {
                 at: ambient.doors.clock.now(),
             }),
             hypothesis,
+            points,
             accept: accept.iter().cloned().collect(),
             spec: self.source.digests(),
             files: files.digests(),

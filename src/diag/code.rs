@@ -95,6 +95,8 @@ codes! {
         "An expression is nested too deeply, or makes a value that is too large. The limits keep a mistake from using up the machine; the message names the limit. Split the expression with local values, or make less of it."
     BadRunStore "DR0029" "Bad run store"
         "The `run_store` of the recovery lies in a failure domain that is lost, or behind a connection that a step of the recovery makes first. Journals and the lock are needed before the first step and during any disaster, so they must lie outside of everything that the spec recovers."
+    PointAfterIncident "DR0030" "Recovery point after the incident"
+        "A recovery point was chosen by hand with `--point`, and it was made after the incident. What the incident did may be in it. Choose an earlier one, which `drplan points` lists, or correct `--incident-at`."
 }
 
 impl fmt::Display for Code {

@@ -64,6 +64,8 @@ pub struct Situation<'a> {
     pub assumed: &'a BTreeSet<String>,
     /// Addresses whose foreign data may be overwritten.
     pub accept: &'a BTreeSet<String>,
+    /// Recovery points that a person chose.
+    pub points: &'a BTreeMap<Address, String>,
     /// When the facts were read.
     pub observed_at: Timestamp,
     /// The zero of all ages, if given.

@@ -3,6 +3,7 @@
 //! Names, connections and values are looked at although the shape of some blocks is wrong, so that an
 //! author sees all mistakes at once. What only follows from a known mistake is left out.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -46,6 +47,7 @@ pub(crate) fn further(
         return Diagnostics::default();
     }
     let (files, none) = (SpecFiles::new(dir), BTreeSet::new());
+    let points = BTreeMap::new();
     let situation = Situation {
         module,
         registry,
@@ -54,6 +56,7 @@ pub(crate) fn further(
         lost: &none,
         assumed: &none,
         accept: &none,
+        points: &points,
         // Nothing is read, so nothing has an age.
         observed_at: Timestamp::UNIX_EPOCH,
         incident_at: None,

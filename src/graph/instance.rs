@@ -266,6 +266,9 @@ impl Work<'_, '_> {
             args.entry("before")
                 .or_insert_with(|| Json::from(at.to_string()));
         }
+        if let Some(id) = self.situation.points.get(&address) {
+            args.insert("point".to_owned(), Json::from(id.as_str()));
+        }
         let args = Json::Object(args);
         let mut after = BTreeSet::new();
         let mut unknown_now = false;

@@ -32,6 +32,7 @@ use super::step::Step;
 use super::step::Sure;
 use super::step::TargetPin;
 use super::step::Where;
+use crate::diag::Code;
 use crate::diag::Diagnostic;
 use crate::diag::Diagnostics;
 use crate::diag::Severity;
@@ -64,6 +65,8 @@ pub struct Options {
     pub declared: Option<Declared>,
     /// The disaster that is planned for, if it has not happened.
     pub hypothesis: Option<Hypothesis>,
+    /// Recovery points that a person chose, by data source.
+    pub points: BTreeMap<Address, String>,
     /// Addresses whose foreign data may be overwritten.
     pub accept: Vec<String>,
     /// Digests of the spec's files.
@@ -138,6 +141,7 @@ pub fn plan(
     idle_guards(&mut plan);
     accepted_blindly(&mut plan);
     mark_used_points(&mut plan);
+    late_points(&mut plan);
     plan.head.secrets = secrets(&plan);
     Ok(plan)
 }
@@ -153,6 +157,7 @@ fn head(module: &Module, registry: &Registry, options: &Options, steps: &[Step])
         lost: options.lost.clone(),
         declared: options.declared.clone(),
         hypothesis: options.hypothesis.clone(),
+        points: options.points.clone(),
         accept: options.accept.clone(),
         rpo_s: module.recovery.rpo.map(|d| d.as_secs()),
         rto_s: module.recovery.rto.map(|d| d.as_secs()),
@@ -370,7 +375,8 @@ fn points_of(instance: &Instance, module: &Module, options: &Options) -> Vec<Poi
         .notes
         .points
         .iter()
-        .map(|point| {
+        .enumerate()
+        .map(|(i, point)| {
             let loss_s = u64::try_from(zero.duration_since(point.at).as_secs()).unwrap_or(0);
             Point {
                 address: instance.address.clone(),
@@ -379,6 +385,9 @@ fn points_of(instance: &Instance, module: &Module, options: &Options) -> Vec<Poi
                 at: point.at,
                 loss_s,
                 incomplete: point.incomplete.clone(),
+                unusable: point.unusable.clone(),
+                // A data source names the point that it took first.
+                chosen: i == 0,
                 violates_rpo: module
                     .recovery
                     .rpo
@@ -455,10 +464,33 @@ fn mark_used_points(plan: &mut Plan) {
             used.insert(before.address.clone());
         }
     }
-    // A data source names the point that it chose first, and others that it could have chosen behind.
-    for point in &mut plan.points {
-        point.used = used.remove(&point.address);
+    for point in plan.points.iter_mut().filter(|p| p.chosen) {
+        point.used = used.contains(&point.address);
     }
+}
+
+/// A point that a person chose may lie after the incident, and must not do so unsaid.
+fn late_points(plan: &mut Plan) {
+    let Some(incident_at) = plan.head.incident_at else {
+        return;
+    };
+    let late = plan
+        .points
+        .iter()
+        .filter(|p| p.chosen && p.at > incident_at);
+    let findings = late.map(|point| Finding {
+        code: Code::PointAfterIncident.as_str().to_owned(),
+        severity: "warning".to_owned(),
+        address: Some(point.address.to_string()),
+        message: format!(
+            "`{}` of `{}` was made at {}, after the incident at {incident_at}",
+            point.id, point.address, point.at
+        ),
+        at: None,
+        hints: vec!["`drplan points` lists earlier ones".to_owned()],
+    });
+    let findings: Vec<Finding> = findings.collect();
+    plan.findings.extend(findings);
 }
 
 /// The sensitive variables that some hole of the plan starts at.

@@ -67,6 +67,9 @@ pub struct Head {
     /// The disaster that the plan is about, if it has not happened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hypothesis: Option<Hypothesis>,
+    /// Recovery points that a person chose, by data source.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub points: BTreeMap<Address, String>,
     /// Addresses whose foreign data may be overwritten.
     pub accept: Vec<String>,
     /// The most data that may be lost, in seconds.
@@ -289,7 +292,7 @@ pub struct PlanEdge {
     pub why: EdgeWhy,
 }
 
-/// A recovery point that the plan rests on.
+/// A recovery point: the one that the plan rests on, or one that it could have taken instead.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Point {
     /// The data source.
@@ -306,6 +309,12 @@ pub struct Point {
     pub incomplete: Option<String>,
     /// Whether the loss is more than the objective allows.
     pub violates_rpo: bool,
+    /// Why it cannot be taken, if it cannot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unusable: Option<String>,
+    /// Whether the plan takes it; the others are only known.
+    #[serde(default)]
+    pub chosen: bool,
     /// Whether some step restores from it.
     pub used: bool,
 }

@@ -5,6 +5,7 @@ pub mod evidence;
 pub mod graph;
 pub mod json;
 pub mod plan;
+pub mod points;
 #[cfg(feature = "rehearse")]
 pub mod rehearsal;
 pub mod report;

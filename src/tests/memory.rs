@@ -432,6 +432,7 @@ impl Case {
             lost: &none,
             assumed: &none,
             accept: &accept,
+            points: &BTreeMap::new(),
             observed_at: Timestamp::UNIX_EPOCH,
             incident_at: None,
             offline: false,

@@ -197,6 +197,9 @@ pub struct RecoveryPoint {
     pub at: Timestamp,
     /// Whether its own tool calls it complete; if not, why not.
     pub incomplete: Option<String>,
+    /// Why it cannot be taken, if it cannot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unusable: Option<String>,
     /// Its size in bytes, if known.
     pub bytes: Option<u64>,
 }

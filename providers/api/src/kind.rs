@@ -168,7 +168,7 @@ pub struct Wires {
 pub struct Notes {
     /// The commands by which a person does the same without drplan.
     pub manual: Vec<String>,
-    /// For data sources of backups: the points that were chosen, newest first.
+    /// For data sources of backups: the point that was chosen, then all others that were looked at.
     pub points: Vec<RecoveryPoint>,
     /// For resources that hold many objects: what they consist of.
     pub breakdown: Option<Breakdown>,

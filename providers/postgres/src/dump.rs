@@ -62,6 +62,8 @@ pub struct DumpArchiveSpec {
     key: Option<String>,
     #[serde(default)]
     before: Option<Timestamp>,
+    #[serde(default)]
+    point: Option<String>,
 }
 
 /// A dump as other kinds refer to it: the exports of [`DumpArchive`].
@@ -175,6 +177,7 @@ impl Kind for DumpArchive {
             id: seen.chosen.key.clone(),
             at: seen.chosen.at,
             incomplete: None,
+            unusable: None,
             bytes: Some(seen.chosen.bytes),
         };
         Notes {
@@ -203,6 +206,10 @@ fn schema() -> Schema {
             text(
                 "before",
                 "An instant (`\"2026-01-05T03:00:00Z\"`); dumps that began after it are passed over.",
+            ),
+            text(
+                "point",
+                "The key of one dump, whatever the other arguments say: what `--point` sets.",
             ),
         ],
         exports: vec![
@@ -276,6 +283,17 @@ fn candidates<'a>(
     objects: &'a [Object],
     spec: &DumpArchiveSpec,
 ) -> Result<Vec<&'a Object>, String> {
+    if let Some(point) = &spec.point {
+        let Some(object) = objects.iter().find(|o| o.key == *point) else {
+            return Err(format!(
+                "there is no object `{point}`{}",
+                nearest(point, objects)
+            ));
+        };
+        let newest = objects.iter().filter(|o| o.key != *point);
+        let listed = newest.take(CANDIDATES_MAX - 1);
+        return Ok(std::iter::once(object).chain(listed).collect());
+    }
     if let Some(key) = &spec.key {
         return match objects.iter().find(|o| o.key == *key) {
             Some(object) => Ok(vec![object]),
@@ -326,24 +344,37 @@ fn choose(
     read: Vec<ReadObject<'_>>,
 ) -> Found {
     let place = format!("{conn}, bucket `{}`", spec.bucket);
-    let (mut usable, mut corrupt) = (Vec::new(), Vec::new());
+    let (mut usable, mut corrupt, mut others) = (Vec::new(), Vec::new(), Vec::new());
     for (object, summary) in read {
         match summary {
             Ok(summary) => {
                 let at = point(&summary, object);
-                if spec.before.is_none_or(|before| at <= before) {
-                    usable.push((at, object, summary));
+                match spec.before.filter(|before| at > *before) {
+                    Some(before) if spec.point.is_none() => {
+                        let why = format!("began at {at}, after {before}");
+                        others.push(other(object, at, &summary.database, Some(why)));
+                    }
+                    _ => usable.push((at, object, summary)),
                 }
             }
             // Falling back to an older dump loses data; only what a dump is itself may cause that,
             // never a store that does not answer.
-            Err(error) if error.kind == ErrorKind::Corrupt && spec.key.is_none() => {
+            Err(error) if error.kind == ErrorKind::Corrupt && !is_named(spec, object) => {
+                others.push(other(
+                    object,
+                    object.modified,
+                    "",
+                    Some(error.why.join(": ")),
+                ));
                 corrupt.push((object, error));
             }
             Err(error) => return Err(error),
         }
     }
     usable.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.key.cmp(&b.1.key)));
+    if spec.point.is_some() {
+        usable.sort_by_key(|(_, object, _)| !is_named(spec, object));
+    }
     let Some((at, object, summary)) = usable.first() else {
         let error = not_found(ErrorKind::NotFound, &place);
         return Err(match corrupt.into_iter().next() {
@@ -365,15 +396,9 @@ fn choose(
         })
         .collect();
     warnings.extend(small(object, objects));
-    let others = usable[1..]
-        .iter()
-        .map(|(at, object, summary)| RecoveryPoint {
-            of: format!("database {}", summary.database),
-            id: object.key.clone(),
-            at: *at,
-            incomplete: None,
-            bytes: Some(object.size),
-        });
+    let rest = usable[1..].iter();
+    others.extend(rest.map(|(at, object, summary)| other(object, *at, &summary.database, None)));
+    others.sort_by(|a, b| b.at.cmp(&a.at).then(a.id.cmp(&b.id)));
     Ok(DumpsSeen {
         chosen: DumpRef {
             conn: conn.clone(),
@@ -387,9 +412,30 @@ fn choose(
             tables: summary.with_data.iter().map(TableName::to_string).collect(),
             roles: summary.roles.clone(),
         },
-        others: others.collect(),
+        others,
         warnings,
     })
+}
+
+/// Whether the spec or a person names this very dump.
+fn is_named(spec: &DumpArchiveSpec, object: &Object) -> bool {
+    let named = spec.point.as_ref().or(spec.key.as_ref());
+    named.is_some_and(|key| *key == object.key)
+}
+
+/// A dump that was not taken.
+fn other(object: &Object, at: Timestamp, database: &str, why: Option<String>) -> RecoveryPoint {
+    RecoveryPoint {
+        of: match database {
+            "" => "not readable".to_owned(),
+            name => format!("database {name}"),
+        },
+        id: object.key.clone(),
+        at,
+        incomplete: None,
+        unusable: why,
+        bytes: Some(object.size),
+    }
 }
 
 /// The dump's own clock has no zone; an upload cannot come before the dump's beginning.

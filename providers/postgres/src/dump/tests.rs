@@ -189,3 +189,40 @@ fn a_dump_of_less_than_half_the_usual_size_is_warned_about() {
         seen.warnings
     );
 }
+
+#[test]
+fn a_person_may_choose_a_dump_and_the_others_are_known_with_why_they_are_not_usable() {
+    let listed = || {
+        vec![
+            object("d/a.dump", 1, 10),
+            object("d/b.dump", 2, 10),
+            object("d/c.dump", 3, 10),
+        ]
+    };
+    let contents = || {
+        vec![
+            ("d/a.dump", Ok(summary("2026-01-01T00:30:00"))),
+            ("d/b.dump", Ok(summary("2026-01-01T01:30:00"))),
+            ("d/c.dump", Err(corrupt())),
+        ]
+    };
+    let args = |point: &str| json!({"bucket": "b", "prefix": "d/", "before": "2026-01-01T00:10:00Z", "point": point});
+    let seen = present(look(args("d/a.dump"), listed(), contents()));
+    assert_eq!(
+        seen.chosen.key, "d/a.dump",
+        "`before` does not bind a person"
+    );
+    let others: Vec<(&str, bool)> = seen
+        .others
+        .iter()
+        .map(|p| (p.id.as_str(), p.unusable.is_some()))
+        .collect();
+    assert_eq!(others, [("d/c.dump", true), ("d/b.dump", false)]);
+    // Falling back from what a person chose would lose data that the person wanted.
+    for (point, says) in [("d/c.dump", "byte 7"), ("d/d.dump", "nearest: `d/")] {
+        match look(args(point), listed(), contents()) {
+            Seen::Unreadable(error) => assert!(error.to_string().contains(says), "{error}"),
+            other => panic!("{other:?}"),
+        }
+    }
+}

@@ -88,7 +88,7 @@ fn stem(name: &str) -> &str {
 }
 
 /// The time that Velero puts at the end of the names of a schedule's backups, `20260131030000`.
-fn time_in(name: &str) -> Option<Timestamp> {
+pub(super) fn time_in(name: &str) -> Option<Timestamp> {
     let digits = name.rsplit('-').next()?;
     if digits.len() != TIME_DIGITS || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;

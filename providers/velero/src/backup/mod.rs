@@ -34,6 +34,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use self::candidates::candidates;
+use self::candidates::time_in;
 pub(crate) use self::exports::Exports;
 pub(crate) use self::exports::Volume;
 use self::exports::saved;
@@ -42,6 +43,7 @@ use crate::backup_file::BackupFile;
 use crate::bucket::Place;
 use crate::bucket::answered;
 use crate::index::Index;
+use crate::nearest::nearest;
 
 /// How many refused backups are named.
 const REFUSED_SHOWN_MAX: usize = 3;
@@ -60,6 +62,7 @@ pub struct Spec {
     name_prefix: Option<String>,
     name: Option<String>,
     before: Option<String>,
+    point: Option<String>,
 }
 
 /// What was chosen.
@@ -68,6 +71,7 @@ pub struct State {
     partial: bool,
     bytes: u64,
     warnings: Vec<String>,
+    others: Vec<RecoveryPoint>,
 }
 
 fn schema() -> Schema {
@@ -88,6 +92,10 @@ fn schema() -> Schema {
             text(
                 "before",
                 "Choose among the backups that began at or before this time (RFC 3339).",
+            ),
+            text(
+                "point",
+                "Exactly this backup, whatever the other arguments say: what `--point` sets.",
             ),
         ],
         exports: vec![
@@ -141,18 +149,21 @@ impl Kind for VeleroBackup {
         })
     }
 
-    fn plan(&self, cx: &PlanCx, _: &Want<Spec>, seen: &Seen<State>) -> Planned<()> {
+    fn plan(&self, cx: &PlanCx, want: &Want<Spec>, seen: &Seen<State>) -> Planned<()> {
         match seen {
             Seen::Present(state) => {
                 let (name, at) = (&state.exports.name, state.exports.at);
                 match cx.incident_at {
-                    Some(incident) if at > incident => Planned::Blocked(
-                        format!(
-                            "backup `{name}` began at {at}, after the incident at {incident}; \
+                    // Who names a point may want it all the same; the plan warns.
+                    Some(incident) if at > incident && want.spec.point.is_none() => {
+                        Planned::Blocked(
+                            format!(
+                                "backup `{name}` began at {at}, after the incident at {incident}; \
                              set `before = \"{incident}\"`"
+                            )
+                            .into(),
                         )
-                        .into(),
-                    ),
+                    }
                     _ => Planned::Nothing(format!("backup `{name}` of {at}").into()),
                 }
             }
@@ -190,8 +201,10 @@ impl Kind for VeleroBackup {
                 incomplete: state
                     .partial
                     .then(|| format!("PartiallyFailed with {} errors", exports.errors)),
+                unusable: None,
                 bytes: Some(state.bytes),
             }];
+            notes.points.extend(state.others.iter().cloned());
             notes.warnings.clone_from(&state.warnings);
         }
         notes
@@ -216,7 +229,7 @@ fn choose(want: &Want<Spec>, view: &View<'_>) -> Result<Found<State>, Pending> {
         Ok(answer) => place.names("backups", answer),
         Err(error) => return Ok(Err(error.clone())),
     };
-    let candidates = match candidates(&want.spec, before, &place, &names) {
+    let candidates = match looked_into(&want.spec, before, &place, &names) {
         Ok(candidates) => candidates,
         Err(error) => return Ok(Err(error)),
     };
@@ -224,35 +237,92 @@ fn choose(want: &Want<Spec>, view: &View<'_>) -> Result<Found<State>, Pending> {
         Ok(files) => files,
         Err(error) => return Ok(Err(error)),
     };
-    let mut refused = Vec::new();
+    let (mut chosen, mut refused, mut others) = (None, Vec::new(), Vec::new());
     for (name, file) in newest_first(files) {
-        let why = match &file {
-            None => Some("has no readable velero-backup.json".to_owned()),
-            Some(file) => want
-                .spec
-                .schedule
-                .as_ref()
-                .filter(|schedule| !file.is_of_schedule(schedule))
-                .map(|schedule| format!("is not of schedule `{schedule}`"))
-                .or_else(|| file.unusable(before)),
+        let is_meant = match &want.spec.point {
+            Some(point) => *point == name,
+            None => chosen.is_none(),
         };
-        if let Some(why) = why {
-            refused.push(format!("`{name}` {why}"));
-            continue;
-        }
-        let folder = place.backup(&name, "");
-        let keys = match answered(view, &asks::keys(conn, &place.bucket, &folder, None))? {
-            Ok(keys) => sizes(keys),
-            Err(error) => return Ok(Err(error.clone())),
-        };
-        match (file, keys.get(&place.archive(&name))) {
-            (Some(file), Some(bytes)) => {
-                return open(conn, &place, &name, &file, *bytes, &keys, view);
+        let mut why = refusal(&want.spec, before, file.as_ref());
+        if is_meant && why.is_none() {
+            let folder = place.backup(&name, "");
+            let keys = match answered(view, &asks::keys(conn, &place.bucket, &folder, None))? {
+                Ok(keys) => sizes(keys),
+                Err(error) => return Ok(Err(error.clone())),
+            };
+            let bytes = keys.get(&place.archive(&name)).copied();
+            match (&file, bytes) {
+                (Some(file), Some(bytes)) => {
+                    chosen = Some((name, file.clone(), bytes, keys));
+                    continue;
+                }
+                _ => why = Some(format!("has no archive `{name}.tar.gz`")),
             }
-            _ => refused.push(format!("`{name}` has no archive `{name}.tar.gz`")),
         }
+        if let Some(why) = why.as_ref().filter(|_| is_meant) {
+            refused.push(format!("`{name}` {why}"));
+        }
+        others.extend(other(&name, file.as_ref(), why));
     }
-    Ok(Err(nothing_usable(&want.spec, &place, &refused)))
+    let Some((name, file, bytes, keys)) = chosen else {
+        return Ok(Err(nothing_usable(&want.spec, &place, &refused)));
+    };
+    let opened = open(conn, &place, &name, &file, bytes, &keys, view)?;
+    Ok(opened.map(|state| State { others, ..state }))
+}
+
+/// The backups to look into: those that the arguments choose, and the one that is named.
+fn looked_into(
+    spec: &Spec,
+    before: Option<Timestamp>,
+    place: &Place,
+    names: &[String],
+) -> Found<Vec<String>> {
+    let Some(point) = &spec.point else {
+        return candidates(spec, before, place, names);
+    };
+    if !names.contains(point) {
+        return Err(failed(ErrorKind::NotFound, place)
+            .because(format!("there is no backup `{point}`"))
+            .hint(nearest("backup", point, names.iter().map(String::as_str))));
+    }
+    // What the arguments would have chosen is only listed beside it.
+    let mut all = candidates(spec, before, place, names).unwrap_or_default();
+    if !all.contains(point) {
+        all.push(point.clone());
+    }
+    Ok(all)
+}
+
+/// Why a backup is not taken, by what it says itself.
+fn refusal(spec: &Spec, before: Option<Timestamp>, file: Option<&BackupFile>) -> Option<String> {
+    let Some(file) = file else {
+        return Some("has no readable velero-backup.json".to_owned());
+    };
+    if spec.point.is_some() {
+        return file.unusable(None);
+    }
+    let schedule = spec.schedule.as_ref();
+    schedule
+        .filter(|schedule| !file.is_of_schedule(schedule))
+        .map(|schedule| format!("is not of schedule `{schedule}`"))
+        .or_else(|| file.unusable(before))
+}
+
+/// A backup that was not taken; none if nobody knows when it was made.
+fn other(name: &str, file: Option<&BackupFile>, why: Option<String>) -> Option<RecoveryPoint> {
+    let status = file.map(|file| &file.status);
+    let partial = status.filter(|status| status.phase == "PartiallyFailed");
+    Some(RecoveryPoint {
+        of: "not opened".to_owned(),
+        id: name.to_owned(),
+        at: status
+            .and_then(|status| status.start_timestamp)
+            .or_else(|| time_in(name))?,
+        incomplete: partial.map(|status| format!("PartiallyFailed with {} errors", status.errors)),
+        unusable: why,
+        bytes: None,
+    })
 }
 
 fn failed(kind: ErrorKind, place: &Place) -> ProviderError {
@@ -411,6 +481,7 @@ fn state(
         partial,
         bytes,
         warnings,
+        others: Vec::new(),
     }
 }
 
@@ -422,8 +493,57 @@ fn nothing_usable(spec: &Spec, place: &Place, refused: &[String]) -> ProviderErr
     for why in refused.iter().take(REFUSED_SHOWN_MAX) {
         error = error.because(why.clone());
     }
-    error.hint(match &spec.name {
-        Some(_) => "choose another `name`",
-        None => "choose a later `before`, another `schedule` or a `name`",
+    error.hint(match (&spec.point, &spec.name) {
+        (Some(_), _) => "choose another one: `drplan points` lists them",
+        (None, Some(_)) => "choose another `name`",
+        (None, None) => "choose a later `before`, another `schedule` or a `name`",
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(point: &str) -> Spec {
+        let args = json!({"bucket": "b", "schedule": "infra", "point": point});
+        serde_json::from_value(args).expect("arguments")
+    }
+
+    #[test]
+    fn a_backup_that_a_person_names_is_looked_into_whatever_else_is_asked_for() {
+        let place = Place::new("b", None);
+        let names = ["infra-20260102030000", "infra-20260101030000", "manual"];
+        let names = names.map(str::to_owned);
+        let bound = "2026-01-01T12:00:00Z".parse().ok();
+        let found = looked_into(&spec("manual"), bound, &place, &names).expect("candidates");
+        assert_eq!(found, ["infra-20260101030000", "manual"]);
+        let error = looked_into(&spec("manuel"), bound, &place, &names).expect_err("unknown");
+        assert_eq!(error.kind, ErrorKind::NotFound);
+        assert!(error.hint.expect("a hint").contains("`manual`"));
+    }
+
+    #[test]
+    fn a_named_backup_is_refused_only_for_what_it_is_itself() {
+        let file = |phase: &str| -> BackupFile {
+            let status = json!({"phase": phase, "startTimestamp": "2026-01-02T03:00:00Z"});
+            serde_json::from_value(json!({"metadata": {"name": "x"}, "status": status}))
+                .expect("a backup")
+        };
+        let before = "2026-01-01T12:00:00Z".parse().ok();
+        let named = |phase| refusal(&spec("x"), before, Some(&file(phase)));
+        assert_eq!(
+            named("Completed"),
+            None,
+            "of another schedule, and too late"
+        );
+        assert!(named("Failed").is_some());
+        assert!(refusal(&spec("x"), before, None).is_some());
+        let known = other("infra-20260101030000", None, Some("is gone".to_owned()));
+        assert_eq!(known.expect("a point").unusable.as_deref(), Some("is gone"));
+        assert_eq!(
+            other("infra", None, None),
+            None,
+            "nobody knows when it was made"
+        );
+    }
 }

@@ -1,0 +1,108 @@
+//! What the options of a plan choose by address: recovery points.
+
+use std::collections::BTreeMap;
+
+use drplan_api::Address;
+
+use super::failure::Failure;
+use crate::graph::Expanded;
+use crate::report::Exit;
+use crate::spec::Module;
+use crate::spec::nearest;
+
+/// The argument by which a data source takes one point.
+const POINT: &str = "point";
+
+/// Reads `ADDRESS=ID`: the first `=` outside of brackets ends the address.
+fn pair(text: &str) -> Option<(Address, String)> {
+    let mut depth = 0_usize;
+    for (at, c) in text.char_indices() {
+        match c {
+            '[' => depth += 1,
+            ']' => depth = depth.saturating_sub(1),
+            '=' if depth == 0 => {
+                let (address, id) = (&text[..at], &text[at + 1..]);
+                let whole = !address.is_empty() && !id.is_empty();
+                return whole.then(|| (Address::new(address), id.to_owned()));
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Reads the recovery points that were chosen by hand.
+pub(super) fn points(
+    given: &[String],
+    module: &Module,
+    registry: &drplan_api::Registry,
+) -> Result<BTreeMap<Address, String>, Failure> {
+    let has_points = |address: &Address| {
+        let block = module.resources.get(&address.block())?;
+        let kind = registry
+            .get_data(&block.kind)
+            .filter(|_| address.is_data())?;
+        let args = &kind.def().schema.args;
+        args.iter().any(|arg| arg.name == POINT).then_some(())
+    };
+    let mut out = BTreeMap::new();
+    for text in given {
+        let Some((address, id)) = pair(text) else {
+            return Err(Failure::refused(
+                Exit::Usage,
+                format!("`--point {text}` is not understood"),
+                "write --point ADDRESS=ID; `drplan points` lists both",
+            ));
+        };
+        if has_points(&address).is_none() {
+            let all = module.resources.keys();
+            let all = all.filter(|a| has_points(a).is_some());
+            return Err(unknown(&address, all.map(Address::as_str)));
+        }
+        out.insert(address, id);
+    }
+    Ok(out)
+}
+
+/// Makes sure that every point was chosen for an instance that is there.
+pub(super) fn instances_are_there(
+    points: &BTreeMap<Address, String>,
+    expanded: &Expanded,
+) -> Result<(), Failure> {
+    let instances = || expanded.instances.iter().map(|i| &i.address);
+    match points.keys().find(|a| !instances().any(|i| i == *a)) {
+        None => Ok(()),
+        Some(address) => {
+            let of_block = instances().filter(|i| i.block() == address.block());
+            Err(unknown(address, of_block.map(Address::as_str)))
+        }
+    }
+}
+
+fn unknown<'a>(address: &Address, among: impl Iterator<Item = &'a str>) -> Failure {
+    let all: Vec<&str> = among.collect();
+    Failure::refused(
+        Exit::Usage,
+        format!("`--point {address}=…`: the spec has no such source of recovery points"),
+        match nearest(address.as_str(), all.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if all.is_empty() => "it has none at all".to_owned(),
+            None => format!("its sources are: {}", all.join(", ")),
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_of_a_point_ends_at_the_first_equals_sign_outside_of_brackets() {
+        let of = |text: &str| pair(text).map(|(a, id)| (a.to_string(), id));
+        let some = |a: &str, id: &str| Some((a.to_owned(), id.to_owned()));
+        assert_eq!(of("data.k.n=a=b"), some("data.k.n", "a=b"));
+        assert_eq!(of("data.k.n[\"x=y\"]=a"), some("data.k.n[\"x=y\"]", "a"));
+        assert_eq!(of("data.k.n="), None);
+        assert_eq!(of("=a"), None);
+    }
+}
