@@ -9,7 +9,10 @@ use clap::Parser;
 use clap::Subcommand;
 use clap::ValueEnum;
 
+use drplan_api::Stage;
+
 use super::ambient::Ambient;
+use crate::plan::Forbidden;
 
 /// Plan, apply and prove disaster recoveries.
 #[derive(Debug, Parser)]
@@ -97,12 +100,34 @@ pub struct PlanningArgs {
     /// When the disaster happened (RFC 3339): bounds recovery points and is the zero of all ages.
     #[arg(long, value_name = "TIME")]
     pub incident_at: Option<String>,
+    /// Plan only this and what it depends on; `*` and `?` are wildcards.
+    #[arg(long, value_name = "ADDRESS")]
+    pub target: Vec<String>,
+    /// Leave this out and what depends on it; `*` and `?` are wildcards.
+    #[arg(long, value_name = "ADDRESS")]
+    pub exclude: Vec<String>,
+    /// Hold everything of this stage and of later ones.
+    #[arg(long, value_name = "STAGE", value_parser = stage)]
+    pub stop_before: Option<Stage>,
+    /// Refuse a plan that does this.
+    #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',')]
+    pub forbid: Vec<Forbidden>,
+    /// Refuse a plan in which more steps than this change the world.
+    #[arg(long, value_name = "N")]
+    pub max_changes: Option<u64>,
     /// Take this recovery point of a data source; `drplan points` lists them.
     #[arg(long, value_name = "ADDRESS=ID")]
     pub point: Vec<String>,
     /// Accept that foreign data at one address is overwritten: `ADDRESS=overwrite`.
     #[arg(long, value_name = "ADDRESS=overwrite")]
     pub accept: Vec<String>,
+}
+
+fn stage(text: &str) -> Result<Stage, String> {
+    Stage::parse(text).ok_or_else(|| {
+        let names: Vec<&str> = Stage::ALL.iter().map(|s| s.as_str()).collect();
+        format!("the stages are, in order: {}", names.join(", "))
+    })
 }
 
 impl PlanningArgs {
@@ -114,11 +139,18 @@ impl PlanningArgs {
             scenario,
             assume_lost,
             incident_at,
+            target,
+            exclude,
+            stop_before,
+            forbid,
+            max_changes,
             point,
             accept,
         } = self;
-        let lists = [lost, assume_lost, point, accept];
-        lists.iter().any(|list| !list.is_empty()) || scenario.is_some() || incident_at.is_some()
+        let lists = [lost, assume_lost, target, exclude, point, accept];
+        let said = scenario.is_some() || incident_at.is_some() || stop_before.is_some();
+        let limited = !forbid.is_empty() || max_changes.is_some();
+        lists.iter().any(|list| !list.is_empty()) || said || limited
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the options of a plan choose by address: recovery points.
+//! What the options of a plan choose by address: steps and recovery points.
 
 use std::collections::BTreeMap;
 
@@ -6,6 +6,11 @@ use drplan_api::Address;
 
 use super::failure::Failure;
 use crate::graph::Expanded;
+use crate::graph::Graph;
+use crate::graph::Node;
+use crate::graph::What;
+use crate::plan::Selection;
+use crate::plan::chooses;
 use crate::report::Exit;
 use crate::spec::Module;
 use crate::spec::nearest;
@@ -62,6 +67,32 @@ pub(super) fn points(
         out.insert(address, id);
     }
     Ok(out)
+}
+
+/// Makes sure that every pattern chooses something.
+pub(super) fn patterns_choose(selection: &Selection, graph: &Graph) -> Result<(), Failure> {
+    let is_step = |node: &&Node| !matches!(node.what, What::Barrier);
+    let addresses = || {
+        graph
+            .nodes
+            .values()
+            .filter(is_step)
+            .map(|node| &node.address)
+    };
+    let given = selection.targets.iter().map(|p| ("--target", p));
+    let mut given = given.chain(selection.excludes.iter().map(|p| ("--exclude", p)));
+    let unknown = given.find(|(_, pattern)| !addresses().any(|a| chooses(pattern, a)));
+    let Some((option, pattern)) = unknown else {
+        return Ok(());
+    };
+    Err(Failure::refused(
+        Exit::Usage,
+        format!("`{option} {pattern}` chooses nothing in the spec"),
+        match nearest(pattern, addresses().map(Address::as_str)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "write an address, in which `*` stands for any text".to_owned(),
+        },
+    ))
 }
 
 /// Makes sure that every point was chosen for an instance that is there.

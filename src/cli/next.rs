@@ -20,6 +20,23 @@ pub(super) fn next_command(cli: &Cli, args: &ApplyArgs, plan: &Plan) -> String {
         if let Some(at) = &plan.head.incident_at {
             add("--incident-at", at.to_string());
         }
+        if let Some(partial) = &plan.head.partial {
+            for pattern in &partial.targets {
+                add("--target", pattern.clone());
+            }
+            for pattern in &partial.excludes {
+                add("--exclude", pattern.clone());
+            }
+            if let Some(stage) = partial.stop_before {
+                add("--stop-before", stage.as_str().to_owned());
+            }
+        }
+        for forbidden in &plan.head.policy.forbid {
+            add("--forbid", forbidden.as_str().to_owned());
+        }
+        if let Some(max) = plan.head.policy.max_changes {
+            add("--max-changes", max.to_string());
+        }
         for (address, id) in &plan.head.points {
             add("--point", format!("{address}={id}"));
         }

@@ -7,6 +7,7 @@ use super::failure::Failure;
 use super::failure::diagnostics;
 use super::print;
 use super::session::Session;
+use super::session::within_limits;
 use super::talk;
 use crate::plan::Plan;
 use crate::render;
@@ -25,10 +26,13 @@ pub(super) async fn run(cli: &Cli, args: &PlanArgs, ambient: &Ambient) -> Result
     let plan = session
         .plan_live(&args.planning, args.live.as_deref(), ambient)
         .await?;
-    if let Some(path) = &args.out {
+    // What breaks its limits is shown, and never saved.
+    let within = within_limits(&plan);
+    if let Some(path) = args.out.as_ref().filter(|_| within.is_ok()) {
         crate::plan::write(&plan, path)?;
     }
     show(&plan, args.json, args.full, ambient)?;
+    within?;
     if let Some(path) = &args.out {
         talk(&if plan.is_hypothetical() {
             format!("saved; show it with: drplan show {}", path.display())

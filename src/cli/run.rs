@@ -247,6 +247,7 @@ async fn told(
     } else {
         print(&render::run::ending(
             plan.head.reverts.as_deref(),
+            plan.is_part(),
             &ending.outcomes,
             &frontier,
             without.as_deref(),

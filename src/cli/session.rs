@@ -36,6 +36,8 @@ use crate::plan::Declared;
 use crate::plan::Hypothesis;
 use crate::plan::Options;
 use crate::plan::Plan;
+use crate::plan::Policy;
+use crate::plan::Selection;
 use crate::report::Exit;
 use crate::secrets::Secrets;
 use crate::snapshot::Snapshot;
@@ -192,6 +194,12 @@ impl Session {
         choose::instances_are_there(&points, &expanded)?;
         self.known_domains(&lost, &planning.assume_lost, &expanded)?;
         let graph = build(&self.module, *expanded).map_err(|d| self.mistakes(d))?;
+        let selection = Selection {
+            targets: planning.target.clone(),
+            excludes: planning.exclude.clone(),
+            stop_before: planning.stop_before,
+        };
+        choose::patterns_choose(&selection, &graph)?;
         let options = Options {
             observed_at: situation.observed_at,
             incident_at,
@@ -201,6 +209,11 @@ impl Session {
                 at: ambient.doors.clock.now(),
             }),
             hypothesis,
+            selection,
+            policy: Policy {
+                forbid: planning.forbid.iter().copied().collect(),
+                max_changes: planning.max_changes,
+            },
             points,
             accept: accept.iter().cloned().collect(),
             spec: self.source.digests(),
@@ -356,8 +369,25 @@ pub(crate) fn trusted(plan: Plan) -> Result<Plan, Failure> {
     ))
 }
 
-/// What is applied must be about something that happened.
+/// A plan keeps within the limits that were set for it.
+pub(crate) fn within_limits(plan: &Plan) -> Result<(), Failure> {
+    let broken = crate::plan::limits(plan);
+    if broken.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::refused(
+        Exit::Refused,
+        format!(
+            "the plan breaks the limits that were set: {}",
+            broken.join("; ")
+        ),
+        "leave these steps out with `--exclude`, or plan again without the limit",
+    ))
+}
+
+/// What is applied must be about something that happened, and within its limits.
 pub(crate) fn applicable(plan: &Plan) -> Result<(), Failure> {
+    within_limits(plan)?;
     let Some(hypothesis) = &plan.head.hypothesis else {
         return Ok(());
     };

@@ -18,6 +18,9 @@ use drplan_api::TargetState;
 use drplan_api::Timestamp;
 use drplan_api::holes;
 
+use super::policy::Policy;
+use super::select::Selection;
+use super::select::select;
 use super::step::Declared;
 use super::step::Do;
 use super::step::FORMAT;
@@ -65,6 +68,10 @@ pub struct Options {
     pub declared: Option<Declared>,
     /// The disaster that is planned for, if it has not happened.
     pub hypothesis: Option<Hypothesis>,
+    /// What of the spec is planned.
+    pub selection: Selection,
+    /// What the plan may not do.
+    pub policy: Policy,
     /// Recovery points that a person chose, by data source.
     pub points: BTreeMap<Address, String>,
     /// Addresses whose foreign data may be overwritten.
@@ -137,6 +144,7 @@ pub fn plan(
         outputs: graph.outputs,
     };
     plan.exprs = graph.exprs.into_list();
+    select(&mut plan, &options.selection);
     block_dependents(&mut plan);
     idle_guards(&mut plan);
     accepted_blindly(&mut plan);
@@ -157,6 +165,8 @@ fn head(module: &Module, registry: &Registry, options: &Options, steps: &[Step])
         lost: options.lost.clone(),
         declared: options.declared.clone(),
         hypothesis: options.hypothesis.clone(),
+        partial: None,
+        policy: options.policy.clone(),
         points: options.points.clone(),
         accept: options.accept.clone(),
         rpo_s: module.recovery.rpo.map(|d| d.as_secs()),

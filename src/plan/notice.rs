@@ -1,6 +1,21 @@
 //! What must be said of a plan before anything else is: that it is no plan to act on as it stands.
 
+use drplan_api::Address;
+
 use super::step::Plan;
+
+/// How many addresses a notice names.
+const NAMED_MAX: usize = 5;
+
+/// The first few of a list.
+fn some(addresses: &[Address]) -> String {
+    let named = addresses.iter().take(NAMED_MAX).map(Address::as_str);
+    let named = named.collect::<Vec<_>>().join(", ");
+    match addresses.len().saturating_sub(NAMED_MAX) {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    }
+}
 
 impl Plan {
     /// Whether it plans a disaster that has not happened; such a plan is never applied.
@@ -10,7 +25,34 @@ impl Plan {
 
     /// What every form of the plan says in its first line.
     pub fn notices(&self) -> Vec<String> {
-        self.hypothetical().into_iter().collect()
+        self.hypothetical().into_iter().chain(self.part()).collect()
+    }
+
+    /// Whether something that the whole recovery needs is not in it.
+    pub fn is_part(&self) -> bool {
+        let partial = self.head.partial.as_ref();
+        partial.is_some_and(|p| !p.left_out.is_empty() || !p.held.is_empty())
+    }
+
+    fn part(&self) -> Option<String> {
+        let partial = self.head.partial.as_ref()?;
+        let (left_out, held) = (partial.left_out.len(), partial.held.len());
+        if left_out + held == 0 {
+            return None;
+        }
+        let kept = partial.of - left_out - held;
+        let mut text = format!(
+            "PARTIAL: {kept} of {} steps. This is NOT a whole recovery.",
+            partial.of
+        );
+        if left_out > 0 {
+            text.push_str(&format!(" Left out: {}.", some(&partial.left_out)));
+        }
+        if let Some(stage) = partial.stop_before.filter(|_| held > 0) {
+            let stage = stage.as_str();
+            text.push_str(&format!(" Held before `{stage}`: {}.", some(&partial.held)));
+        }
+        Some(text)
     }
 
     fn hypothetical(&self) -> Option<String> {

@@ -19,6 +19,8 @@ use drplan_api::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
 
+use super::policy::Policy;
+use super::select::Partial;
 use crate::graph::EdgeWhy;
 use crate::lang::Expr;
 
@@ -67,6 +69,12 @@ pub struct Head {
     /// The disaster that the plan is about, if it has not happened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hypothesis: Option<Hypothesis>,
+    /// That the plan is a part of the recovery, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partial: Option<Partial>,
+    /// What the plan may not do.
+    #[serde(default, skip_serializing_if = "Policy::is_empty")]
+    pub policy: Policy,
     /// Recovery points that a person chose, by data source.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub points: BTreeMap<Address, String>,

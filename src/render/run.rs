@@ -362,6 +362,7 @@ impl Sink for JsonSink {
 /// What every ending says; `reverts` is the run that was taken back, if that was the plan.
 pub fn ending(
     reverts: Option<&str>,
+    part: bool,
     outcomes: &BTreeMap<Address, Outcome>,
     frontier: &Frontier,
     without: Option<&[Address]>,
@@ -378,13 +379,22 @@ pub fn ending(
             ),
         ),
         _ if reverts.is_some() => (Tone::Bad, "NOT taken back.".to_owned()),
+        Some([]) if exit_code == 0 && part => (
+            Tone::Change,
+            "NOT a whole recovery: every step of this part is done and proven.".to_owned(),
+        ),
         Some([]) if exit_code == 0 => (
             Tone::Good,
             "Recovered: every step is done and proven.".to_owned(),
         ),
         Some(without) if !without.is_empty() => {
             let names: Vec<&str> = without.iter().map(Address::as_str).collect();
-            let verdict = format!("Recovered, without {} (best effort).", names.join(", "));
+            let verdict = if part {
+                "NOT a whole recovery: this part is done, without"
+            } else {
+                "Recovered, without"
+            };
+            let verdict = format!("{verdict} {} (best effort).", names.join(", "));
             (Tone::Change, verdict)
         }
         _ => (Tone::Bad, "NOT recovered.".to_owned()),

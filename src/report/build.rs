@@ -75,6 +75,7 @@ pub fn report(
     let verdict = verdict(
         &run,
         plan.head.reverts.is_some(),
+        plan.is_part(),
         &not_done,
         counts.outside_the_plan,
     );
@@ -85,7 +86,7 @@ pub fn report(
         recovery: plan.head.recovery.clone(),
         tool: run.tool.clone(),
         verdict,
-        headline: headline(verdict, &not_done, &counts),
+        headline: headline(verdict, plan.is_part(), &not_done, &counts),
         exit_code: run.ended.map(|(_, code)| code),
         started_at: run.started_at,
         ended_at: run.ended.map(|(at, _)| at),
@@ -338,7 +339,7 @@ fn counted(steps: &[StepReport]) -> Counts {
     out
 }
 
-fn verdict(run: &Run, reverts: bool, not_done: &[NotDone], outside: u64) -> Verdict {
+fn verdict(run: &Run, reverts: bool, part: bool, not_done: &[NotDone], outside: u64) -> Verdict {
     let Some((_, code)) = run.ended else {
         return Verdict::Interrupted;
     };
@@ -351,6 +352,9 @@ fn verdict(run: &Run, reverts: bool, not_done: &[NotDone], outside: u64) -> Verd
     if outside > 0 || stopped || not_done.iter().any(|n| !n.best_effort) {
         return Verdict::NotRecovered;
     }
+    if part {
+        return Verdict::NotRecovered;
+    }
     match (not_done.is_empty(), code) {
         (true, 0) if reverts => Verdict::TakenBack,
         (true, 0) => Verdict::Recovered,
@@ -359,7 +363,7 @@ fn verdict(run: &Run, reverts: bool, not_done: &[NotDone], outside: u64) -> Verd
     }
 }
 
-fn headline(verdict: Verdict, not_done: &[NotDone], counts: &Counts) -> String {
+fn headline(verdict: Verdict, part: bool, not_done: &[NotDone], counts: &Counts) -> String {
     let left = format!("{} of {} steps are not done", counts.not_done, counts.steps);
     match verdict {
         Verdict::Recovered => "Recovered: every step is done and proven.".to_owned(),
@@ -369,6 +373,9 @@ fn headline(verdict: Verdict, not_done: &[NotDone], counts: &Counts) -> String {
         }
         Verdict::NotRecovered if counts.outside_the_plan > 0 => {
             "NOT recovered as planned: something was done that the plan does not show.".to_owned()
+        }
+        Verdict::NotRecovered if counts.not_done == 0 && part => {
+            "NOT a whole recovery: every step of this part is done and proven.".to_owned()
         }
         Verdict::NotRecovered if counts.not_done == 0 => {
             "NOT recovered: the run says so by its exit code.".to_owned()

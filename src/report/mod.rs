@@ -112,7 +112,7 @@ impl Exit {
         ),
         (
             Self::Refused,
-            "refused before the start: a safety rule, a missing confirmation or a missing secret",
+            "refused before the start: a safety rule, a limit of the plan, a hypothetical plan, a missing confirmation or a missing secret",
         ),
         (Self::Deadline, "a deadline of the run was missed"),
         (

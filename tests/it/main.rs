@@ -12,6 +12,7 @@ mod endings;
 mod events;
 mod examples;
 mod interrupted;
+mod part;
 mod plan_file;
 mod redact;
 mod rehearse;

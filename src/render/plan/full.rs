@@ -32,6 +32,7 @@ pub fn full(plan: &Plan, style: Style) -> String {
         out.extend(step_block(plan, i, step, &before[i], style));
         out.push(String::new());
     }
+    out.extend(missing(plan));
     for finding in &plan.findings {
         let at = finding
             .at
@@ -48,6 +49,21 @@ pub fn full(plan: &Plan, style: Style) -> String {
         out.push(String::new());
     }
     out.join("\n") + "\n" + &summary(plan, style)
+}
+
+/// Every step that is not in a plan of a part.
+fn missing(plan: &Plan) -> Vec<String> {
+    let Some(partial) = &plan.head.partial else {
+        return Vec::new();
+    };
+    let mut out = Vec::new();
+    for (name, list) in [("left out", &partial.left_out), ("held", &partial.held)] {
+        out.extend(list.iter().map(|address| format!("- {address}  {name}")));
+    }
+    if !out.is_empty() {
+        out.push(String::new());
+    }
+    out
 }
 
 fn step_block(plan: &Plan, i: usize, step: &Step, before: &[usize], style: Style) -> Vec<String> {

@@ -1,0 +1,54 @@
+//! A part of a recovery, and a plan's own limits, as far as the run.
+
+use crate::drplan::World;
+
+const SPEC: &str = r#"
+recovery "shop" {}
+
+resource "command" "site" {
+  check = ["test", "-e", "site"]
+  apply = ["touch", "site"]
+}
+
+resource "command" "shop" {
+  check = ["test", "-e", "shop"]
+  apply = ["touch", "shop"]
+}
+"#;
+
+#[test]
+fn a_part_that_is_done_is_no_recovery_and_everything_says_so() {
+    let world = World::of(SPEC);
+    world
+        .run("apply --target command.site --auto-approve")
+        .ends_with(0)
+        .says("PARTIAL: 1 of 2 steps")
+        .says("NOT a whole recovery: every step of this part is done and proven.")
+        .hides("Recovered:");
+    assert!(world.holds("site") && !world.holds("shop"));
+    world
+        .run("report")
+        .says("NOT a whole recovery")
+        .hides("Recovered:");
+    world
+        .run("apply --auto-approve")
+        .ends_with(0)
+        .says("Recovered:");
+}
+
+#[test]
+fn limits_are_bound_into_the_plan_file_and_held_again_before_the_start() {
+    let world = World::of(SPEC);
+    world.run("plan --max-changes 2 --out p").ends_with(0);
+    let text = world.read("p");
+    let line = text.lines().next().unwrap_or_default();
+    assert!(line.contains("\"max_changes\":2"), "{line}");
+    let line = line.replace("\"max_changes\":2", "\"max_changes\":1");
+    let seal = drplan_api::digest(line.as_bytes());
+    world.write("p", &format!("{line}\n{{\"sha256\":\"{seal}\"}}\n"));
+    world
+        .run("apply p")
+        .ends_with(9)
+        .says("2 steps change the world, and 1 may");
+    assert!(!world.holds("site") && !world.holds(".drplan"));
+}
