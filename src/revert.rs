@@ -116,6 +116,7 @@ pub async fn revert(plan: &Plan, run: &Run, eyes: &Eyes<'_>) -> Result<Plan, Rev
         edges: Vec::new(),
         points: Vec::new(),
         findings: Vec::new(),
+        forecast: None,
         outputs: std::collections::BTreeMap::new(),
     })
 }

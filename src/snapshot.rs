@@ -27,6 +27,7 @@ use serde::Serialize;
 use crate::graph::Asks;
 use crate::graph::TargetAsk;
 use crate::lang::Expr;
+use crate::plan::History;
 use crate::sealed;
 use crate::sealed::SealError;
 use crate::secrets::Secrets;
@@ -68,6 +69,8 @@ pub enum SnapshotError {
 pub struct Snapshot {
     /// When the world was read.
     pub observed_at: Timestamp,
+    /// How long steps took before.
+    pub history: History,
     recovery: String,
     targets: BTreeMap<ConnId, Target>,
     answers: BTreeMap<Query, Answer>,
@@ -96,6 +99,8 @@ struct File {
     tool: String,
     recovery: String,
     observed_at: Timestamp,
+    #[serde(default, skip_serializing_if = "History::is_empty")]
+    history: History,
     targets: BTreeMap<ConnId, Target>,
     answers: Vec<Recorded>,
 }
@@ -156,6 +161,7 @@ impl Snapshot {
         observed_at: Timestamp,
         facts: &Facts,
         fingerprints: &BTreeMap<ConnId, String>,
+        history: &History,
         secrets: &Secrets,
     ) -> Self {
         let mut targets = BTreeMap::new();
@@ -179,6 +185,7 @@ impl Snapshot {
         });
         Self {
             observed_at,
+            history: history.clone(),
             recovery: recovery.to_owned(),
             targets,
             answers: answers.collect(),
@@ -208,6 +215,7 @@ impl Snapshot {
             tool: env!("CARGO_PKG_VERSION").to_owned(),
             recovery: self.recovery.clone(),
             observed_at: self.observed_at,
+            history: self.history.clone(),
             targets: self.targets.clone(),
             answers: self.answers.iter().map(recorded).collect(),
         };
@@ -244,6 +252,7 @@ impl Snapshot {
         });
         Ok(Self {
             observed_at: file.observed_at,
+            history: file.history,
             recovery: file.recovery,
             targets: file.targets,
             answers: answers.collect(),
@@ -325,7 +334,15 @@ mod tests {
     fn made(secrets: &Secrets) -> Snapshot {
         let site = ConnId::new("kubernetes.site");
         let prints = BTreeMap::from([(site, fingerprint(&json!({"context": "a"}), &[]))]);
-        Snapshot::of("shop", Timestamp::UNIX_EPOCH, &facts(), &prints, secrets)
+        let history = History::default();
+        Snapshot::of(
+            "shop",
+            Timestamp::UNIX_EPOCH,
+            &facts(),
+            &prints,
+            &history,
+            secrets,
+        )
     }
 
     fn no_secrets() -> Secrets {

@@ -7,6 +7,7 @@ mod choose;
 mod failure;
 mod gate;
 mod graph;
+mod history;
 mod next;
 mod open_store;
 #[cfg(feature = "rehearse")]

@@ -12,7 +12,7 @@ use crate::report::Exit;
 use crate::store::RunStore;
 
 /// The name of the folder beside a spec.
-const FOLDER: &str = ".drplan";
+pub(super) const FOLDER: &str = ".drplan";
 
 /// The folder beside a spec, made if it is not there.
 pub(super) fn folder(dir: &Path) -> Result<std::path::PathBuf, Failure> {

@@ -18,12 +18,14 @@ use super::args::PlanningArgs;
 use super::args::VarArgs;
 use super::choose;
 use super::failure::Failure;
+use super::history;
 use super::talk;
 use crate::diag::Code;
 use crate::diag::Diagnostic;
 use crate::diag::Diagnostics;
 use crate::graph::Expanded;
 use crate::graph::Expander;
+use crate::graph::Graph;
 use crate::graph::Round;
 use crate::graph::Situation;
 use crate::graph::SpecFiles;
@@ -33,6 +35,7 @@ use crate::graph::lost_closure;
 use crate::observe::Observer;
 use crate::observe::observe;
 use crate::plan::Declared;
+use crate::plan::History;
 use crate::plan::Hypothesis;
 use crate::plan::Options;
 use crate::plan::Plan;
@@ -47,6 +50,7 @@ use crate::spec::Module;
 use crate::spec::Source;
 use crate::spec::variables::Bound;
 use crate::spec::variables::Given;
+use crate::store::RunStore;
 
 /// What a plan is made from.
 pub(crate) enum Basis {
@@ -64,6 +68,8 @@ pub(crate) struct Made {
     pub(crate) facts: Facts,
     /// The digest of each connection's arguments.
     pub(crate) fingerprints: BTreeMap<ConnId, String>,
+    /// How long steps took before.
+    pub(crate) history: History,
 }
 
 /// A loaded and checked spec with everything that planning needs.
@@ -200,6 +206,7 @@ impl Session {
             stop_before: planning.stop_before,
         };
         choose::patterns_choose(&selection, &graph)?;
+        let history = self.history(basis, &graph).await;
         let options = Options {
             observed_at: situation.observed_at,
             incident_at,
@@ -209,6 +216,7 @@ impl Session {
                 at: ambient.doors.clock.now(),
             }),
             hypothesis,
+            history: history.clone(),
             selection,
             policy: Policy {
                 forbid: planning.forbid.iter().copied().collect(),
@@ -241,7 +249,31 @@ impl Session {
             plan: trusted(plan)?,
             facts,
             fingerprints,
+            history,
         })
+    }
+
+    /// How long steps took before: where the spec keeps its runs, as far as that can be read.
+    async fn history(&self, basis: &Basis, graph: &Graph) -> History {
+        let store = self.module.recovery.run_store.as_ref();
+        match (basis, store) {
+            (Basis::Spec, _) => History::default(),
+            (Basis::Snapshot(snapshot), _) => snapshot.history.clone(),
+            (Basis::World, None) => history::beside(&self.dir).await,
+            (Basis::World, Some(pin)) => {
+                let Some(target) = graph.targets.get(&pin.conn) else {
+                    return History::default();
+                };
+                let opened =
+                    self.observer
+                        .connect(&pin.conn, &target.config, graph.exprs.list(), None);
+                let opened = opened.await.ok();
+                match opened.and_then(|(conn, _)| conn.store(&pin.bucket, &pin.prefix)) {
+                    Some(store) => history::of(&RunStore::Shared(store)).await,
+                    None => History::default(),
+                }
+            }
+        }
     }
 
     /// Expands the spec against what the plan shall rest on.

@@ -65,6 +65,7 @@ fn kept(session: &Session, made: &Made) -> Snapshot {
         made.plan.head.observed_at,
         &made.facts,
         &made.fingerprints,
+        &made.history,
         &session.secrets,
     )
 }

@@ -48,6 +48,9 @@ use crate::spec::Module;
 use crate::spec::nearest;
 use crate::spec::variables::Bound;
 
+/// How long a step may take if the spec does not say it.
+pub(crate) const STEP_TIMEOUT: Duration = Duration::from_secs(30 * 60);
+
 /// Everything that planning depends on besides the facts.
 pub struct Situation<'a> {
     /// The spec.
@@ -94,6 +97,8 @@ pub struct Instance {
     pub stage: Option<(Stage, Span)>,
     /// The explicit time-out.
     pub timeout: Option<Duration>,
+    /// How long it takes, by the spec.
+    pub expected: Option<Duration>,
     /// Whether its failure is tolerated.
     pub best_effort: bool,
     /// What the kind said; `None` if arguments are not known yet.

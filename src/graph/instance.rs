@@ -4,6 +4,7 @@ use super::block::argument;
 use super::block::named_blocks;
 use super::expand::Instance;
 use super::expand::RoundState;
+use super::expand::STEP_TIMEOUT;
 use super::expand::Situation;
 use super::exports::exports;
 use super::exprs::Exprs;
@@ -18,6 +19,7 @@ use crate::diag::Diagnostic;
 use crate::diag::Diagnostics;
 use crate::lang::Span;
 use crate::lang::Value;
+use crate::lang::format_duration;
 use crate::lang::parse_duration;
 use crate::spec::ResourceBlock;
 use drplan_api::Address;
@@ -303,6 +305,7 @@ impl Work<'_, '_> {
             guards,
             stage: meta.stage,
             timeout: meta.timeout,
+            expected: meta.expected,
             best_effort: meta.best_effort,
             looked: None,
             waits_for: after.iter().cloned().collect(),
@@ -410,7 +413,7 @@ impl Work<'_, '_> {
                 }
             }
         };
-        let (stage, timeout) = (text("stage"), text("timeout"));
+        let (stage, timeout, expected) = (text("stage"), text("timeout"), text("expected"));
         let (criticality, read) = (text("criticality"), text("read"));
         let mut word = |given: Option<(String, Span)>, name: &str, words: &[&str]| -> bool {
             let Some((given, span)) = given else {
@@ -438,19 +441,23 @@ impl Work<'_, '_> {
                 None
             }
         });
-        let timeout = timeout.and_then(|(text, span)| {
-            let parsed = parse_duration(&text);
-            if parsed.is_none() {
-                diags.push(
-                    Diagnostic::error(Code::WrongType, format!("`{text}` is not a length of time"))
-                        .label(span, "write for example \"10m\""),
-                );
-            }
-            parsed
-        });
+        let (timeout, expected) = (length(timeout, diags), length(expected, diags));
+        let limit = timeout.map_or(STEP_TIMEOUT, |(timeout, _)| timeout);
+        if let Some((expected, span)) = expected.filter(|(expected, _)| *expected > limit) {
+            let (expected, limit) = (format_duration(expected), format_duration(limit));
+            diags.push(
+                Diagnostic::error(
+                    Code::WrongType,
+                    format!("it is expected to take {expected} and may take {limit}"),
+                )
+                .label(span, "it would always be cut off")
+                .hint("raise `timeout`, or expect less"),
+            );
+        }
         Meta {
             stage,
-            timeout,
+            timeout: timeout.map(|(timeout, _)| timeout),
+            expected: expected.map(|(expected, _)| expected),
             best_effort,
             read_late,
         }
@@ -462,6 +469,19 @@ impl Work<'_, '_> {
             .into_keys()
             .collect()
     }
+}
+
+/// Reads a length of time.
+fn length(given: Option<(String, Span)>, diags: &mut Diagnostics) -> Option<(Duration, Span)> {
+    let (text, span) = given?;
+    let parsed = parse_duration(&text);
+    if parsed.is_none() {
+        diags.push(
+            Diagnostic::error(Code::WrongType, format!("`{text}` is not a length of time"))
+                .label(span, "write for example \"10m\""),
+        );
+    }
+    parsed.map(|parsed| (parsed, span))
 }
 
 /// What decides, what is shown and what is on a command line must not be secret.
@@ -497,6 +517,7 @@ struct Keys {
 struct Meta {
     stage: Option<(Stage, Span)>,
     timeout: Option<Duration>,
+    expected: Option<Duration>,
     best_effort: bool,
     read_late: bool,
 }

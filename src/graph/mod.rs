@@ -27,6 +27,7 @@ pub use expand::Expanded;
 pub use expand::Expander;
 pub use expand::Instance;
 pub use expand::Round;
+pub(crate) use expand::STEP_TIMEOUT;
 pub use expand::Situation;
 pub(crate) use exports::with_secrets;
 pub use exprs::Exprs;

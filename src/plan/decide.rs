@@ -18,6 +18,9 @@ use drplan_api::TargetState;
 use drplan_api::Timestamp;
 use drplan_api::holes;
 
+use super::forecast::expected;
+use super::forecast::forecast;
+use super::history::History;
 use super::policy::Policy;
 use super::select::Selection;
 use super::select::select;
@@ -43,14 +46,12 @@ use crate::diag::Sources;
 use crate::graph::Graph;
 use crate::graph::Instance;
 use crate::graph::Node;
+use crate::graph::STEP_TIMEOUT;
 use crate::graph::What;
 use crate::graph::order;
 use crate::lang::Span;
 use crate::lang::each_secret;
 use crate::spec::Module;
-
-/// How long a step may take if the spec does not say it.
-const TIMEOUT_S: u64 = 30 * 60;
 
 /// How long a check may take.
 const CHECK_TIMEOUT_S: u64 = 60;
@@ -68,6 +69,8 @@ pub struct Options {
     pub declared: Option<Declared>,
     /// The disaster that is planned for, if it has not happened.
     pub hypothesis: Option<Hypothesis>,
+    /// How long steps took before.
+    pub history: History,
     /// What of the spec is planned.
     pub selection: Selection,
     /// What the plan may not do.
@@ -127,7 +130,14 @@ pub fn plan(
             points.extend(points_of(instance, module, options));
         }
         let wave = ordered.waves.get(address).copied().unwrap_or_default();
-        steps.push(step(node, wave, facts, sources));
+        let declared = match &node.what {
+            What::Resource(instance) => instance.expected,
+            _ => None,
+        };
+        let mut step = step(node, wave, facts, sources);
+        let declared_ms = declared.map(|d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX));
+        step.expected = expected(&step, declared_ms, &options.history);
+        steps.push(step);
     }
     let mut plan = Plan {
         head: head(module, registry, options, &steps),
@@ -141,6 +151,7 @@ pub fn plan(
             .into_iter()
             .map(|d| finding(&d, sources))
             .collect(),
+        forecast: None,
         outputs: graph.outputs,
     };
     plan.exprs = graph.exprs.into_list();
@@ -151,6 +162,7 @@ pub fn plan(
     mark_used_points(&mut plan);
     late_points(&mut plan);
     plan.head.secrets = secrets(&plan);
+    plan.forecast = forecast(&plan);
     Ok(plan)
 }
 
@@ -250,7 +262,8 @@ fn blank(node: &Node, wave: usize, sources: &Sources) -> Step {
         manual: Vec::new(),
         want: None,
         outputs: Json::Null,
-        timeout_s: TIMEOUT_S,
+        expected: None,
+        timeout_s: STEP_TIMEOUT.as_secs(),
         best_effort: false,
         guards: Vec::new(),
         cutover: false,

@@ -19,6 +19,8 @@ use drplan_api::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
 
+use super::forecast::Expected;
+use super::forecast::Forecast;
 use super::policy::Policy;
 use super::select::Partial;
 use crate::graph::EdgeWhy;
@@ -44,6 +46,9 @@ pub struct Plan {
     pub points: Vec<Point>,
     /// Warnings.
     pub findings: Vec<Finding>,
+    /// How long it will take; `None` if nothing is left to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forecast: Option<Forecast>,
     /// Outputs, with holes.
     pub outputs: BTreeMap<String, Json>,
 }
@@ -259,6 +264,9 @@ pub struct Step {
     pub want: Option<RawWant>,
     /// The exports that are known, with secret references.
     pub outputs: Json,
+    /// How long it will take, if anybody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<Expected>,
     /// The time-out, in seconds.
     pub timeout_s: u64,
     /// Whether its failure is tolerated.

@@ -56,6 +56,7 @@ pub fn plan(plan: &Plan) -> Json {
         "drplan": {
             "head": plan.head,
             "summary": Summary::of(plan),
+            "forecast": plan.forecast,
             "points": plan.points,
             "findings": plan.findings,
             "targets": plan.targets.iter().map(|t| json!({
@@ -148,6 +149,7 @@ fn change(plan: &Plan, step: &Step, before: &[usize]) -> Json {
             "guards": step.guards,
             "warnings": step.warnings,
             "manual": step.manual,
+            "expected": step.expected,
             "timeout_s": step.timeout_s,
             "best_effort": step.best_effort,
         },

@@ -136,6 +136,7 @@ pub(super) const META: &[&str] = &[
     "count",
     "criticality",
     "depends_on",
+    "expected",
     "failure_domain",
     "for_each",
     "guards",

@@ -21,3 +21,4 @@ mod revert;
 mod secrets;
 mod snapshot;
 mod tidy;
+mod times;

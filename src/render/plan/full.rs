@@ -32,6 +32,7 @@ pub fn full(plan: &Plan, style: Style) -> String {
         out.extend(step_block(plan, i, step, &before[i], style));
         out.push(String::new());
     }
+    out.extend(super::time::path(plan));
     out.extend(missing(plan));
     for finding in &plan.findings {
         let at = finding
@@ -113,6 +114,7 @@ fn step_block(plan: &Plan, i: usize, step: &Step, before: &[usize], style: Style
     if !waits.is_empty() && step.what != Do::Nothing {
         out.push(format!("    after {}", waits.join(", ")));
     }
+    out.extend(super::time::of_step(step));
     for change in &step.diff {
         out.extend(change_lines(change, style));
     }

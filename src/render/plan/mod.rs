@@ -3,6 +3,7 @@
 mod full;
 mod steps;
 mod summary;
+mod time;
 
 pub use full::full;
 pub use summary::summary;

@@ -139,6 +139,7 @@ fn losses(plan: &Plan, style: Style) -> Vec<String> {
             ));
         }
     }
+    out.extend(super::time::lines(plan, style));
     for point in used.iter().filter(|p| p.incomplete.is_some()) {
         let why = point.incomplete.as_deref().unwrap_or_default();
         let line = cut(
