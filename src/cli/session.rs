@@ -390,7 +390,11 @@ fn without_echoes(diags: Diagnostics) -> Diagnostics {
 
 /// Every plan passes the independent checker before it is shown, saved or applied.
 pub(crate) fn trusted(plan: Plan) -> Result<Plan, Failure> {
-    let broken = crate::plan::check(&plan);
+    let mut broken = crate::plan::check(&plan);
+    broken.extend(crate::plan::secrets_in_sight(
+        &plan,
+        &crate::registry::registry(),
+    ));
     if broken.is_empty() {
         return Ok(plan);
     }

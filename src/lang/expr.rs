@@ -245,6 +245,18 @@ pub(crate) fn each_secret<'a>(expr: &'a Expr, f: &mut dyn FnMut(&'a SecretRef)) 
     expr.each_child(&mut |child| each_secret(child, f));
 }
 
+/// The steps whose exports an expression takes something out of.
+pub(crate) fn each_out(expr: &Expr) -> Vec<&Address> {
+    let (mut out, mut open) = (Vec::new(), vec![expr]);
+    while let Some(expr) = open.pop() {
+        if let Node::Out { address, .. } = &expr.node {
+            out.push(address);
+        }
+        expr.each_child(&mut |child| open.push(child));
+    }
+    out
+}
+
 /// Lists every reference whose root name is not bound by a `for` around it, in source order,
 /// references inside of indexes included.
 pub fn references(expr: &Expr) -> Vec<(&[Part], Span)> {

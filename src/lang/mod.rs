@@ -41,6 +41,7 @@ pub use expr::Op;
 pub use expr::Part;
 pub use expr::Step;
 pub use expr::Unary;
+pub(crate) use expr::each_out;
 pub(crate) use expr::each_secret;
 pub use expr::references;
 pub use functions::function_names;

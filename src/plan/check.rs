@@ -2,13 +2,16 @@
 //!
 //! It shares no code with the planner on purpose, and runs on every plan before it is shown or applied.
 
+mod order;
+mod safety;
+mod values;
+
 use std::collections::BTreeSet;
 
 use drplan_api::Action;
-use drplan_api::Change;
 use drplan_api::Effect;
 use drplan_api::HazardLevel;
-use drplan_api::holes;
+use drplan_api::Registry;
 
 use super::policy::Forbidden;
 use super::step::Do;
@@ -19,66 +22,36 @@ use super::step::Step;
 pub fn check(plan: &Plan) -> Vec<String> {
     let mut broken = Vec::new();
     let mut seen = BTreeSet::new();
-    for step in &plan.steps {
-        if !seen.insert(&step.address) {
-            broken.push(format!("`{}` stands twice in the plan", step.address));
-        }
-        if let Do::Act {
-            action, effects, ..
-        } = &step.what
-        {
-            if effects.is_empty() {
-                broken.push(format!(
-                    "`{}` acts without naming what it changes",
-                    step.address
-                ));
-            }
-            if *action != Action::Delete && deletes_unseen(effects, &step.diff) {
-                broken.push(format!(
-                    "`{}` deletes something and is not shown as a deletion",
-                    step.address
-                ));
-            }
-        }
-        if let Some(want) = &step.want {
-            for (at, hole) in holes(&want.args) {
-                if hole.expr >= plan.exprs.len() {
-                    broken.push(format!(
-                        "`{}` at `{at}` names an expression that is not there",
-                        step.address
-                    ));
-                }
-            }
-            for conn in want.roles.values() {
-                match plan.targets.iter().find(|t| t.conn == *conn) {
-                    None => broken.push(format!(
-                        "`{}` uses `{conn}`, which the plan does not hold",
-                        step.address
-                    )),
-                    Some(t)
-                        if t.lost.is_some()
-                            && matches!(step.what, Do::Act { .. } | Do::Late { .. }) =>
-                    {
-                        broken.push(format!(
-                            "`{}` writes to `{conn}`, which is declared lost",
-                            step.address
-                        ));
-                    }
-                    Some(_) => {}
-                }
-            }
-        }
+    for step in plan.steps.iter().filter(|s| !seen.insert(&s.address)) {
+        broken.push(format!("`{}` stands twice in the plan", step.address));
     }
-    for edge in &plan.edges {
-        if edge.before >= edge.after {
-            broken.push(format!(
-                "edge {} → {} goes backwards",
-                edge.before, edge.after
-            ));
-        }
+    safety::steps(plan, &mut broken);
+    safety::targets(plan, &mut broken);
+    // Without an order nothing can be told of what comes before what.
+    if order::edges(plan, &mut broken) {
+        order::guards(plan, &mut broken);
+        order::blocked(plan, &mut broken);
+        order::closure(plan, &mut broken);
+        values::filled(plan, &mut broken);
     }
     broken.extend(cutovers(plan));
     broken
+}
+
+/// Returns every place where a secret stands in sight, by what the schemas call secret.
+pub fn secrets_in_sight(plan: &Plan, registry: &Registry) -> Vec<String> {
+    let mut broken = Vec::new();
+    values::secrets(plan, registry, &mut broken);
+    broken
+}
+
+/// Whether a step does something, or asks a person.
+fn acts(step: &Step) -> bool {
+    match &step.what {
+        Do::Act { .. } | Do::Gate { .. } => true,
+        Do::Late { actions, .. } => !actions.is_empty(),
+        _ => false,
+    }
 }
 
 /// Returns every limit of the plan's own that a step breaks, each as a sentence. What a late step may
@@ -146,21 +119,6 @@ fn does(plan: &Plan, step: &Step, forbidden: Forbidden) -> Option<&'static str> 
     }
 }
 
-/// Whether something is deleted that nobody sees in the plan. What the step itself made before is seen
-/// as made, and so is what its diff shows as gone.
-fn deletes_unseen(effects: &[Effect], diff: &[Change]) -> bool {
-    let gone = |object: &str| diff.iter().any(|c| c.path == object && c.after.is_none());
-    let mut made = BTreeSet::new();
-    effects.iter().any(|effect| match effect.verb.as_str() {
-        "create" => {
-            made.insert(&effect.object);
-            false
-        }
-        "delete" | "drop" => !made.contains(&effect.object) && !gone(&effect.object),
-        _ => false,
-    })
-}
-
 /// DNS moves last: every check that does not itself depend on a cutover is before every cutover.
 fn cutovers(plan: &Plan) -> Vec<String> {
     let mut behind = vec![false; plan.steps.len()];
@@ -204,48 +162,4 @@ fn cutovers(plan: &Plan) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use drplan_api::Repeat;
-
-    use super::*;
-
-    fn effect(verb: &str, object: &str) -> Effect {
-        Effect {
-            verb: verb.to_owned(),
-            object: object.to_owned(),
-            repeat: Repeat::Named,
-            inverse: None,
-        }
-    }
-
-    #[test]
-    fn a_step_may_take_away_what_it_made_or_what_its_diff_shows_as_gone() {
-        let gone = Change {
-            path: "leftover".to_owned(),
-            before: None,
-            after: None,
-            sensitive: false,
-            text: None,
-        };
-        for (effects, diff, unseen) in [
-            (
-                vec![effect("create", "a"), effect("delete", "a")],
-                vec![],
-                false,
-            ),
-            (
-                vec![effect("delete", "a"), effect("create", "a")],
-                vec![],
-                true,
-            ),
-            (
-                vec![effect("create", "a"), effect("drop", "b")],
-                vec![],
-                true,
-            ),
-            (vec![effect("delete", "leftover")], vec![gone], false),
-        ] {
-            assert_eq!(deletes_unseen(&effects, &diff), unseen, "{effects:?}");
-        }
-    }
-}
+mod tests;

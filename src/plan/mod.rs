@@ -16,6 +16,7 @@ mod summary;
 pub(crate) use canonical::canonical;
 pub use check::check;
 pub use check::limits;
+pub use check::secrets_in_sight;
 pub use decide::Options;
 pub use decide::plan;
 pub use file::PlanFileError;
