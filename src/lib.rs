@@ -42,6 +42,7 @@ pub mod diag;
 pub mod graph;
 pub mod lang;
 pub mod observe;
+pub(crate) mod patience;
 pub mod plan;
 pub(crate) mod private;
 pub mod registry;

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use drplan_api::Answer;
 use drplan_api::Ask;
 use drplan_api::Conn;
 use drplan_api::ConnId;
@@ -36,6 +35,10 @@ use crate::graph::Round;
 use crate::graph::Situation;
 use crate::graph::TargetAsk;
 use crate::lang::Expr;
+use crate::patience::ASKED_AGAIN_WITHIN;
+use crate::patience::READS_MAX;
+use crate::patience::patiently;
+use crate::patience::spread;
 use crate::retry;
 use crate::secrets::Secrets;
 use crate::snapshot::Snapshot;
@@ -46,13 +49,6 @@ const ROUNDS_MAX: usize = 64;
 
 /// How long opening a connection and asking who answers may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// How often a question is asked.
-const READS_MAX: u32 = 4;
-
-/// For how long after it was first asked a question is asked again. One slow answer of many must not
-/// keep the failed ones from it.
-const ASKED_AGAIN_WITHIN: Duration = Duration::from_secs(45);
 
 /// Opens connections and keeps them.
 pub struct Observer {
@@ -157,7 +153,7 @@ impl Observer {
         for (id, state) in asks.targets.into_keys().zip(opened) {
             facts.targets.insert(id, state);
         }
-        self.gather(asks.queries, facts, true).await;
+        self.fetch(asks.queries, facts).await;
     }
 
     async fn target(&self, id: &ConnId, ask: &TargetAsk, exprs: &[Arc<Expr>]) -> TargetState {
@@ -197,12 +193,8 @@ impl Observer {
         }
     }
 
-    /// Fetches answers; one call for each connection. One attempt: during a run the engine tries again.
+    /// Fetches answers, and asks again what failed in a way that may pass by itself.
     pub async fn fetch(&self, queries: BTreeSet<Query>, facts: &mut Facts) {
-        self.gather(queries, facts, false).await;
-    }
-
-    async fn gather(&self, queries: BTreeSet<Query>, facts: &mut Facts, patient: bool) {
         let mut by_conn: BTreeMap<ConnId, Vec<Ask>> = BTreeMap::new();
         for query in queries {
             by_conn.entry(query.conn).or_default().push(query.ask);
@@ -212,8 +204,7 @@ impl Observer {
             let conn = open.get(&id).map(|o| Arc::clone(&o.conn));
             async move {
                 let answers = match conn {
-                    Some(conn) if patient => patiently(&*conn, &asks).await,
-                    Some(conn) => conn.fetch(&asks).await,
+                    Some(conn) => patiently(&*conn, &asks).await,
                     None => vec![Err(not_open(&id)); asks.len()],
                 };
                 (id, asks, answers)
@@ -241,40 +232,6 @@ impl Observer {
         error.why = error.why.iter().map(|w| self.secrets.scrub(w)).collect();
         error
     }
-}
-
-/// Asks, and asks again what failed in a way that may pass by itself, within a bound: a dead target
-/// must not hold up a plan for long.
-async fn patiently(conn: &dyn Conn, asks: &[Ask]) -> Vec<Answer> {
-    let until = Instant::now() + ASKED_AGAIN_WITHIN;
-    let mut answers = conn.fetch(asks).await;
-    for next in 2..=READS_MAX {
-        let pauses = answers.iter().filter_map(|answer| {
-            let error = answer.as_ref().err()?;
-            retry::pause(error, next, spread(asks, next))
-        });
-        // Who asks for more patience than there is does not keep the others from being asked.
-        let fitting = pauses.filter(|pause| Instant::now() + *pause < until);
-        let Some(pause) = fitting.max() else {
-            break;
-        };
-        tokio::time::sleep(pause).await;
-        let failed = |a: &Answer| a.as_ref().is_err_and(ProviderError::is_transient);
-        let open: Vec<usize> = (0..answers.len())
-            .filter(|&i| failed(&answers[i]))
-            .collect();
-        let again: Vec<Ask> = open.iter().map(|&i| asks[i].clone()).collect();
-        for (i, answer) in open.into_iter().zip(conn.fetch(&again).await) {
-            answers[i] = answer;
-        }
-    }
-    answers
-}
-
-/// A number that spreads the pauses of connections and is the same for the same questions.
-fn spread(asks: &[Ask], next: u32) -> u64 {
-    let hash = drplan_api::short_hash(&(asks.len(), next, asks.first().map(|a| &a.op)));
-    u64::from_str_radix(&hash, 16).unwrap_or_default()
 }
 
 fn not_open(id: &ConnId) -> ProviderError {

@@ -30,6 +30,7 @@ use super::orders::HoldError;
 use super::shared::Shared;
 use crate::bind::Outs;
 use crate::bind::settle;
+use crate::patience::Patient;
 use crate::plan::Do;
 use crate::plan::Step;
 use crate::retry::pause;
@@ -309,7 +310,10 @@ impl Turn<'_> {
     async fn proven(&self, want: &RawWant, op: &dyn BoundOp) -> Result<Vec<Evidence>, Stop> {
         let mut attempt = 1;
         loop {
-            let cx = self.read_cx(want, attempt).await?;
+            let mut cx = self.read_cx(want, attempt).await?;
+            for conn in cx.conns.values_mut() {
+                *conn = Arc::new(Patient(Arc::clone(conn)));
+            }
             let proof = self.bounded(op.prove(&cx)).await;
             match proof {
                 Ok(proof) if proof.holds() => return Ok(proof.evidence),

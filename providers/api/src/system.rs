@@ -24,6 +24,7 @@ use crate::SharedStore;
 pub struct TargetId(pub String);
 
 /// What opening a connection needs.
+#[derive(Clone)]
 pub struct Connecting {
     /// The connection's name.
     pub id: ConnId,

@@ -31,6 +31,7 @@ use tower::BoxError;
 use tower::ServiceBuilder;
 
 use crate::KubeConn;
+use crate::session::Opened;
 
 /// How long opening a connection may take, credential plugins included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -96,17 +97,24 @@ impl System for KubernetesSystem {
 
     fn connect<'a>(&'a self, cx: &'a Connecting) -> Fut<'a, Result<Arc<dyn Conn>, ProviderError>> {
         Box::pin(async move {
-            let conn = tokio::time::timeout(CONNECT_TIMEOUT, open(cx))
-                .await
-                .unwrap_or_else(|_| {
-                    Err(refused(cx, ErrorKind::Unreachable).because(format!(
-                        "the connection was not open after {} s; a credential plugin may be waiting",
-                        CONNECT_TIMEOUT.as_secs()
-                    )))
-                })?;
+            let conn = in_time(cx, open(cx)).await?;
             Ok(Arc::new(conn) as Arc<dyn Conn>)
         })
     }
+}
+
+async fn in_time<T>(
+    cx: &Connecting,
+    opening: impl Future<Output = Result<T, ProviderError>>,
+) -> Result<T, ProviderError> {
+    tokio::time::timeout(CONNECT_TIMEOUT, opening)
+        .await
+        .unwrap_or_else(|_| {
+            Err(refused(cx, ErrorKind::Unreachable).because(format!(
+                "the connection was not open after {} s; a credential plugin may be waiting",
+                CONNECT_TIMEOUT.as_secs()
+            )))
+        })
 }
 
 fn refused(cx: &Connecting, kind: ErrorKind) -> ProviderError {
@@ -114,19 +122,38 @@ fn refused(cx: &Connecting, kind: ErrorKind) -> ProviderError {
 }
 
 async fn open(cx: &Connecting) -> Result<KubeConn, ProviderError> {
-    // Whoever installed a provider first wins, and there is only ring in this program.
-    rustls::crypto::ring::default_provider()
-        .install_default()
-        .ok();
-    let block: Block = serde_json::from_value(cx.config.clone()).map_err(|_| {
-        // The text of the error may quote a value, and the values are credentials.
-        refused(cx, ErrorKind::Invalid).because("the arguments of the provider block do not fit")
-    })?;
+    let block = block(cx)?;
     let request_timeout = request_timeout(cx, block.request_timeout.as_deref())?;
     let requests_max = block
         .requests_max
         .unwrap_or(REQUESTS_MAX_DEFAULT)
         .clamp(1, REQUESTS_MAX_LIMIT);
+    let opened = log_in(cx).await?;
+    let conn = KubeConn::new(opened.client, opened.server, request_timeout, requests_max);
+    let again = cx.clone();
+    let log_in_again = move || {
+        let cx = again.clone();
+        Box::pin(async move { in_time(&cx, log_in(&cx)).await }) as Fut<'static, _>
+    };
+    Ok(conn
+        .with_kubeconfig(opened.kubeconfig)
+        .renewed_by(Box::new(log_in_again)))
+}
+
+fn block(cx: &Connecting) -> Result<Block, ProviderError> {
+    serde_json::from_value(cx.config.clone()).map_err(|_| {
+        // The text of the error may quote a value, and the values are credentials.
+        refused(cx, ErrorKind::Invalid).because("the arguments of the provider block do not fit")
+    })
+}
+
+/// Reads the kubeconfig, lets its credential plugin run, and makes a client.
+async fn log_in(cx: &Connecting) -> Result<Opened, ProviderError> {
+    // Whoever installed a provider first wins, and there is only ring in this program.
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .ok();
+    let block = block(cx)?;
     let kubeconfig = read_kubeconfig(cx, &block)?;
     let for_tools = kubeconfig_text(cx, kubeconfig.clone(), block.context.as_deref())?;
     let config = choose_context(cx, kubeconfig, block.context.as_deref()).await?;
@@ -135,7 +162,11 @@ async fn open(cx: &Connecting) -> Result<KubeConn, ProviderError> {
     let client = build_client(config, &cx.doors)
         .await
         .map_err(|e| crate::kube_error("open the connection", &server, &e))?;
-    Ok(KubeConn::new(client, server, request_timeout, requests_max).with_kubeconfig(for_tools))
+    Ok(Opened {
+        client,
+        server,
+        kubeconfig: for_tools,
+    })
 }
 
 /// Writes the kubeconfig down for tools, with the chosen context as the current one. JSON is YAML.

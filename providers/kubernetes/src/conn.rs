@@ -31,18 +31,21 @@ use crate::discovery;
 use crate::error::status_error;
 use crate::kube_error;
 use crate::read;
+use crate::session::Open;
+use crate::session::Session;
 
 /// The namespace whose uid is the cluster's identity: it lives as long as the cluster does.
 const IDENTITY_NAMESPACE: &str = "kube-system";
+/// How a server refuses credentials.
+const UNAUTHORIZED: u16 = 401;
 
 /// A connection to one cluster.
 pub struct KubeConn {
-    client: kube::Client,
+    session: Session,
     server: String,
     request_timeout: Duration,
     requests_max: usize,
     slots: Semaphore,
-    kubeconfig: Option<String>,
 }
 
 impl KubeConn {
@@ -54,31 +57,36 @@ impl KubeConn {
         requests_max: usize,
     ) -> Self {
         Self {
-            client,
+            session: Session::new(client),
             server: server.into(),
             request_timeout,
             requests_max,
             slots: Semaphore::new(requests_max),
-            kubeconfig: None,
         }
     }
 
     /// Keeps the kubeconfig that the connection was opened with, for tools that need one.
     #[must_use]
     pub fn with_kubeconfig(mut self, text: String) -> Self {
-        self.kubeconfig = Some(text);
+        self.session = self.session.with_kubeconfig(text);
+        self
+    }
+
+    /// Says how credentials are read anew when the server takes them no more.
+    pub(crate) fn renewed_by(mut self, open: Open) -> Self {
+        self.session = self.session.renewed_by(open);
         self
     }
 
     /// Returns a kubeconfig for a tool such as `helm`, whose current context is that of this
     /// connection. It holds credentials: write it only into a private file, and never log it.
-    pub fn kubeconfig(&self) -> Option<&str> {
-        self.kubeconfig.as_deref()
+    pub fn kubeconfig(&self) -> Option<String> {
+        self.session.kubeconfig()
     }
 
     /// Returns the client, for requests that this crate does not know; send them through [`Self::call`].
-    pub fn client(&self) -> &kube::Client {
-        &self.client
+    pub fn client(&self) -> kube::Client {
+        self.session.client().0
     }
 
     /// Returns the address of the server, without credentials.
@@ -97,12 +105,18 @@ impl KubeConn {
         during: &str,
         attempt: impl Future<Output = Result<T, kube::Error>>,
     ) -> Result<T, ProviderError> {
+        let (_, used) = self.session.client();
         let attempt = async {
-            attempt
-                .await
-                .map_err(|e| kube_error(during, &self.server, &e))
+            attempt.await.map_err(|e| Refusal {
+                code: match &e {
+                    kube::Error::Api(status) => Some(status.code),
+                    _ => None,
+                },
+                error: kube_error(during, &self.server, &e),
+            })
         };
-        self.bounded(during, attempt).await
+        let answer = self.bounded(during, attempt).await;
+        Ok(self.settled(used, answer).await?)
     }
 
     /// Sends one request and returns the JSON of the answer; for what the client has no words for.
@@ -206,12 +220,29 @@ impl KubeConn {
     }
 
     async fn exchange(&self, during: &str, request: Request<Vec<u8>>) -> Result<Vec<u8>, Refusal> {
+        let (client, used) = self.session.client();
         let attempt = async {
-            let sent = self.client.send(request.map(Body::from)).await;
+            let sent = client.send(request.map(Body::from)).await;
             let response = sent.map_err(|e| kube_error(during, &self.server, &e))?;
             self.body(during, response).await
         };
-        self.bounded(during, attempt).await
+        let answer = self.bounded(during, attempt).await;
+        self.settled(used, answer).await
+    }
+
+    /// Notes that credentials were taken, or reads them anew where they are taken no more.
+    async fn settled<T>(&self, used: u64, answer: Result<T, Refusal>) -> Result<T, Refusal> {
+        match answer {
+            Err(Refusal {
+                error,
+                code: Some(UNAUTHORIZED),
+            }) => Err(self.session.refused(used, &self.server, error).await.into()),
+            Ok(_) | Err(Refusal { code: Some(_), .. }) => {
+                self.session.taken(used);
+                answer
+            }
+            Err(Refusal { code: None, .. }) => answer,
+        }
     }
 
     async fn body(&self, during: &str, response: Response<Body>) -> Result<Vec<u8>, Refusal> {

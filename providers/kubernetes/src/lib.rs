@@ -19,6 +19,7 @@ pub mod normalise;
 mod read;
 pub mod ready;
 mod redact;
+mod session;
 
 pub use cluster::KubernetesCluster;
 pub use config::KubernetesSystem;

@@ -21,6 +21,7 @@ use serde_json::json;
 use crate::KubeConn;
 use crate::asks;
 use crate::asks::TypeRef;
+use crate::session::Opened;
 
 const TIMEOUT: Duration = Duration::from_millis(200);
 
@@ -110,6 +111,76 @@ async fn a_server_that_never_answers_is_unreachable_after_the_deadline() {
         error.to_string().contains("no answer within 0.2 s"),
         "{error}"
     );
+}
+
+/// A server whose `token` is refused from request `from` on, and what logging in again gives.
+fn expiring(from: usize, again: &'static str) -> (KubeConn, Arc<AtomicUsize>) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let logins = Arc::new(AtomicUsize::new(0));
+    let server = move |token: &'static str| {
+        let asked = Arc::clone(&asked);
+        let router = Router::new().fallback(move || {
+            let n = asked.fetch_add(1, Ordering::Relaxed);
+            let answer = match token == "old" && n >= from {
+                true => refusal(401, json!({"kind": "Status", "code": 401})),
+                false => page("a", ""),
+            };
+            async move { answer }
+        });
+        kube::Client::new(router, "default")
+    };
+    let conn = KubeConn::new(server("old"), "scripted", TIMEOUT, 2);
+    let count = Arc::clone(&logins);
+    let conn = conn.renewed_by(Box::new(move || {
+        count.fetch_add(1, Ordering::Relaxed);
+        let opened = Opened {
+            client: server(again),
+            server: "scripted".to_owned(),
+            kubeconfig: again.to_owned(),
+        };
+        Box::pin(async move { Ok(opened) })
+    }));
+    (conn, logins)
+}
+
+async fn list(conn: &KubeConn) -> Result<Arc<serde_json::Value>, drplan_api::ProviderError> {
+    ask(
+        conn,
+        asks::list(&site(), &TypeRef::new("", "v1", "secrets")),
+    )
+    .await
+}
+
+#[tokio::test]
+async fn credentials_that_have_run_out_are_read_again_once_for_all_who_ask() {
+    let (conn, logins) = expiring(1, "new");
+    list(&conn).await.expect("a list");
+    let both = [list(&conn), list(&conn)];
+    for answer in futures::future::join_all(both).await {
+        let error = answer.expect_err("the token has expired");
+        assert!(error.is_transient(), "{error}");
+        assert!(error.to_string().contains("were read again"), "{error}");
+    }
+    list(&conn).await.expect("a list with the new token");
+    assert_eq!(logins.load(Ordering::Relaxed), 1);
+    assert_eq!(conn.kubeconfig().as_deref(), Some("new"));
+}
+
+#[tokio::test]
+async fn credentials_that_were_never_taken_or_come_back_the_same_are_denied() {
+    let (conn, logins) = expiring(0, "new");
+    let error = list(&conn).await.expect_err("a refusal");
+    assert_eq!(error.kind, ErrorKind::Denied);
+    assert_eq!(logins.load(Ordering::Relaxed), 0);
+    let (conn, _) = expiring(1, "old");
+    list(&conn).await.expect("a list");
+    for _ in 0..2 {
+        let error = list(&conn).await.expect_err("the token has expired");
+        assert!(error.is_transient(), "{error}");
+    }
+    let error = list(&conn).await.expect_err("the same token");
+    assert_eq!(error.kind, ErrorKind::Denied);
+    assert!(error.hint.is_some_and(|hint| hint.contains("expired")));
 }
 
 #[tokio::test]

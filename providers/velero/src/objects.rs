@@ -75,7 +75,7 @@ fn api(conn: &KubeConn, of: &TypeRef, kind: &str, namespace: &str) -> Api<Dynami
         kind: kind.to_owned(),
         plural: of.plural.clone(),
     };
-    Api::namespaced_with(conn.client().clone(), namespace, &resource)
+    Api::namespaced_with(conn.client(), namespace, &resource)
 }
 
 fn decode(body: &Json, what: &str) -> Result<DynamicObject, ProviderError> {

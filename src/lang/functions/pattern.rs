@@ -5,6 +5,16 @@
 //! is plain; in a class, `[`, `&` and `~` are plain; `\<` and `\>` are plain.
 
 use regex::Regex;
+use regex::RegexBuilder;
+
+/// How large a compiled pattern may be, in bytes. Searching costs at most this times the text.
+const COMPILED_BYTES_MAX: usize = 4 << 20;
+/// How much one search may keep of what it has worked out so far, in bytes.
+const CACHE_BYTES_MAX: usize = 1 << 20;
+/// The longest pattern, in bytes.
+const PATTERN_BYTES_MAX: usize = 64 << 10;
+/// The longest text that is searched, in bytes.
+pub(super) const SEARCHED_BYTES_MAX: usize = 1 << 20;
 
 /// What `\s` stands for, inside of a class.
 const SPACE: &str = r"\t\n\f\r\x20";
@@ -15,7 +25,13 @@ const WORD: &str = "0-9A-Za-z_";
 
 /// Compiles a regular expression.
 pub(super) fn compile(text: &str) -> Result<Regex, regex::Error> {
-    Regex::new(&rewritten(text))
+    if text.len() > PATTERN_BYTES_MAX {
+        return Err(regex::Error::CompiledTooBig(PATTERN_BYTES_MAX));
+    }
+    RegexBuilder::new(&rewritten(text))
+        .size_limit(COMPILED_BYTES_MAX)
+        .dfa_size_limit(CACHE_BYTES_MAX)
+        .build()
 }
 
 /// Says in one line what is wrong with a regular expression; quotes nothing of it.
@@ -244,5 +260,7 @@ mod tests {
         }
         let huge = compile("((a{1000}){1000}){1000}").expect_err("too large");
         assert!(!reason(&huge).contains('\n'));
+        let long = compile(&"a".repeat(PATTERN_BYTES_MAX + 1)).expect_err("too long");
+        assert_eq!(reason(&long), "it is too large");
     }
 }

@@ -74,8 +74,21 @@ fn compiled(args: &Args<'_>, at: usize, text: &str) -> Result<Rc<Regex>, Fault> 
     })
 }
 
+/// Refuses a text that is too long to be searched.
+fn searchable(text: &str) -> Result<(), Fault> {
+    if text.len() <= pattern::SEARCHED_BYTES_MAX {
+        return Ok(());
+    }
+    let limit = Fault::limit(format!(
+        "the text has more than {} bytes, which is the most that is searched for a pattern",
+        pattern::SEARCHED_BYTES_MAX
+    ));
+    Err(limit.hint("cut it first, with `substr` or `split`"))
+}
+
 fn first(args: &Args<'_>) -> Result<Value, Fault> {
     let (pattern, text) = (args.text(0)?, args.text(1)?);
+    searchable(&text)?;
     let regex = compiled(args, 0, &pattern)?;
     let shape = Shape::of(&regex)?;
     match regex.captures(&text) {
@@ -90,6 +103,7 @@ fn first(args: &Args<'_>) -> Result<Value, Fault> {
 
 fn all(args: &Args<'_>) -> Result<Value, Fault> {
     let (pattern, text) = (args.text(0)?, args.text(1)?);
+    searchable(&text)?;
     let regex = compiled(args, 0, &pattern)?;
     let shape = Shape::of(&regex)?;
     let found = regex.captures_iter(&text).take(ELEMENTS_MAX + 1);
@@ -103,6 +117,7 @@ pub(super) fn replace(
     pattern: &str,
     new: &str,
 ) -> Result<Value, Fault> {
+    searchable(text)?;
     let regex = compiled(args, 1, pattern)?;
     let groups_in_new = new.matches('$').count();
     let mut out = String::with_capacity(text.len());

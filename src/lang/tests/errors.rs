@@ -185,6 +185,16 @@ fn errors_name_the_values_and_the_way_out() {
             "more than 100000 elements",
         ),
         (
+            "regex(\"x\", join(\"\", [for n in range(3) : join(\"\", range(100000))]))",
+            Code::LimitExceeded,
+            "more than 1048576 bytes, which is the most that is searched for a pattern | cut it first",
+        ),
+        (
+            "regex(\"\\\\pL{100000}\", \"x\")",
+            Code::BadFunctionCall,
+            "argument 1 of `regex`: this is not a regular expression: ",
+        ),
+        (
             "matchkeys([1], [1, 2], [])",
             Code::BadFunctionCall,
             "there are 1 values and 2 keys",

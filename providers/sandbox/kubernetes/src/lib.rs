@@ -34,6 +34,7 @@ mod object;
 mod options;
 mod outside;
 mod path;
+mod protobuf;
 mod query;
 mod reply;
 mod request;

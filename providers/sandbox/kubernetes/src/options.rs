@@ -6,6 +6,8 @@ use std::fmt;
 use drplan_api::Clock;
 use drplan_sandbox_controllers::Settings;
 use serde_json::Value;
+use sha2::Digest as _;
+use sha2::Sha256;
 
 /// The version that a cluster shows by default: that of the real server it is compared with.
 pub const VERSION: &str = "v1.35.4";
@@ -21,8 +23,11 @@ const ADVERTISED: &str = "192.0.2.1:443";
 pub struct ClusterOptions {
     /// The name, for the kubeconfig and the nodes' zone.
     pub name: String,
-    /// Where uids, generated names and tokens come from.
+    /// Where uids and generated names come from.
     pub seed: u64,
+    /// What tokens of service accounts are signed with. It comes from the seed unless somebody sets
+    /// it: whoever lets others reach the cluster should, for a seed is no secret.
+    pub token_key: [u8; 32],
     /// What time it is.
     pub clock: Clock,
     /// The version that the server shows, such as `v1.35.4`.
@@ -49,6 +54,7 @@ impl ClusterOptions {
         Self {
             name: name.to_owned(),
             seed,
+            token_key: Sha256::digest(seed.to_be_bytes()).into(),
             clock,
             version: VERSION.to_owned(),
             nodes: 1,

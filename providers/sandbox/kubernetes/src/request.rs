@@ -14,6 +14,7 @@ use crate::failure::Failure;
 use crate::failure::Outcome;
 use crate::options::User;
 use crate::path::Target;
+use crate::protobuf;
 use crate::query::Query;
 use crate::store::Name;
 
@@ -102,11 +103,12 @@ impl Request {
     pub(crate) fn object(&self, kind: &str) -> Outcome<Decoded> {
         match self.media_type() {
             "" | "application/json" | "application/yaml" => {}
+            "application/vnd.kubernetes.protobuf" => return self.protobuf(kind),
             _ => {
                 let message = "the body of the request was in an unknown format - accepted media \
                                types include: application/json, application/yaml, \
                                application/vnd.kubernetes.protobuf";
-                return Err(Failure::new(415, "UnsupportedMediaType", message, None));
+                return Err(unsupported(message));
             }
         }
         let read = if self.is_yaml() {
@@ -123,6 +125,22 @@ impl Request {
         })
     }
 
+    /// The body of a command that sends protobuf, if its kind is one of those that are known.
+    fn protobuf(&self, kind: &str) -> Outcome<Decoded> {
+        match protobuf::read(&self.body) {
+            Ok(Some(value)) => Ok(Decoded {
+                value,
+                duplicates: Vec::new(),
+            }),
+            Ok(None) => Err(unsupported(&format!(
+                "the rehearsal reads no protobuf of {kind}: write the object down and apply it"
+            ))),
+            Err(why) => Err(Failure::bad_request(&format!(
+                "the protobuf of {kind} cannot be read: {why}"
+            ))),
+        }
+    }
+
     /// The body as options, which may be missing.
     pub(crate) fn options(&self) -> Outcome<Value> {
         if self.body.is_empty() {
@@ -137,6 +155,10 @@ impl Request {
             .map(|decoded| decoded.value)
             .map_err(|error| Failure::bad_request(&error))
     }
+}
+
+fn unsupported(message: &str) -> Failure {
+    Failure::new(415, "UnsupportedMediaType", message, None)
 }
 
 /// A time as objects show it: in whole seconds.

@@ -8,6 +8,8 @@
 //! [`Tools`] stands in for the client programs: it reads the script and the archive that the provider
 //! wrote, refuses what the real ones refuse, and takes the time that [`Pace`] says.
 //!
+//! Things go wrong only where whoever makes a server says so ([`Troubles`]).
+//!
 //! It knows nothing of the provider's code: the archive is read by a reader of its own, so that a
 //! mistake in the provider's cannot hide here.
 #![allow(
@@ -31,6 +33,7 @@ mod server;
 mod session;
 mod state;
 mod tools;
+mod trouble;
 mod value;
 
 pub use archive::ArchiveError;
@@ -45,3 +48,6 @@ pub use options::Pace;
 pub use options::Role;
 pub use server::Server;
 pub use tools::Tools;
+pub use trouble::Interruption;
+pub use trouble::Troubles;
+pub use trouble::Unready;

@@ -2,9 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use drplan_api::Clock;
+
+use crate::trouble::Troubles;
+use crate::trouble::Weather;
 
 /// Extensions that every installation brings along.
 const EXTENSIONS: [&str; 12] = [
@@ -39,6 +43,8 @@ pub struct Options {
     pub connections_max: usize,
     /// What takes how long.
     pub pace: Pace,
+    /// What goes wrong.
+    pub(crate) weather: Weather,
 }
 
 /// A role. Its password does not show in `Debug`.
@@ -98,7 +104,15 @@ impl Options {
             extensions: EXTENSIONS.iter().map(|&name| name.to_owned()).collect(),
             connections_max: 100,
             pace: Pace::default(),
+            weather: Weather::default(),
         }
+    }
+
+    /// Lets things go wrong.
+    #[must_use]
+    pub fn troubled(mut self, troubles: Arc<dyn Troubles>) -> Self {
+        self.weather = Weather::of(troubles);
+        self
     }
 }
 

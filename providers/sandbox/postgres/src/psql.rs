@@ -13,7 +13,12 @@ use crate::script;
 use crate::script::Line;
 use crate::server::Server;
 use crate::tools::Tools;
+use crate::trouble::Interruption;
+use crate::trouble::terminated;
 
+/// What the program says where the server is suddenly gone.
+const CLOSED: &str = "server closed the connection unexpectedly\n\tThis probably means the server \
+                      terminated abnormally\n\tbefore or while processing the request.";
 /// The exit code of a script that failed.
 const SCRIPT_FAILED: i32 = 3;
 /// The exit code of a connection that could not be made.
@@ -33,7 +38,7 @@ pub(crate) async fn run(tools: &Tools, env: &BTreeMap<String, String>, said: Sai
         }
     };
     let database = get("PGDATABASE");
-    let (server, seat) = match tools.connect(env, database) {
+    let (server, seat) = match tools.connect(env, database).await {
         Ok(connected) => connected,
         Err(why) => {
             said(&format!("psql: error: {why}"));
@@ -59,16 +64,35 @@ pub(crate) async fn run(tools: &Tools, env: &BTreeMap<String, String>, said: Sai
         skips: Vec::new(),
     };
     for (number, line) in lines {
-        if let Err(refused) = running.step(&line).await {
-            said(&format!(
-                "psql:{path}:{number}: ERROR:  {}",
-                refused.message
-            ));
-            return SCRIPT_FAILED;
+        let at = format!("psql:{path}:{number}");
+        match running.step(&line).await {
+            Ok(()) => {}
+            Err(Stop::Refused(refused)) => {
+                said(&format!("{at}: ERROR:  {}", refused.message));
+                return SCRIPT_FAILED;
+            }
+            Err(Stop::Lost(why)) => {
+                said(&format!("{at}: {why}"));
+                said(&format!("{at}: error: connection to server was lost"));
+                return NO_CONNECTION;
+            }
         }
     }
     drop(seat);
     0
+}
+
+/// Why a script does not go on.
+enum Stop {
+    Refused(SqlError),
+    /// The connection is gone; what the program says of it.
+    Lost(String),
+}
+
+impl From<SqlError> for Stop {
+    fn from(refused: SqlError) -> Self {
+        Self::Refused(refused)
+    }
 }
 
 /// A script at work.
@@ -86,8 +110,18 @@ struct Running<'a> {
     skips: Vec<bool>,
 }
 
+/// Names the statement that a line sends to the server, if it sends one.
+fn asks(line: &Line) -> Option<&'static str> {
+    match line {
+        Line::AskOurs { .. } => Some("psql asks for the marker"),
+        Line::Count { .. } => Some("psql counts rows"),
+        Line::Finish { .. } => Some("psql finishes"),
+        _ => None,
+    }
+}
+
 impl Running<'_> {
-    async fn step(&mut self, line: &Line) -> Result<(), SqlError> {
+    async fn step(&mut self, line: &Line) -> Result<(), Stop> {
         match line {
             Line::If { variable } => {
                 let is_true = self.variables.get(variable).copied().unwrap_or_default();
@@ -107,8 +141,26 @@ impl Running<'_> {
             _ if self.skips.contains(&true) => return Ok(()),
             _ => {}
         }
-        tokio::time::sleep(self.server.options().pace.statement).await;
-        self.act(line).await
+        let options = self.server.options();
+        tokio::time::sleep(options.pace.statement).await;
+        let interruption = match asks(line) {
+            Some(what) => options.weather.on_statement(what),
+            None => None,
+        };
+        match interruption {
+            Some(Interruption::ResetBefore) => return Err(Stop::Lost(CLOSED.to_owned())),
+            Some(Interruption::Terminated) => {
+                let why = format!("FATAL:  {}\n{CLOSED}", terminated().message);
+                return Err(Stop::Lost(why));
+            }
+            Some(Interruption::Slow(pause)) => tokio::time::sleep(pause).await,
+            Some(Interruption::ResetAfter) | None => {}
+        }
+        self.act(line).await?;
+        match interruption {
+            Some(Interruption::ResetAfter) => Err(Stop::Lost(CLOSED.to_owned())),
+            _ => Ok(()),
+        }
     }
 
     async fn act(&mut self, line: &Line) -> Result<(), SqlError> {

@@ -251,12 +251,7 @@ async fn one(
             said(&line);
         }
     }
-    let pace = target.server.options().pace;
-    let time = match copied {
-        Some(copied) => pace.entry + pace.data(copied.bytes),
-        None => pace.entry,
-    };
-    tokio::time::sleep(time.max(Duration::from_micros(1))).await;
+    tokio::time::sleep(time(target.server, copied)).await;
     let mut state = target.server.state();
     let done = apply(
         target.server,
@@ -276,6 +271,24 @@ async fn one(
         }
         said(&format!("pg_restore: error: {error}"));
     })
+}
+
+/// How long one entry takes.
+fn time(server: &Server, copied: Option<&Copied>) -> Duration {
+    let pace = server.options().pace;
+    let time = match copied {
+        Some(copied) => pace.entry + pace.data(copied.bytes),
+        None => pace.entry,
+    };
+    time.max(Duration::from_micros(1))
+}
+
+/// How long a restore takes at least.
+pub(crate) fn time_min(server: &Server, archive: &Archive, asked: &Asked) -> Duration {
+    let all = chosen(archive, asked);
+    let times = all.iter().map(|e| time(server, archive.data.get(&e.id)));
+    let jobs = u32::try_from(asked.jobs.max(1)).unwrap_or(u32::MAX);
+    times.sum::<Duration>() / jobs
 }
 
 fn announced(entry: &Entry, copied: Option<&Copied>) -> Vec<String> {

@@ -26,6 +26,10 @@ use crate::lexer::tokens;
 use crate::server::Seat;
 use crate::server::Server;
 use crate::state::Connected;
+use crate::trouble::Interruption;
+use crate::trouble::Unready;
+use crate::trouble::starting;
+use crate::trouble::terminated;
 use crate::value::Format;
 use crate::value::Value;
 
@@ -126,7 +130,21 @@ impl Server {
                 break;
             }
             let mut out = Out::default();
+            let interruption = session.interruption(&message);
+            match interruption {
+                Some(Interruption::ResetBefore) => return Err(reset()),
+                Some(Interruption::Terminated) => {
+                    out.error(&terminated(), "FATAL");
+                    stream.write_all(&out.0).await?;
+                    return stream.shutdown().await;
+                }
+                Some(Interruption::Slow(pause)) => tokio::time::sleep(pause).await,
+                Some(Interruption::ResetAfter) | None => {}
+            }
             session.handle(&message, &mut out).await;
+            if interruption == Some(Interruption::ResetAfter) {
+                return Err(reset());
+            }
             stream.write_all(&out.0).await?;
             stream.flush().await?;
         }
@@ -142,6 +160,11 @@ impl Server {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
+        match self.options().weather.on_connect() {
+            Some(Unready::Starting) => return Ok(Err(starting())),
+            Some(Unready::Slow(pause)) => tokio::time::sleep(pause).await,
+            None => {}
+        }
         let setting = |name: &str| {
             let found = settings.iter().find(|(n, _)| n == name);
             found.map(|(_, value)| value.clone())
@@ -191,6 +214,30 @@ impl Session {
     fn version(&self) -> String {
         let (major, minor) = self.server.options().version;
         format!("{major}.{minor}")
+    }
+
+    /// What goes wrong while a message is served that runs statements.
+    fn interruption(&self, message: &Message) -> Option<Interruption> {
+        let what = self.running(message)?;
+        self.server.options().weather.on_statement(&what)
+    }
+
+    /// Names the statements that a message runs; one that nobody understands is named by the refusal.
+    fn running(&self, message: &Message) -> Option<String> {
+        let text = Reader(&message.body).text().ok()?;
+        match message.sort {
+            b'Q' => {
+                let parts = statements(&text).ok()?;
+                let known = parts.iter().map(|part| understand(part).ok());
+                let known: Vec<Known> = known.map(|s| Some(s?.known)).collect::<Option<_>>()?;
+                Some(format!("{known:?}"))
+            }
+            b'E' => {
+                let statement = self.portals.get(&text)?.statement.as_ref()?;
+                Some(format!("{:?}", statement.known))
+            }
+            _ => None,
+        }
     }
 
     async fn handle(&mut self, message: &Message, out: &mut Out) {
@@ -442,10 +489,7 @@ impl Session {
         };
         let mut state = self.server.state();
         if !state.sessions.contains_key(&cx.pid) {
-            return Err(SqlError::new(
-                "57P01",
-                "terminating connection due to administrator command",
-            ));
+            return Err(terminated());
         }
         // One statement alone fails before it changes anything.
         if let [statement] = statements
@@ -469,6 +513,10 @@ impl Session {
         self.transaction = transaction;
         Ok(answers)
     }
+}
+
+fn reset() -> io::Error {
+    io::Error::from(io::ErrorKind::ConnectionReset)
 }
 
 fn formats(reader: &mut Reader<'_>) -> Result<Vec<Format>, SqlError> {

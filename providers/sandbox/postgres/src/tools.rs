@@ -22,11 +22,17 @@ use crate::script;
 use crate::server::Seat;
 use crate::server::Server;
 use crate::state::Connected;
+use crate::trouble::Unready;
+use crate::trouble::starting;
 
 /// The name that the provider gives to the shell which runs a restore.
 const RESTORE: &str = "drplan-restore";
 /// What a shell answers if there is no such program.
 const NOT_FOUND: i32 = 127;
+/// What a shell answers if a program was killed.
+const KILLED: i32 = 137;
+/// A program that is killed has not done more than this part of its work.
+const PART_MAX: f64 = 0.9;
 
 /// Finds the server at a host and port.
 type Find = dyn Fn(&str, u16) -> Option<Server> + Send + Sync;
@@ -124,7 +130,7 @@ impl Tools {
     }
 
     /// Opens a session as the environment says.
-    pub(crate) fn connect(
+    pub(crate) async fn connect(
         &self,
         env: &BTreeMap<String, String>,
         database: &str,
@@ -140,6 +146,13 @@ impl Tools {
                  connections?",
             ));
         };
+        match server.options().weather.on_connect() {
+            Some(Unready::Starting) => {
+                return Err(failed(&format!("FATAL:  {}", starting().message)));
+            }
+            Some(Unready::Slow(pause)) => tokio::time::sleep(pause).await,
+            None => {}
+        }
         let user = get("PGUSER").to_owned();
         let role = server.state().roles.get(&user).cloned();
         let password = role.as_ref().and_then(|role| role.password.as_deref());
@@ -227,17 +240,25 @@ impl Tools {
         let database = call
             .database
             .ok_or("one of -d/--dbname and -f/--file must be specified")?;
-        let (server, seat) = self.connect(env, &database)?;
+        let (server, seat) = self.connect(env, &database).await?;
         let mut seats = vec![seat];
         for _ in 1..asked.jobs {
-            seats.push(self.connect(env, &database)?.1);
+            seats.push(self.connect(env, &database).await?.1);
         }
         let archive = archive.map_err(|e| e.to_string())?;
         let target = Target {
             server: &server,
             database: &database,
         };
-        let code = restore::run(&target, &archive, &asked, said).await;
+        let end = server.options().weather.on_restore().map(|part| {
+            let whole = restore::time_min(&server, &archive, &asked);
+            whole.mul_f64(part.clamp(0.0, PART_MAX))
+        });
+        let restored = restore::run(&target, &archive, &asked, said);
+        let code = match end {
+            None => restored.await,
+            Some(end) => tokio::time::timeout(end, restored).await.unwrap_or(KILLED),
+        };
         drop(seats);
         Ok(code)
     }

@@ -18,8 +18,10 @@ use aws_sdk_s3::types::CompletedMultipartUpload;
 use aws_sdk_s3::types::CompletedPart;
 use aws_sdk_s3::types::ObjectLockMode;
 use aws_sdk_s3::types::VersioningConfiguration;
+use client::Uploads;
 use client::in_process;
 use client::outcome;
+use client::uploading;
 use drplan_api::Clock;
 use drplan_sandbox_s3::AccessKey;
 use drplan_sandbox_s3::Options;
@@ -455,5 +457,28 @@ async fn it_listens_on_loopback_only() -> Tested {
     drop(listening);
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert!(tokio::net::TcpStream::connect(address).await.is_err());
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_an_upload_that_breaks_in_the_middle_nothing_is_seen() -> Tested {
+    let (store, client) = world().await?;
+    let breaking = uploading(&store, "AKIDALL", SECRET, Uploads::Half);
+    let put = |client: &Client, text: &'static str| {
+        let put = client.put_object().bucket("shop").key("half");
+        put.body(ByteStream::from_static(text.as_bytes())).send()
+    };
+    assert!(put(&breaking, "a text that is cut").await.is_err());
+    let found = client.get_object().bucket("shop").key("half").send().await;
+    assert_eq!(outcome(&found), "404 NoSuchKey");
+    put(&client, "what was there").await?;
+    assert!(put(&breaking, "a text that is cut").await.is_err());
+    let found = client
+        .get_object()
+        .bucket("shop")
+        .key("half")
+        .send()
+        .await?;
+    assert_eq!(found.body.collect().await?.into_bytes(), "what was there");
     Ok(())
 }

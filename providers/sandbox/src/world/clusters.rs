@@ -49,7 +49,8 @@ impl ClusterMachine {
         velero: Option<Arc<Velero>>,
     ) -> Result<Self, WorldError> {
         let mut options = ClusterOptions::new(name, settings.seed, clock);
-        let token = token(name)?;
+        options.token_key = drawn(name)?;
+        let token = drplan_api::digest(&drawn(name)?);
         options.rights = Rights::default().token(&token, User::new(USER, &["system:masters"]));
         options.nodes = part.nodes;
         options.settings = settings;
@@ -81,16 +82,16 @@ impl ClusterMachine {
     }
 }
 
-/// A token that nobody can guess, for a world that listens. It is in no object and no output, so that
-/// worlds of one seed are the same all the same.
-fn token(cluster: &str) -> Result<String, WorldError> {
+/// Bytes that nobody can guess, for a world that listens. What is made of them is in no object and no
+/// output, so that worlds of one seed are the same all the same.
+fn drawn(cluster: &str) -> Result<[u8; 32], WorldError> {
     let mut bytes = [0; 32];
     let filled = SystemRandom::new().fill(&mut bytes);
     filled.map_err(|_| WorldError::Part {
         part: format!("cluster `{cluster}`"),
         why: "this machine gives no random numbers".to_owned(),
     })?;
-    Ok(drplan_api::digest(&bytes))
+    Ok(bytes)
 }
 
 impl Machine for ClusterMachine {
@@ -160,4 +161,69 @@ fn ready_account(cluster: &Cluster) -> Option<String> {
     let account = deployment.pointer("/spec/template/spec/serviceAccountName");
     let account = account.and_then(Value::as_str).unwrap_or("default");
     ready.then(|| account.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use drplan_api::Timestamp;
+    use http::Request;
+    use http::header::AUTHORIZATION;
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    fn machine() -> ClusterMachine {
+        let part = json!({ "server": "https://b.example:6443" });
+        let part = serde_json::from_value(part).expect("a part");
+        let settings = Settings {
+            seed: 1,
+            ..Settings::default()
+        };
+        let clock = Clock::starting_at(Timestamp::UNIX_EPOCH);
+        ClusterMachine::new("b", &part, settings, clock, None).expect("a cluster")
+    }
+
+    /// A token of the service account `default` in `default`.
+    async fn token(machine: &ClusterMachine) -> String {
+        let path = "/api/v1/namespaces/default/serviceaccounts/default/token";
+        let request = Request::post(path)
+            .header("content-type", "application/json")
+            .body(axum::body::Body::from("{\"spec\":{}}"))
+            .expect("a request");
+        let router = machine.cluster.router_as(User::admin());
+        let answer = router.oneshot(request).await.expect("an answer");
+        let bytes = axum::body::to_bytes(answer.into_body(), 1 << 20).await;
+        let answer: Value = serde_json::from_slice(&bytes.expect("a body")).expect("JSON");
+        answer["status"]["token"]
+            .as_str()
+            .expect("a token")
+            .to_owned()
+    }
+
+    async fn status(machine: &ClusterMachine, token: &str) -> u16 {
+        let request = Request::get("/api/v1/namespaces")
+            .header(AUTHORIZATION, format!("Bearer {token}"))
+            .body(axum::body::Body::empty())
+            .expect("a request");
+        let answer = machine.cluster.router().oneshot(request).await;
+        answer.expect("an answer").status().as_u16()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_knows_the_seed_of_a_world_cannot_make_its_tokens() {
+        let (one, other) = (machine(), machine());
+        for machine in [&one, &other] {
+            let account = json!({
+                "apiVersion": "v1", "kind": "ServiceAccount",
+                "metadata": { "name": "default", "namespace": "default" },
+            });
+            // It is there already where controllers have made it.
+            machine.cluster.load([account]).ok();
+        }
+        let id = |m: &ClusterMachine| m.cluster.uid();
+        assert_eq!(id(&one), id(&other), "one seed is one world");
+        let theirs = token(&other).await;
+        assert_eq!(status(&other, &theirs).await, 403, "a token that is known");
+        assert_eq!(status(&one, &theirs).await, 401, "and elsewhere is not");
+    }
 }

@@ -14,12 +14,14 @@ use drplan_sandbox_postgres::Tools;
 use tokio::io::DuplexStream;
 
 use super::WorldError;
+use super::faults::Faults;
 use super::file::PostgresPart;
 use super::network::Listener;
 use super::power::Machine;
 use super::power::Power;
 use super::programs::Said;
 use super::programs::Tool;
+use super::troubles::Drawn;
 
 /// The database that a URL of a server names: one that is always there.
 const DATABASE: &str = "postgres";
@@ -37,9 +39,11 @@ impl DatabaseMachine {
         part: &PostgresPart,
         clock: Clock,
         seed: u64,
+        faults: Arc<Faults>,
     ) -> Result<Self, WorldError> {
         let mut random = fastrand::Rng::with_seed(seed);
-        let mut options = Options::new(clock, random.u64(..));
+        let troubles = Arc::new(Drawn::new(faults, name));
+        let mut options = Options::new(clock, random.u64(..)).troubled(troubles);
         options.version = version(name, part)?;
         options.roles = vec![Role::superuser(&part.user, Some(&part.password))];
         options
@@ -114,13 +118,15 @@ impl Clients {
     pub(super) fn new(
         places: BTreeMap<(String, u16), (String, Arc<DatabaseMachine>)>,
         power: Power,
+        faults: Arc<Faults>,
     ) -> Self {
         let newest = places.values().map(|(_, m)| m.version).max();
         Self(Tools::new(
             newest.unwrap_or(VERSION_DEFAULT),
             move |host, port| {
                 let (name, machine) = places.get(&(host.to_owned(), port))?;
-                power.runs(name).then(|| machine.server.clone())
+                let answers = power.runs(name) && !faults.refuses(host, port);
+                answers.then(|| machine.server.clone())
             },
         ))
     }

@@ -18,6 +18,7 @@ mod programs;
 mod serve;
 mod services;
 mod simulation;
+mod troubles;
 mod velero;
 mod witness;
 
@@ -166,7 +167,8 @@ impl World {
             .postgres
             .iter()
             .map(|(name, part)| {
-                let machine = DatabaseMachine::new(name, part, clock.clone(), from.seed)?;
+                let faults = Arc::clone(&faults);
+                let machine = DatabaseMachine::new(name, part, clock.clone(), from.seed, faults)?;
                 Ok((name.clone(), Arc::new(machine)))
             })
             .collect::<Result<_, WorldError>>()?;
@@ -202,7 +204,7 @@ impl World {
         }
         let power = Power::new(sockets, Arc::clone(&network));
         let helm = Helm::new(Arc::clone(&network) as Arc<dyn Network>, clock.clone());
-        let clients = Clients::new(places, power.clone());
+        let clients = Clients::new(places, power.clone(), Arc::clone(&faults));
         let tools: Vec<Arc<dyn Tool>> = vec![Arc::new(helm), Arc::new(clients)];
         let base_dir = from.base_dir.to_owned();
         let programs = Programs::new(
@@ -254,7 +256,7 @@ impl World {
         self.faults.end();
     }
 
-    /// How many requests met a fault.
+    /// How many requests, statements and restores met a fault.
     #[must_use]
     pub fn faults(&self) -> u64 {
         self.faults.count()

@@ -163,6 +163,12 @@ impl Network for WorldNetwork {
                     };
                     serve::http(theirs, router, Arc::new(between));
                 }
+                Server::Other(_) if self.faults.refuses(host, port) => {
+                    return Err(io::Error::new(
+                        io::ErrorKind::ConnectionRefused,
+                        "a fault of the rehearsal",
+                    ));
+                }
                 Server::Other(listener) => listener.serve(theirs),
             }
             Ok(Box::new(ours) as Box<dyn Stream>)

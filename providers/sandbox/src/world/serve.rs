@@ -5,8 +5,13 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
+use axum::body::HttpBody as _;
+use bytes::Bytes;
+use futures::Stream;
+use futures::StreamExt as _;
 use http::Request;
 use http::Response;
+use http::header::AUTHORIZATION;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -14,8 +19,11 @@ use hyper_util::rt::TokioIo;
 use tokio::io::DuplexStream;
 use tower::ServiceExt as _;
 
+use super::faults::Asked;
 use super::faults::Fault;
 use super::faults::Faults;
+use super::faults::Sent;
+use super::faults::Token;
 use super::witness;
 use super::witness::Gallery;
 
@@ -30,7 +38,7 @@ pub(super) struct Between {
 /// Serves one connection in a task of its own, until either side ends it.
 pub(super) fn http(stream: DuplexStream, router: Router, between: Arc<Between>) {
     let service = service_fn(move |request: Request<Incoming>| {
-        answer(router.clone(), Arc::clone(&between), request)
+        answer(router.clone(), Arc::clone(&between), request.map(Body::new))
     });
     // The date that hyper would add is this machine's, and clients correct their clocks by it.
     let connection = http1::Builder::new()
@@ -44,9 +52,8 @@ pub(super) fn http(stream: DuplexStream, router: Router, between: Arc<Between>) 
 async fn answer(
     router: Router,
     between: Arc<Between>,
-    request: Request<Incoming>,
+    request: Request<Body>,
 ) -> Result<Response<Body>, io::Error> {
-    let reset = || io::Error::from(io::ErrorKind::ConnectionReset);
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let seen = witness::Request {
         host: &between.host,
@@ -56,18 +63,244 @@ async fn answer(
     if !between.gallery.ask(|w| w.comes(seen)) {
         return Err(reset());
     }
-    let fault = between.faults.next(&method, &uri);
-    match fault {
+    let fault = between.faults.next(Asked {
+        method: &method,
+        uri: &uri,
+        body: match request.body().is_end_stream() {
+            true => Sent::Nothing,
+            false => Sent::Something,
+        },
+        token: token(&request),
+    });
+    let request = match fault {
         Some(Fault::ResetBefore) => return Err(reset()),
         Some(Fault::Answers(refusal)) => return Ok(refusal.into()),
-        Some(Fault::Slow(pause)) => tokio::time::sleep(pause).await,
-        Some(Fault::ResetAfter) | None => {}
-    }
-    let served = router.oneshot(request.map(Body::new)).await;
+        Some(Fault::Slow(pause)) => {
+            tokio::time::sleep(pause).await;
+            request
+        }
+        Some(Fault::HalfSent(part)) => request.map(|body| broken(body, part)),
+        _ => request,
+    };
+    let served = router.oneshot(request).await;
     let response = served.unwrap_or_else(|never| match never {});
-    let lost = fault == Some(Fault::ResetAfter);
+    let lost = matches!(fault, Some(Fault::ResetAfter | Fault::HalfSent(_)));
     if !between.gallery.ask(|w| w.leaves(seen, response.status())) || lost {
         return Err(reset());
     }
-    Ok(response)
+    Ok(match fault {
+        Some(Fault::HalfAnswered(part)) => response.map(|body| broken(body, part)),
+        Some(Fault::DroppedWatch(bytes)) => {
+            response.map(|body| Body::from_stream(first(body, bytes)))
+        }
+        _ => response,
+    })
+}
+
+fn reset() -> io::Error {
+    io::Error::from(io::ErrorKind::ConnectionReset)
+}
+
+fn token(request: &Request<Body>) -> Token {
+    let header = request.headers().get(AUTHORIZATION);
+    match header.is_some_and(|value| value.as_bytes().starts_with(b"Bearer ")) {
+        true => Token::Shown,
+        false => Token::None,
+    }
+}
+
+/// A part of a body, and then an error, as where the connection breaks in its middle. Of a body whose
+/// length nobody knows nothing comes.
+fn broken(body: Body, part: f64) -> Body {
+    let length = body.size_hint().exact().unwrap_or_default();
+    // Less than the whole, so that something is missing.
+    let bytes = length.saturating_sub(1).min(fraction(length, part));
+    let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+    let error = futures::stream::iter([Err(axum::Error::new(reset()))]);
+    Body::from_stream(first(body, bytes).chain(error))
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "where exactly a body breaks does not matter"
+)]
+fn fraction(length: u64, part: f64) -> u64 {
+    (length as f64 * part) as u64
+}
+
+/// The first bytes of a body. Ends as soon as they are there, though nothing more would come.
+fn first(body: Body, bytes: usize) -> impl Stream<Item = Result<Bytes, axum::Error>> + Send {
+    let state = (body.into_data_stream(), bytes);
+    futures::stream::unfold(state, |(mut body, left)| async move {
+        if left == 0 {
+            return None;
+        }
+        let chunk = body.next().await?;
+        let chunk = chunk.map(|mut chunk| {
+            chunk.truncate(left);
+            chunk
+        });
+        let left = left - chunk.as_ref().map_or(left, Bytes::len);
+        Some((chunk, (body, left)))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use drplan_api::Clock;
+    use drplan_api::Fut;
+    use drplan_api::Network;
+    use drplan_api::Timestamp;
+    use drplan_sandbox_kubernetes::Cluster;
+    use drplan_sandbox_kubernetes::ClusterOptions;
+    use http::Method;
+    use http::StatusCode;
+    use http::Uri;
+    use http::header::CONTENT_TYPE;
+    use kube::client::Body as Sends;
+    use serde_json::json;
+
+    use super::super::faults::Refusal;
+    use super::*;
+
+    const SEED: u64 = 1;
+    /// How many bytes wait in each direction.
+    const BUFFER_BYTES: usize = 64 * 1024;
+
+    /// A cluster behind a network with the faults of [`SEED`].
+    struct Net(Cluster, Arc<Between>);
+
+    impl Network for Net {
+        fn dial<'a>(
+            &'a self,
+            _: &'a str,
+            _: u16,
+        ) -> Fut<'a, io::Result<Box<dyn drplan_api::Stream>>> {
+            let (near, far) = tokio::io::duplex(BUFFER_BYTES);
+            http(far, self.0.router(), Arc::clone(&self.1));
+            Box::pin(async move { Ok(Box::new(near) as Box<dyn drplan_api::Stream>) })
+        }
+    }
+
+    fn cluster() -> (Cluster, kube::Client) {
+        let clock = Clock::starting_at(Timestamp::UNIX_EPOCH);
+        let cluster = Cluster::new(ClusterOptions::new("b", 1, clock));
+        let between = Arc::new(Between {
+            host: "b.example".to_owned(),
+            faults: Arc::new(Faults::from_seed(SEED)),
+            gallery: Gallery::default(),
+        });
+        let net = Arc::new(Net(cluster.clone(), between));
+        let mut config = kube::Config::new("http://b.example".parse().expect("a URL"));
+        config.auth_info.token = Some("admin".to_owned().into());
+        let client = drplan_kubernetes::private_client(&config, net).expect("a client");
+        (cluster, client)
+    }
+
+    /// The first path of a row that meets a certain fault when it is asked for.
+    fn meets(
+        method: &Method,
+        path: impl Fn(usize) -> String,
+        wanted: impl Fn(Fault) -> bool,
+    ) -> (usize, String) {
+        let faults = Faults::from_seed(SEED);
+        let body = match *method {
+            Method::GET => Sent::Nothing,
+            _ => Sent::Something,
+        };
+        let mut all = (0..10_000).map(|n| (n, path(n)));
+        let found = all.find(|(_, path)| {
+            let uri: Uri = path.parse().expect("a URI");
+            let asked = Asked {
+                method,
+                uri: &uri,
+                body,
+                token: Token::Shown,
+            };
+            faults.next(asked).is_some_and(&wanted)
+        });
+        found.expect("one of many meets it")
+    }
+
+    fn map(n: usize) -> String {
+        format!("/api/v1/namespaces/default/configmaps/m{n}")
+    }
+
+    async fn get(client: &kube::Client, path: &str) -> kube::Result<(StatusCode, Bytes)> {
+        let request = Request::get(path).body(Sends::empty()).expect("a request");
+        let response = client.send(request).await?;
+        let status = response.status();
+        let bytes = response.into_body().collect_bytes().await?;
+        Ok((status, bytes))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_a_write_that_breaks_in_the_middle_of_its_body_nothing_is_seen() {
+        let half = |fault| matches!(fault, Fault::HalfSent(_));
+        let (n, path) = meets(&Method::PATCH, map, half);
+        let (cluster, client) = cluster();
+        let body = json!({
+            "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": format!("m{n}") },
+        });
+        let request = |path: String| {
+            Request::patch(path)
+                .header(CONTENT_TYPE, "application/apply-patch+yaml")
+                .body(Sends::from(body.to_string().into_bytes()))
+                .expect("a request")
+        };
+        let path = path + "?fieldManager=me";
+        client
+            .send(request(path.clone()))
+            .await
+            .expect_err("it breaks");
+        let name = format!("m{n}");
+        assert!(cluster.object("", "configmaps", "default", &name).is_none());
+        let again = client.send(request(path)).await.expect("an answer");
+        assert_eq!(again.status(), StatusCode::CREATED);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_breaks_in_its_middle_is_no_answer() {
+        let half = |fault| matches!(fault, Fault::HalfAnswered(_));
+        let (_, path) = meets(&Method::GET, map, half);
+        let (_, client) = cluster();
+        get(&client, &path).await.expect_err("it breaks");
+        let (status, _) = get(&client, &path).await.expect("an answer");
+        assert_eq!(status, StatusCode::NOT_FOUND);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dropped_watch_ends_in_the_middle_of_a_line() {
+        let watch = |n| format!("/api/v1/namespaces/n{n}/configmaps?watch=true");
+        let early = |fault| matches!(fault, Fault::DroppedWatch(bytes) if bytes < 100);
+        let (n, path) = meets(&Method::GET, watch, early);
+        let (cluster, client) = cluster();
+        let space = format!("n{n}");
+        let objects = [
+            json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": space } }),
+            json!({
+                "apiVersion": "v1", "kind": "ConfigMap",
+                "metadata": { "name": "m", "namespace": space },
+            }),
+        ];
+        cluster.load(objects).expect("two objects");
+        let (status, bytes) = get(&client, &path).await.expect("a stream that ends");
+        assert_eq!(status, StatusCode::OK);
+        assert!(bytes.starts_with(b"{") && bytes.len() < 100 && !bytes.ends_with(b"\n"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_expired_token_is_refused_as_an_api_server_does() {
+        let expired = |fault| fault == Fault::Answers(Refusal::Expired);
+        let (_, path) = meets(&Method::GET, map, expired);
+        let (_, client) = cluster();
+        let (status, bytes) = get(&client, &path).await.expect("an answer");
+        assert_eq!(status, StatusCode::UNAUTHORIZED);
+        let said: serde_json::Value = serde_json::from_slice(&bytes).expect("a Status");
+        assert_eq!(said["reason"], "Unauthorized");
+        let (status, _) = get(&client, &path).await.expect("an answer");
+        assert_eq!(status, StatusCode::NOT_FOUND);
+    }
 }

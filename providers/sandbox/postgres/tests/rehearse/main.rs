@@ -7,4 +7,5 @@
 
 mod programs;
 mod provider;
+mod troubles;
 mod world;

@@ -33,7 +33,7 @@ async fn dump(world: &World) -> Json {
     looked.outputs
 }
 
-async fn driver(world: &World, more: Json) -> Driver {
+pub(crate) async fn driver(world: &World, more: Json) -> Driver {
     let mut spec = json!({"database": "shop", "dump": dump(world).await});
     if let (Some(spec), Json::Object(more)) = (spec.as_object_mut(), more) {
         spec.extend(more);

@@ -26,11 +26,19 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Carries requests to a store in the same process.
 #[derive(Debug, Clone)]
-struct InProcess(StoreService);
+struct InProcess(StoreService, Uploads);
+
+/// How much of a body reaches the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Uploads {
+    Whole,
+    /// Half of it, and then the connection breaks.
+    Half,
+}
 
 impl HttpConnector for InProcess {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let service = self.0.clone();
+        let (service, uploads) = (self.0.clone(), self.1);
         HttpConnectorFuture::new(async move {
             let mut request = request
                 .try_into_http1x()
@@ -41,7 +49,17 @@ impl HttpConnector for InProcess {
                     .map_err(|_| ConnectorError::user("a host".into()))?;
                 request.headers_mut().entry("host").or_insert(host);
             }
-            let request = request.map(axum::body::Body::new);
+            let (parts, body) = request.into_parts();
+            let mut body = axum::body::Body::new(body);
+            if uploads == Uploads::Half {
+                let bytes = axum::body::to_bytes(body, ANSWER_BYTES_MAX).await;
+                let bytes = bytes.map_err(|e| ConnectorError::io(e.into()))?;
+                let half = bytes.slice(..bytes.len() / 2);
+                let reset = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+                let stream = futures::stream::iter([Ok(half), Err(reset)]);
+                body = axum::body::Body::from_stream(stream);
+            }
+            let request = http::Request::from_parts(parts, body);
             let Ok(response) = service.oneshot(request).await;
             let (parts, body) = response.into_parts();
             let body = axum::body::to_bytes(body, ANSWER_BYTES_MAX)
@@ -66,10 +84,15 @@ impl HttpClient for InProcess {
 
 /// A client without retries, in process.
 pub(crate) fn in_process(store: &Store, key: &str, secret: &str) -> Client {
+    uploading(store, key, secret, Uploads::Whole)
+}
+
+/// The same, which may lose its connection while it sends a body.
+pub(crate) fn uploading(store: &Store, key: &str, secret: &str, uploads: Uploads) -> Client {
     Client::from_conf(
         config(key, secret)
             .endpoint_url("http://store.invalid")
-            .http_client(InProcess(store.service()))
+            .http_client(InProcess(store.service(), uploads))
             .build(),
     )
 }
