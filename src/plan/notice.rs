@@ -1,5 +1,7 @@
 //! What must be said of a plan before anything else is: that it is no plan to act on as it stands.
 
+use std::fmt::Write as _;
+
 use drplan_api::Address;
 
 use super::step::Plan;
@@ -46,11 +48,11 @@ impl Plan {
             partial.of
         );
         if left_out > 0 {
-            text.push_str(&format!(" Left out: {}.", some(&partial.left_out)));
+            let _ = write!(text, " Left out: {}.", some(&partial.left_out));
         }
         if let Some(stage) = partial.stop_before.filter(|_| held > 0) {
             let stage = stage.as_str();
-            text.push_str(&format!(" Held before `{stage}`: {}.", some(&partial.held)));
+            let _ = write!(text, " Held before `{stage}`: {}.", some(&partial.held));
         }
         Some(text)
     }

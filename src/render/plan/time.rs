@@ -1,6 +1,7 @@
 //! How long a plan will take, against its objective.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use drplan_api::Address;
 
@@ -51,10 +52,11 @@ fn verdict(plan: &Plan, forecast: &Forecast) -> (String, Tone) {
             (missing, of) => format!("unknown: {missing} of {of} steps have no time"),
         };
         if forecast.p50_ms > 0 {
-            text.push_str(&format!(
+            let _ = write!(
+                text,
                 "; the others take at least {}",
                 length(forecast.p50_ms)
-            ));
+            );
         }
         return match &objective {
             Some((_, limit)) if over(forecast.p50_ms) => (
@@ -67,7 +69,7 @@ fn verdict(plan: &Plan, forecast: &Forecast) -> (String, Tone) {
     }
     let mut text = length(forecast.p50_ms);
     if forecast.p90_ms > forecast.p50_ms {
-        text.push_str(&format!(", if all goes slowly {}", length(forecast.p90_ms)));
+        let _ = write!(text, ", if all goes slowly {}", length(forecast.p90_ms));
     }
     let (judged, tone) = match &objective {
         None => (String::new(), Tone::Dim),
@@ -83,18 +85,19 @@ fn verdict(plan: &Plan, forecast: &Forecast) -> (String, Tone) {
     text.push_str(&judged);
     if !forecast.questions.is_empty() {
         let questions = count(forecast.questions.len() as u64, "question", "questions");
-        text.push_str(&format!(", plus what people take for {questions}"));
+        let _ = write!(text, ", plus what people take for {questions}");
     }
     if let Some(saving) = forecast
         .shorten
         .as_ref()
         .filter(|_| forecast.critical_path.len() > 1)
     {
-        text.push_str(&format!(
+        let _ = write!(
+            text,
             "; {} could save most, {}",
             saving.address,
             length(saving.saves_ms)
-        ));
+        );
     }
     (text, tone)
 }
