@@ -1,6 +1,8 @@
 //! Whether what a kind proposes now lies inside what the plan shows.
 
+use crate::plan::Deed;
 use crate::plan::Do;
+use crate::plan::Plan;
 use crate::plan::Step;
 use crate::plan::Sure;
 use drplan_api::Because;
@@ -93,6 +95,31 @@ pub(crate) fn within(step: &Step, kind: &dyn DynKind, now: &Proposal<Json>) -> R
     }
 }
 
+/// Whether a proposal keeps the limits that the plan was asked to keep. What was planned against what was
+/// not there yet may turn out to be more than the plan could show.
+pub(crate) fn within_limits(plan: &Plan, step: &Step, now: &Proposal<Json>) -> Result<(), String> {
+    let deed = Deed {
+        actions: std::slice::from_ref(&now.action),
+        sure: true,
+        effects: &now.effects,
+        diff: &now.diff,
+        worst: now.hazard.level,
+        cutover: step.cutover,
+        accepted: plan.has_accepted(&step.address),
+    };
+    let broken = plan.head.policy.forbid.iter().find_map(|forbidden| {
+        let how = forbidden.done_by(&deed)?;
+        Some((forbidden.as_str(), how))
+    });
+    match broken {
+        Some((word, how)) => Err(format!(
+            "now it {how}, which `--forbid {word}` of this plan does not allow: {}",
+            now.because
+        )),
+        None => Ok(()),
+    }
+}
+
 /// Whether all that is left to do is to take away what the plan's own effects make: a run that died in
 /// between has done the rest.
 fn only_takes_back(step: &Step, now: &Proposal<Json>) -> bool {
@@ -143,4 +170,34 @@ fn brief(json: &Json) -> String {
     }
     let head: String = text.chars().take(CHARACTERS_MAX).collect();
     format!("{head}…")
+}
+
+#[cfg(test)]
+mod tests {
+    use drplan_api::Action;
+    use drplan_api::Hazard;
+
+    use super::*;
+    use crate::plan::Forbidden;
+    use crate::tests::memory::Case;
+
+    #[tokio::test]
+    async fn what_turns_out_to_be_an_update_does_not_get_round_a_limit() {
+        let spec = "resource \"thing\" \"a\" {\n  value = 1\n}\n";
+        let mut plan = Case::new(spec).plan().await;
+        let step = plan.steps[0].clone();
+        let now = Proposal {
+            action: Action::Update,
+            because: "it holds another value".into(),
+            diff: Vec::new(),
+            hazard: Hazard::none(),
+            op: Json::Null,
+            effects: Vec::new(),
+            binding: Json::Null,
+        };
+        assert_eq!(within_limits(&plan, &step, &now), Ok(()));
+        plan.head.policy.forbid = [Forbidden::Update].into();
+        let said = within_limits(&plan, &step, &now).expect_err("it is forbidden");
+        assert!(said.contains("`--forbid update`"), "{said}");
+    }
 }

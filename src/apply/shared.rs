@@ -104,7 +104,7 @@ impl Shared {
         PlanCx {
             observed_at: self.plan.head.observed_at,
             incident_at: self.plan.head.incident_at,
-            accept_overwrite: self.plan.head.accept.iter().any(|a| a == address.as_str()),
+            accept_overwrite: self.plan.has_accepted(address),
         }
     }
 

@@ -24,6 +24,7 @@ use tokio::time::sleep;
 
 use super::envelope::because_of;
 use super::envelope::within;
+use super::envelope::within_limits;
 use super::event::Event;
 use super::event::Outcome;
 use super::orders::HoldError;
@@ -185,6 +186,7 @@ impl Turn<'_> {
             Some(reason) => self.done_by_hand(&want, &proposal, reason).await?,
             None => {
                 within(self.step, &*self.kind, &proposal).map_err(Stop::Moved)?;
+                within_limits(&self.shared.plan, self.step, &proposal).map_err(Stop::Moved)?;
                 self.act(&want, &proposal).await?
             }
         };

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 
 use drplan_api::Action;
 use drplan_api::Address;
@@ -15,8 +16,14 @@ use crate::apply::parse_journal;
 use crate::plan::History;
 use crate::store::RunStore;
 
-/// Of how many of the newest runs the journals are read.
+/// Of how many runs that say something the times are kept.
 const RUNS_MAX: usize = 20;
+
+/// How many of the newest runs are looked at: those in which nothing was left to do say nothing.
+const LOOKS_MAX: usize = 60;
+
+/// How long a plan waits for all of it.
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Reads the newest runs beside a spec; makes nothing there.
 pub(super) async fn beside(dir: &Path) -> History {
@@ -28,52 +35,159 @@ pub(super) async fn beside(dir: &Path) -> History {
     }
 }
 
-/// Reads the newest runs of a store.
+/// Reads the newest runs of a store, as far as that goes in [`READ_TIMEOUT`].
 pub(super) async fn of(store: &RunStore) -> History {
     let mut history = History::default();
-    let runs = store.runs().await.unwrap_or_default();
-    for run in runs.iter().rev().take(RUNS_MAX) {
-        // What cannot be read tells nothing, and is no reason not to plan.
-        if let Ok(texts) = store.texts(run).await
-            && let Ok(records) = parse_journal(&texts.journal)
-        {
-            add(&records.lines, &mut history);
-        }
-    }
+    // Half of it is as good as a store with fewer runs.
+    let _ = tokio::time::timeout(READ_TIMEOUT, read(store, &mut history)).await;
     history
 }
 
-/// Adds what one run measured: steps that it did whole, and did itself.
-fn add(lines: &[Line], history: &mut History) {
-    let mut doing: BTreeMap<&Address, Action> = BTreeMap::new();
-    let mut found: BTreeSet<&Address> = BTreeSet::new();
+async fn read(store: &RunStore, history: &mut History) {
+    let runs = store.runs().await.unwrap_or_default();
+    let mut told = 0;
+    for run in runs.iter().rev().take(LOOKS_MAX) {
+        // What cannot be read tells nothing, and is no reason not to plan.
+        let Ok(text) = store.journal(run).await else {
+            continue;
+        };
+        let records = parse_journal(&text);
+        told += usize::from(records.is_ok_and(|records| add(&records.lines, history)));
+        if told == RUNS_MAX {
+            break;
+        }
+    }
+}
+
+/// What a step did since it was last begun.
+#[derive(Default)]
+struct Doing {
+    action: Option<Action>,
+    begun: BTreeSet<usize>,
+    /// Whether something of it was done by somebody else, or before.
+    is_part: bool,
+}
+
+impl Doing {
+    /// The action, if all of it was done here and now. Otherwise its time is that of a part.
+    fn whole(&self) -> Option<Action> {
+        self.action
+            .filter(|_| !self.is_part && !self.begun.is_empty())
+    }
+}
+
+/// Adds what one run measured: steps that it did whole, and did itself. Returns whether there was one.
+fn add(lines: &[Line], history: &mut History) -> bool {
+    let mut doing: BTreeMap<&Address, Doing> = BTreeMap::new();
+    let mut told = false;
     for line in lines {
         match &line.record {
             Event::StepStarted {
-                address,
-                action: Some(action),
-                ..
+                address, action, ..
             } => {
-                doing.insert(address, *action);
+                let fresh = Doing {
+                    action: *action,
+                    ..Doing::default()
+                };
+                doing.insert(address, fresh);
+            }
+            Event::EffectStarted {
+                address, effect, ..
+            } => {
+                doing.entry(address).or_default().begun.insert(*effect);
             }
             Event::EffectFinished {
                 address,
-                found: true,
-                ..
+                effect,
+                found,
             } => {
-                found.insert(address);
+                let step = doing.entry(address).or_default();
+                step.is_part |= *found || !step.begun.contains(effect);
             }
             Event::StepEnded {
                 address,
                 outcome: Outcome::Done,
                 elapsed_ms,
                 ..
-            } if !found.contains(address) => {
-                if let Some(action) = doing.get(address) {
-                    history.add(address, *action, *elapsed_ms);
+            } => {
+                if let Some(action) = doing.get(address).and_then(Doing::whole) {
+                    history.add(address, action, *elapsed_ms);
+                    told = true;
                 }
             }
             _ => {}
+        }
+    }
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use drplan_api::Json;
+    use drplan_api::Timestamp;
+
+    use super::*;
+
+    /// What a run with these records says.
+    fn told(records: &[Event]) -> bool {
+        let line = |(seq, record): (u64, &Event)| Line {
+            v: 1,
+            seq,
+            at: Timestamp::UNIX_EPOCH,
+            record: record.clone(),
+            chain: String::new(),
+        };
+        let lines: Vec<Line> = (0..).zip(records).map(line).collect();
+        let mut history = History::default();
+        let told = add(&lines, &mut history);
+        assert_eq!(told, !history.is_empty());
+        told
+    }
+
+    fn finished(found: bool) -> Event {
+        Event::EffectFinished {
+            address: Address::new("command.a"),
+            effect: 0,
+            found,
+        }
+    }
+
+    #[test]
+    fn only_what_a_run_did_whole_and_itself_tells_how_long_it_takes() {
+        let address = || Address::new("command.a");
+        let started = Event::StepStarted {
+            address: address(),
+            action: Some(Action::Run),
+        };
+        let begun = Event::EffectStarted {
+            address: address(),
+            effect: 0,
+            attempt: 1,
+            verb: "run".to_owned(),
+            object: "a".to_owned(),
+            inverse: None,
+        };
+        let ended = Event::StepEnded {
+            address: address(),
+            outcome: Outcome::Done,
+            evidence: Vec::new(),
+            outputs: Json::Null,
+            elapsed_ms: 5,
+        };
+        let (done, found) = (finished(false), finished(true));
+        for (what, records, tells) in [
+            ("done", vec![&started, &begun, &done, &ended], true),
+            ("by hand", vec![&started, &ended], false),
+            ("was there", vec![&started, &found, &ended], false),
+            ("was begun before", vec![&started, &done, &ended], false),
+            (
+                "was begun before this run went on",
+                vec![&started, &begun, &started, &done, &ended],
+                false,
+            ),
+        ] {
+            let records: Vec<Event> = records.into_iter().cloned().collect();
+            assert_eq!(told(&records), tells, "{what}");
         }
     }
 }

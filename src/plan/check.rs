@@ -11,10 +11,9 @@ use std::collections::BTreeSet;
 
 use drplan_api::Action;
 use drplan_api::Effect;
-use drplan_api::HazardLevel;
 use drplan_api::Registry;
 
-use super::policy::Forbidden;
+use super::policy::Deed;
 use super::step::Do;
 use super::step::Plan;
 use super::step::Step;
@@ -57,18 +56,19 @@ fn acts(step: &Step) -> bool {
 }
 
 /// Returns every limit of the plan's own that a step breaks, each as a sentence. What a late step may
-/// turn out to be counts as done. Cost: linear.
+/// turn out to be counts as done; a step that is not exact is held against them again when its turn comes.
+/// Cost: linear.
 pub fn limits(plan: &Plan) -> Vec<String> {
     let policy = &plan.head.policy;
     let mut broken = Vec::new();
     let mut changes: u64 = 0;
     for step in &plan.steps {
-        changes += u64::from(changes_world(step));
-        for forbidden in &policy.forbid {
-            if let Some(how) = does(plan, step, *forbidden) {
-                broken.push(format!("`{}` {how}", step.address));
-            }
-        }
+        let Some(deed) = shown(plan, step) else {
+            continue;
+        };
+        changes += u64::from(deed.changes());
+        let hows = policy.forbid.iter().filter_map(|f| f.done_by(&deed));
+        broken.extend(hows.map(|how| format!("`{}` {how}", step.address)));
     }
     if let Some(max) = policy.max_changes.filter(|max| changes > *max) {
         broken.push(format!("{changes} steps change the world, and {max} may"));
@@ -76,49 +76,32 @@ pub fn limits(plan: &Plan) -> Vec<String> {
     broken
 }
 
-/// Whether a step changes the world, or may.
-fn changes_world(step: &Step) -> bool {
-    match &step.what {
-        Do::Act { effects, .. } => !effects.iter().all(Effect::only_reads),
-        Do::Late { actions, .. } => !actions.is_empty(),
-        _ => false,
-    }
-}
-
-/// How a step does what is forbidden, as a fragment.
-fn does(plan: &Plan, step: &Step, forbidden: Forbidden) -> Option<&'static str> {
-    let (sure, actions, worst): (bool, &[Action], HazardLevel) = match &step.what {
-        Do::Act { action, .. } => (true, std::slice::from_ref(action), step.hazard.level),
+/// What the plan shows of a step that acts.
+fn shown<'a>(plan: &'a Plan, step: &'a Step) -> Option<Deed<'a>> {
+    let (actions, effects, worst, sure): (&[Action], &[Effect], _, _) = match &step.what {
+        Do::Act {
+            action, effects, ..
+        } => (
+            std::slice::from_ref(action),
+            effects,
+            step.hazard.level,
+            true,
+        ),
         Do::Late {
             actions,
             hazard_max,
-        } => (false, actions, *hazard_max),
+        } => (actions, &[], *hazard_max, false),
         _ => return None,
     };
-    let deletes = || match &step.what {
-        Do::Act { effects, .. } => effects
-            .iter()
-            .any(|e| matches!(&*e.verb, "delete" | "drop")),
-        _ => false,
-    };
-    let takes = |action| actions.contains(&action);
-    match forbidden {
-        Forbidden::Delete if takes(Action::Delete) || deletes() => Some("deletes"),
-        Forbidden::Update if takes(Action::Update) && sure => Some("changes what exists"),
-        Forbidden::Update if takes(Action::Update) => Some("may change what exists"),
-        Forbidden::Overwrite if plan.head.accept.iter().any(|a| a == step.address.as_str()) => {
-            Some("overwrites foreign data")
-        }
-        Forbidden::Irreversible if worst == HazardLevel::Irreversible && sure => {
-            Some("cannot be undone")
-        }
-        Forbidden::Irreversible if worst == HazardLevel::Irreversible => {
-            Some("may turn out to be beyond undoing")
-        }
-        Forbidden::Dns if step.cutover => Some("moves traffic"),
-        Forbidden::Run if takes(Action::Run) && changes_world(step) => Some("runs a program"),
-        _ => None,
-    }
+    Some(Deed {
+        actions,
+        sure,
+        effects,
+        diff: &step.diff,
+        worst,
+        cutover: step.cutover,
+        accepted: plan.has_accepted(&step.address),
+    })
 }
 
 #[cfg(test)]

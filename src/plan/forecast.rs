@@ -111,7 +111,7 @@ pub(super) fn forecast(plan: &Plan) -> Option<Forecast> {
     longest.sort_by_key(|&i| std::cmp::Reverse(time(&plan.steps[i]).map_or(0, |e| e.p50_ms)));
     let savings = longest.iter().take(TRIED_MAX).map(|&i| Saving {
         address: plan.steps[i].address.clone(),
-        saves_ms: total - paths.longest(|e| e.p50_ms, Some(i)).total(),
+        saves_ms: total.saturating_sub(paths.longest(|e| e.p50_ms, Some(i)).total()),
     });
     // Of equal ones the first, which is the longest.
     let most = savings.reduce(|a, b| if b.saves_ms > a.saves_ms { b } else { a });
@@ -172,7 +172,7 @@ impl Paths<'_> {
             let starts = self.before[i].iter().map(|&b| ends[b]).max();
             let (ms, unknown) = starts.unwrap_or_default();
             ends.push(match time(step).filter(|_| step.is_action()) {
-                Some(time) if skipped != Some(i) => (ms + of(time), unknown),
+                Some(time) if skipped != Some(i) => (ms.saturating_add(of(time)), unknown),
                 Some(_) => (ms, unknown),
                 None => (ms, unknown + usize::from(has_no_time(step))),
             });

@@ -30,6 +30,7 @@ pub use forecast::Forecast;
 pub use forecast::From;
 pub use forecast::Saving;
 pub use history::History;
+pub(crate) use policy::Deed;
 pub use policy::Forbidden;
 pub use policy::Policy;
 pub use select::Partial;

@@ -3,6 +3,10 @@
 
 use std::collections::BTreeSet;
 
+use drplan_api::Action;
+use drplan_api::Change;
+use drplan_api::Effect;
+use drplan_api::HazardLevel;
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -38,6 +42,92 @@ impl Forbidden {
             Self::Dns => "dns",
             Self::Run => "run",
         }
+    }
+}
+
+/// What is held against a limit: what a plan shows of a step, or what the step turns out to do.
+pub(crate) struct Deed<'a> {
+    /// What it does, or each that it may turn out to do.
+    pub(crate) actions: &'a [Action],
+    /// Whether it is known which.
+    pub(crate) sure: bool,
+    /// The requests.
+    pub(crate) effects: &'a [Effect],
+    /// What changes.
+    pub(crate) diff: &'a [Change],
+    /// How bad it is at most.
+    pub(crate) worst: HazardLevel,
+    /// Whether traffic moves.
+    pub(crate) cutover: bool,
+    /// Whether foreign data was given up.
+    pub(crate) accepted: bool,
+}
+
+impl Deed<'_> {
+    fn takes(&self, action: Action) -> bool {
+        self.actions.contains(&action)
+    }
+
+    /// Whether anything changes. Of what is decided late, nothing is known but that it may.
+    pub(crate) fn changes(&self) -> bool {
+        match self.sure {
+            true => !self.effects.iter().all(Effect::only_reads),
+            false => !self.actions.is_empty(),
+        }
+    }
+
+    /// Whether something goes that was there before: what it makes for itself and removes again does not
+    /// count.
+    fn deletes(&self) -> bool {
+        let mut made = BTreeSet::new();
+        let gone = self.effects.iter().any(|effect| match &*effect.verb {
+            "create" => {
+                made.insert(&effect.object);
+                false
+            }
+            "delete" | "drop" => !made.contains(&effect.object),
+            _ => false,
+        });
+        gone || self.takes(Action::Delete)
+    }
+
+    /// Whether something that is there becomes another. A restore that brings some things back and sets
+    /// others back is called after the former.
+    fn updates(&self) -> bool {
+        let restores = self.takes(Action::Restore) || self.takes(Action::Create);
+        let in_place = |change: &Change| change.before.is_some() && change.after.is_some();
+        self.takes(Action::Update) || (restores && self.diff.iter().any(in_place))
+    }
+}
+
+impl Forbidden {
+    /// How a deed does what is forbidden, as a fragment; `None` if it does not.
+    pub(crate) fn done_by(self, deed: &Deed<'_>) -> Option<&'static str> {
+        let (does, sure, unsure) = match self {
+            Self::Delete => (deed.deletes(), "deletes", "may delete"),
+            Self::Update => (
+                deed.updates(),
+                "changes what exists",
+                "may change what exists",
+            ),
+            Self::Overwrite => (
+                deed.accepted,
+                "overwrites foreign data",
+                "may overwrite foreign data",
+            ),
+            Self::Irreversible => (
+                deed.worst == HazardLevel::Irreversible,
+                "cannot be undone",
+                "may turn out to be beyond undoing",
+            ),
+            Self::Dns => (deed.cutover, "moves traffic", "may move traffic"),
+            Self::Run => (
+                deed.takes(Action::Run) && deed.changes(),
+                "runs a program",
+                "may run a program",
+            ),
+        };
+        does.then_some(if deed.sure { sure } else { unsure })
     }
 }
 

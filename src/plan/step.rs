@@ -353,6 +353,11 @@ pub struct Finding {
 }
 
 impl Plan {
+    /// Whether foreign data at a step was given up with `--accept`.
+    pub fn has_accepted(&self, address: &Address) -> bool {
+        self.head.accept.iter().any(|a| a == address.as_str())
+    }
+
     /// The indexes of the steps that each step waits for.
     pub fn before(&self) -> Vec<Vec<usize>> {
         let mut out = vec![Vec::new(); self.steps.len()];

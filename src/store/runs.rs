@@ -166,19 +166,30 @@ impl RunStore {
         Ok(self.found(run).await?.0)
     }
 
+    /// The text of a run's journal alone.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read.
+    pub async fn journal(&self, run: &str) -> Result<String, StoreError> {
+        Ok(self.log(run).await?.0)
+    }
+
+    /// A run's journal, and in how many segments it lies.
+    async fn log(&self, run: &str) -> Result<(String, u32), StoreError> {
+        match self {
+            Self::Folder(_) => Ok((needed(run, JOURNAL, self.text(run, JOURNAL).await?)?, 0)),
+            Self::Shared(store) => Ok(shared::read(&**store, &key(run, SEGMENTS)).await?),
+        }
+    }
+
     /// The texts of a run, and in how many segments its journal lies.
     async fn found(&self, run: &str) -> Result<(Texts, u32), StoreError> {
-        let needed = |file: &'static str, text: Option<String>| {
-            text.ok_or_else(|| io("read", &key(run, file), &"it is not there"))
-        };
-        let (journal, segments) = match self {
-            Self::Folder(_) => (needed(JOURNAL, self.text(run, JOURNAL).await?)?, 0),
-            Self::Shared(store) => shared::read(&**store, &key(run, SEGMENTS)).await?,
-        };
+        let (journal, segments) = self.log(run).await?;
         let texts = Texts {
             id: run.to_owned(),
             place: format!("{}/runs/{run}", self.name().trim_end_matches('/')),
-            plan: needed(PLAN, self.text(run, PLAN).await?)?,
+            plan: needed(run, PLAN, self.text(run, PLAN).await?)?,
             journal,
             frontier: self.text(run, FRONTIER).await?,
         };
@@ -365,6 +376,10 @@ fn folder_of(dir: &Path, run: &str) -> PathBuf {
 
 fn key(run: &str, file: &str) -> String {
     format!("runs/{run}/{file}")
+}
+
+fn needed(run: &str, file: &'static str, text: Option<String>) -> Result<String, StoreError> {
+    text.ok_or_else(|| io("read", &key(run, file), &"it is not there"))
 }
 
 fn io(

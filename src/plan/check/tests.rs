@@ -3,8 +3,12 @@
 use std::sync::Arc;
 
 use drplan_api::Arg;
+use drplan_api::Change;
+use drplan_api::Effect;
 use drplan_api::Hazard;
+use drplan_api::HazardLevel;
 use drplan_api::Json;
+use drplan_api::Repeat;
 use drplan_api::TargetId;
 use drplan_api::Type;
 use serde_json::json;
@@ -15,6 +19,7 @@ use crate::lang::Expr;
 use crate::lang::FileId;
 use crate::lang::Node;
 use crate::lang::Span;
+use crate::plan::Forbidden;
 use crate::plan::Partial;
 use crate::plan::PlanEdge;
 use crate::plan::Policy;
@@ -286,6 +291,134 @@ async fn limits_speak_of_every_step_that_breaks_them() {
     plan.head.policy.forbid = [Forbidden::Overwrite].into();
     plan.head.accept = vec!["thing.a".to_owned()];
     assert!(all(&plan).contains("`thing.a` overwrites foreign data"));
+}
+
+/// A step that acts so.
+fn acting(
+    plan: &Plan,
+    (action, level): (Action, HazardLevel),
+    diff: Vec<Change>,
+    effects: &[(&str, &str)],
+) -> Step {
+    let effect = |(verb, object): &(&str, &str)| Effect {
+        verb: (*verb).to_owned(),
+        object: (*object).to_owned(),
+        repeat: Repeat::Named,
+        inverse: None,
+    };
+    let mut step = plan.steps[at(plan, "thing.a")].clone();
+    step.hazard.level = level;
+    step.diff = diff;
+    step.what = Do::Act {
+        action,
+        binding: Json::Null,
+        op: Json::Null,
+        effects: effects.iter().map(effect).collect(),
+    };
+    step
+}
+
+fn turns(before: Option<&str>, after: Option<&str>) -> Vec<Change> {
+    vec![Change {
+        path: "it".to_owned(),
+        before: before.map(Into::into),
+        after: after.map(Into::into),
+        sensitive: false,
+        text: None,
+    }]
+}
+
+#[tokio::test]
+async fn each_limit_is_broken_by_what_it_forbids_and_by_nothing_else() {
+    use Action as A;
+    use Forbidden as F;
+    use HazardLevel as H;
+    let none = H::None;
+    let plan = sound().await;
+    for (forbidden, step, broken) in [
+        (
+            F::Delete,
+            acting(&plan, (A::Delete, none), vec![], &[]),
+            "deletes",
+        ),
+        (
+            F::Delete,
+            acting(&plan, (A::Restore, none), vec![], &[("delete", "old")]),
+            "deletes",
+        ),
+        (
+            F::Delete,
+            acting(
+                &plan,
+                (A::Restore, none),
+                vec![],
+                &[("create", "own"), ("delete", "own")],
+            ),
+            "",
+        ),
+        (
+            F::Update,
+            acting(&plan, (A::Update, none), vec![], &[]),
+            "changes what exists",
+        ),
+        (
+            F::Update,
+            acting(&plan, (A::Restore, none), turns(Some("a"), Some("b")), &[]),
+            "changes what exists",
+        ),
+        (
+            F::Update,
+            acting(&plan, (A::Restore, none), turns(None, Some("b")), &[]),
+            "",
+        ),
+        (
+            F::Irreversible,
+            acting(&plan, (A::Restore, H::Irreversible), vec![], &[]),
+            "cannot be undone",
+        ),
+        (
+            F::Irreversible,
+            acting(&plan, (A::Restore, H::Reversible), vec![], &[]),
+            "",
+        ),
+        (
+            F::Run,
+            acting(&plan, (A::Run, none), vec![], &[("run", "x")]),
+            "runs a program",
+        ),
+        (
+            F::Run,
+            acting(&plan, (A::Run, none), vec![], &[("wait", "x")]),
+            "",
+        ),
+    ] {
+        let mut plan = plan.clone();
+        plan.steps = vec![step];
+        plan.head.policy.forbid = [forbidden].into();
+        let said = limits(&plan).join("; ");
+        assert_eq!(said.is_empty(), broken.is_empty(), "{forbidden:?}: {said}");
+        assert!(said.contains(broken), "{forbidden:?}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_late_step_may_turn_out_to_be_counts() {
+    for (forbidden, how) in [
+        (Forbidden::Delete, "may delete"),
+        (Forbidden::Update, "may change what exists"),
+        (Forbidden::Irreversible, "beyond undoing"),
+        (Forbidden::Run, "may run a program"),
+    ] {
+        let mut plan = sound().await;
+        let mut step = acting(&plan, (Action::Create, HazardLevel::None), vec![], &[]);
+        step.what = Do::Late {
+            actions: vec![Action::Delete, Action::Update, Action::Run],
+            hazard_max: HazardLevel::Irreversible,
+        };
+        plan.steps = vec![step];
+        plan.head.policy.forbid = [forbidden].into();
+        assert!(limits(&plan).join("; ").contains(how), "{forbidden:?}");
+    }
 }
 
 #[test]

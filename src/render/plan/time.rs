@@ -106,7 +106,7 @@ fn verdict(plan: &Plan, forecast: &Forecast) -> (String, Tone) {
 fn length(ms: u64) -> String {
     match ms {
         0..1000 => format!("{ms}ms"),
-        _ => span((ms + 500) / 1000),
+        _ => span(ms.saturating_add(500) / 1000),
     }
 }
 

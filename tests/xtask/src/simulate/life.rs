@@ -215,7 +215,7 @@ async fn one(
     let end = tokio::select! {
         biased;
         () = trace.burnt() => None,
-        end = whole => Some(end?),
+        end = whole => Some(end?).filter(|_| !trace.is_cut()),
     };
     trace.after_crash();
     let journal = store.join(format!("{name}.jsonl"));

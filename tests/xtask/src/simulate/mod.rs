@@ -8,6 +8,7 @@ mod canonical;
 mod course;
 mod foreign;
 mod life;
+mod matrix;
 mod rules;
 mod side_by_side;
 mod tally;
@@ -68,12 +69,52 @@ pub(crate) struct Args {
     /// How many lives are lived side by side; they know nothing of each other
     #[arg(long, default_value_t = cores())]
     jobs: usize,
-    /// End with the first seed that breaks a rule
+    /// End with the first life that breaks a rule
     #[arg(long)]
     first: bool,
+    /// Instead of lives from seeds: cut one off at every point, and go on from its folder and from an
+    /// empty one
+    #[arg(long, conflicts_with_all = ["seeds", "seed", "from", "twice"])]
+    matrix: bool,
+    /// Of the matrix, only one point in so many of the small spec and, after the colon, of the shop
+    #[arg(long, default_value = "1:1", value_parser = strides, requires = "matrix")]
+    every: (usize, usize),
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    match args.matrix {
+        true => crash_everywhere(args),
+        false => from_seeds(args),
+    }
+}
+
+/// Cuts lives off at every point.
+fn crash_everywhere(args: &Args) -> Result<ExitCode> {
+    let stages = match &args.spec {
+        Some(spec) => vec![(spec.clone(), args.every.0)],
+        None => vec![(folder(SMALL), args.every.0), (folder(SHOP), args.every.1)],
+    };
+    let mut clean = true;
+    for (spec, every) in stages {
+        clean &= matrix::run(&Stage::measure(&spec)?, every, args)?;
+    }
+    Ok(match clean {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
+}
+
+/// `N:M`, both at least one.
+fn strides(text: &str) -> Result<(usize, usize), String> {
+    let parsed = text
+        .split_once(':')
+        .and_then(|(small, shop)| Some((small.parse().ok()?, shop.parse().ok()?)));
+    parsed
+        .filter(|&(small, shop)| small > 0 && shop > 0)
+        .ok_or_else(|| "give two numbers from 1 on, as `1:10`".to_owned())
+}
+
+fn from_seeds(args: &Args) -> Result<ExitCode> {
     let began = Instant::now();
     let stages = match &args.spec {
         Some(spec) => vec![Stage::measure(spec)?],
@@ -149,6 +190,12 @@ impl Stage {
             scale: verdict.scale.ok_or_else(|| anyhow!("it made no plan"))?,
             end: verdict.state,
         })
+    }
+
+    /// The name of its folder.
+    fn name(&self) -> String {
+        let name = self.spec.file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
     }
 }
 

@@ -135,6 +135,11 @@ impl Trace {
         self.burnt.notified().await;
     }
 
+    /// Whether the point is reached, be it with the last that the run did.
+    pub(super) fn is_cut(&self) -> bool {
+        self.kept().cut
+    }
+
     /// The run is gone; the world answers again.
     pub(super) fn after_crash(&self) {
         let mut kept = self.kept();
