@@ -112,12 +112,28 @@ impl Secrets {
     pub fn scrub(&self, text: &str) -> String {
         let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         let mut out = text.to_owned();
-        for secret in opened.iter().rev() {
+        // The longest first: a short one may be a part of a longer one.
+        let mut longest: Vec<&String> = opened.iter().collect();
+        longest.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        for secret in longest {
             if out.contains(secret.as_str()) {
                 out = out.replace(secret.as_str(), "(secret)");
             }
         }
         out
+    }
+
+    /// Takes every secret out of the texts of a value, the names in it included.
+    pub fn scrub_json(&self, value: &Json) -> Json {
+        match value {
+            Json::String(text) => Json::String(self.scrub(text)),
+            Json::Array(list) => list.iter().map(|v| self.scrub_json(v)).collect(),
+            Json::Object(map) => map
+                .iter()
+                .map(|(name, v)| (self.scrub(name), self.scrub_json(v)))
+                .collect(),
+            other => other.clone(),
+        }
     }
 }
 

@@ -47,18 +47,8 @@ impl Turn<'_> {
         ))
     }
 
-    fn work_path(&self) -> PathBuf {
-        let address = &self.step.address;
-        let name = format!(
-            "{}-{}",
-            address.slug(48),
-            drplan_api::short_hash(&address.as_str())
-        );
-        self.shared.work_dir.join(name)
-    }
-
     fn work_dir(&self) -> Result<PathBuf, ProviderError> {
-        let path = self.work_path();
+        let path = self.shared.work_path(&self.step.address);
         private::folder(&path).map_err(|e| {
             ProviderError::new(
                 ErrorKind::Invalid,
@@ -68,10 +58,5 @@ impl Turn<'_> {
             .caused_by(&e)
         })?;
         Ok(path)
-    }
-
-    /// The folder matters only while something of the step may run.
-    pub(super) fn clear_work_dir(&self) {
-        std::fs::remove_dir_all(self.work_path()).ok();
     }
 }

@@ -194,6 +194,7 @@ pub async fn apply(apply: Apply) -> Result<Ending, JournalError> {
         set_aside: BTreeMap::new(),
         pause: Pause::No,
         stopped: Stop::No,
+        stop: apply.stop.clone(),
         cut: None,
         broken: None,
         cancel,
@@ -209,7 +210,8 @@ fn first_event(shared: &Shared, seal: String, earlier: Option<&Earlier>) -> Even
     let tool = shared.plan.head.tool.clone();
     let steps = crate::plan::Summary::of(&shared.plan).acting;
     let steps = usize::try_from(steps).unwrap_or(usize::MAX);
-    match earlier {
+    // A run that died before its first record begins now.
+    match earlier.filter(|earlier| !earlier.lines.is_empty()) {
         Some(Earlier { by, .. }) => Event::RunResumed {
             run: shared.run.clone(),
             by: by.clone(),
@@ -293,6 +295,8 @@ struct Run {
     set_aside: BTreeMap<usize, Outcome>,
     pause: Pause,
     stopped: Stop,
+    /// What was asked for from outside, be it heeded yet or not.
+    stop: watch::Receiver<Stop>,
     cut: Option<Cut>,
     /// A journal that cannot be written any more: nothing new is begun, what runs may end.
     broken: Option<JournalError>,
@@ -302,7 +306,12 @@ struct Run {
 
 impl Run {
     async fn refuse_stale(&mut self) -> Result<(), JournalError> {
-        let (stale, seen) = stale(&self.shared, &self.registry, &self.outs).await;
+        let mut stop = self.stop.clone();
+        let (stale, seen) = tokio::select! {
+            biased;
+            _ = stop.wait_for(|how_far| *how_far != Stop::No) => return Ok(()),
+            looked = stale(&self.shared, &self.registry, &self.outs) => looked,
+        };
         for (address, because) in stale {
             if let Some(i) = self.queue.index(&address) {
                 let because = self.shared.secrets.scrub(&because);
@@ -324,7 +333,11 @@ impl Run {
     ) {
         loop {
             self.begin_what_may().await;
-            let waits = self.pause == Pause::Yes && self.may_begin();
+            let waits = self.is_held_up() && self.may_begin();
+            let asked = *stop.borrow_and_update();
+            if asked > self.stopped {
+                self.stop(asked);
+            }
             if self.running.is_empty() && !waits {
                 // Ending a step at once (a barrier, a block) may have made others ready.
                 if !self.may_begin() || self.queue.is_idle() {
@@ -333,7 +346,8 @@ impl Run {
                 continue;
             }
             tokio::select! {
-                Some(done) = self.running.join_next_with_id() => self.came_back(done).await,
+                // Whoever wishes an end comes before what would begin next.
+                biased;
                 Ok(()) = stop.changed() => {
                     let how_far = *stop.borrow_and_update();
                     self.stop(how_far);
@@ -349,10 +363,11 @@ impl Run {
                     self.cut.get_or_insert(Cut::LockLost(about.unwrap_or_default()));
                     self.stop(Stop::Cancel);
                 }
-                () = passed(self.deadline), if self.stopped == Stop::No => {
+                () = passed(self.deadline), if self.stopped < Stop::Cancel => {
                     self.cut.get_or_insert(Cut::Deadline);
                     self.stop(Stop::Cancel);
                 }
+                Some(done) = self.running.join_next_with_id() => self.came_back(done).await,
             }
         }
         for (i, outcome) in std::mem::take(&mut self.set_aside) {
@@ -361,11 +376,21 @@ impl Run {
     }
 
     fn may_begin(&self) -> bool {
-        self.stopped == Stop::No && self.broken.is_none()
+        self.stopped == Stop::No && *self.stop.borrow() == Stop::No && self.broken.is_none()
+    }
+
+    /// Whether a pause holds nothing back: nothing that is ready changes anything, nor what waits for it,
+    /// and nothing failed that would be tried again.
+    fn is_at_its_end(&self) -> bool {
+        self.set_aside.is_empty() && self.queue.only_looks()
+    }
+
+    fn is_held_up(&self) -> bool {
+        self.pause == Pause::Yes && !self.is_at_its_end()
     }
 
     async fn begin_what_may(&mut self) {
-        while self.may_begin() && self.pause == Pause::No && self.running.len() < self.parallelism {
+        while self.may_begin() && !self.is_held_up() && self.running.len() < self.parallelism {
             let Some(i) = self.queue.pop() else { break };
             if let Err(error) = self.begin(i).await {
                 self.broken.get_or_insert(error);
@@ -408,8 +433,14 @@ impl Run {
             let outputs = with_secrets(&ended.outputs, NOWHERE);
             Arc::make_mut(&mut self.outs).insert(address, outputs);
         }
-        if let Err(error) = self.ended(i, ended, took).await {
-            self.broken.get_or_insert(error);
+        // Its traces are all that tells how it ended, until the journal does.
+        let is_over = ended.outcome.is_good();
+        match self.ended(i, ended, took).await {
+            Ok(()) if is_over => self.shared.clear_work_dir(self.queue.name(i)),
+            Ok(()) => {}
+            Err(error) => {
+                self.broken.get_or_insert(error);
+            }
         }
     }
 
@@ -430,7 +461,7 @@ impl Run {
             address: self.queue.name(i).clone(),
             outcome: ended.outcome.clone(),
             evidence: ended.evidence.clone(),
-            outputs: ended.outputs.clone(),
+            outputs: self.shared.secrets.scrub_json(&ended.outputs),
             elapsed_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         };
         // What was true or blocked changed nothing: it is kept with the next record.
@@ -495,7 +526,10 @@ impl Run {
         let stopped = self.stopped;
         let exit = crate::report::verdict(&shared.plan, &queue.ended, stopped, self.cut.as_ref());
         let exit_code = exit.code();
-        shared.say(Event::RunEnded { exit_code }).await;
+        let mut broken = self.broken;
+        if let Err(error) = shared.write(Event::RunEnded { exit_code }).await {
+            broken.get_or_insert(error);
+        }
         Ending {
             outcomes: queue.ended,
             frontier,
@@ -503,7 +537,7 @@ impl Run {
             cut: self.cut,
             events: shared.journal.last(),
             head: shared.journal.head(),
-            broken: self.broken,
+            broken,
         }
     }
 }

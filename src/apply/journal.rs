@@ -81,6 +81,8 @@ struct Keeping {
 struct Noted {
     seq: u64,
     chain: String,
+    /// The chain of the last record that is safe.
+    kept_chain: String,
     lines: Vec<u8>,
     untold: Vec<(u64, Event)>,
     broken: Option<JournalError>,
@@ -99,6 +101,7 @@ impl Journal {
         let noted = Noted {
             seq: last.map_or(0, |line| line.seq),
             chain: last.map(|line| line.chain.clone()).unwrap_or_default(),
+            kept_chain: last.map(|line| line.chain.clone()).unwrap_or_default(),
             ..Noted::default()
         };
         Self {
@@ -133,10 +136,10 @@ impl Journal {
         self.noted().seq
     }
 
-    /// The chain of the last record: whoever keeps it elsewhere can tell later whether the journal is
+    /// The chain of the last record that is safe: whoever keeps it elsewhere can tell later whether the journal is
     /// still the same.
     pub fn head(&self) -> String {
-        self.noted().chain.clone()
+        self.noted().kept_chain.clone()
     }
 
     /// Says why nothing can be written.
@@ -184,7 +187,7 @@ impl Journal {
         if keeping.kept >= seq {
             return Ok(());
         }
-        let (lines, untold) = {
+        let (lines, untold, chain) = {
             let mut noted = self.noted();
             if let Some(error) = &noted.broken {
                 return Err(error.clone());
@@ -192,6 +195,7 @@ impl Journal {
             (
                 std::mem::take(&mut noted.lines),
                 std::mem::take(&mut noted.untold),
+                noted.chain.clone(),
             )
         };
         if !lines.is_empty()
@@ -200,6 +204,7 @@ impl Journal {
             self.noted().broken = Some(error.clone());
             return Err(error);
         }
+        self.noted().kept_chain = chain;
         for (seq, event) in &untold {
             sink.hear(*seq, event);
         }
@@ -242,8 +247,15 @@ pub struct BrokenJournal {
 }
 
 /// The whole lines of a journal, without one that a crash cut off.
-pub(crate) fn whole(text: &str) -> &str {
-    &text[..text.rfind('\n').map_or(0, |at| at + 1)]
+pub(crate) fn whole(text: &[u8]) -> &[u8] {
+    let end = text.iter().rposition(|&byte| byte == b'\n');
+    text.get(..end.map_or(0, |at| at + 1)).unwrap_or_default()
+}
+
+/// The text of a journal, as far as it is one: a character that is none shows as a line that does not fit
+/// the chain, or stands in a last line that was cut off.
+pub(crate) fn decoded(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// Reads the text of a journal and checks its chain. A last line that was cut off by a crash is left
@@ -253,10 +265,16 @@ pub(crate) fn whole(text: &str) -> &str {
 ///
 /// If a whole line is broken, or does not fit the chain.
 pub fn parse(text: &str) -> Result<Records, BrokenJournal> {
-    let lines_of = whole(text);
+    let end = whole(text.as_bytes()).len();
+    let (lines_of, torn) = (text.get(..end).unwrap_or_default(), end < text.len());
     let mut lines: Vec<Line> = Vec::new();
     let mut chain = String::new();
-    for (i, raw) in lines_of.lines().enumerate() {
+    // An empty line ends a part of a journal in a bucket.
+    let full = lines_of
+        .lines()
+        .enumerate()
+        .filter(|(_, raw)| !raw.is_empty());
+    for (i, raw) in full {
         let broken = |why: String| BrokenJournal { line: i + 1, why };
         let line: Line = serde_json::from_str(raw).map_err(|e| broken(e.to_string()))?;
         if line.v != FORMAT {
@@ -271,10 +289,7 @@ pub fn parse(text: &str) -> Result<Records, BrokenJournal> {
         }
         lines.push(line);
     }
-    Ok(Records {
-        lines,
-        torn: lines_of.len() < text.len(),
-    })
+    Ok(Records { lines, torn })
 }
 
 #[cfg(test)]

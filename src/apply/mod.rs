@@ -36,6 +36,7 @@ pub use journal::JournalError;
 pub use journal::Line;
 pub use journal::Log;
 pub use journal::Records;
+pub(crate) use journal::decoded as decoded_journal;
 pub use journal::parse as parse_journal;
 pub(crate) use journal::whole as whole_lines;
 pub use orders::Hold;

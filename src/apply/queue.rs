@@ -78,6 +78,11 @@ impl Queue {
         self.ready.is_empty()
     }
 
+    /// Whether no step that is ready, nor any that waits for it alone, changes anything.
+    pub(super) fn only_looks(&self) -> bool {
+        self.ready.peek().is_none_or(|(acting, _)| *acting == 0)
+    }
+
     pub(super) fn pop(&mut self) -> Option<usize> {
         while let Some((_, std::cmp::Reverse(i))) = self.ready.pop() {
             if self.taken.insert(i) && !self.ended.contains_key(&self.names[i]) {

@@ -67,6 +67,21 @@ impl Shared {
         })
     }
 
+    /// The private folder of a step.
+    pub(super) fn work_path(&self, address: &Address) -> PathBuf {
+        let name = format!(
+            "{}-{}",
+            address.slug(48),
+            drplan_api::short_hash(&address.as_str())
+        );
+        self.work_dir.join(name)
+    }
+
+    /// The folder matters only while something of the step may run, and until its end is kept.
+    pub(super) fn clear_work_dir(&self, address: &Address) {
+        std::fs::remove_dir_all(self.work_path(address)).ok();
+    }
+
     pub(super) async fn write(&self, event: Event) -> Result<(), JournalError> {
         let now = self.doors.clock.now();
         self.journal.write(now, event, &self.sink).await?;

@@ -168,7 +168,6 @@ impl Turn<'_> {
         }
         let proposal = match looked.planned {
             Planned::Nothing(because) => {
-                self.clear_work_dir();
                 return Ok(Ended {
                     outcome: Outcome::AlreadyTrue,
                     evidence: vec![Evidence {
@@ -191,7 +190,6 @@ impl Turn<'_> {
             }
         };
         let outputs = self.settled(&want).await?;
-        self.clear_work_dir();
         Ok(Ended {
             outcome: Outcome::Done,
             evidence,
@@ -387,17 +385,18 @@ impl Turn<'_> {
             | Landed::Partly {
                 disposable: true, ..
             } => {
+                let secrets = &self.shared.secrets;
                 let started = Event::EffectStarted {
                     address: self.step.address.clone(),
                     effect: n,
                     attempt,
                     verb: effect.verb.clone(),
-                    object: effect.object.clone(),
-                    inverse: effect.inverse.clone(),
+                    object: secrets.scrub(&effect.object),
+                    inverse: effect.inverse.as_ref().map(|i| secrets.scrub_json(i)),
                 };
                 self.shared.record(started).await?;
-                self.alone().await?;
                 let cx = self.write_cx(want, attempt).await?;
+                self.alone().await?;
                 self.bounded(op.begin(&cx, n)).await?;
             }
         }

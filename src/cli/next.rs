@@ -66,6 +66,14 @@ pub(super) fn resume_command(cli: &Cli, args: &ApplyArgs, run: &str) -> String {
 
 /// Sensitive values are given again from the same files.
 fn finished(mut words: Vec<String>, args: &ApplyArgs) -> String {
+    let orders = &args.orders;
+    let mut add = |flag: &str, value: String| words.extend([flag.to_owned(), value]);
+    for skip in &orders.skip {
+        add("--skip", skip.clone());
+    }
+    for done in &orders.by_hand {
+        add("--by-hand", done.clone());
+    }
     for file in &args.planning.vars.var_files {
         words.extend(["--var-file".to_owned(), file.display().to_string()]);
     }

@@ -16,11 +16,13 @@ use super::next::resume_command;
 use super::open_store;
 use super::orders::orders;
 use super::print;
+use super::signals;
 use super::talk;
 use crate::apply::Apply;
 use crate::apply::Cut;
 use crate::apply::Earlier;
 use crate::apply::Ending;
+use crate::apply::Event;
 use crate::apply::Frontier;
 use crate::apply::Hold;
 use crate::apply::Outcome;
@@ -37,6 +39,7 @@ use crate::store::Claim;
 use crate::store::Lease;
 use crate::store::Lock;
 use crate::store::RunStore;
+use crate::store::StoredRun;
 
 /// How often a run asks whether somebody at another terminal wishes something of it.
 const WISH_EVERY: Duration = Duration::from_secs(1);
@@ -121,10 +124,15 @@ pub(super) async fn run(
     let orders = orders(&args.orders, &plan)?;
     let at = ambient.doors.clock.now();
     let run = resumed.clone().unwrap_or_else(|| run_id(at));
-    let hold = Arc::new(alone(&store, &plan, &run, args.lock_timeout, ambient).await?);
+    let hold = tokio::select! {
+        biased;
+        () = signals::asked(Some(&stop)) => return Ok(Exit::Stopped),
+        hold = alone(&store, &plan, &run, args.lock_timeout, ambient) => Arc::new(hold?),
+    };
     let (journal, earlier) = match resumed {
         Some(_) => {
             let (stored, journal) = store.go_on(&run).await?;
+            same_plan(&stored, &plan)?;
             let earlier = Earlier {
                 lines: stored.records.lines,
                 by: ambient.holder(),
@@ -169,6 +177,26 @@ pub(super) async fn run(
         ));
     }
     exit
+}
+
+/// Answers and guards of a run belong to the plan that it began with.
+fn same_plan(stored: &StoredRun, plan: &Plan) -> Result<(), Failure> {
+    let began = stored.records.lines.iter().find_map(|l| match &l.record {
+        Event::RunStarted { plan, .. } => Some(plan),
+        _ => None,
+    });
+    let seal = crate::plan::seal(plan).map_err(anyhow::Error::from)?;
+    if began.is_none_or(|began| *began == seal) {
+        return Ok(());
+    }
+    Err(Failure::refused(
+        Exit::Refused,
+        format!(
+            "run {} began with another plan than lies beside it now",
+            stored.id
+        ),
+        "`drplan apply` plans anew; what is done is found done",
+    ))
 }
 
 fn work_dir(cli: &Cli) -> Result<PathBuf, Failure> {
@@ -237,7 +265,10 @@ async fn told(
     let without = done_without(plan, &ending.outcomes);
     let without = without.filter(|_| ending.stopped == Stop::No);
     let frontier = with_next(&ending, exit, resume);
-    if let Err(error) = store.keep(&frontier).await {
+    // The run is somebody else's now, and so is the word on where it stands.
+    if !matches!(ending.cut, Some(Cut::LockLost(_)))
+        && let Err(error) = store.keep(&frontier).await
+    {
         talk(&format!("error: {error}"));
     }
     if json {

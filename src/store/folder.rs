@@ -15,8 +15,12 @@ use crate::apply::Journal;
 use crate::apply::JournalError;
 use crate::apply::Log;
 use crate::apply::Records;
+use crate::apply::decoded_journal;
 use crate::apply::parse_journal;
 use crate::apply::whole_lines;
+
+/// In how many folders above a journal a name may be new: of the run, of `runs`, of the store, and of that.
+const FOLDERS_MADE_MAX: usize = 4;
 
 /// An append-only file, on disk before `append` returns.
 pub struct FolderLog {
@@ -37,10 +41,16 @@ impl FolderLog {
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(path).map_err(|e| failed("start", path, &e))?;
         // The file's name must outlive a crash too, not only its bytes.
-        let folder = path.parent().unwrap_or(Path::new("."));
-        File::open(folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(|e| failed("start", path, &e))?;
+        // So must the names of the folders that were made for it: the run's, `runs`, and the store's.
+        for folder in path.ancestors().skip(1).take(FOLDERS_MADE_MAX) {
+            let folder = match folder.as_os_str().is_empty() {
+                true => Path::new("."),
+                false => folder,
+            };
+            File::open(folder)
+                .and_then(|folder| folder.sync_all())
+                .map_err(|e| failed("start", path, &e))?;
+        }
         Ok(Self {
             path: path.to_owned(),
             file,
@@ -53,7 +63,11 @@ impl FolderLog {
     ///
     /// If it cannot be opened.
     pub fn reopen(path: &Path) -> Result<Self, JournalError> {
-        let text = std::fs::read_to_string(path).map_err(|e| failed("read", path, &e))?;
+        // A run may have died before it had one.
+        if !path.exists() {
+            return Self::create(path);
+        }
+        let text = std::fs::read(path).map_err(|e| failed("read", path, &e))?;
         let failed = |e: std::io::Error| failed("go on with", path, &e);
         let file = File::options().append(true).open(path).map_err(failed)?;
         file.set_len(whole_lines(&text).len() as u64)
@@ -98,8 +112,8 @@ impl Journal {
 ///
 /// If it cannot be read, or its lines do not fit each other.
 pub fn read(path: &Path) -> Result<Records, JournalError> {
-    let text = std::fs::read_to_string(path).map_err(|e| failed("read", path, &e))?;
-    parse_journal(&text).map_err(|e| failed("read", path, &e))
+    let bytes = std::fs::read(path).map_err(|e| failed("read", path, &e))?;
+    parse_journal(&decoded_journal(&bytes)).map_err(|e| failed("read", path, &e))
 }
 
 fn failed(during: &'static str, path: &Path, why: &dyn std::fmt::Display) -> JournalError {

@@ -39,6 +39,10 @@ const WATCHED_EVERY: Duration = Duration::from_secs(5);
 /// How much longer than its life a lock must lie untouched before somebody takes it.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// How often a lock is renewed for one request, where the store is so slow that each time too little
+/// of its life is left.
+const RENEWALS_MAX: usize = 3;
+
 /// Tells how long this machine has run, sleep included.
 pub type Uptime = Arc<dyn Fn() -> Duration + Send + Sync>;
 
@@ -82,6 +86,12 @@ pub struct Held {
 }
 
 impl Held {
+    /// Whether both are the same time that the same run took it, and nobody has given it back.
+    fn is_same_take(&self, other: &Self) -> bool {
+        let take = |held: &Self| (held.run.clone(), held.holder.clone(), held.number);
+        take(self) == take(other) && !self.released
+    }
+
     /// Who holds it, for people.
     #[must_use]
     pub fn about(&self) -> String {
@@ -238,8 +248,21 @@ impl Lease {
         if self.inner.left() >= MARGIN {
             return Ok(());
         }
-        // It may still be ours: the machine slept, or the store was slow.
-        self.inner.renew().await
+        // It may still be ours: the machine slept, or the store was slow. So slow that what is renewed has
+        // already aged, it must be renewed again.
+        for _ in 0..RENEWALS_MAX {
+            self.inner.renew().await?;
+            if self.inner.left() >= MARGIN {
+                return Ok(());
+            }
+        }
+        Err(ProviderError::new(
+            drplan_api::ErrorKind::Unreachable,
+            "renew the lock of this recovery in time",
+            self.inner.store.name(),
+        )
+        .because("the store answers too slowly")
+        .into())
     }
 
     /// Becomes a reason as soon as the lock is lost.
@@ -348,26 +371,46 @@ impl Inner {
         held.released = released;
         let asked = (self.uptime)();
         let bytes = serde_json::to_vec(&held).map_err(|e| bug(&*self.store, &e))?;
-        match put_surely(&*self.store, &self.key, &bytes, When::Is(tag)).await? {
-            Some(tag) => {
+        let mut tag = tag;
+        for _ in 0..2 {
+            if let Some(tag) = put_surely(&*self.store, &self.key, &bytes, When::Is(tag)).await? {
                 *self.state() = State {
                     held,
                     tag,
                     good_until: asked + TTL,
                 };
-                Ok(())
+                return Ok(());
             }
-            None => {
-                let about = match get_surely(&*self.store, &self.key).await? {
-                    Some((bytes, _)) => serde_json::from_slice::<Held>(&bytes)
-                        .map_or_else(|e| e.to_string(), |held| held.about()),
-                    None => "it was taken away".to_owned(),
-                };
-                self.lost.send_replace(Some(about.clone()));
-                Err(LeaseError::Lost { about })
+            // An earlier renewal may have landed after its answer was given up.
+            match self.found(&held).await? {
+                Found::Ours(there) => tag = there,
+                Found::Lost(about) => return Err(self.lose(about)),
             }
         }
+        Err(self.lose("it is written by two at once".to_owned()))
     }
+
+    /// What lies there instead of what was written last.
+    async fn found(&self, ours: &Held) -> Result<Found, ProviderError> {
+        let Some((bytes, tag)) = get_surely(&*self.store, &self.key).await? else {
+            return Ok(Found::Lost("it was taken away".to_owned()));
+        };
+        Ok(match serde_json::from_slice::<Held>(&bytes) {
+            Ok(held) if held.is_same_take(ours) => Found::Ours(tag),
+            Ok(held) => Found::Lost(held.about()),
+            Err(error) => Found::Lost(error.to_string()),
+        })
+    }
+
+    fn lose(&self, about: String) -> LeaseError {
+        self.lost.send_replace(Some(about.clone()));
+        LeaseError::Lost { about }
+    }
+}
+
+enum Found {
+    Ours(Tag),
+    Lost(String),
 }
 
 #[cfg(test)]
@@ -430,6 +473,20 @@ mod tests {
         let _first = take(&store, &machine, "one", 0).await.expect("a lock");
         let second = take(&store, &machine, "two", 600).await;
         assert!(matches!(second, Err(LeaseError::Held { .. })));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_renewal_that_landed_unheard_before_a_long_outage_is_ones_own() {
+        let memory = Arc::new(crate::store::memory::MemoryStore::default());
+        let store = Arc::clone(&memory) as Arc<dyn SharedStore>;
+        let machine = Machine::default();
+        let lease = take(&store, &machine, "one", 0).await.expect("a lock");
+        memory.breaks_for(Duration::from_secs(90));
+        tokio::time::sleep(Duration::from_secs(200)).await;
+        lease.outlives_request().await.expect("it is still ours");
+        assert_eq!(*lease.lost().borrow(), None);
+        lease.release().await.expect("given back");
+        take(&store, &machine, "two", 0).await.expect("a lock");
     }
 
     #[tokio::test(start_paused = true)]

@@ -23,6 +23,10 @@ struct Inner {
     versions: u64,
     /// How many answers to writes are lost after their effect.
     answers_lost: u32,
+    /// Until when nothing is answered.
+    away_until: Option<tokio::time::Instant>,
+    /// For how long nothing is answered after the next write, which lands.
+    breaks_for: Option<std::time::Duration>,
 }
 
 impl MemoryStore {
@@ -36,11 +40,28 @@ impl MemoryStore {
         Arc::new(store)
     }
 
+    /// The next write lands, its answer is lost, and then the store is away for a while.
+    pub(crate) fn breaks_for(&self, how_long: std::time::Duration) {
+        self.inner().breaks_for = Some(how_long);
+    }
+
+    fn away() -> ProviderError {
+        ProviderError::new(ErrorKind::Unreachable, "ask", "memory")
+    }
+
+    fn is_away(&self) -> bool {
+        let until = self.inner().away_until;
+        until.is_some_and(|until| tokio::time::Instant::now() < until)
+    }
+
     fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {
         self.0.lock().expect("no panic while it is held")
     }
 
     fn written(&self, key: &str, bytes: Vec<u8>, when: &When) -> Result<Put, ProviderError> {
+        if self.is_away() {
+            return Err(Self::away());
+        }
         let mut inner = self.inner();
         let there = inner.objects.get(key).map(|(_, version)| *version);
         let holds = match (when, there) {
@@ -54,6 +75,10 @@ impl MemoryStore {
         inner.versions += 1;
         let version = inner.versions;
         inner.objects.insert(key.to_owned(), (bytes, version));
+        if let Some(how_long) = inner.breaks_for.take() {
+            inner.away_until = Some(tokio::time::Instant::now() + how_long);
+            return Err(Self::away());
+        }
         if inner.answers_lost > 0 {
             inner.answers_lost -= 1;
             return Err(ProviderError::new(
@@ -72,6 +97,9 @@ impl SharedStore for MemoryStore {
     }
 
     fn get<'a>(&'a self, key: &'a str) -> Fut<'a, Result<Kept, ProviderError>> {
+        if self.is_away() {
+            return Box::pin(std::future::ready(Err(Self::away())));
+        }
         let found = self.inner().objects.get(key).cloned();
         let found = found.map(|(bytes, version)| (bytes, Tag(version.to_string())));
         Box::pin(std::future::ready(Ok(found)))

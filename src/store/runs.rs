@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 
 use super::folder::FolderLog;
 use super::shared;
+use super::shared::Segment;
 use super::shared::SharedLog;
 use super::shared::get_surely;
 use super::shared::put_surely;
@@ -23,6 +24,7 @@ use crate::apply::Frontier;
 use crate::apply::Journal;
 use crate::apply::JournalError;
 use crate::apply::Log;
+use crate::apply::decoded_journal;
 use crate::plan;
 use crate::plan::Plan;
 use crate::plan::PlanFileError;
@@ -135,13 +137,13 @@ impl RunStore {
     ///
     /// If it is not whole.
     pub async fn go_on(&self, run: &str) -> Result<(StoredRun, Journal), StoreError> {
-        let (texts, segments) = self.found(run).await?;
+        let (texts, last) = self.found(run).await?;
         let stored = texts.parse()?;
         let log: Box<dyn Log> = match self {
             Self::Folder(dir) => Box::new(FolderLog::reopen(&folder_of(dir, run).join(JOURNAL))?),
             Self::Shared(store) => {
                 let prefix = key(run, SEGMENTS);
-                Box::new(SharedLog::reopen(Arc::clone(store), prefix, segments))
+                Box::new(SharedLog::reopen(Arc::clone(store), prefix, last))
             }
         };
         let journal = Journal::after(log, stored.records.lines.last());
@@ -172,28 +174,31 @@ impl RunStore {
     ///
     /// If it cannot be read.
     pub async fn journal(&self, run: &str) -> Result<String, StoreError> {
-        Ok(self.log(run).await?.0)
+        Ok(decoded_journal(&self.log(run).await?.0))
     }
 
-    /// A run's journal, and in how many segments it lies.
-    async fn log(&self, run: &str) -> Result<(String, u32), StoreError> {
+    /// A run's journal, and its last segment. A run that died while it began has none.
+    async fn log(&self, run: &str) -> Result<(Vec<u8>, Segment), StoreError> {
         match self {
-            Self::Folder(_) => Ok((needed(run, JOURNAL, self.text(run, JOURNAL).await?)?, 0)),
+            Self::Folder(_) => {
+                let bytes = self.bytes(run, JOURNAL).await?;
+                Ok((bytes.unwrap_or_default(), Segment::default()))
+            }
             Self::Shared(store) => Ok(shared::read(&**store, &key(run, SEGMENTS)).await?),
         }
     }
 
-    /// The texts of a run, and in how many segments its journal lies.
-    async fn found(&self, run: &str) -> Result<(Texts, u32), StoreError> {
-        let (journal, segments) = self.log(run).await?;
+    /// The texts of a run, and the last segment of its journal.
+    async fn found(&self, run: &str) -> Result<(Texts, Segment), StoreError> {
+        let (journal, last) = self.log(run).await?;
         let texts = Texts {
             id: run.to_owned(),
             place: format!("{}/runs/{run}", self.name().trim_end_matches('/')),
             plan: needed(run, PLAN, self.text(run, PLAN).await?)?,
-            journal,
+            journal: decoded_journal(&journal),
             frontier: self.text(run, FRONTIER).await?,
         };
-        Ok((texts, segments))
+        Ok((texts, last))
     }
 
     /// Keeps where a run stands.
@@ -295,18 +300,23 @@ impl RunStore {
     }
 
     async fn text(&self, run: &str, file: &str) -> Result<Option<String>, StoreError> {
+        let text = self.bytes(run, file).await?.map(String::from_utf8);
+        text.transpose()
+            .map_err(|e| io("read", &key(run, file), &e))
+    }
+
+    async fn bytes(&self, run: &str, file: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let name = key(run, file);
         let failed = |why: &dyn std::fmt::Display| io("read", &name, why);
         match self {
-            Self::Folder(dir) => match std::fs::read_to_string(folder_of(dir, run).join(file)) {
-                Ok(text) => Ok(Some(text)),
+            Self::Folder(dir) => match std::fs::read(folder_of(dir, run).join(file)) {
+                Ok(bytes) => Ok(Some(bytes)),
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
                 Err(e) => Err(failed(&e)),
             },
             Self::Shared(store) => {
                 let found = get_surely(&**store, &name).await.map_err(|e| failed(&e))?;
-                let text = found.map(|(bytes, _)| String::from_utf8(bytes));
-                text.transpose().map_err(|e| failed(&e))
+                Ok(found.map(|(bytes, _)| bytes))
             }
         }
     }

@@ -14,11 +14,15 @@ use tokio::time::Instant;
 
 use crate::apply::JournalError;
 use crate::apply::Log;
+use crate::apply::whole_lines;
 use crate::retry;
 
 /// How large a segment of a journal grows. It is written whole each time, so it must stay small; a
 /// recovery of ten thousand steps has some fifty.
 const SEGMENT_BYTES_MAX: usize = 256 * 1024;
+
+/// What ends a segment that is full: an empty line.
+const CLOSED: &[u8] = b"\n\n";
 
 /// For how long a store that does not answer is asked again.
 const ASKED_AGAIN_WITHIN: Duration = Duration::from_secs(60);
@@ -117,11 +121,49 @@ impl SharedLog {
         }
     }
 
-    /// Opens a journal again; the next line goes into a new segment.
-    pub(super) fn reopen(store: Arc<dyn SharedStore>, prefix: String, segments: u32) -> Self {
-        Self {
-            segment: segments + 1,
-            ..Self::new(store, prefix)
+    /// Opens a journal again behind its last segment. An open one is written over: that stops whoever
+    /// still holds it. Behind a closed one comes a new one, which only one can make.
+    pub(super) fn reopen(store: Arc<dyn SharedStore>, prefix: String, last: Segment) -> Self {
+        let new = Self::new(store, prefix);
+        match last {
+            Segment { number: 0, .. } => new,
+            Segment { number, text, .. } if text.ends_with(CLOSED) => Self {
+                segment: number + 1,
+                ..new
+            },
+            Segment { number, text, tag } => Self {
+                segment: number,
+                // A line that was begun and not finished is no record.
+                text: whole_lines(&text).to_vec(),
+                tag,
+                ..new
+            },
+        }
+    }
+
+    /// Ends a segment, so that whoever goes on with the journal at the same time either stops this one
+    /// here or is stopped at the next segment.
+    async fn close(&mut self) -> Result<(), JournalError> {
+        self.text.push(b'\n');
+        self.put().await?;
+        self.segment += 1;
+        self.text.clear();
+        self.tag = None;
+        Ok(())
+    }
+
+    async fn put(&mut self) -> Result<(), JournalError> {
+        let when = self.tag.clone().map_or(When::Absent, When::Is);
+        let written = put_surely(&*self.store, &self.key(), &self.text, when).await;
+        let failed =
+            |why: &dyn std::fmt::Display| JournalError::new("write", &Log::name(self), why);
+        match written {
+            Ok(Some(tag)) => {
+                self.tag = Some(tag);
+                Ok(())
+            }
+            Ok(None) => Err(failed(&"another run has gone on with it")),
+            Err(error) => Err(failed(&error)),
         }
     }
 
@@ -138,40 +180,41 @@ impl Log for SharedLog {
     fn append<'a>(&'a mut self, lines: &'a [u8]) -> Fut<'a, Result<(), JournalError>> {
         Box::pin(async move {
             if !self.text.is_empty() && self.text.len() + lines.len() > SEGMENT_BYTES_MAX {
-                self.segment += 1;
-                self.text.clear();
-                self.tag = None;
+                self.close().await?;
             }
             self.text.extend_from_slice(lines);
-            let when = self.tag.clone().map_or(When::Absent, When::Is);
-            let written = put_surely(&*self.store, &self.key(), &self.text, when).await;
-            let failed =
-                |why: &dyn std::fmt::Display| JournalError::new("write", &Log::name(self), why);
-            match written {
-                Ok(Some(tag)) => {
-                    self.tag = Some(tag);
-                    Ok(())
-                }
-                Ok(None) => Err(failed(&"another run has gone on with it")),
-                Err(error) => Err(failed(&error)),
-            }
+            self.put().await
         })
     }
 }
 
-/// Reads the text of a journal, and says how many segments it has.
+/// The last segment of a journal.
+#[derive(Default)]
+pub(super) struct Segment {
+    /// Its number, from 1; 0 if there is none.
+    number: u32,
+    text: Vec<u8>,
+    tag: Option<Tag>,
+}
+
+/// Reads a journal, and its last segment for who goes on with it.
 pub(super) async fn read(
     store: &dyn SharedStore,
     prefix: &str,
-) -> Result<(String, u32), JournalError> {
+) -> Result<(Vec<u8>, Segment), JournalError> {
     let name = format!("{}{prefix}", store.name());
     let failed = |why: &dyn std::fmt::Display| JournalError::new("read", &name, why);
     let keys = store.list(prefix).await.map_err(|e| failed(&e))?;
-    let mut text = String::new();
-    for key in &keys {
-        if let Some((bytes, _)) = get_surely(store, key).await.map_err(|e| failed(&e))? {
-            text.push_str(std::str::from_utf8(&bytes).map_err(|e| failed(&e))?);
+    let (mut text, mut last) = (Vec::new(), Segment::default());
+    for (number, key) in (1..).zip(&keys) {
+        if let Some((bytes, tag)) = get_surely(store, key).await.map_err(|e| failed(&e))? {
+            text.extend_from_slice(&bytes);
+            last = Segment {
+                number,
+                text: bytes,
+                tag: Some(tag),
+            };
         }
     }
-    Ok((text, u32::try_from(keys.len()).unwrap_or(u32::MAX)))
+    Ok((text, last))
 }

@@ -100,6 +100,40 @@ async fn of_two_who_go_on_with_one_run_only_one_writes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_held_a_run_cannot_write_once_another_has_gone_on_with_it() {
+    let store = MemoryStore::shared();
+    let runs = shared(&store);
+    let old = runs.begin("r", &plan().await).await.expect("a run");
+    assert!(write(&old, 1).await);
+    let (_, new) = runs.go_on("r").await.expect("whole");
+    assert!(write(&new, 2).await);
+    assert!(!write(&old, 9).await, "it slept and knows nothing");
+    assert!(write(&new, 3).await);
+    let lines = runs.open("r").await.expect("whole").records.lines;
+    assert_eq!(lines.len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_segment_is_closed_so_that_only_one_makes_the_next() {
+    let store = MemoryStore::shared();
+    let runs = shared(&store);
+    let old = runs.begin("r", &plan().await).await.expect("a run");
+    let segments = async || store.list("runs/r/journal/").await.expect("a list").len();
+    while segments().await < 2 {
+        assert!(write(&old, 0).await);
+    }
+    let before = runs.open("r").await.expect("whole").records.lines.len();
+    let (_, new) = runs.go_on("r").await.expect("whole");
+    while segments().await < 3 {
+        assert!(write(&new, 0).await);
+    }
+    assert!(!write(&old, 9).await);
+    let (_, third) = runs.go_on("r").await.expect("whole");
+    assert!(write(&third, 0).await);
+    assert!(runs.open("r").await.expect("whole").records.lines.len() > before);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_long_journal_is_kept_in_segments_and_read_whole() {
     let store = MemoryStore::shared();
     let journal = shared(&store)

@@ -271,3 +271,136 @@ resource "command" "a" {
     run.ended().ends_with(7).says("Recovered");
     assert!(since.elapsed() < std::time::Duration::from_secs(15));
 }
+
+#[test]
+fn a_signal_while_another_holds_the_lock_ends_the_waiting() {
+    let world = World::of(SLOW);
+    let first = world.start("apply --auto-approve");
+    world.wait_for("begun");
+    let second = world.start("apply --auto-approve --lock-timeout 10m");
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    second.signal("INT");
+    second.ended().ends_with(7);
+    world.write("let", "");
+    first.ended().ends_with(0);
+    assert_eq!(world.read("log.slow"), "x\n");
+}
+
+#[test]
+fn after_a_signal_nothing_begins_though_the_run_was_still_looking() {
+    let world = World::of(
+        r#"
+resource "command" "a" {
+  check = ["sh", "-c", "echo x >> looks; test $(wc -l < looks) = 2 && touch looking && sleep 3; test -e a"]
+  apply = ["touch", "a"]
+}
+"#,
+    );
+    let run = world.start("apply --auto-approve");
+    // The plan was made, and the run looks whether it still holds.
+    world.wait_for("looking");
+    run.signal("INT");
+    run.ended().ends_with(7);
+    assert!(!world.holds("a"));
+}
+
+#[test]
+fn a_pause_with_nothing_left_to_begin_holds_up_nobody() {
+    let world = World::of(SLOW);
+    world.write("behind", "");
+    let run = world.start("apply --auto-approve");
+    world.wait_for("begun");
+    world.run("pause").ends_with(0);
+    std::thread::sleep(std::time::Duration::from_millis(2500));
+    world.write("let", "");
+    run.ended().ends_with(0);
+}
+
+#[test]
+fn a_deadline_holds_while_a_run_lets_what_runs_end() {
+    let world = World::of(&format!(
+        "{SLOW}\nresource \"command\" \"broken\" {{\n  check = [\"test\", \"-e\", \"no\"]\n  apply = [\"false\"]\n}}\n"
+    ));
+    let run = world.start("apply --auto-approve --on-failure stop --deadline 4s");
+    // Nobody lets the slow one end.
+    let ran = run.ended();
+    assert_ne!(ran.exit, 0);
+    assert_eq!(
+        world.frontier()["running"],
+        serde_json::json!(["command.slow"])
+    );
+    world.write("let", "");
+}
+
+/// The folder of the only run.
+fn only_run(world: &World) -> std::path::PathBuf {
+    let runs = world.path(".drplan/runs");
+    let mut runs = std::fs::read_dir(runs).expect("runs");
+    runs.next().expect("a run").expect("a folder").path()
+}
+
+#[test]
+fn a_journal_that_was_cut_in_a_character_is_read_up_to_there() {
+    let world = World::of(&SLOW.replace("slow\" {", "slow\" {\n  criticality = \"critical\""));
+    let run = world.start("apply --auto-approve");
+    world.wait_for("begun");
+    run.signal("KILL");
+    run.ended();
+    let journal = only_run(&world).join("journal.jsonl");
+    let mut bytes = std::fs::read(&journal).expect("a journal");
+    bytes.extend_from_slice("{\"v\":1,\"ä".as_bytes());
+    bytes.pop();
+    std::fs::write(&journal, bytes).expect("a cut");
+    world.run("status").ends_with(0).says("has died");
+    world.write("let", "");
+    world.wait_for("slow");
+    world.run("apply --resume 2").ends_with(0);
+    world.run("evidence verify").ends_with(0);
+}
+
+#[test]
+fn a_run_that_died_before_its_first_record_can_be_gone_on_with() {
+    let world = World::of(SLOW);
+    world.write("let", "");
+    let run = world.start("apply --auto-approve");
+    world.wait_for("begun");
+    run.signal("KILL");
+    run.ended();
+    world.wait_for("slow");
+    std::fs::remove_file(only_run(&world).join("journal.jsonl")).expect("a journal");
+    world.run("status").ends_with(0);
+    world.run("apply --resume 2").ends_with(0);
+    world.run("report").ends_with(0);
+    world.run("evidence verify").ends_with(0);
+}
+
+#[test]
+fn answers_of_a_run_are_not_used_for_another_plan() {
+    let world = World::of(SLOW);
+    let run = world.start("apply --auto-approve");
+    world.wait_for("begun");
+    run.signal("KILL");
+    run.ended();
+    world
+        .run("plan --target command.behind --out other")
+        .ends_with(0);
+    std::fs::copy(world.path("other"), only_run(&world).join("plan.json")).expect("a plan");
+    world
+        .run("apply --resume 2")
+        .ends_with(9)
+        .says("another plan");
+    assert!(!world.holds("behind"));
+    world.write("let", "");
+}
+
+#[test]
+fn the_next_command_keeps_what_was_left_out() {
+    let world = World::of(SLOW);
+    let run = world.start("apply --auto-approve --skip command.behind=later");
+    world.wait_for("begun");
+    run.signal("INT");
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    world.write("let", "");
+    run.ended().says("--skip command.behind=later");
+    assert!(!world.holds("behind"));
+}

@@ -28,6 +28,13 @@ resource "command" "use" {
   env   = { KUBECONFIG_TEXT = command.login.outputs.kubeconfig }
 }
 
+resource "command" "talks" {
+  check   = ["test", "-e", "out/talked"]
+  apply   = ["sh", "-c", "touch out/talked; echo postgres://u:$TOKEN@h/db"]
+  env     = { TOKEN = var.token }
+  outputs = { url = { stdout = true } }
+}
+
 resource "command" "fails" {
   check = ["test", "-e", "out/never"]
   apply = ["sh", "-c", "echo cannot log in as $TOKEN >&2; exit 1"]
