@@ -13,7 +13,6 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
-use drplan_api::ErrorKind;
 use drplan_api::Json;
 use drplan_api::ProviderError;
 use drplan_api::SecretRef;
@@ -53,15 +52,11 @@ impl Secrets {
     ///
     /// If it is not there; the error names the reference only.
     pub fn open(&self, reference: &SecretRef) -> Result<String, ProviderError> {
-        let missing = |hint: String| {
-            ProviderError::new(ErrorKind::NotFound, "open a secret", reference.to_string())
-                .hint(hint)
-        };
+        let missing =
+            |hint: String| ProviderError::missing_secret(reference.to_string()).hint(hint);
         let read = |path: &str| {
-            std::fs::read_to_string(self.base_dir.join(path)).map_err(|e| {
-                ProviderError::new(ErrorKind::NotFound, "open a secret", reference.to_string())
-                    .caused_by(&e)
-            })
+            std::fs::read_to_string(self.base_dir.join(path))
+                .map_err(|e| ProviderError::missing_secret(reference.to_string()).caused_by(&e))
         };
         let text = match reference {
             SecretRef::Variable(name) => self.variables.get(name).cloned().ok_or_else(|| {

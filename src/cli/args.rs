@@ -336,6 +336,18 @@ fn duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "write for example \"90s\", \"15m\" or \"1h30m\"".to_owned())
 }
 
+/// An address, and behind a colon how many attempts, which is a number. A key of an instance may hold colons.
+fn failure(text: &str) -> Result<String, String> {
+    let behind_key = text.rfind(']').map_or(0, |at| at + 1);
+    let count = text.get(behind_key..).and_then(|rest| rest.split_once(':'));
+    match count {
+        Some((_, n)) if n.parse().unwrap_or(0_u32) == 0 => Err(format!(
+            "`{n}` is no number of attempts: write 1 or more, or only the address, which then fails for good"
+        )),
+        _ => Ok(text.to_owned()),
+    }
+}
+
 /// `status`.
 #[derive(Debug, Args)]
 pub struct StatusArgs {
@@ -383,7 +395,7 @@ pub struct RehearseArgs {
     #[command(flatten)]
     pub vars: VarArgs,
     /// Let a step fail: for good, or only its first N attempts.
-    #[arg(long, value_name = "ADDRESS[:N]")]
+    #[arg(long, value_name = "ADDRESS[:N]", value_parser = failure)]
     pub fail: Vec<String>,
     /// Let requests meet faults, drawn from a seed.
     #[arg(long, value_name = "SEED")]

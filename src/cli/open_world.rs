@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use drplan_sandbox::route53::Data;
 use drplan_sandbox::world::Open;
 use drplan_sandbox::world::Place;
 
@@ -89,6 +90,27 @@ fn asleep(scene: &Scene, server: &str) -> String {
     )
 }
 
+/// The records as they are now; a rehearsed recovery may have moved them.
+fn records(scene: &Scene) -> Vec<(String, String)> {
+    let world = scene.world();
+    let ids = world
+        .zones()
+        .iter()
+        .filter_map(|zone| world.dns().zone_id(zone));
+    let sets = ids.flat_map(|id| world.dns().record_sets(&id));
+    let told = sets.filter_map(|set| {
+        let leads = match &set.data {
+            Data::Values { values, .. } => values.join(", "),
+            Data::Alias { dns_name, .. } => dns_name.to_string(),
+        };
+        // Every zone has these; they lead nowhere.
+        let own = ["NS", "SOA"].contains(&set.rtype.as_str());
+        let name = set.name.to_string().trim_end_matches('.').to_owned();
+        (!own).then(|| (name, format!("{} {leads}", set.rtype.as_str())))
+    });
+    told.collect()
+}
+
 /// Which names of the world lead where.
 fn names(scene: &Scene, places: &[Place]) -> Vec<String> {
     let world = scene.file();
@@ -111,12 +133,7 @@ fn names(scene: &Scene, places: &[Place]) -> Vec<String> {
     if world.object_store.is_some() {
         pairs.push(("*.amazonaws.com".to_owned(), "the object store".to_owned()));
     }
-    for (zone, part) in world.dns.iter().flat_map(|d| &d.zone) {
-        for (name, record) in &part.record {
-            let values = format!("{} {}", record.kind, record.values.join(", "));
-            pairs.push((format!("{name}.{zone}"), values));
-        }
-    }
+    pairs.extend(records(scene));
     for (name, host) in &world.host {
         let leads = host.address.as_deref().filter(|_| !host.refuses);
         let leads = leads.map_or("refuses every connection", |address| address);

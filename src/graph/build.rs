@@ -310,13 +310,10 @@ impl Builder {
                     .looked
                     .as_ref()
                     .is_some_and(|l| matches!(l.planned, Planned::Nothing(_)));
-                let known = cap.conn.as_ref().is_none_or(|conn| {
-                    expanded
-                        .targets
-                        .get(conn)
-                        .is_some_and(|t| t.made_by.is_empty() && t.lost.is_none())
-                });
-                if !found.is_empty() || instance.wires.already.contains(cap) || idle || !known {
+                let target = cap.conn.as_ref().and_then(|c| expanded.targets.get(c));
+                let lost = target.is_some_and(|t| t.lost.is_some());
+                let is_made = target.is_some_and(|t| !t.made_by.is_empty());
+                if !found.is_empty() || instance.wires.already.contains(cap) || idle || lost {
                     continue;
                 }
                 let on = cap
@@ -329,7 +326,10 @@ impl Builder {
                     cap.space.replace('_', " "),
                     cap.key
                 );
-                let d = if runs_programs || instance.looked.is_none() {
+                let d = if is_made {
+                    Diagnostic::warning(Code::NothingGives, message)
+                        .hint("it must come along with what makes the target; else add the resource that makes it")
+                } else if runs_programs || instance.looked.is_none() {
                     Diagnostic::warning(Code::NothingGives, message)
                         .hint("if a `command` makes it, name that in `depends_on`")
                 } else {

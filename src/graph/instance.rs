@@ -534,6 +534,24 @@ impl IntoNumber for usize {
 
 /// A data source that finds nothing is a mistake of the spec or of the world that no step will mend.
 fn absent_data(instance: &Instance, looked: &Looked) -> Result<(), Diagnostic> {
+    // Nobody has looked yet: this says nothing about what the backups hold.
+    if let Err(error) = &looked.present
+        && error.is_missing_secret()
+    {
+        let d = Diagnostic::error(
+            Code::MissingVariable,
+            format!(
+                "`{}` cannot be read: {} has no value",
+                instance.address, error.target
+            ),
+        );
+        let d = d.label(instance.span, "its connection needs it");
+        let d = d.address(instance.address.as_str());
+        return Err(match &error.hint {
+            Some(hint) => d.hint(hint.clone()),
+            None => d,
+        });
+    }
     let here = |text: String, hint: Option<&String>| {
         let d = Diagnostic::error(
             Code::EvaluationError,

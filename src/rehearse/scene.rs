@@ -276,7 +276,7 @@ fn no_stage(error: StageError, dir: &Path) -> Failure {
             Exit::Error,
             error.to_string(),
             format!(
-                "write down what to start from in `{}`; the book's page on rehearsals begins with a small one",
+                "write down what to start from in `{}`; docs/how-to/rehearse.md begins with a small one",
                 dir.join(FILE).display()
             ),
         ),

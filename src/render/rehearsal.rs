@@ -252,7 +252,7 @@ fn causes(report: &Report, style: Style) -> Vec<String> {
     }
     for address in &report.unmet {
         let text = format!(
-            "`--fail {address}` never happened: the step was true when its turn came, and began nothing."
+            "`--fail {address}` never happened: the step had nothing to begin; it only waits, or was true when its turn came."
         );
         out.extend(cause(&text, Tone::Bad, style));
     }

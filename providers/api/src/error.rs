@@ -50,7 +50,20 @@ pub struct ProviderError {
     pub hint: Option<String>,
 }
 
+/// What is being done when a secret is opened.
+const SECRET_OPENED: &str = "open a secret";
+
 impl ProviderError {
+    /// That a secret is not there, before anybody was asked anything.
+    pub fn missing_secret(of: impl Into<String>) -> Self {
+        Self::new(ErrorKind::NotFound, SECRET_OPENED, of)
+    }
+
+    /// Whether a secret is not there.
+    pub fn is_missing_secret(&self) -> bool {
+        self.during == SECRET_OPENED
+    }
+
     /// Makes an error; add causes with [`Self::because`] and a way out with [`Self::hint`].
     pub fn new(kind: ErrorKind, during: impl Into<String>, target: impl Into<String>) -> Self {
         Self {

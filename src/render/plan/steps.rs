@@ -65,7 +65,7 @@ pub(super) fn steps(plan: &Plan, style: Style, room: usize) -> Vec<String> {
         let more = out.len() - room + 1;
         out.truncate(room - 1);
         out.push(format!(
-            "    … and {more} more lines; `drplan show --full` names everything"
+            "    … and {more} more lines; `--full` names everything"
         ));
     }
     out

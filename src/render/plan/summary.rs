@@ -88,7 +88,7 @@ fn losses(plan: &Plan, style: Style) -> Vec<String> {
     }
     if !plan.head.lost.is_empty() {
         let lost = format!(
-            "{}, declared with --lost{}",
+            "{}, declared lost{}",
             plan.head.lost.join(", "),
             plan.head.declared.as_ref().map_or(String::new(), by)
         );
@@ -215,9 +215,13 @@ fn foot(plan: &Plan, style: Style) -> Vec<String> {
     say(
         "Takes effect at",
         Tone::Change,
-        lines(&|s| s.is_action() && s.cutover, &|s| {
-            format!("{}: {}", s.address, s.hazard.text)
-        }),
+        lines(
+            &|s| s.is_action() && s.cutover,
+            &|s| match s.hazard.text.as_str() {
+                "" => format!("{}: how is known when its turn comes", s.address),
+                text => format!("{}: {text}", s.address),
+            },
+        ),
     );
     let gates = lines(&|s| matches!(s.what, Do::Gate { .. }), &|s| {
         s.address.to_string()
@@ -308,10 +312,7 @@ fn stuck(plan: &Plan, style: Style, name: &str, test: fn(&Do) -> bool) -> Vec<St
     }
     if steps.len() > STEPS_MAX {
         let more = steps.len() - STEPS_MAX;
-        out.push(format!(
-            "  {:<18}and {more} more; `drplan show --full` names them",
-            ""
-        ));
+        out.push(format!("  {:<18}and {more} more; `--full` names them", ""));
     }
     out
 }
