@@ -180,12 +180,62 @@ pub struct PlanArgs {
     /// End with 2 if there is something to do.
     #[arg(long)]
     pub detailed_exitcode: bool,
-    /// Print one JSON document.
-    #[arg(long)]
+    /// In which form it is shown.
+    #[command(flatten)]
+    pub form: PlanForm,
+}
+
+/// Formats of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PlanFormat {
+    /// For a terminal.
+    Text,
+    /// The plan as data.
+    Json,
+    /// For a comment on a pull request.
+    Markdown,
+}
+
+/// In which form a plan is shown.
+#[derive(Debug, Args)]
+pub struct PlanForm {
+    /// The format.
+    #[arg(long, value_enum, default_value_t = PlanFormat::Text)]
+    pub format: PlanFormat,
+    /// Print one JSON document; the same as `--format json`.
+    #[arg(long, conflicts_with = "format")]
     pub json: bool,
     /// Name every object.
     #[arg(long)]
     pub full: bool,
+    /// The most bytes of Markdown; what does not fit is counted.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = crate::render::plan::BYTES_MAX,
+        value_parser = bytes
+    )]
+    pub max_bytes: usize,
+}
+
+impl PlanForm {
+    /// The format, however it is asked for.
+    pub(crate) fn format(&self) -> PlanFormat {
+        if self.json {
+            PlanFormat::Json
+        } else {
+            self.format
+        }
+    }
+}
+
+fn bytes(text: &str) -> Result<usize, String> {
+    const MIN: usize = crate::render::plan::BYTES_MIN;
+    let number: usize = text.parse().map_err(|_| "not a number".to_owned())?;
+    if number < MIN {
+        return Err(format!("{MIN} is the least: counts must have room"));
+    }
+    Ok(number)
 }
 
 /// `points`.
@@ -219,12 +269,9 @@ pub struct ShowArgs {
     /// The plan file.
     #[arg(value_name = "PLAN")]
     pub plan: PathBuf,
-    /// Print one JSON document.
-    #[arg(long)]
-    pub json: bool,
-    /// Name every object.
-    #[arg(long)]
-    pub full: bool,
+    /// In which form it is shown.
+    #[command(flatten)]
+    pub form: PlanForm,
 }
 
 /// `apply`.

@@ -3,6 +3,8 @@
 use super::Ambient;
 use super::args::Cli;
 use super::args::PlanArgs;
+use super::args::PlanForm;
+use super::args::PlanFormat;
 use super::failure::Failure;
 use super::failure::diagnostics;
 use super::print;
@@ -31,7 +33,7 @@ pub(super) async fn run(cli: &Cli, args: &PlanArgs, ambient: &Ambient) -> Result
     if let Some(path) = args.out.as_ref().filter(|_| within.is_ok()) {
         crate::plan::write(&plan, path)?;
     }
-    show(&plan, args.json, args.full, ambient)?;
+    show(&plan, &args.form, ambient)?;
     within?;
     if let Some(path) = &args.out {
         talk(&if plan.is_hypothetical() {
@@ -47,13 +49,15 @@ pub(super) async fn run(cli: &Cli, args: &PlanArgs, ambient: &Ambient) -> Result
 }
 
 /// Prints a plan in the form that was asked for.
-pub(super) fn show(plan: &Plan, json: bool, full: bool, ambient: &Ambient) -> Result<(), Failure> {
-    let text = if json {
-        serde_json::to_string_pretty(&render::json::plan(plan)).map_err(anyhow::Error::from)? + "\n"
-    } else if full {
-        render::plan::full(plan, ambient.style())
-    } else {
-        render::plan::summary(plan, ambient.style())
+pub(super) fn show(plan: &Plan, form: &PlanForm, ambient: &Ambient) -> Result<(), Failure> {
+    let text = match form.format() {
+        PlanFormat::Json => {
+            let json = render::json::plan(plan);
+            serde_json::to_string_pretty(&json).map_err(anyhow::Error::from)? + "\n"
+        }
+        PlanFormat::Markdown => render::plan::markdown(plan, form.max_bytes),
+        PlanFormat::Text if form.full => render::plan::full(plan, ambient.style()),
+        PlanFormat::Text => render::plan::summary(plan, ambient.style()),
     };
     print(&text)
 }

@@ -8,6 +8,6 @@ use crate::report::Exit;
 
 pub(super) fn run(args: &ShowArgs, ambient: &Ambient) -> Result<Exit, Failure> {
     let plan = crate::plan::read(&args.plan)?;
-    show(&plan, args.json, args.full, ambient)?;
+    show(&plan, &args.form, ambient)?;
     Ok(Exit::Ok)
 }

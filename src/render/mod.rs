@@ -4,6 +4,7 @@
 pub mod evidence;
 pub mod graph;
 pub mod json;
+mod markdown;
 pub mod plan;
 pub mod points;
 #[cfg(feature = "rehearse")]

@@ -219,7 +219,7 @@ fn nothing_of_a_report_is_markup_and_nothing_is_loaded_from_elsewhere() {
     assert!(!html.contains("<b>"));
     let markdown = world.run("report --format markdown").ends_with(0).stdout;
     assert!(
-        markdown.contains("no &lt;b>quota&lt;/b> &amp; \\*none\\*"),
+        markdown.contains("no &lt;b&gt;quota&lt;/b&gt; &amp; \\*none\\*"),
         "{markdown}"
     );
 }

@@ -71,7 +71,8 @@ pub(super) fn steps(plan: &Plan, style: Style, room: usize) -> Vec<String> {
     out
 }
 
-fn is_shown(step: &Step) -> bool {
+/// Whether a step is told of at all: what is as it shall be is only counted.
+pub(super) fn is_shown(step: &Step) -> bool {
     step.is_action() || matches!(step.what, Do::Check { .. }) || differs(step)
 }
 

@@ -19,14 +19,9 @@ use crate::render::style::wrapped;
 /// The lines of the summary.
 pub(super) fn lines(plan: &Plan, style: Style) -> Vec<String> {
     const LINES_MAX: usize = 2;
-    let Some(forecast) = &plan.forecast else {
+    let Some((text, tone)) = said_of(plan) else {
         return Vec::new();
     };
-    // Without any time and without an objective there is nothing to say that is not obvious.
-    if forecast.unknown.len() == forecast.of && plan.head.rto_s.is_none() {
-        return Vec::new();
-    }
-    let (text, tone) = verdict(plan, forecast);
     let mut label = "Time";
     let mut out = Vec::new();
     for line in wrapped(&text, style.width.saturating_sub(16), LINES_MAX) {
@@ -36,7 +31,14 @@ pub(super) fn lines(plan: &Plan, style: Style) -> Vec<String> {
     out
 }
 
-/// What is to be said about the whole.
+/// What is to be said about the whole; nothing without any time and without an objective, where it is
+/// obvious.
+pub(super) fn said_of(plan: &Plan) -> Option<(String, Tone)> {
+    let forecast = plan.forecast.as_ref()?;
+    let obvious = forecast.unknown.len() == forecast.of && plan.head.rto_s.is_none();
+    (!obvious).then(|| verdict(plan, forecast))
+}
+
 fn verdict(plan: &Plan, forecast: &Forecast) -> (String, Tone) {
     let objective = plan.head.rto_s.map(|rto_s| (rto_s, span(rto_s)));
     let over = |ms: u64| {
@@ -113,7 +115,7 @@ fn length(ms: u64) -> String {
 /// What the full form says about one step.
 pub(super) fn of_step(step: &Step) -> Option<String> {
     let expected = step.expected.as_ref().filter(|_| step.is_action())?;
-    Some(format!("    takes {}", said(expected)))
+    Some(format!("takes {}", said(expected)))
 }
 
 fn said(expected: &Expected) -> String {
