@@ -1,10 +1,10 @@
 //! JSON: the plan in the shape of Terraform's `show -json` with drplan's own under `drplan`, and the
 //! event stream.
 
-use drplan_api::Action;
+mod change;
+
 use drplan_api::Json;
 use drplan_api::Timestamp;
-use drplan_api::holes;
 use serde_json::json;
 
 use crate::apply::Event;
@@ -26,7 +26,7 @@ pub fn plan(plan: &Plan) -> Json {
         .iter()
         .enumerate()
         .filter(|(_, s)| !matches!(s.what, Do::Barrier | Do::Check { .. }))
-        .map(|(i, step)| change(plan, step, &before[i]))
+        .map(|(i, step)| resource_change(plan, step, &before[i]))
         .collect();
     let checks: Vec<Json> = plan
         .steps
@@ -37,14 +37,7 @@ pub fn plan(plan: &Plan) -> Json {
     let outputs: serde_json::Map<String, Json> = plan
         .outputs
         .iter()
-        .map(|(name, value)| {
-            let unknown = !holes(value).is_empty();
-            let after = if unknown { Json::Null } else { value.clone() };
-            (
-                name.clone(),
-                json!({ "actions": ["create"], "after": after, "after_unknown": unknown }),
-            )
-        })
+        .map(|(name, value)| (name.clone(), change::output(value)))
         .collect();
     let mut out = json!({
         "format_version": FORMAT_VERSION,
@@ -72,41 +65,8 @@ pub fn plan(plan: &Plan) -> Json {
     out
 }
 
-fn actions(step: &Step) -> Vec<&'static str> {
-    match &step.what {
-        Do::Act { action, .. } => vec![word(*action)],
-        Do::Late { actions, .. } => vec![actions.first().map_or("create", |a| word(*a))],
-        Do::Read => vec!["read"],
-        _ => vec!["no-op"],
-    }
-}
-
-fn word(action: Action) -> &'static str {
-    match action {
-        Action::Create | Action::Restore | Action::Run => "create",
-        Action::Update => "update",
-        Action::Delete => "delete",
-    }
-}
-
-fn change(plan: &Plan, step: &Step, before: &[usize]) -> Json {
-    let args = step.want.as_ref().map_or(Json::Null, |w| w.args.clone());
-    let mut after = args.clone();
-    let mut unknown = json!({});
-    let mut sensitive = json!({});
-    for (at, hole) in holes(&args) {
-        if let Some(place) = after.pointer_mut(&at) {
-            *place = Json::Null;
-        }
-        let marks = if hole.secret {
-            &mut sensitive
-        } else {
-            &mut unknown
-        };
-        if let Json::Object(map) = marks {
-            map.insert(at, Json::Bool(true));
-        }
-    }
+fn resource_change(plan: &Plan, step: &Step, before: &[usize]) -> Json {
+    let (change, before_is) = change::change(step);
     let waits: Vec<&str> = before
         .iter()
         .map(|&b| plan.steps[b].address.as_str())
@@ -124,19 +84,13 @@ fn change(plan: &Plan, step: &Step, before: &[usize]) -> Json {
         "type": step.kind,
         "name": step.address.name(),
         "provider_name": step.want.as_ref().and_then(|w| w.roles.values().next().cloned()),
-        "change": {
-            "actions": actions(step),
-            "before": Json::Null,
-            "after": after,
-            "after_unknown": unknown,
-            "before_sensitive": false,
-            "after_sensitive": sensitive,
-        },
+        "change": change,
         "action_reason": step.because,
         "drplan": {
             "do": what,
             "action": step.action(),
             "because": step.because,
+            "before": before_is,
             "stage": step.stage,
             "wave": step.wave,
             "at": step.at,

@@ -29,15 +29,7 @@ const OWN: &[&str] = &[
 
 #[test]
 fn every_case_prints_what_its_folder_says_and_changes_nothing_else() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
-    let only = std::env::var("CASE").unwrap_or_default();
-    let mut cases: Vec<PathBuf> = std::fs::read_dir(&root)
-        .expect("the folder of cases")
-        .map(|entry| entry.expect("a case").path())
-        .filter(|path| path.is_dir() && path.to_string_lossy().contains(&only))
-        .collect();
-    cases.sort();
-    assert!(!cases.is_empty(), "no case is named like `{only}`");
+    let cases = cases();
     let failed: Vec<String> = cases
         .iter()
         .filter_map(|case| {
@@ -53,6 +45,36 @@ fn every_case_prints_what_its_folder_says_and_changes_nothing_else() {
         cases.len(),
         failed.join("\n")
     );
+}
+
+/// All folders, or those that `CASE` chooses.
+pub(crate) fn cases() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
+    let only = std::env::var("CASE").unwrap_or_default();
+    let mut cases: Vec<PathBuf> = std::fs::read_dir(&root)
+        .expect("the folder of cases")
+        .map(|entry| entry.expect("a case").path())
+        .filter(|path| path.is_dir() && path.to_string_lossy().contains(&only))
+        .collect();
+    cases.sort();
+    assert!(!cases.is_empty(), "no case is named like `{only}`");
+    cases
+}
+
+/// The lines of arguments of a case.
+pub(crate) fn lines(case: &Path) -> Vec<String> {
+    let lines = std::fs::read_to_string(case.join("cmd")).expect("the file `cmd`");
+    lines.lines().map(str::to_owned).collect()
+}
+
+/// A copy of a case's folder, and its variables.
+pub(crate) fn prepared(case: &Path) -> (tempfile::TempDir, BTreeMap<String, String>) {
+    let dir = tempfile::TempDir::with_prefix("drplan-case-").expect("a folder");
+    copy(case, dir.path());
+    let env = std::fs::read_to_string(case.join("env")).unwrap_or_default();
+    let variables = env.lines().filter_map(|line| line.split_once('='));
+    let env = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    (dir, env.collect())
 }
 
 /// What the runs of one case gave.
@@ -103,17 +125,9 @@ fn compare(path: &Path, came: &str) -> Option<String> {
 }
 
 fn run(case: &Path) -> Came {
-    let dir = tempfile::TempDir::with_prefix("drplan-case-").expect("a folder");
-    copy(case, dir.path());
+    let (dir, env) = prepared(case);
     let before = files(dir.path());
-    let lines = std::fs::read_to_string(case.join("cmd")).expect("the file `cmd`");
-    let lines: Vec<&str> = lines.lines().collect();
-    let env: BTreeMap<String, String> = std::fs::read_to_string(case.join("env"))
-        .unwrap_or_default()
-        .lines()
-        .filter_map(|line| line.split_once('='))
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect();
+    let lines = lines(case);
     let at = dir.path().display().to_string();
     let mut came = Came::default();
     let mut exits = Vec::new();

@@ -11,6 +11,7 @@ mod drplan;
 mod endings;
 mod events;
 mod examples;
+mod forms;
 mod interrupted;
 mod part;
 mod plan_file;
