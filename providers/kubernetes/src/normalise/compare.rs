@@ -13,7 +13,7 @@ const LATER: &str = "(known after apply)";
 const SECRET: &str = "(secret)";
 
 /// Whether lists may be matched by keys: only kinds of Kubernetes itself are known to merge so.
-fn merges(object: &Json) -> bool {
+pub(super) fn merges(object: &Json) -> bool {
     let api_version = object["apiVersion"].as_str().unwrap_or_default();
     crate::is_built_in_group(crate::split_api_version(api_version).0)
 }
@@ -54,9 +54,8 @@ impl Walk<'_> {
                 for (key, value) in want {
                     at.push('.');
                     at.push_str(key);
-                    let quantities = tables().quantity_maps.iter().any(|m| m == field);
-                    let equal =
-                        quantities && live.get(key).is_some_and(|l| quantity::equal(value, l));
+                    let equal = is_quantity_map(field)
+                        && live.get(key).is_some_and(|l| quantity::equal(value, l));
                     if !equal {
                         self.value(value, live.get(key), key, at);
                     }
@@ -109,7 +108,7 @@ fn is_empty(json: &Json) -> bool {
     }
 }
 
-fn scalars_equal(want: &Json, live: &Json, field: &str) -> bool {
+pub(super) fn scalars_equal(want: &Json, live: &Json, field: &str) -> bool {
     if want == live {
         return true;
     }
@@ -123,12 +122,17 @@ fn scalars_equal(want: &Json, live: &Json, field: &str) -> bool {
     }
 }
 
+/// Tells whether the values of a map are quantities.
+pub(super) fn is_quantity_map(field: &str) -> bool {
+    tables().quantity_maps.iter().any(|m| m == field)
+}
+
 fn is_quantity(field: &str) -> bool {
     tables().quantity_fields.iter().any(|f| f == field)
 }
 
 /// Returns the keys by which the elements of a list are matched, if all elements have the first.
-fn keys(field: &str, elements: &[Json]) -> Option<&'static [String]> {
+pub(super) fn keys(field: &str, elements: &[Json]) -> Option<&'static [String]> {
     let alternatives = tables().merge_keys.get(field)?;
     let fits = |keys: &&Vec<String>| {
         keys.first()
@@ -137,7 +141,7 @@ fn keys(field: &str, elements: &[Json]) -> Option<&'static [String]> {
     alternatives.iter().find(fits).map(Vec::as_slice)
 }
 
-fn key_of<'a>(key: &str, element: &'a Json) -> Option<&'a Json> {
+pub(super) fn key_of<'a>(key: &str, element: &'a Json) -> Option<&'a Json> {
     element
         .get(key)
         .or_else(|| tables().merge_key_defaults.get(key))

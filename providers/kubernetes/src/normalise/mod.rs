@@ -2,7 +2,9 @@
 //!
 //! Pure. The rules are data: the tables beside this file.
 
+mod align;
 mod compare;
+mod embedded;
 mod quantity;
 mod tables;
 
@@ -19,6 +21,9 @@ use crate::redact::is_secret;
 pub use crate::redact::redact;
 use crate::redact::salt;
 
+/// Values by field.
+type Values = std::collections::BTreeMap<String, Json>;
+
 /// The lines around a difference.
 const CONTEXT_LINES: usize = 3;
 /// The most characters of a diff; more helps nobody.
@@ -27,6 +32,16 @@ const DIFF_CHARACTERS_MAX: usize = 20_000;
 /// Leaves out everything that does not count: what the server keeps, marks of tools, values that the
 /// server fills in, nulls and empty lists.
 pub fn normalise(object: &Json) -> Json {
+    let mut out = stripped(object);
+    each_default(&mut out, &mut |map, values| {
+        map.retain(|key, value| values.get(key) != Some(value));
+    });
+    prune(&mut out);
+    out
+}
+
+/// Leaves out what the server keeps and marks of tools.
+fn stripped(object: &Json) -> Json {
     let tables = tables();
     let mut out = object.clone();
     let kind = object["kind"].as_str().unwrap_or_default();
@@ -60,10 +75,6 @@ pub fn normalise(object: &Json) -> Json {
     let no_annotations = [&tables.ignored_annotations, more.unwrap_or_default()].concat();
     drop_marks(&mut out, "annotations", &no_annotations);
     drop_marks(&mut out, "labels", &tables.ignored_labels);
-    if crate::is_built_in_group(group) {
-        fold_defaults(&mut out, kind);
-    }
-    prune(&mut out);
     out
 }
 
@@ -75,16 +86,29 @@ pub fn differs(a: &Json, b: &Json) -> bool {
 }
 
 /// Shows the difference of two objects as a unified diff of their YAML; `None` if nothing that counts
-/// differs. `null` stands for an object that is not there. Values of Secrets are hidden.
+/// differs. `null` stands for an object that is not there. Values of Secrets are hidden. Elements of
+/// lists that are matched by keys stand in one order, quantities in one spelling, documents inside of
+/// texts as structure, and defaults only against other values.
 pub fn text_diff(before: &Json, after: &Json, name: &str) -> Option<String> {
     if !differs(before, after) {
         return None;
     }
-    let (mut before, mut after) = (
-        normalise(&redact(before.clone(), salt())),
-        normalise(&redact(after.clone(), salt())),
-    );
+    let side = |object: &Json| {
+        let mut out = stripped(&redact(object.clone(), salt()));
+        each_default(&mut out, &mut |map, values| {
+            for (key, value) in map {
+                if values.get(key) == Some(value) {
+                    *value = align::default(value.take());
+                }
+            }
+        });
+        prune(&mut out);
+        out
+    };
+    let (mut before, mut after) = (side(before), side(after));
     hide_values(&mut before, &mut after);
+    embedded::unfold(&mut before, &mut after);
+    align::align(&mut before, &mut after);
     let (before, after) = (yaml(&before), yaml(&after));
     let diff = TextDiff::from_lines(before.as_str(), after.as_str());
     let mut text = diff
@@ -199,22 +223,21 @@ fn drop_marks(object: &mut Json, field: &str, marks: &[String]) {
     }
 }
 
-fn fold_defaults(object: &mut Json, kind: &str) {
-    let tables = tables();
-    let mut fold = |way: &[String], values: &std::collections::BTreeMap<String, Json>| {
-        each_at(object, way, &mut |map| {
-            map.retain(|key, value| values.get(key) != Some(value));
-        });
-    };
-    for rule in &tables.defaults {
-        if rule.kinds.iter().any(|k| k == kind) {
-            fold(&steps(&rule.at), &rule.values);
-        }
+/// Calls `f` with every map of a built-in kind in which the server fills in values, and those values.
+fn each_default(object: &mut Json, f: &mut impl FnMut(&mut Map<String, Json>, &Values)) {
+    let api_version = object["apiVersion"].as_str().unwrap_or_default();
+    if !crate::is_built_in_group(crate::split_api_version(api_version).0) {
+        return;
     }
-    if let Some(pod) = tables.pod_specs.get(kind) {
+    let tables = tables();
+    let kind = object["kind"].as_str().unwrap_or_default().to_owned();
+    for rule in tables.defaults.iter().filter(|r| r.kinds.contains(&kind)) {
+        each_at(object, &steps(&rule.at), &mut |map| f(map, &rule.values));
+    }
+    if let Some(pod) = tables.pod_specs.get(&kind) {
         for rule in &tables.pod_defaults {
             let way = [steps(pod), steps(&rule.at)].concat();
-            fold(&way, &rule.values);
+            each_at(object, &way, &mut |map| f(map, &rule.values));
         }
     }
 }
