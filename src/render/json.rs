@@ -3,6 +3,8 @@
 
 mod change;
 
+use std::collections::BTreeMap;
+
 use drplan_api::Json;
 use drplan_api::Timestamp;
 use serde_json::json;
@@ -10,23 +12,29 @@ use serde_json::json;
 use crate::apply::Event;
 use crate::apply::Frontier;
 use crate::apply::Outcome;
+use crate::graph::EdgeWhy;
+use crate::graph::sentence;
 use crate::plan::Do;
 use crate::plan::Plan;
-use crate::plan::Step;
 use crate::plan::Summary;
 
 /// The version of the document: minor is additive, major is refused by readers.
 const FORMAT_VERSION: &str = "1.2";
 
+/// The first reason of each pair of which one waits for the other.
+type Whys<'p> = BTreeMap<(usize, usize), &'p EdgeWhy>;
+
 /// A plan as one JSON document.
 pub fn plan(plan: &Plan) -> Json {
     let before = plan.before();
+    let edges = plan.edges.iter().rev();
+    let whys: Whys<'_> = edges.map(|e| ((e.before, e.after), &e.why)).collect();
     let changes: Vec<Json> = plan
         .steps
         .iter()
         .enumerate()
         .filter(|(_, s)| !matches!(s.what, Do::Barrier | Do::Check { .. }))
-        .map(|(i, step)| resource_change(plan, step, &before[i]))
+        .map(|(i, _)| resource_change(plan, i, &before[i], &whys))
         .collect();
     let checks: Vec<Json> = plan
         .steps
@@ -65,12 +73,18 @@ pub fn plan(plan: &Plan) -> Json {
     out
 }
 
-fn resource_change(plan: &Plan, step: &Step, before: &[usize]) -> Json {
+fn resource_change(plan: &Plan, i: usize, before: &[usize], whys: &Whys<'_>) -> Json {
+    let step = &plan.steps[i];
     let (change, before_is) = change::change(step);
     let waits: Vec<&str> = before
         .iter()
         .map(|&b| plan.steps[b].address.as_str())
         .collect();
+    let because = before.iter().filter_map(|&b| {
+        let why = whys.get(&(b, i))?;
+        Some((plan.steps[b].address.to_string(), sentence(why).into()))
+    });
+    let because: serde_json::Map<String, Json> = because.collect();
     let effects = match &step.what {
         Do::Act { effects, .. } => json!(effects),
         _ => json!([]),
@@ -100,6 +114,7 @@ fn resource_change(plan: &Plan, step: &Step, before: &[usize]) -> Json {
             "sure": step.sure,
             "effects": effects,
             "waits_for": waits,
+            "waits_because": because,
             "guards": step.guards,
             "warnings": step.warnings,
             "manual": step.manual,

@@ -98,6 +98,18 @@ fn a_plan_as_json_has_the_keys_that_readers_of_plans_know() {
     assert!(plan["output_changes"]["address"].is_object());
     assert!(plan["checks"].as_array().is_some_and(|c| c.len() == 1));
     assert_eq!(plan["drplan"]["summary"]["acting"], 2);
+    // Whoever waits says for whom and why.
+    let waits = changes.iter().map(|c| &c["drplan"]);
+    let waits: Vec<_> = waits
+        .filter(|d| d["waits_for"].as_array().is_some_and(|w| !w.is_empty()))
+        .collect();
+    assert!(!waits.is_empty());
+    for step in waits {
+        for address in step["waits_for"].as_array().expect("addresses") {
+            let why = &step["waits_because"][address.as_str().expect("an address")];
+            assert!(why.is_string(), "{step}");
+        }
+    }
 }
 
 #[test]

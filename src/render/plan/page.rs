@@ -41,3 +41,18 @@ impl Page {
         self.text
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn behind_a_piece_that_does_not_fit_nothing_is_added() {
+        let mut page = Page::of(LAST_WORDS_BYTES_MAX + 4);
+        assert!(page.add("abc"));
+        assert!(!page.add("de"));
+        assert!(!page.add("f"));
+        assert!(page.is_full());
+        assert_eq!(page.end("."), "abc.");
+    }
+}
