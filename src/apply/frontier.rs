@@ -7,8 +7,10 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use super::event::Outcome;
+use crate::graph::EdgeWhy;
 use crate::plan::Do;
 use crate::plan::Plan;
+use crate::plan::Step;
 
 /// Where a run stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +32,9 @@ pub struct Frontier {
     pub skipped: BTreeMap<Address, String>,
     /// Not started.
     pub not_started: Vec<Address>,
+    /// What steps left behind and none has ended yet, such as paused objects, and what they did.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub left: BTreeMap<Address, String>,
     /// The exact next command; empty if nothing is left to do.
     pub next: String,
 }
@@ -45,6 +50,7 @@ impl Frontier {
     ) -> Self {
         let mut out = Self {
             run: run.to_owned(),
+            left: left(plan, ended, running),
             next,
             ..Self::default()
         };
@@ -76,4 +82,36 @@ impl Frontier {
         }
         out
     }
+}
+
+/// What was left behind by steps that acted, or may have before they stopped, and that no step has ended.
+fn left(
+    plan: &Plan,
+    ended: &BTreeMap<Address, Outcome>,
+    running: &[Address],
+) -> BTreeMap<Address, String> {
+    let began = |step: &Step| match ended.get(&step.address) {
+        Some(outcome) => matches!(
+            outcome,
+            Outcome::Done | Outcome::Failed { .. } | Outcome::Stopped
+        ),
+        None => running.contains(&step.address),
+    };
+    let is_ended = |i: usize| {
+        let mut edges = plan.edges.iter();
+        edges.any(|edge| {
+            let after = &plan.steps[edge.after].address;
+            let ends = edge.before == i && matches!(edge.why, EdgeWhy::Ends { .. });
+            ends && ended.get(after).is_some_and(Outcome::is_good)
+        })
+    };
+    let steps = plan.steps.iter().enumerate();
+    let left = steps.filter(|(i, step)| step.leaves.is_some() && began(step) && !is_ended(*i));
+    left.map(|(_, step)| {
+        (
+            step.address.clone(),
+            step.leaves.clone().unwrap_or_default(),
+        )
+    })
+    .collect()
 }

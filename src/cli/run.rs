@@ -277,8 +277,7 @@ async fn told(
         print(&format!("{line}\n"))?;
     } else {
         print(&render::run::ending(
-            plan.head.reverts.as_deref(),
-            plan.is_part(),
+            plan,
             &ending.outcomes,
             &frontier,
             without.as_deref(),

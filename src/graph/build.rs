@@ -98,6 +98,7 @@ pub fn build(module: &Module, expanded: Expanded) -> Result<Graph, Diagnostics> 
     };
     let gate = builder.cutover(&expanded);
     builder.guards(&expanded);
+    builder.ends(&expanded);
     builder.run_store(module, &expanded.targets);
     if builder.diags.has_errors() {
         return Err(builder.diags);
@@ -423,6 +424,44 @@ impl Builder {
             self.edge(&cutover(), address, EdgeWhy::Cutover);
         }
         true
+    }
+
+    /// What ends something comes after all that begin it, except after what waits for the end itself:
+    /// that begins it anew.
+    fn ends(&mut self, expanded: &Expanded) {
+        for instance in &expanded.instances {
+            for (cap, _) in &instance.wires.ends {
+                let later = self.behind(&instance.address);
+                for other in &expanded.instances {
+                    let mut begins = other.wires.begins.iter();
+                    if let Some((_, because)) = begins.find(|(begun, _)| begun == cap)
+                        && !later.contains(&other.address)
+                    {
+                        let because = because.to_string();
+                        let why = EdgeWhy::Ends { because };
+                        self.edge(&other.address, &instance.address, why);
+                    }
+                }
+            }
+        }
+    }
+
+    /// All that waits for a node, itself included. Cost: linear in the edges.
+    fn behind(&self, address: &Address) -> BTreeSet<Address> {
+        let mut next: BTreeMap<&Address, Vec<&Address>> = BTreeMap::new();
+        for edge in &self.edges {
+            next.entry(&edge.before).or_default().push(&edge.after);
+        }
+        let mut out = BTreeSet::from([address.clone()]);
+        let mut open = vec![address];
+        while let Some(address) = open.pop() {
+            for after in next.get(address).into_iter().flatten() {
+                if out.insert((*after).clone()) {
+                    open.push(after);
+                }
+            }
+        }
+        out
     }
 
     /// Of the guards of one step, those that only ask go before those that act.

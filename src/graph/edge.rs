@@ -32,6 +32,11 @@ pub enum EdgeWhy {
         /// Why it is needed.
         because: String,
     },
+    /// It ends what the other leaves behind.
+    Ends {
+        /// What the other does.
+        because: String,
+    },
     /// Stages are joined by barriers.
     Stage,
     /// Every cutover waits for all checks that do not themselves depend on one.

@@ -127,6 +127,7 @@ pub(crate) fn sentence(why: &EdgeWhy) -> String {
         EdgeWhy::Needs { what, because } => {
             format!("it gives the {what}, needed because {because}")
         }
+        EdgeWhy::Ends { because } => format!("{because}, and that is ended here"),
         EdgeWhy::Stage => "its stage comes first".to_owned(),
         EdgeWhy::Cutover => "cutovers wait for all checks".to_owned(),
         EdgeWhy::Guard => "a guard goes right before what it guards".to_owned(),

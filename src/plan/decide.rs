@@ -43,6 +43,7 @@ use crate::diag::Diagnostic;
 use crate::diag::Diagnostics;
 use crate::diag::Severity;
 use crate::diag::Sources;
+use crate::graph::EdgeWhy;
 use crate::graph::Graph;
 use crate::graph::Instance;
 use crate::graph::Node;
@@ -157,6 +158,7 @@ pub fn plan(
     plan.exprs = graph.exprs.into_list();
     select(&mut plan, &options.selection);
     block_dependents(&mut plan);
+    ends_later(&mut plan, registry);
     idle_guards(&mut plan);
     accepted_blindly(&mut plan);
     mark_used_points(&mut plan);
@@ -200,6 +202,7 @@ fn head(module: &Module, registry: &Registry, options: &Options, steps: &[Step])
             prefix: store.prefix.clone(),
         }),
         reverts: None,
+        releases: false,
     }
 }
 
@@ -267,6 +270,7 @@ fn blank(node: &Node, wave: usize, sources: &Sources) -> Step {
         best_effort: false,
         guards: Vec::new(),
         cutover: false,
+        leaves: None,
     }
 }
 
@@ -310,6 +314,8 @@ fn resource(step: &mut Step, mut instance: Instance, facts: &Facts) {
         }
     }
     step.guards = instance.guards;
+    let begins = instance.wires.begins.first();
+    step.leaves = begins.map(|(_, because)| because.to_string());
     step.want = Some(instance.want);
 }
 
@@ -446,22 +452,69 @@ fn block_dependents(plan: &mut Plan) {
     }
 }
 
-/// A guard acts only around others: without an action to guard it stays out. A guard that guards
-/// another one counts only if that one stays in, so the last ones are judged first.
-fn idle_guards(plan: &mut Plan) {
-    let mut acting: BTreeSet<Address> = BTreeSet::new();
-    for step in plan.steps.iter_mut().rev() {
-        let acts = match &step.what {
-            Do::Act { .. } | Do::Gate { .. } => true,
-            Do::Late { actions, .. } => !actions.is_empty(),
-            _ => false,
-        };
-        if !step.guards.is_empty() && !step.guards.iter().any(|a| acting.contains(a)) {
-            step.what = Do::Idle;
-            step.because = "nothing that it guards has an action".to_owned();
-        } else if acts {
-            acting.insert(step.address.clone());
+/// What ends something does not find all of it before it has begun: if a step of this plan begins it, the
+/// end is decided when its turn comes.
+fn ends_later(plan: &mut Plan, registry: &Registry) {
+    let idle: BTreeSet<usize> = idle(plan).into_iter().collect();
+    let mut begun: BTreeMap<usize, Vec<Address>> = BTreeMap::new();
+    for edge in &plan.edges {
+        let before = &plan.steps[edge.before];
+        let begins = matches!(edge.why, EdgeWhy::Ends { .. }) && acts(before);
+        if begins && !idle.contains(&edge.before) {
+            let list = begun.entry(edge.after).or_default();
+            list.push(before.address.clone());
         }
+    }
+    for (i, until) in begun {
+        let step = &mut plan.steps[i];
+        let Some(kind) = registry.get_resource(&step.kind) else {
+            continue;
+        };
+        let names: Vec<String> = until.iter().map(|a| format!("`{a}`")).collect();
+        step.because = match step.what {
+            Do::Nothing => format!("known after {}", names.join(", ")),
+            Do::Act { .. } => format!("{}; more after {}", step.because, names.join(", ")),
+            _ => continue,
+        };
+        step.sure = Sure::Unknown { until };
+        step.what = Do::Late {
+            actions: kind.def().envelope.to_vec(),
+            hazard_max: kind.def().hazard_max,
+        };
+    }
+}
+
+/// Whether a step does something, or asks somebody.
+fn acts(step: &Step) -> bool {
+    match &step.what {
+        Do::Act { .. } | Do::Gate { .. } => true,
+        Do::Late { actions, .. } => !actions.is_empty(),
+        _ => false,
+    }
+}
+
+/// The guards that stay out: nothing that they guard has an action. A guard that guards another one
+/// counts only if that one stays in, so the last ones are judged first.
+fn idle(plan: &Plan) -> Vec<usize> {
+    let mut acting: BTreeSet<&Address> = BTreeSet::new();
+    let mut idle = Vec::new();
+    for (i, step) in plan.steps.iter().enumerate().rev() {
+        if !step.guards.is_empty() && !step.guards.iter().any(|a| acting.contains(a)) {
+            idle.push(i);
+        } else if acts(step) {
+            acting.insert(&step.address);
+        }
+    }
+    idle
+}
+
+/// A guard acts only around others: without an action to guard it stays out.
+fn idle_guards(plan: &mut Plan) {
+    for i in idle(plan) {
+        let step = &mut plan.steps[i];
+        step.what = Do::Idle;
+        step.because = "nothing that it guards has an action".to_owned();
+        step.warnings.clear();
     }
 }
 
@@ -482,7 +535,7 @@ fn mark_used_points(plan: &mut Plan) {
     let mut used = BTreeSet::new();
     for edge in &plan.edges {
         let (before, after) = (&plan.steps[edge.before], &plan.steps[edge.after]);
-        let reference = matches!(edge.why, crate::graph::EdgeWhy::Reference { .. });
+        let reference = matches!(edge.why, EdgeWhy::Reference { .. });
         if reference && after.is_action() {
             used.insert(before.address.clone());
         }

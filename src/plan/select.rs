@@ -182,10 +182,10 @@ fn spread(plan: &Plan, marked: &mut [bool]) {
     }
 }
 
-/// Whether an edge is a dependency. Stages only order; that all checks come before a cutover is none of
+/// Whether an edge is a dependency. Stages only order, and so does what ends what is left behind; that all checks come before a cutover is none of
 /// the exceptions, because nobody may leave them out and move traffic.
 fn binds(edge: &PlanEdge) -> bool {
-    edge.why != EdgeWhy::Stage
+    !matches!(edge.why, EdgeWhy::Stage | EdgeWhy::Ends { .. })
 }
 
 /// Drops the other steps, and all that speaks of them.

@@ -107,6 +107,9 @@ pub struct Head {
     /// The run whose change of DNS it takes back, if it is there for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reverts: Option<String>,
+    /// Whether it is there to end what the recovery left behind, such as paused objects.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub releases: bool,
 }
 
 /// Where runs, journals and the lock are kept.
@@ -275,6 +278,9 @@ pub struct Step {
     pub guards: Vec<Address>,
     /// Whether it moves traffic.
     pub cutover: bool,
+    /// What it leaves behind until another step, or a person, ends that; as a fragment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leaves: Option<String>,
 }
 
 impl Step {

@@ -30,6 +30,7 @@ use crate::apply::Event;
 use crate::apply::Frontier;
 use crate::apply::Outcome;
 use crate::apply::Sink;
+use crate::plan::Plan;
 
 /// How often the living region is drawn anew.
 const TICK: Duration = Duration::from_millis(120);
@@ -359,10 +360,9 @@ impl Sink for JsonSink {
     }
 }
 
-/// What every ending says; `reverts` is the run that was taken back, if that was the plan.
+/// What every ending says.
 pub fn ending(
-    reverts: Option<&str>,
-    part: bool,
+    plan: &Plan,
     outcomes: &BTreeMap<Address, Outcome>,
     frontier: &Frontier,
     without: Option<&[Address]>,
@@ -370,7 +370,14 @@ pub fn ending(
     exit_code: u8,
 ) -> String {
     let mut out = Vec::new();
+    let reverts = plan.head.reverts.as_deref();
+    let part = plan.is_part();
     let (tone, verdict) = match without {
+        Some([]) if exit_code == 0 && plan.head.releases => (
+            Tone::Good,
+            "Released: what was paused runs again as before.".to_owned(),
+        ),
+        _ if plan.head.releases => (Tone::Bad, "NOT released.".to_owned()),
         Some([]) if exit_code == 0 && reverts.is_some() => (
             Tone::Good,
             format!(
@@ -421,6 +428,12 @@ pub fn ending(
         out.push(format!(
             "    {address}: begun and not ended; it is probed when applied again"
         ));
+    }
+    for (address, what) in &frontier.left {
+        out.push(format!("    {address}: {what}, and nothing has ended that"));
+    }
+    if !frontier.left.is_empty() {
+        out.push("  `drplan release` ends what is left behind".to_owned());
     }
     if exit_code != 0 {
         out.push(format!("  next: {}", frontier.next));

@@ -114,6 +114,10 @@ pub(super) struct Spec {
     #[serde(default)]
     needs: Vec<String>,
     #[serde(default)]
+    begins: Vec<String>,
+    #[serde(default)]
+    ends: Vec<String>,
+    #[serde(default)]
     replaces: Vec<i64>,
 }
 
@@ -146,6 +150,8 @@ impl Kind for Thing {
                     Arg::required("value", Type::Number, "The number."),
                     Arg::optional("gives", texts(), "What it gives."),
                     Arg::optional("needs", texts(), "What it needs."),
+                    Arg::optional("begins", texts(), "What it leaves behind."),
+                    Arg::optional("ends", texts(), "What it ends."),
                     Arg::optional(
                         "replaces",
                         Type::List(Box::new(Type::Number)),
@@ -194,6 +200,8 @@ impl Kind for Thing {
             needs: caps(&want.spec.needs),
             gives: caps(&want.spec.gives),
             already: vec![],
+            begins: caps(&want.spec.begins),
+            ends: caps(&want.spec.ends),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Order: stages, needs, cutovers, cycles, and plans that do not depend on chance.
 
 use super::memory::Case;
+use crate::plan::Do;
 use crate::plan::Plan;
 
 fn at(plan: &Plan, address: &str) -> usize {
@@ -62,6 +63,38 @@ check "behind" {
     assert!(waits(&plan, "thing.needer", "thing.giver"));
     assert!(waits(&plan, "door.d", "check.c"));
     assert!(waits(&plan, "check.behind", "door.d") && !waits(&plan, "door.d", "check.behind"));
+}
+
+#[tokio::test]
+async fn what_ends_something_comes_after_all_that_begins_it_and_before_it_begins_anew() {
+    let case = Case::new(
+        r#"
+resource "thing" "first" {
+  value  = 1
+  begins = ["pause"]
+}
+resource "thing" "end" {
+  value = 1
+  ends  = ["pause"]
+}
+resource "thing" "again" {
+  value      = 1
+  begins     = ["pause"]
+  depends_on = [thing.end]
+}
+"#,
+    );
+    case.world.set("thing.end", 1);
+    let plan = case.plan().await;
+    assert!(waits(&plan, "thing.end", "thing.first"));
+    assert!(waits(&plan, "thing.again", "thing.end") && !waits(&plan, "thing.end", "thing.again"));
+    let end = &plan.steps[at(&plan, "thing.end")];
+    assert!(matches!(end.what, Do::Late { .. }), "{:?}", end.what);
+    assert_eq!(end.because, "known after `thing.first`");
+    // While nothing begins it, it is what it is.
+    case.world.set("thing.first", 1);
+    let plan = case.plan().await;
+    assert_eq!(plan.steps[at(&plan, "thing.end")].what, Do::Nothing);
 }
 
 #[tokio::test]

@@ -103,6 +103,10 @@ pub trait DynKind: Send + Sync {
         let _ = (inverse, op);
         false
     }
+    /// See [`Kind::ends_all`]; `None`, unless implemented.
+    fn ends_all(&self) -> Option<Json> {
+        None
+    }
     /// Decodes the payload of a step, once for all that is done with it.
     ///
     /// # Errors
@@ -332,6 +336,9 @@ impl<K: Acts> DynKind for Acting<K> {
     }
     fn back(&self, object: &str, inverse: &Json) -> Result<Json, Because> {
         self.0.kind.back(object, inverse)
+    }
+    fn ends_all(&self) -> Option<Json> {
+        self.0.kind.ends_all()
     }
     fn takes_back(&self, inverse: &Json, op: &Json) -> bool {
         K::Op::deserialize(op).is_ok_and(|op| self.0.kind.takes_back(inverse, &op))

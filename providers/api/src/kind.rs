@@ -161,6 +161,11 @@ pub struct Wires {
     pub gives: Vec<(Cap, Because)>,
     /// Needs that the live world satisfies already.
     pub already: Vec<Cap>,
+    /// What the step leaves behind that another one must end, such as objects that it pauses, and why.
+    pub begins: Vec<(Cap, Because)>,
+    /// What the step ends: it comes after all that begin it, and while one of them has an action, it is
+    /// decided when its turn comes.
+    pub ends: Vec<(Cap, Because)>,
 }
 
 /// What is said about a resource beside the decision.
@@ -253,6 +258,12 @@ pub trait Kind: Send + Sync + 'static {
     fn takes_back(&self, inverse: &Json, op: &Self::Op) -> bool {
         let _ = (inverse, op);
         false
+    }
+
+    /// Returns the arguments of a resource of this kind that ends, on one connection, all that the
+    /// recovery left behind there; `None` if the kind ends nothing.
+    fn ends_all(&self) -> Option<Json> {
+        None
     }
 
     /// Says what else there is to say.

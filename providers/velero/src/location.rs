@@ -245,8 +245,7 @@ impl Kind for VeleroBackupLocation {
         let because = Because::from(format!("`{}` is an object of Velero", name(want)));
         let mut wires = Wires {
             needs: vec![(crd.clone(), because.clone()), (space.clone(), because)],
-            gives: Vec::new(),
-            already: Vec::new(),
+            ..Wires::default()
         };
         let place = place(want);
         for key in [name(want), place.url()] {
