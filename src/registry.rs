@@ -20,7 +20,9 @@ pub fn registry() -> Registry {
     let registry = registry
         .system(drplan_kubernetes::KubernetesSystem)
         .resource(acting(drplan_kubernetes::KubernetesCluster))
-        .resource(acting(drplan_kubernetes::KubernetesManifest));
+        .resource(acting(drplan_kubernetes::KubernetesManifest))
+        .resource(acting(drplan_kubernetes::KubernetesPause))
+        .resource(acting(drplan_kubernetes::KubernetesRelease));
     #[cfg(feature = "velero")]
     let registry = registry
         .data(reading(drplan_velero::VeleroBackup))

@@ -93,6 +93,31 @@ fn the_shop_is_rehearsed_from_plan_to_report_and_says_the_same_each_time() {
 }
 
 #[test]
+fn what_a_restore_brings_back_paused_runs_again_before_it_is_looked_at() {
+    let world = World::empty();
+    let dir = world.path("shop");
+    copied(&shop(), &dir);
+    let spec = fs::read_to_string(dir.join("main.dr.hcl")).expect("a spec");
+    let restore = "resource \"velero_restore\" \"apps\" {";
+    let paused =
+        format!("{restore}\n  born_paused = [\"CronJob\", \"Deployment\", \"StatefulSet\"]");
+    let release = "
+resource \"kubernetes_release\" \"apps\" {
+  provider   = kubernetes.b
+  depends_on = [postgres_restore.shop, check.no_order_is_missing]
+}
+";
+    let spec = spec.replace(restore, &paused) + release;
+    fs::write(dir.join("main.dr.hcl"), spec).expect("a spec");
+    world
+        .run("rehearse shop --full")
+        .ends_with(DONE_WITHOUT)
+        .says("CronJob shop-jobs/invoices is set going as before: running")
+        .says("Deployment shop/frontend is set going as before: 3 replicas")
+        .says("Rehearsed: `shop` comes back");
+}
+
+#[test]
 fn the_events_of_a_rehearsal_end_with_its_report() {
     let ran = World::empty().run(&format!("rehearse '{}' --json", shop().display()));
     let lines: Vec<Value> = ran

@@ -1,8 +1,9 @@
 //! Kubernetes clusters and manifests.
 //!
 //! Three layers: [`KubernetesSystem`] opens a [`KubeConn`], which answers bulk reads ([`asks`]);
-//! pure rules about objects ([`normalise`], [`ready`]); and the kinds [`KubernetesCluster`] and
-//! [`KubernetesManifest`]. Other providers build on the first two layers.
+//! pure rules about objects ([`normalise`], [`ready`], [`mark`]); and the kinds [`KubernetesCluster`],
+//! [`KubernetesManifest`], [`KubernetesPause`] and [`KubernetesRelease`]. Other providers build on the
+//! first two layers.
 //!
 //! The crate knows nothing about the graph, the plan file or the order of steps, does not retry, and
 //! never lets the value of a Secret out of an answer: such values become salted digests.
@@ -13,13 +14,16 @@ mod config;
 mod conn;
 mod discovery;
 mod error;
+pub mod interlock;
 mod manifest;
+pub mod mark;
 mod name;
 pub mod normalise;
 mod read;
 pub mod ready;
 mod redact;
 mod session;
+pub mod word;
 
 pub use cluster::KubernetesCluster;
 pub use config::KubernetesSystem;
@@ -28,6 +32,8 @@ pub use conn::KubeConn;
 pub use discovery::Discovered;
 pub use discovery::Resource;
 pub use error::kube_error;
+pub use interlock::KubernetesPause;
+pub use interlock::KubernetesRelease;
 pub use manifest::KubernetesManifest;
 pub use name::is_built_in_group;
 pub use name::object_name;

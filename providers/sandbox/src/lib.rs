@@ -7,3 +7,5 @@
 pub mod helm;
 pub mod route53;
 pub mod world;
+
+pub use drplan_sandbox_kubernetes as kubernetes;

@@ -21,7 +21,7 @@ use serde::de::DeserializeOwned;
 use crate::index::Index;
 use crate::index::Key;
 use crate::index::item;
-use crate::mark;
+use drplan_kubernetes::mark;
 
 /// The largest object; etcd refuses what is far smaller.
 const OBJECT_BYTES_MAX: u64 = 32 * 1024 * 1024;

@@ -10,10 +10,10 @@ use drplan_kubernetes::split_api_version;
 use serde::Deserialize;
 use serde::Serialize;
 
-use crate::mark;
-use crate::mark::Original;
 use crate::slot;
 use crate::slot::Slot;
+use drplan_kubernetes::mark;
+use drplan_kubernetes::mark::Original;
 
 /// Everything in one archive.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -13,7 +13,6 @@ mod bucket;
 mod index;
 mod lens;
 mod location;
-mod mark;
 mod nearest;
 mod objects;
 mod restore;

@@ -26,6 +26,7 @@ use super::Item;
 use super::KubernetesManifest;
 use super::ManifestOp;
 use super::parse;
+use super::standing::running;
 use super::standing::stamped;
 use crate::KubeConn;
 use crate::asks;
@@ -253,7 +254,7 @@ fn prove(items: &[Item], found: &[Option<Json>], waits: bool) -> Proof {
             proof = proof.with(false, format!("`{}` is there", item.title()), source);
             continue;
         };
-        let different = differences(&wanted(item), object);
+        let different = differences(&wanted(item), &running(object));
         if !different.is_empty() {
             let claim = format!(
                 "`{}` has the wanted value at {}",

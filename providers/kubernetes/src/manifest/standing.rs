@@ -1,5 +1,6 @@
 //! How each object of a manifest stands against the cluster. Pure: asks through the view.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use crate::Discovered;
 use crate::asks;
 use crate::asks::Owner;
 use crate::asks::TypeRef;
+use crate::mark;
 use crate::normalise::differences;
 use crate::normalise::overlay;
 use crate::normalise::project;
@@ -95,6 +97,14 @@ pub(super) fn stamped(object: &Json, recovery: &str, address: &str) -> Json {
         }
     }
     out
+}
+
+/// An object as it is without a pause.
+pub(super) fn running(live: &Json) -> Cow<'_, Json> {
+    match mark::original(live) {
+        Some(_) => Cow::Owned(mark::released(live.clone())),
+        None => Cow::Borrowed(live),
+    }
 }
 
 /// Everything that the objects of one manifest need to know of the cluster.
@@ -244,7 +254,8 @@ impl<'a> Lens<'a> {
 
     fn compare(&self, item: &Item, live: &Json) -> Result<Standing, Hindered> {
         let wanted = item.compared();
-        if differences(&wanted, live).is_empty() {
+        // What drplan has paused counts as what it was.
+        if differences(&wanted, &running(live)).is_empty() {
             return Ok(self.same(live));
         }
         let fallback = || Arc::new(overlay(&wanted, live));

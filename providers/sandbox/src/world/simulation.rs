@@ -59,6 +59,16 @@ pub const SIMULATIONS: &[Simulation] = &[
         "the embedded Kubernetes API",
     ),
     is(
+        "kubernetes_pause",
+        By::Server,
+        "the embedded Kubernetes API",
+    ),
+    is(
+        "kubernetes_release",
+        By::Server,
+        "the embedded Kubernetes API",
+    ),
+    is(
         "postgres_restore",
         By::Simulator,
         "a PostgreSQL and a pg_restore that read the real archive",

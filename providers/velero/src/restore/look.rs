@@ -46,10 +46,10 @@ use crate::index::Index;
 use crate::index::Item;
 use crate::index::Key;
 use crate::lens;
-use crate::mark;
 use crate::objects;
 use crate::objects::VELERO_NAMESPACE;
 use crate::objects::text;
+use drplan_kubernetes::mark;
 
 /// The most objects whose bodies are compared in full; the rest is only said to differ.
 const DIFFS_MAX: usize = 500;

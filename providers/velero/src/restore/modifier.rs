@@ -27,9 +27,10 @@ use super::look::labels;
 use super::spec::Spec;
 use super::swap;
 use crate::index::Index;
-use crate::mark::Original;
 use crate::objects::VELERO_NAMESPACE;
 use crate::objects::text;
+use drplan_kubernetes::mark::Original;
+use drplan_kubernetes::mark::Pauser;
 
 /// The most bytes of rules; the API server refuses a ConfigMap of more than a mebibyte.
 pub(crate) const RULES_BYTES_MAX: usize = 900 * 1024;
@@ -150,38 +151,32 @@ impl Modifier {
     }
 
     /// The rules as Velero reads them.
-    pub(crate) fn text(&self, recovery: &str, run: &str) -> String {
-        let rules: Vec<Json> = self
-            .rules
-            .iter()
-            .map(|rule| rule.written(recovery, run))
-            .collect();
+    pub(crate) fn text(&self, by: Pauser<'_>) -> String {
+        let rules: Vec<Json> = self.rules.iter().map(|rule| rule.written(by)).collect();
         json!({"version": "v1", "resourceModifierRules": rules}).to_string()
     }
 
     /// The ConfigMap.
-    pub(crate) fn config_map(
-        &self,
-        address: &Address,
-        recovery: &str,
-        run: &str,
-        backup: &str,
-    ) -> Json {
+    pub(crate) fn config_map(&self, address: &Address, by: Pauser<'_>, backup: &str) -> Json {
         json!({
             "apiVersion": "v1", "kind": "ConfigMap",
             "metadata": {
                 "name": self.name, "namespace": VELERO_NAMESPACE,
-                "labels": labels(address, recovery, backup),
-                "annotations": {stamp::RUN: run, stamp::STEP: address.as_str()},
+                "labels": labels(address, by.recovery, backup),
+                "annotations": {stamp::RUN: by.run, stamp::STEP: address.as_str()},
             },
-            "data": {KEY: self.text(recovery, run)},
+            "data": {KEY: self.text(by)},
         })
     }
 
     /// The commands by which a person makes it and takes it away again. Rules may be longer than an
     /// argument of a program can be, so that the shell itself writes them.
     pub(crate) fn commands(&self, recovery: &str) -> [String; 2] {
-        let rules = drplan_api::shell::quoted(&self.text(recovery, "by hand"));
+        let rules = drplan_api::shell::quoted(&self.text(Pauser {
+            recovery,
+            run: "by hand",
+            until: None,
+        }));
         let kubectl = format!("kubectl -n {VELERO_NAMESPACE}");
         let name = &self.name;
         [
@@ -202,7 +197,7 @@ pub(crate) fn is_ours(config_map: &Json, address: &Address, recovery: &str) -> b
 }
 
 impl Rule {
-    fn written(&self, recovery: &str, run: &str) -> Json {
+    fn written(&self, by: Pauser<'_>) -> Json {
         match self {
             Self::Set {
                 resource,
@@ -216,7 +211,7 @@ impl Rule {
                 },
                 "patches": [{"operation": "replace", "path": at, "value": quoted(new)}],
             }),
-            Self::Pause(objects) => objects.merged(&objects.original.pause(recovery, run)),
+            Self::Pause(objects) => objects.merged(&objects.original.pause(by)),
             Self::Release(objects) => objects.merged(&objects.original.release()),
         }
     }
@@ -254,8 +249,14 @@ mod tests {
     use super::super::tests::spec;
     use super::*;
     use crate::index::Item;
-    use crate::mark;
     use crate::slot;
+    use drplan_kubernetes::mark;
+
+    const BY: Pauser<'_> = Pauser {
+        recovery: "shop",
+        run: "run-7",
+        until: None,
+    };
 
     fn item(resource: &str, name: &str, body: &Json) -> Item {
         let mut item = archived(resource, "shop", name);
@@ -298,7 +299,7 @@ mod tests {
         ];
         let args = json!({"image_map": {"old": "new"}, "storage_class_map": {"fast": "slow"}});
         let rules = found(items.clone(), args, &[]);
-        let written: Vec<Json> = rules.iter().map(|r| r.written("shop", "r")).collect();
+        let written: Vec<Json> = rules.iter().map(|r| r.written(BY)).collect();
         assert_eq!(
             json!(written),
             json!([
@@ -362,7 +363,7 @@ mod tests {
     fn the_paused_are_named_exactly_and_those_paused_before_are_released() {
         let cron = |name: &str| item("cronjobs.batch", name, &json!({"spec": {"suspend": false}}));
         let mut before = json!({"metadata": {"annotations": {}}, "spec": {"replicas": 0}});
-        before["metadata"] = Original::Replicas(2).pause("shop", "old")["metadata"].clone();
+        before["metadata"] = Original::Replicas(2).pause(BY)["metadata"].clone();
         let items = vec![
             cron("a.b"),
             cron("c"),
@@ -371,10 +372,7 @@ mod tests {
         ];
         let rules = found(items, json!({}), &[0, 1]);
         assert_eq!(rules.len(), 2);
-        let written = rules
-            .iter()
-            .map(|r| r.written("shop", "run-7"))
-            .collect::<Vec<_>>();
+        let written = rules.iter().map(|r| r.written(BY)).collect::<Vec<_>>();
         let paused = written
             .iter()
             .find(|r| r["conditions"]["groupResource"] == "cronjobs.batch");
@@ -408,7 +406,11 @@ mod tests {
         }];
         let modifier = Modifier::new("drplan-x-0a1b2c3d-1", rules).expect("a modifier");
         let address = Address::new("velero_restore.shop");
-        let map = modifier.config_map(&address, "region loss", "run", "nightly");
+        let by = Pauser {
+            recovery: "region loss",
+            ..BY
+        };
+        let map = modifier.config_map(&address, by, "nightly");
         assert_eq!(map["data"].as_object().map(serde_json::Map::len), Some(1));
         assert!(is_ours(&map, &address, "region loss"));
         assert!(!is_ours(

@@ -11,6 +11,8 @@ use drplan_api::ProviderError;
 use drplan_api::ReadCx;
 use drplan_api::WriteCx;
 use drplan_kubernetes::KubeConn;
+use drplan_kubernetes::mark;
+use drplan_kubernetes::mark::Pauser;
 
 use super::act;
 use super::modifier::Modifier;
@@ -63,7 +65,12 @@ async fn was_used(cx: &ReadCx, op: &Op) -> Result<bool, ProviderError> {
 
 pub(super) async fn make(cx: &WriteCx, op: &Op, modifier: &Modifier) -> Result<(), ProviderError> {
     let backup = &op.spec.backup.name;
-    let map = modifier.config_map(&cx.address, &cx.recovery, &cx.run, backup);
+    let by = Pauser {
+        recovery: &cx.recovery,
+        run: &cx.run,
+        until: mark::until(cx.doors.clock.now(), mark::EXPIRES_DEFAULT),
+    };
+    let map = modifier.config_map(&cx.address, by, backup);
     let conn: &KubeConn = cx.conn(CLUSTER)?;
     objects::create(conn, &objects::config_maps(), VELERO_NAMESPACE, &map).await
 }

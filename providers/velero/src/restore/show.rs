@@ -19,7 +19,7 @@ use super::look::State;
 use super::select::Sort;
 use super::spec::Spec;
 use crate::backup::Volume;
-use crate::mark;
+use drplan_kubernetes::mark;
 
 /// How many names stand in one sentence.
 const NAMES_MAX: usize = 4;
@@ -126,7 +126,7 @@ pub(crate) fn paused(want: &Want<Spec>, state: &State, decision: &Decision) -> V
     if !own.is_empty() {
         out.push(format!(
             "{} born paused: {}; what it was before stands in its annotation `{}`, and it stays paused \
-             until somebody sets that back",
+             until a `kubernetes_release` or `drplan release`",
             objects_are(own.len()),
             some(own.into_iter()),
             mark::PAUSED

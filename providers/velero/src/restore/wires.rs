@@ -12,6 +12,7 @@ use drplan_api::Wires;
 use drplan_kubernetes::Discovered;
 use drplan_kubernetes::asks;
 use drplan_kubernetes::asks::TypeRef;
+use drplan_kubernetes::interlock;
 use drplan_kubernetes::is_built_in_group;
 use serde::Deserialize;
 
@@ -47,6 +48,12 @@ pub(crate) fn wires(want: &Want<Spec>, view: &View<'_>) -> Wires {
         ],
         ..Wires::default()
     };
+    if !want.spec.born_paused.is_empty() {
+        wires.begins.push((
+            interlock::paused(conn),
+            "it brings objects back paused".into(),
+        ));
+    }
     let index = place.ask_archive(want.conn(BUCKET), &backup.name);
     let index = match view.peek(&index) {
         Some(Ok(answer)) => Index::deserialize(&**answer).unwrap_or_default(),

@@ -3,7 +3,9 @@
 //! Pure.
 
 use drplan_api::Json;
+use drplan_api::Timestamp;
 use drplan_api::Want;
+use drplan_kubernetes::mark::Pauser;
 
 use super::body;
 use super::body::Group;
@@ -22,6 +24,9 @@ use super::spec;
 use super::spec::Existing;
 use super::spec::Spec;
 use super::spec::Volumes;
+
+/// As long as the id of a run can be.
+const RUN_LONG: &str = "20260105T031000.000Z-0a1b";
 
 /// What a step makes, and what it takes away.
 pub(super) struct Work {
@@ -164,7 +169,13 @@ pub(super) fn obstacle(
         }
     }
     if let Some(modifier) = &work.modifier {
-        let bytes = modifier.text(&want.recovery, &want.recovery).len();
+        // The rules are written when the step runs; then they are as long as these.
+        let by = Pauser {
+            recovery: &want.recovery,
+            run: RUN_LONG,
+            until: Some(Timestamp::UNIX_EPOCH),
+        };
+        let bytes = modifier.text(by).len();
         if bytes > modifier::RULES_BYTES_MAX {
             return Some(format!(
                 "the rules for `storage_class_map`, `image_map` and `born_paused` take {bytes} bytes, \

@@ -1,0 +1,118 @@
+//! Words that name what is paused: `CronJob`, `Deployment/shop/*`.
+
+/// The kinds that a person can ask for, and their resources.
+const KINDS: [(&str, &str); 4] = [
+    ("CronJob", "cronjobs.batch"),
+    ("Job", "jobs.batch"),
+    ("Deployment", "deployments.apps"),
+    ("StatefulSet", "statefulsets.apps"),
+];
+
+/// One word.
+#[derive(Clone, Copy, Debug)]
+pub struct Word<'a> {
+    resource: &'static str,
+    namespace: &'a str,
+    name: &'a str,
+}
+
+impl<'a> Word<'a> {
+    /// Reads a word.
+    pub fn parse(text: &'a str) -> Option<Self> {
+        let parts: Vec<&str> = text.split('/').collect();
+        let (word, namespace, name) = match parts[..] {
+            [word] => (word, "*", "*"),
+            [word, namespace, name] if !namespace.is_empty() && !name.is_empty() => {
+                (word, namespace, name)
+            }
+            _ => return None,
+        };
+        let means = |(kind, resource): &&(&str, &'static str)| {
+            let plural = resource.split('.').next().unwrap_or(resource);
+            [*kind, *resource, plural]
+                .iter()
+                .any(|w| word.eq_ignore_ascii_case(w))
+        };
+        let (_, resource) = KINDS.iter().find(means)?;
+        Some(Self {
+            resource,
+            namespace,
+            name,
+        })
+    }
+
+    /// The resource of what it names: `cronjobs.batch`.
+    pub(crate) fn resource(&self) -> &'static str {
+        self.resource
+    }
+
+    /// What it names, as effects name objects.
+    pub(crate) fn object(&self) -> String {
+        let (plural, group) = self.resource.split_once('.').unwrap_or((self.resource, ""));
+        crate::object_name(group, plural, Some(self.namespace), self.name)
+    }
+
+    /// Whether it names an object.
+    pub fn fits(&self, resource: &str, namespace: &str, name: &str) -> bool {
+        resource == self.resource && is_like(namespace, self.namespace) && is_like(name, self.name)
+    }
+}
+
+/// Whether a text is like a pattern in which `*` stands for anything.
+fn is_like(text: &str, pattern: &str) -> bool {
+    let Some((head, rest)) = pattern.split_once('*') else {
+        return text == pattern;
+    };
+    let Some(mut text) = text.strip_prefix(head) else {
+        return false;
+    };
+    let mut parts: Vec<&str> = rest.split('*').collect();
+    let Some(tail) = parts.pop() else {
+        return true;
+    };
+    for part in parts {
+        match text.split_once(part) {
+            Some((_, after)) => text = after,
+            None => return false,
+        }
+    }
+    text.ends_with(tail)
+}
+
+/// Says what is wrong with the words of an argument.
+///
+/// # Errors
+///
+/// If a word names nothing that can be paused; says what can.
+pub fn accept(argument: &str, words: &[String]) -> Result<(), String> {
+    let bad = words.iter().find(|w| Word::parse(w).is_none());
+    bad.map_or(Ok(()), |word| {
+        let kinds = KINDS.map(|(kind, _)| format!("`{kind}`"));
+        Err(format!(
+            "`{word}` in `{argument}` names nothing that can be paused; write one of {}, alone or as \
+             `KIND/NAMESPACE/NAME`",
+            kinds.join(", ")
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_anything() {
+        for (text, pattern, like) in [
+            ("shop", "*", true),
+            ("shop", "shop", true),
+            ("shop", "s*p", true),
+            ("shop-eu-1", "shop-*-1", true),
+            ("shop-eu-2", "shop-*-1", false),
+            ("a-b-c", "a*b*c", true),
+            ("ac", "a*b*c", false),
+            ("shopping", "shop", false),
+        ] {
+            assert_eq!(is_like(text, pattern), like, "{text} {pattern}");
+        }
+    }
+}
