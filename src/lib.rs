@@ -25,6 +25,8 @@
 //! | [`apply`] | order, waiting, retries, journal | the only writer |
 //! | [`store`] | where runs, journals and locks are kept | a folder or a bucket |
 //! | [`report`] | what happened, folded from the journal | no |
+//! | [`eyes`] | looks with the connections of another plan | reads through providers |
+//! | [`release`] | plans to end what a recovery left behind | reads through providers |
 //! | [`revert`] | plans to take back what a run changed | reads through providers |
 //! | [`render`] | all formatting for people and machines | no |
 //! | [`registry`] | the one table of providers | no |
@@ -39,6 +41,7 @@ pub mod apply;
 pub mod bind;
 pub mod cli;
 pub mod diag;
+pub mod eyes;
 pub mod graph;
 pub mod lang;
 pub mod observe;
@@ -48,6 +51,7 @@ pub(crate) mod private;
 pub mod registry;
 #[cfg(feature = "rehearse")]
 pub mod rehearse;
+pub mod release;
 pub mod render;
 pub mod report;
 pub(crate) mod retry;

@@ -1,26 +1,14 @@
 //! Plans to take back what a run changed: one step of the same kind for each effect whose inverse the
 //! journal kept, decided against the live world. Nothing that somebody changed since is touched.
 
-use std::sync::Arc;
-
 use drplan_api::Address;
-use drplan_api::ConnId;
-use drplan_api::DynKind;
-use drplan_api::Facts;
 use drplan_api::Json;
-use drplan_api::LookError;
 use drplan_api::Looked;
-use drplan_api::PlanCx;
 use drplan_api::Planned;
 use drplan_api::Proposal;
 use drplan_api::RawWant;
-use drplan_api::Registry;
-use drplan_api::TargetState;
-use drplan_api::Timestamp;
-use drplan_api::View;
 
-use crate::bind::Outs;
-use crate::observe::Observer;
+use crate::eyes::Eyes;
 use crate::plan::Do;
 use crate::plan::Plan;
 use crate::plan::Step;
@@ -28,9 +16,6 @@ use crate::plan::Sure;
 use crate::plan::TargetPin;
 use crate::report::Run;
 use crate::report::Track;
-
-/// How often a kind may come back for more answers.
-const ROUNDS_MAX: usize = 16;
 
 /// Why nothing is taken back.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -57,16 +42,6 @@ pub enum RevertError {
         /// What is there now.
         why: String,
     },
-}
-
-/// What is needed to look at the world.
-pub struct Eyes<'a> {
-    /// The kinds.
-    pub registry: &'a Registry,
-    /// Connections.
-    pub observer: &'a Observer,
-    /// When it is looked.
-    pub now: Timestamp,
 }
 
 /// Makes the plan that takes back every cutover of a run. A record that is again as it was before is a
@@ -108,6 +83,7 @@ pub async fn revert(plan: &Plan, run: &Run, eyes: &Eyes<'_>) -> Result<Plan, Rev
             rto_s: None,
             tool: env!("CARGO_PKG_VERSION").to_owned(),
             reverts: Some(run.id.clone()),
+            releases: false,
             ..plan.head.clone()
         },
         targets,
@@ -160,7 +136,10 @@ impl Backwards<'_> {
                 .map(|w| w.roles.clone())
                 .unwrap_or_default(),
         };
-        let looked = self.look(kind, &want, targets).await.map_err(cannot)?;
+        // Somebody who may overwrite looks: whether that is right is decided here, and what is found is
+        // what people must hear of.
+        let looked = self.eyes.look(self.plan, kind, &want, true, targets);
+        let looked = looked.await.map_err(cannot)?;
         let what = match &looked.planned {
             Planned::Nothing(_) => Do::Nothing,
             Planned::Step(proposal) if kind.takes_back(inverse, &proposal.op) => act(proposal),
@@ -177,72 +156,6 @@ impl Backwards<'_> {
         RevertError::Changed {
             address: self.step.address.clone(),
             why,
-        }
-    }
-
-    /// Looks with the eyes of somebody who may overwrite: whether that is right is decided here, and what
-    /// is found is what people must hear of.
-    async fn look(
-        &self,
-        kind: &Arc<dyn DynKind>,
-        want: &RawWant,
-        targets: &mut Vec<TargetPin>,
-    ) -> Result<Looked, String> {
-        let mut facts = Facts::default();
-        for conn in want.roles.values() {
-            let (pin, state) = self.target(conn).await?;
-            facts.targets.insert(conn.clone(), state);
-            if !targets.iter().any(|t| t.conn == *conn) {
-                targets.push(pin);
-            }
-        }
-        let cx = PlanCx {
-            observed_at: self.eyes.now,
-            incident_at: None,
-            accept_overwrite: true,
-        };
-        for _ in 0..ROUNDS_MAX {
-            let (looked, queries) = {
-                let view = View::new(&facts);
-                (kind.look(&cx, want, &view), view.missing().0)
-            };
-            match looked {
-                Ok(looked) => return Ok(looked),
-                Err(LookError::Decode(why)) => return Err(why),
-                Err(LookError::Pending) => self.eyes.observer.fetch(queries, &mut facts).await,
-            }
-        }
-        Err(format!("its kind asked for more facts {ROUNDS_MAX} times"))
-    }
-
-    /// The connection that the run used; another target than the run's is refused.
-    async fn target(&self, conn: &ConnId) -> Result<(TargetPin, TargetState), String> {
-        let pin = self
-            .plan
-            .targets
-            .iter()
-            .find(|t| t.conn == *conn)
-            .ok_or_else(|| format!("the run's plan holds no connection `{conn}`"))?;
-        let found = self
-            .eyes
-            .observer
-            .connect(conn, &pin.config, &self.plan.exprs, Some(&Outs::new()))
-            .await
-            .map_err(|e| self.eyes.observer.scrub(e).to_string())?
-            .1;
-        match &pin.identity {
-            Some(known) if *known != found => Err(format!(
-                "`{conn}` is another target than the run's: it was {} and is {} now",
-                known.0, found.0
-            )),
-            _ => {
-                let pin = TargetPin {
-                    identity: Some(found.clone()),
-                    made_by: Vec::new(),
-                    ..pin.clone()
-                };
-                Ok((pin, TargetState::Ready(found)))
-            }
         }
     }
 

@@ -53,6 +53,8 @@ pub enum Command {
     Evidence(EvidenceArgs),
     /// Take back what a run changed.
     Revert(RevertOf),
+    /// Set going again what the recovery paused and nothing has released.
+    Release(ReleaseArgs),
     /// Draw the order of the steps.
     Graph(GraphArgs),
     /// Say why a step is what it is, or why one waits for another.
@@ -565,6 +567,20 @@ pub struct RevertArgs {
     /// Values of variables.
     #[command(flatten)]
     pub vars: VarArgs,
+    /// Do not ask before starting.
+    #[arg(long)]
+    pub auto_approve: bool,
+}
+
+/// `release`.
+#[derive(Debug, Args)]
+pub struct ReleaseArgs {
+    /// Values of variables.
+    #[command(flatten)]
+    pub vars: VarArgs,
+    /// A failure domain that is lost; nothing in it is looked at.
+    #[arg(long, value_name = "DOMAIN")]
+    pub lost: Vec<String>,
     /// Do not ask before starting.
     #[arg(long)]
     pub auto_approve: bool,

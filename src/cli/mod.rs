@@ -17,6 +17,7 @@ mod plan;
 mod points;
 #[cfg(feature = "rehearse")]
 mod rehearse;
+mod release;
 mod report;
 mod revert;
 mod run;
@@ -104,6 +105,7 @@ async fn dispatch(cli: &Cli, ambient: &Ambient) -> Result<Exit, Failure> {
         Command::Revert(args) => match &args.command {
             RevertCommand::Dns(args) => revert::run(cli, args, ambient).await,
         },
+        Command::Release(args) => release::run(cli, args, ambient).await,
         Command::Graph(args) => graph::run(cli, args, ambient).await,
         Command::Why(args) => why::run(cli, args, ambient).await,
         // It runs before this runtime is made.

@@ -72,13 +72,7 @@ pub fn report(
     if run.id == REHEARSAL {
         counts.simulated = counts.done + counts.already_true;
     }
-    let verdict = verdict(
-        &run,
-        plan.head.reverts.is_some(),
-        plan.is_part(),
-        &not_done,
-        counts.outside_the_plan,
-    );
+    let verdict = verdict(&run, plan, &not_done, counts.outside_the_plan);
     let took_ms = between(run.started_at, run.last_at);
     Ok(Report {
         format: FORMAT.to_owned(),
@@ -339,7 +333,7 @@ fn counted(steps: &[StepReport]) -> Counts {
     out
 }
 
-fn verdict(run: &Run, reverts: bool, part: bool, not_done: &[NotDone], outside: u64) -> Verdict {
+fn verdict(run: &Run, plan: &Plan, not_done: &[NotDone], outside: u64) -> Verdict {
     let Some((_, code)) = run.ended else {
         return Verdict::Interrupted;
     };
@@ -352,11 +346,12 @@ fn verdict(run: &Run, reverts: bool, part: bool, not_done: &[NotDone], outside: 
     if outside > 0 || stopped || not_done.iter().any(|n| !n.best_effort) {
         return Verdict::NotRecovered;
     }
-    if part {
+    if plan.is_part() {
         return Verdict::NotRecovered;
     }
     match (not_done.is_empty(), code) {
-        (true, 0) if reverts => Verdict::TakenBack,
+        (true, 0) if plan.head.reverts.is_some() => Verdict::TakenBack,
+        (true, 0) if plan.head.releases => Verdict::Released,
         (true, 0) => Verdict::Recovered,
         (true, _) => Verdict::NotRecovered,
         (false, _) => Verdict::RecoveredWithout,
@@ -385,6 +380,7 @@ fn headline(verdict: Verdict, part: bool, not_done: &[NotDone], counts: &Counts)
             "INTERRUPTED: the journal has no end; the run was killed, or still goes on. {left}."
         ),
         Verdict::TakenBack => "Taken back: DNS is as it was before.".to_owned(),
+        Verdict::Released => "Released: what was paused runs again as before.".to_owned(),
         Verdict::Rehearsed => {
             "Rehearsed in a world of the process: nothing was recovered.".to_owned()
         }
@@ -401,7 +397,7 @@ fn rto(plan: &Plan, run: &Run, verdict: Verdict, took_ms: u64) -> Option<Rto> {
         took_ms,
         since_incident_ms: incident.map(|at| between(at, run.last_at)),
         met: match verdict {
-            Verdict::Rehearsed | Verdict::TakenBack => None,
+            Verdict::Rehearsed | Verdict::TakenBack | Verdict::Released => None,
             _ => (over || back).then_some(!over),
         },
     })

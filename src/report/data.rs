@@ -91,6 +91,8 @@ pub enum Verdict {
     Rehearsed,
     /// The change of DNS of an earlier run was taken back.
     TakenBack,
+    /// What the recovery had paused was set going again.
+    Released,
 }
 
 /// The longest that the recovery may take.

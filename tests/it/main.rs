@@ -17,6 +17,7 @@ mod part;
 mod plan_file;
 mod redact;
 mod rehearse;
+mod release;
 mod report;
 mod revert;
 mod secrets;

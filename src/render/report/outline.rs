@@ -58,7 +58,7 @@ impl Row {
 /// What the verdict means.
 pub(super) fn tone(verdict: Verdict) -> Tone {
     match verdict {
-        Verdict::Recovered | Verdict::TakenBack => Tone::Good,
+        Verdict::Recovered | Verdict::TakenBack | Verdict::Released => Tone::Good,
         Verdict::RecoveredWithout | Verdict::Rehearsed => Tone::Change,
         Verdict::NotRecovered | Verdict::Interrupted => Tone::Bad,
     }
