@@ -16,6 +16,8 @@ const INSTALLED: &[&str] = &["deployed", "superseded"];
 const WITHOUT_EFFECT: &[&str] = &["Failed", "FailedValidation"];
 /// What marks drplan's own writes in a query.
 const OURS: &str = "fieldManager=drplan";
+/// What marks a server-side apply among them.
+const APPLIES: &str = "force=";
 /// The label that names the step.
 const STEP: &str = "drplan.io/step";
 
@@ -115,9 +117,10 @@ fn restores(cluster: &Cluster) -> Vec<String> {
 }
 
 /// Writes of drplan's own that were carried out, and sent again without need. Every one states what
-/// an object shall be, so a second one means that nobody looked before repeating the first.
+/// an object shall be, so a second one means that nobody looked before repeating the first. What is
+/// paused and released is written twice.
 fn writes(life: &Life) -> Vec<String> {
-    let mut done: BTreeMap<(usize, String), String> = BTreeMap::new();
+    let mut done: BTreeMap<(usize, String), Vec<String>> = BTreeMap::new();
     let mut out = Vec::new();
     for entry in &life.trace {
         let (What::Left(asked, status) | What::Lost(asked, status)) = &entry.what else {
@@ -128,13 +131,18 @@ fn writes(life: &Life) -> Vec<String> {
             continue;
         }
         let key = (entry.run, format!("{}{}", asked.host, asked.target));
-        if let Some(first) = done.get(&key) {
+        let often = if asked.target.contains(APPLIES) { 1 } else { 2 };
+        let before = done.entry(key.clone()).or_default();
+        if before.len() >= often {
             out.push(format!(
-                "run {}: {} was written at {first}, and again at {}",
-                entry.run, key.1, entry.at
+                "run {}: {} was written at {}, and again at {}",
+                entry.run,
+                key.1,
+                before.join(" and "),
+                entry.at
             ));
         }
-        done.insert(key, entry.at.to_string());
+        before.push(entry.at.to_string());
     }
     out
 }

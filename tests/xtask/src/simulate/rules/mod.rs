@@ -6,6 +6,7 @@ mod doubles;
 mod ending;
 mod journals;
 mod order;
+mod pauses;
 
 use drplan::apply::Outcome;
 
@@ -24,7 +25,7 @@ pub(super) struct Broken {
 
 /// Judges a life by all rules. `wanted` is how an undisturbed life ends.
 pub(super) fn judge(life: &Life, wanted: Option<&State>) -> Vec<Broken> {
-    let all: [(&'static str, Vec<String>); 7] = [
+    let all: [(&'static str, Vec<String>); 8] = [
         ("nothing is done twice", doubles::broken(life)),
         ("nothing of others is touched", foreign::broken(&life.scene)),
         ("DNS never before its checks", cutover::broken(life)),
@@ -33,6 +34,10 @@ pub(super) fn judge(life: &Life, wanted: Option<&State>) -> Vec<Broken> {
             order::broken(life),
         ),
         ("journal and world agree", journals::broken(life)),
+        (
+            "nothing stays paused after a complete life",
+            pauses::broken(life),
+        ),
         ("only what is complete passes", ending::verdicts(life)),
         ("every life ends the same", ending::states(life, wanted)),
     ];

@@ -45,6 +45,13 @@ resource "helm_release" "status_page" {
   depends_on       = [kubernetes_cluster.b]
 }
 
+# Customers hear nothing of the site until it is checked.
+resource "kubernetes_pause" "status_page" {
+  provider = kubernetes.b
+  objects  = ["Deployment/status/*"]
+  guards   = [kubernetes_manifest.web]
+}
+
 resource "kubernetes_manifest" "web" {
   provider   = kubernetes.b
   stage      = "apps"
@@ -81,6 +88,11 @@ resource "http_check" "web" {
   via          = "${command.web_address.outputs.ip}:80"
   body_matches = "^ok"
   within       = "5m"
+}
+
+resource "kubernetes_release" "status_page" {
+  provider   = kubernetes.b
+  depends_on = [http_check.web]
 }
 
 resource "approval" "cutover" {
