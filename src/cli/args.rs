@@ -385,6 +385,7 @@ fn duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "write for example \"90s\", \"15m\" or \"1h30m\"".to_owned())
 }
 
+#[cfg(feature = "rehearse")]
 /// An address, and behind a colon how many attempts, which is a number. A key of an instance may hold colons.
 fn failure(text: &str) -> Result<String, String> {
     let behind_key = text.rfind(']').map_or(0, |at| at + 1);

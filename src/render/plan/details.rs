@@ -86,7 +86,9 @@ impl<'p> Details<'p> {
         let before = self.before[i].iter();
         let wait = |&b: &usize| {
             let why = match self.whys.get(&(b, i)) {
-                Some(why @ (EdgeWhy::Needs { .. } | EdgeWhy::Provider { .. } | EdgeWhy::Ends { .. })) => {
+                Some(
+                    why @ (EdgeWhy::Needs { .. } | EdgeWhy::Provider { .. } | EdgeWhy::Ends { .. }),
+                ) => {
                     format!(" ({})", sentence(why))
                 }
                 _ => String::new(),

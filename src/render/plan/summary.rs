@@ -170,10 +170,7 @@ fn stuck(style: Style, name: &str, texts: &[String]) -> Vec<String> {
     }
     if texts.len() > STEPS_MAX {
         let more = texts.len() - STEPS_MAX;
-        out.push(format!(
-            "  {:<18}and {more} more; `--full` names them",
-            ""
-        ));
+        out.push(format!("  {:<18}and {more} more; `--full` names them", ""));
     }
     out
 }
