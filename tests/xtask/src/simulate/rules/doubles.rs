@@ -18,6 +18,8 @@ const WITHOUT_EFFECT: &[&str] = &["Failed", "FailedValidation"];
 const OURS: &str = "fieldManager=drplan";
 /// What marks a server-side apply among them.
 const APPLIES: &str = "force=";
+/// What is in the path of a Secret.
+const SECRETS: &str = "/secrets/";
 /// The label that names the step.
 const STEP: &str = "drplan.io/step";
 
@@ -118,13 +120,16 @@ fn restores(cluster: &Cluster) -> Vec<String> {
 
 /// Writes of drplan's own that were carried out, and sent again without need. Every one states what
 /// an object shall be, so a second one means that nobody looked before repeating the first. What is
-/// paused and released is written twice.
+/// paused and released is written twice; and of a Secret nobody can look whether it landed, since its
+/// values are not known before the request leaves, so that it is applied again where the answer was lost.
 fn writes(life: &Life) -> Vec<String> {
     let mut done: BTreeMap<(usize, String), Vec<String>> = BTreeMap::new();
     let mut out = Vec::new();
     for entry in &life.trace {
-        let (What::Left(asked, status) | What::Lost(asked, status)) = &entry.what else {
-            continue;
+        let (asked, status, is_lost) = match &entry.what {
+            What::Left(asked, status) => (asked, status, false),
+            What::Lost(asked, status) => (asked, status, true),
+            _ => continue,
         };
         let ours = asked.method == "PATCH" && asked.target.contains(OURS);
         if !ours || asked.target.contains("dryRun") || *status >= 300 {
@@ -142,7 +147,10 @@ fn writes(life: &Life) -> Vec<String> {
                 entry.at
             ));
         }
-        before.push(entry.at.to_string());
+        let may_again = is_lost && asked.target.contains(SECRETS);
+        if !may_again {
+            before.push(entry.at.to_string());
+        }
     }
     out
 }
