@@ -42,6 +42,8 @@ pub struct Node {
     pub span: Option<Span>,
     /// The effective stage.
     pub stage: Option<Stage>,
+    /// Whether it runs as soon as what it waits for is there, stages or not.
+    pub early: bool,
     /// What it is.
     pub what: What,
 }
@@ -60,6 +62,11 @@ pub struct Graph {
     pub outputs: BTreeMap<String, Json>,
     /// Warnings so far.
     pub findings: Diagnostics,
+}
+
+/// A proof that nobody put into a stage runs as soon as what it waits for is there.
+fn runs_early(instance: &Instance) -> bool {
+    instance.stage.is_none() && instance.def().stage == Some(Stage::Verify)
 }
 
 /// The address of the barrier in front of a stage.
@@ -113,6 +120,7 @@ pub fn build(module: &Module, expanded: Expanded) -> Result<Graph, Diagnostics> 
             address: address.clone(),
             span: Some(instance.span),
             stage,
+            early: runs_early(&instance),
             what: What::Resource(Box::new(instance)),
         };
         nodes.insert(address, node);
@@ -123,6 +131,7 @@ pub fn build(module: &Module, expanded: Expanded) -> Result<Graph, Diagnostics> 
             address: address.clone(),
             span: Some(check.span),
             stage: Some(Stage::Verify),
+            early: true,
             what: What::Check(Box::new(check)),
         };
         nodes.insert(address, node);
@@ -136,6 +145,7 @@ pub fn build(module: &Module, expanded: Expanded) -> Result<Graph, Diagnostics> 
             address: address.clone(),
             span: None,
             stage,
+            early: false,
             what: What::Barrier,
         };
         nodes.insert(address, node);
@@ -348,16 +358,11 @@ impl Builder {
         }
     }
 
-    /// Whether a node runs as soon as what it waits for is there, stages or not.
-    fn runs_early(&self, instance: &Instance) -> bool {
-        instance.stage.is_none() && instance.def().stage == Some(Stage::Verify)
-    }
-
     fn barriers(&mut self, expanded: &Expanded) -> BTreeSet<Stage> {
         let members: Vec<(Address, Stage)> = expanded
             .instances
             .iter()
-            .filter(|i| !i.address.is_data() && !self.runs_early(i) && i.guards.is_empty())
+            .filter(|i| !i.address.is_data() && !runs_early(i) && i.guards.is_empty())
             .filter_map(|i| Some((i.address.clone(), *self.stages.get(&i.address)?)))
             .collect();
         let used: BTreeSet<Stage> = members.iter().map(|(_, stage)| *stage).collect();
@@ -411,7 +416,7 @@ impl Builder {
                 expanded
                     .instances
                     .iter()
-                    .filter(|i| self.runs_early(i))
+                    .filter(|i| runs_early(i))
                     .map(|i| &i.address),
             )
             .filter(|a| !behind.contains(a))

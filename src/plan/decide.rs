@@ -122,6 +122,7 @@ pub fn plan(
         .collect();
     edges.sort();
     let mut steps = Vec::with_capacity(ordered.list.len());
+    let mut early = Vec::with_capacity(ordered.list.len());
     let mut points = Vec::new();
     for address in &ordered.list {
         let Some(node) = graph.nodes.remove(address) else {
@@ -130,6 +131,7 @@ pub fn plan(
         if let What::Resource(instance) = &node.what {
             points.extend(points_of(instance, module, options));
         }
+        early.push(node.early);
         let wave = ordered.waves.get(address).copied().unwrap_or_default();
         let declared = match &node.what {
             What::Resource(instance) => instance.expected,
@@ -156,7 +158,7 @@ pub fn plan(
         outputs: graph.outputs,
     };
     plan.exprs = graph.exprs.into_list();
-    select(&mut plan, &options.selection);
+    select(&mut plan, &options.selection, &early);
     block_dependents(&mut plan);
     ends_later(&mut plan, registry);
     idle_guards(&mut plan);

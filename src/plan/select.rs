@@ -1,6 +1,7 @@
 //! Planning a part: what is chosen brings what it depends on, what is left out takes out what depends on
 //! it. Stages order and bring nothing.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use drplan_api::Address;
@@ -87,14 +88,24 @@ fn glob(pattern: &str, text: &str) -> bool {
 
 /// Keeps what is selected. Must come before anything is decided about steps by what they wait for. Cost:
 /// linear in steps and edges, and in the number of patterns.
-pub(super) fn select(plan: &mut Plan, selection: &Selection) {
+///
+/// `early` tells of each step whether it runs as soon as what it waits for is there, stages or not.
+pub(super) fn select(plan: &mut Plan, selection: &Selection, early: &[bool]) {
     if selection.is_all() {
         return;
     }
     let of = plan.steps.iter().filter(|s| counts(s)).count();
     let chosen = chosen(plan, &selection.targets);
-    let named = excluded(plan, &selection.excludes);
-    let late = late(plan, selection.stop_before);
+    let mut named = excluded(plan, &selection.excludes);
+    let mut late = late(plan, selection.stop_before, early);
+    // A guard goes with what it guards: with none of that in the plan it would have nothing to do.
+    for (guard, guarded) in guards(plan) {
+        let is_out = |&i: &usize| !chosen[i] || named[i];
+        if guarded.iter().all(|i| is_out(i) || late[*i]) {
+            named[guard] |= guarded.iter().all(is_out);
+            late[guard] = true;
+        }
+    }
     let keeps = |i: usize| {
         let barrier = plan.steps[i].what == Do::Barrier;
         barrier || (chosen[i] && !named[i] && !late[i])
@@ -119,9 +130,23 @@ pub(super) fn select(plan: &mut Plan, selection: &Selection) {
     keep(plan, &kept);
 }
 
-/// Whether a step has something to do or to check.
+/// Each guard with what it guards.
+fn guards(plan: &Plan) -> Vec<(usize, Vec<usize>)> {
+    let steps = plan.steps.iter().enumerate();
+    let places: BTreeMap<&Address, usize> = steps.clone().map(|(i, s)| (&s.address, i)).collect();
+    let of = |step: &Step| -> Vec<usize> {
+        let guarded = step.guards.iter();
+        guarded.filter_map(|a| places.get(a).copied()).collect()
+    };
+    steps
+        .filter(|(_, step)| !step.guards.is_empty())
+        .map(|(i, step)| (i, of(step)))
+        .collect()
+}
+
+/// Whether a step is a part of the recovery: what is true already is, since it is proven too.
 fn counts(step: &Step) -> bool {
-    step.is_action() || matches!(step.what, Do::Check { .. })
+    !matches!(step.what, Do::Barrier | Do::Idle) && !step.address.is_data()
 }
 
 /// What is chosen by name, and all that it depends on.
@@ -131,7 +156,7 @@ fn chosen(plan: &Plan, targets: &[String]) -> Vec<bool> {
     }
     let mut out = named(plan, targets);
     // Steps stand in topological order, so one pass backward over the edges is enough.
-    let mut edges: Vec<&PlanEdge> = plan.edges.iter().filter(|e| binds(e)).collect();
+    let mut edges: Vec<&PlanEdge> = plan.edges.iter().filter(|e| binds(plan, e)).collect();
     edges.sort_by_key(|e| std::cmp::Reverse(e.after));
     for edge in edges {
         out[edge.before] |= out[edge.after];
@@ -148,20 +173,16 @@ fn excluded(plan: &Plan, excludes: &[String]) -> Vec<bool> {
 
 /// What belongs to a stage or a later one, and all that depends on it. What runs as soon as it can is
 /// held only if it depends on something that is.
-fn late(plan: &Plan, stop_before: Option<Stage>) -> Vec<bool> {
+fn late(plan: &Plan, stop_before: Option<Stage>, early: &[bool]) -> Vec<bool> {
     let Some(first) = stop_before else {
         return vec![false; plan.steps.len()];
     };
-    let mut staged = vec![false; plan.steps.len()];
-    for edge in plan.edges.iter().filter(|e| e.why == EdgeWhy::Stage) {
-        staged[edge.after] = true;
-    }
-    let is_late = |(i, step): (usize, &Step)| {
+    let is_late = |(step, early): (&Step, &bool)| {
         let at = step.stage.filter(|_| step.what != Do::Barrier);
-        let early = step.stage == Some(Stage::Verify) && !staged[i] && first != Stage::Verify;
+        let early = first != Stage::Verify && *early;
         at.is_some_and(|stage| stage >= first) && !early
     };
-    let mut out: Vec<bool> = plan.steps.iter().enumerate().map(is_late).collect();
+    let mut out: Vec<bool> = plan.steps.iter().zip(early).map(is_late).collect();
     spread(plan, &mut out);
     out
 }
@@ -175,17 +196,22 @@ fn named(plan: &Plan, patterns: &[String]) -> Vec<bool> {
 
 /// One pass forward, since steps stand in topological order.
 fn spread(plan: &Plan, marked: &mut [bool]) {
-    let mut edges: Vec<&PlanEdge> = plan.edges.iter().filter(|e| binds(e)).collect();
+    let mut edges: Vec<&PlanEdge> = plan.edges.iter().filter(|e| binds(plan, e)).collect();
     edges.sort_by_key(|e| e.before);
     for edge in edges {
         marked[edge.after] |= marked[edge.before];
     }
 }
 
-/// Whether an edge is a dependency. Stages only order, and so does what ends what is left behind; that all checks come before a cutover is none of
-/// the exceptions, because nobody may leave them out and move traffic.
-fn binds(edge: &PlanEdge) -> bool {
-    !matches!(edge.why, EdgeWhy::Stage | EdgeWhy::Ends { .. })
+/// Whether an edge is a dependency. Stages only order, and so does what ends what is left behind. What a
+/// guard comes behind, because one of those that it guards does, is none of the others' business. That
+/// all checks come before a cutover is no exception: nobody may leave them out and move traffic.
+fn binds(plan: &Plan, edge: &PlanEdge) -> bool {
+    match edge.why {
+        EdgeWhy::Stage | EdgeWhy::Ends { .. } => false,
+        EdgeWhy::Guard => !plan.steps[edge.before].guards.is_empty(),
+        _ => true,
+    }
 }
 
 /// Drops the other steps, and all that speaks of them.

@@ -52,3 +52,64 @@ fn limits_are_bound_into_the_plan_file_and_held_again_before_the_start() {
         .says("2 steps change the world, and 1 may");
     assert!(!world.holds("site") && !world.holds(".drplan"));
 }
+
+const GUARDED: &str = r#"
+recovery "r" {
+  ordering = "inferred"
+}
+resource "command" "x" {
+  check = ["test", "-e", "x"]
+  apply = ["touch", "x"]
+}
+resource "command" "a" {
+  check      = ["test", "-e", "a"]
+  apply      = ["touch", "a"]
+  depends_on = [command.x]
+}
+resource "command" "b" {
+  check = ["test", "-e", "b"]
+  apply = ["touch", "b"]
+}
+resource "approval" "both" {
+  guards = [command.a, command.b]
+  from   = "the owner"
+}
+resource "command" "v" {
+  stage = "verify"
+  check = ["test", "-e", "v"]
+  apply = ["touch", "v"]
+}
+"#;
+
+#[test]
+fn a_guard_of_two_ties_neither_to_what_the_other_waits_for() {
+    let world = World::of(GUARDED);
+    let left = world.run("plan --exclude command.x").ends_with(0);
+    left.says("Left out: command.x, command.a.");
+    let only = world.run("plan --target command.b").ends_with(0);
+    only.says("approval.both")
+        .says("Left out: command.v, command.x, command.a.");
+}
+
+#[test]
+fn a_later_stage_is_held_whatever_the_ordering() {
+    let world = World::of(GUARDED);
+    world
+        .run("plan --stop-before dns")
+        .ends_with(0)
+        .says("Held before `dns`: command.v.");
+}
+
+#[test]
+fn a_part_is_no_whole_recovery_though_all_it_left_out_is_true() {
+    let world = World::of(GUARDED);
+    for name in ["x", "a", "v"] {
+        world.write(name, "");
+    }
+    world
+        .run("apply --target command.b --auto-approve --approve approval.both")
+        .ends_with(0)
+        .says("PARTIAL")
+        .hides("Recovered: every step");
+    assert!(world.holds("b"));
+}
