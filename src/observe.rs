@@ -225,12 +225,8 @@ impl Observer {
     }
 
     /// Scrubs secrets from an error.
-    pub fn scrub(&self, mut error: ProviderError) -> ProviderError {
-        error.hint = error.hint.map(|h| self.secrets.scrub(&h));
-        error.target = self.secrets.scrub(&error.target);
-        error.during = self.secrets.scrub(&error.during);
-        error.why = error.why.iter().map(|w| self.secrets.scrub(w)).collect();
-        error
+    pub fn scrub(&self, error: ProviderError) -> ProviderError {
+        self.secrets.scrub_error(error)
     }
 }
 

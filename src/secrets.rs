@@ -13,6 +13,8 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use drplan_api::Json;
 use drplan_api::ProviderError;
 use drplan_api::SecretRef;
@@ -84,6 +86,10 @@ impl Secrets {
     /// Remembers a value that was made of secrets, so that it is scrubbed too.
     pub fn remember(&self, text: &str) {
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        // So a Secret of Kubernetes, and much else, holds it.
+        if text.len() >= SCRUB_CHARACTERS_MIN {
+            opened.insert(STANDARD.encode(text));
+        }
         // A secret of several lines (a kubeconfig) is quoted line by line, a URL by its password.
         for line in text
             .lines()
@@ -118,6 +124,15 @@ impl Secrets {
         out
     }
 
+    /// Takes every secret out of an error.
+    pub fn scrub_error(&self, mut error: ProviderError) -> ProviderError {
+        error.hint = error.hint.map(|h| self.scrub(&h));
+        error.target = self.scrub(&error.target);
+        error.during = self.scrub(&error.during);
+        error.why = error.why.iter().map(|w| self.scrub(w)).collect();
+        error
+    }
+
     /// Takes every secret out of the texts of a value, the names in it included.
     pub fn scrub_json(&self, value: &Json) -> Json {
         match value {
@@ -143,6 +158,17 @@ fn password_of(url: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_secret_is_scrubbed_as_it_is_and_in_base64() {
+        let secrets = Secrets::new(Path::new("."), BTreeMap::new());
+        secrets.remember("hunter22secret");
+        let json = serde_json::json!({"hunter22secret": ["aHVudGVyMjJzZWNyZXQ=", 7]});
+        assert_eq!(
+            secrets.scrub_json(&json),
+            serde_json::json!({"(secret)": ["(secret)", 7]})
+        );
+    }
 
     #[test]
     fn a_password_inside_a_url_is_scrubbed_alone_and_with_its_url() {

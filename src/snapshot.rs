@@ -168,7 +168,9 @@ impl Snapshot {
         for (conn, state) in &facts.targets {
             let state = match state {
                 TargetState::Ready(id) => Reached::Ready(id.clone()),
-                TargetState::Unreadable(error) => Reached::Unreadable(error.clone()),
+                TargetState::Unreadable(error) => {
+                    Reached::Unreadable(secrets.scrub_error(error.clone()))
+                }
                 // That follows from the spec and from what is declared, not from the world.
                 TargetState::NotYet { .. } | TargetState::Lost { .. } => continue,
             };
@@ -176,12 +178,11 @@ impl Snapshot {
             targets.insert(conn.clone(), Target { arguments, state });
         }
         let answers = facts.answers.iter().map(|(query, answer)| {
-            let answer = answer.as_ref().map(|json| {
-                let mut json = (**json).clone();
-                scrub(&mut json, secrets);
-                Arc::new(json)
-            });
-            (query.clone(), answer.map_err(Clone::clone))
+            let answer = match answer {
+                Ok(json) => Ok(Arc::new(secrets.scrub_json(json))),
+                Err(error) => Err(secrets.scrub_error(error.clone())),
+            };
+            (query.clone(), answer)
         });
         Self {
             observed_at,
@@ -299,16 +300,6 @@ impl Snapshot {
         ProviderError::new(ErrorKind::Unreachable, during, conn.to_string()).because(format!(
             "not in the snapshot of {at} ({why}); make a new one with `drplan snapshot --out FILE`"
         ))
-    }
-}
-
-/// Replaces what was opened as a secret, wherever it stands.
-fn scrub(json: &mut Json, secrets: &Secrets) {
-    match json {
-        Json::String(text) => *text = secrets.scrub(text),
-        Json::Array(items) => items.iter_mut().for_each(|item| scrub(item, secrets)),
-        Json::Object(map) => map.values_mut().for_each(|item| scrub(item, secrets)),
-        _ => {}
     }
 }
 

@@ -15,6 +15,7 @@ use super::session::Session;
 use super::talk;
 use crate::lang::each_secret;
 use crate::plan::Plan;
+use crate::plan::Step;
 use crate::render::style::count;
 use crate::report::Exit;
 use crate::report::plan_verdict;
@@ -46,6 +47,13 @@ pub(super) async fn run(
         count(answers as u64, "answer", "answers"),
         count(conns as u64, "connection", "connections")
     ))?;
+    if !tells_the_same(cli, args, ambient, &made.plan, snapshot).await? {
+        talk(
+            "a secret stands where the plan needs to read something, and was taken out: a plan from \
+             this snapshot is another one. Give that secret a value that occurs nowhere else",
+        );
+        return Ok(Exit::Incomplete);
+    }
     let exit = plan_verdict(&made.plan, false);
     if exit == Exit::Incomplete {
         talk("something could not be read; the snapshot says so, and so will each plan from it");
@@ -55,6 +63,29 @@ pub(super) async fn run(
         args.out.display()
     ));
     Ok(exit)
+}
+
+/// Whether a plan from the snapshot decides the same as the one that was just made. Texts may differ
+/// where a secret stood in them.
+async fn tells_the_same(
+    cli: &Cli,
+    args: &SnapshotArgs,
+    ambient: &Ambient,
+    plan: &Plan,
+    snapshot: Snapshot,
+) -> Result<bool, Failure> {
+    let session = Session::open(&cli.chdir, &args.planning.vars, ambient)?;
+    let basis = Basis::Snapshot(snapshot);
+    let again = session.plan_on(&args.planning, ambient, &basis).await?.plan;
+    let decides = |step: &Step| {
+        (
+            step.address.clone(),
+            std::mem::discriminant(&step.what),
+            step.action(),
+        )
+    };
+    let steps = again.steps.iter().map(decides);
+    Ok(steps.eq(plan.steps.iter().map(decides)))
 }
 
 /// What a plan rests on, without a secret.

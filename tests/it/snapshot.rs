@@ -153,3 +153,32 @@ fn a_plan_from_a_snapshot_is_applied_after_another_look() {
     world.write("app", "");
     world.run("apply p").ends_with(0).says("already true");
 }
+
+#[test]
+fn a_secret_that_the_plan_needs_to_read_is_taken_out_and_that_is_said() {
+    let world = World::of(
+        r#"
+variable "word" {
+  sensitive = true
+}
+resource "command" "list" {
+  check   = ["echo", "postgres"]
+  apply   = ["true"]
+  outputs = { name = { stdout = true } }
+}
+resource "command" "each" {
+  for_each = toset([command.list.outputs.name])
+  check    = ["test", "-e", each.key]
+  apply    = ["touch", each.key]
+  env      = { WORD = var.word }
+}
+"#,
+    )
+    .with("DRPLAN_VAR_word", "postgres");
+    world.write("postgres", "");
+    world.run("plan").ends_with(0);
+    world
+        .run("snapshot --out s")
+        .ends_with(12)
+        .says("a plan from this snapshot is another one");
+}
