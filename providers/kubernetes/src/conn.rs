@@ -345,7 +345,10 @@ impl Conn for KubeConn {
                 _ => e,
             })?;
             match found["metadata"]["uid"].as_str() {
-                Some(uid) => Ok(TargetId(uid.to_owned())),
+                Some(uid) => {
+                    self.session.known_as(uid);
+                    Ok(TargetId(uid.to_owned()))
+                }
                 None => Err(ProviderError::new(
                     ErrorKind::Corrupt,
                     "read the cluster's identity",

@@ -143,6 +143,55 @@ fn expiring(from: usize, again: &'static str) -> (KubeConn, Arc<AtomicUsize>) {
     (conn, logins)
 }
 
+/// A server whose namespace `kube-system` has this uid, and which refuses the third request if it is
+/// `tired`.
+fn cluster(uid: &'static str, tired: bool) -> kube::Client {
+    let asked = AtomicUsize::new(0);
+    let asked = Arc::new(asked);
+    let router = Router::new().fallback(move |request: http::Request<axum::body::Body>| {
+        let n = asked.fetch_add(1, Ordering::Relaxed);
+        let answer = match (
+            tired && n >= 2,
+            request.uri().path().ends_with("kube-system"),
+        ) {
+            (true, _) => refusal(401, json!({"kind": "Status", "code": 401})),
+            (_, true) => axum::Json(json!({
+                "apiVersion": "v1", "kind": "Namespace",
+                "metadata": {"name": "kube-system", "uid": uid},
+            }))
+            .into_response(),
+            _ => page("a", ""),
+        };
+        async move { answer }
+    });
+    kube::Client::new(router, "default")
+}
+
+#[tokio::test]
+async fn credentials_that_lead_to_another_cluster_at_the_same_address_are_not_used() {
+    for (uid, is_same) in [("one", true), ("two", false)] {
+        let conn = KubeConn::new(cluster("one", true), "scripted", TIMEOUT, 2);
+        let conn = conn.renewed_by(Box::new(move || {
+            let opened = Opened {
+                client: cluster(uid, false),
+                server: "scripted".to_owned(),
+                kubeconfig: String::new(),
+            };
+            Box::pin(async move { Ok(opened) })
+        }));
+        conn.identity().await.expect("a uid");
+        list(&conn).await.expect("a list");
+        let error = list(&conn).await.expect_err("the token has expired");
+        assert_eq!(error.is_transient(), is_same, "{error}");
+        assert_eq!(
+            error.to_string().contains("another cluster"),
+            !is_same,
+            "{error}"
+        );
+        assert_eq!(list(&conn).await.is_ok(), is_same);
+    }
+}
+
 async fn list(conn: &KubeConn) -> Result<Arc<serde_json::Value>, drplan_api::ProviderError> {
     ask(
         conn,

@@ -8,10 +8,12 @@
 
 use std::sync::Mutex;
 use std::sync::MutexGuard;
+use std::sync::OnceLock;
 use std::sync::PoisonError;
 
 use drplan_api::ErrorKind;
 use drplan_api::Fut;
+use drplan_api::Json;
 use drplan_api::ProviderError;
 use kube::Client;
 
@@ -37,6 +39,8 @@ pub(crate) struct Session {
     open: Option<Open>,
     /// Held while credentials are read anew: many requests fail at once, and one of them does it.
     renewing: tokio::sync::Mutex<()>,
+    /// The uid of the cluster that the connection led to.
+    known_as: OnceLock<String>,
 }
 
 struct Current {
@@ -59,7 +63,13 @@ impl Session {
             }),
             open: None,
             renewing: tokio::sync::Mutex::default(),
+            known_as: OnceLock::new(),
         }
+    }
+
+    /// The connection leads to this cluster, and must go on to.
+    pub(crate) fn known_as(&self, uid: &str) {
+        self.known_as.get_or_init(|| uid.to_owned());
     }
 
     pub(crate) fn with_kubeconfig(mut self, text: String) -> Self {
@@ -116,7 +126,11 @@ impl Session {
         };
         let opened = match open().await {
             Ok(opened) => opened,
-            Err(error) => return error,
+            Err(error) => {
+                // All who wait for it would else try for themselves, one after the other.
+                self.current().renewals = renewals - 1;
+                return error;
+            }
         };
         if opened.server != server {
             return error
@@ -126,6 +140,21 @@ impl Session {
                 ))
                 .hint("plan again, for that server");
         }
+        match self.is_known(&opened.client).await {
+            Ok(()) => {}
+            Err(Stranger::Other(uid)) => {
+                return error
+                    .because(format!(
+                        "another cluster answers there now: the uid of `kube-system` is {uid}"
+                    ))
+                    .hint("plan again, for that cluster");
+            }
+            Err(Stranger::Silent(why)) => return unsure(error, &why),
+            Err(Stranger::Refuses) => {
+                self.current().renewals = renewals - 1;
+                return error;
+            }
+        }
         *self.current() = Current {
             client: opened.client,
             kubeconfig: Some(opened.kubeconfig),
@@ -134,6 +163,48 @@ impl Session {
         };
         renewed(error)
     }
+}
+
+/// Why a client is not used.
+enum Stranger {
+    /// It leads to another cluster.
+    Other(String),
+    /// It does not say which.
+    Silent(kube::Error),
+    /// Its credentials are not taken either.
+    Refuses,
+}
+
+impl Session {
+    /// Whether a client leads to the cluster that the connection led to. An address alone does not tell: a
+    /// cluster may have been built anew behind it.
+    async fn is_known(&self, client: &Client) -> Result<(), Stranger> {
+        let Some(known) = self.known_as.get() else {
+            return Ok(());
+        };
+        let request = http::Request::get("/api/v1/namespaces/kube-system").body(Vec::new());
+        let request = request.map_err(|e| Stranger::Silent(kube::Error::HttpError(e)))?;
+        let found: Json = client.request(request).await.map_err(|e| match e {
+            kube::Error::Api(status) if status.code == 401 => Stranger::Refuses,
+            other => Stranger::Silent(other),
+        })?;
+        match found["metadata"]["uid"].as_str() {
+            Some(uid) if uid == known => Ok(()),
+            uid => Err(Stranger::Other(uid.unwrap_or("not there").to_owned())),
+        }
+    }
+}
+
+/// The credentials may be good; whether it is the same cluster could not be told.
+fn unsure(error: ProviderError, why: &kube::Error) -> ProviderError {
+    let error = ProviderError {
+        kind: ErrorKind::Unreachable,
+        hint: None,
+        ..error
+    };
+    error.because(format!(
+        "the credentials were read again, but which cluster answers could not be told: {why}"
+    ))
 }
 
 /// The same request may succeed now.
