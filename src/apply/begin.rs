@@ -199,7 +199,7 @@ fn assert_all(
     let mut evidence = Vec::new();
     let mut broken = Vec::new();
     let source = format!("`{}` of the spec", step.address);
-    for (condition, message) in asserts {
+    for (n, (condition, message)) in (1..).zip(asserts) {
         let settled = settle(condition, &shared.plan.exprs, outs);
         let message = match settle(message, &shared.plan.exprs, outs) {
             Ok(Json::String(text)) => text,
@@ -207,7 +207,11 @@ fn assert_all(
             Err(error) => error.to_string(),
         };
         let (holds, claim) = match settled {
-            Ok(Json::Bool(true)) => (true, "the assertion holds".to_owned()),
+            Ok(Json::Bool(true)) if asserts.len() == 1 => (true, "the assertion holds".to_owned()),
+            Ok(Json::Bool(true)) => {
+                let of = asserts.len();
+                (true, format!("assertion {n} of {of} holds"))
+            }
             Ok(Json::Bool(false)) => (false, message),
             Ok(_) => (
                 false,

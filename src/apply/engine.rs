@@ -523,7 +523,11 @@ impl Run {
     async fn ending(self, next: String) -> Ending {
         let (shared, queue) = (self.shared, self.queue);
         let frontier = Frontier::of(&shared.run, &shared.plan, &queue.ended, &[], next);
-        let stopped = self.stopped;
+        // Who was asked to stop and had nothing left to do has done it all.
+        let stopped = match crate::report::done_without(&shared.plan, &queue.ended) {
+            Some(missing) if missing.is_empty() => Stop::No,
+            _ => self.stopped,
+        };
         let exit = crate::report::verdict(&shared.plan, &queue.ended, stopped, self.cut.as_ref());
         let exit_code = exit.code();
         let mut broken = self.broken;

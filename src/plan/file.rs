@@ -11,6 +11,9 @@ use super::step::Plan;
 use crate::sealed;
 use crate::sealed::SealError;
 
+/// How the format of snapshots begins, which look alike.
+const SNAPSHOTS: &str = "drplan-snapshot/";
+
 /// What the file is called in messages.
 const NOUN: &str = "plan file";
 
@@ -74,6 +77,13 @@ pub fn read(path: &Path) -> Result<Plan, PlanFileError> {
 /// If it was changed, or is of another version.
 pub fn parse(text: &str, name: &str) -> Result<(Plan, String), PlanFileError> {
     let (raw, digest) = sealed::parse(NOUN, text, name)?;
+    if raw["format"]
+        .as_str()
+        .is_some_and(|f| f.starts_with(SNAPSHOTS))
+    {
+        let why = "it is a snapshot; plan from it with `drplan plan --live`";
+        return Err(SealError::broken(NOUN, name, why).into());
+    }
     let found = raw
         .pointer("/head/format")
         .and_then(Json::as_str)

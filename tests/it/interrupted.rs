@@ -404,3 +404,18 @@ fn the_next_command_keeps_what_was_left_out() {
     run.ended().says("--skip command.behind=later");
     assert!(!world.holds("behind"));
 }
+
+#[test]
+fn a_signal_that_comes_when_only_the_last_step_runs_does_not_make_the_run_a_failure() {
+    let world = World::of(
+        SLOW.split("resource \"command\" \"behind\"")
+            .next()
+            .unwrap_or_default(),
+    );
+    let run = world.start("apply --auto-approve");
+    world.wait_for("begun");
+    run.signal("INT");
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    world.write("let", "");
+    run.ended().says("Recovered:").hides("NOT recovered");
+}

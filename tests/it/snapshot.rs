@@ -182,3 +182,13 @@ resource "command" "each" {
         .ends_with(12)
         .says("a plan from this snapshot is another one");
 }
+
+#[test]
+fn a_snapshot_given_as_a_plan_is_called_what_it_is() {
+    let world = world();
+    world.run("snapshot --out s").ends_with(0);
+    world
+        .run("show s")
+        .ends_with(1)
+        .says("`drplan plan --live`");
+}

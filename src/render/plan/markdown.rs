@@ -43,7 +43,7 @@ const BLOCK_BYTES_MAX: usize = 8_000;
 /// How many bytes the details of one step take.
 const STEP_BYTES_MAX: usize = 12_000;
 
-/// The plan within a number of bytes, [`BYTES_MIN`] at least.
+/// The plan within a number of bytes, `BYTES_MIN` at least.
 pub fn markdown(plan: &Plan, bytes_max: usize) -> String {
     let mut page = Page::of(bytes_max.max(BYTES_MIN));
     head(plan, &mut page);
