@@ -17,7 +17,8 @@ pub struct Open {
 
 impl World {
     /// Opens the clusters, for whoever has the kubeconfig. The first one gets `address`, the others
-    /// free ports beside it. The other servers stay inside: their keys stand in a file. The runtime's time should not be paused.
+    /// free ports beside it, and so does what Velero offers for download. The other servers stay inside: their
+    /// keys stand in a file. The runtime's time should not be paused.
     ///
     /// # Errors
     ///
@@ -49,6 +50,9 @@ impl World {
             open.listening.push(Box::new(listening));
             next = free;
         }
+        let downloads = self.velero.downloads().listen(address).await;
+        let downloads = downloads.map_err(|e| failed("downloads of Velero", e.to_string()))?;
+        open.listening.push(Box::new(downloads));
         Ok(open)
     }
 }

@@ -7,6 +7,7 @@
 mod addresses;
 mod clusters;
 mod databases;
+mod downloads;
 mod durations;
 mod faults;
 mod file;
@@ -126,6 +127,7 @@ pub struct World {
     clusters: BTreeMap<String, Arc<ClusterMachine>>,
     databases: BTreeMap<String, Arc<DatabaseMachine>>,
     store: Store,
+    velero: Arc<Velero>,
     dns: Route53,
     zones: Vec<String>,
     faults: Arc<Faults>,
@@ -228,6 +230,7 @@ impl World {
             clusters,
             databases,
             store,
+            velero,
             dns,
             zones,
             faults,

@@ -13,6 +13,7 @@ use drplan_sandbox_velero::Buckets;
 use drplan_sandbox_velero::Entry;
 use drplan_sandbox_velero::Options;
 
+use super::downloads::Downloads;
 use super::file::Key;
 
 /// The namespace that Velero lives in.
@@ -21,6 +22,7 @@ const NAMESPACE: &str = "velero";
 /// A Velero server, to be run in a cluster.
 pub(super) struct Velero {
     buckets: Arc<WorldBuckets>,
+    downloads: Arc<Downloads>,
     clock: Clock,
     seed: u64,
 }
@@ -28,10 +30,15 @@ pub(super) struct Velero {
 impl Velero {
     pub(super) fn new(store: Store, keys: BTreeMap<String, Key>, clock: Clock, seed: u64) -> Self {
         Self {
+            downloads: Downloads::of(store.clone()),
             buckets: Arc::new(WorldBuckets { store, keys }),
             clock,
             seed,
         }
+    }
+
+    pub(super) fn downloads(&self) -> &Arc<Downloads> {
+        &self.downloads
     }
 
     pub(super) fn namespace(&self) -> &'static str {
@@ -40,7 +47,10 @@ impl Velero {
 
     /// Runs the server until it exits by itself.
     pub(super) async fn serve(&self, client: kube::Client) {
-        let options = Options::new(self.clock.clone(), self.seed);
+        let options = Options {
+            sign: Some(self.downloads.sign()),
+            ..Options::new(self.clock.clone(), self.seed)
+        };
         let buckets = Arc::clone(&self.buckets) as Arc<dyn Buckets>;
         drplan_sandbox_velero::serve(client, buckets, options).await;
     }

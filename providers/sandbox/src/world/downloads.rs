@@ -1,0 +1,118 @@
+//! What Velero offers for download once a world is open: logs and results, under addresses that nobody can
+//! guess, for as long as Velero says.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::OnceLock;
+use std::sync::PoisonError;
+
+use axum::Router;
+use axum::extract::Path;
+use axum::extract::State;
+use axum::routing::get;
+use bytes::Bytes;
+use drplan_sandbox_s3::Store;
+use drplan_sandbox_velero::Download;
+use drplan_sandbox_velero::Sign;
+use http::StatusCode;
+use ring::rand::SecureRandom as _;
+use ring::rand::SystemRandom;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+/// How many addresses are open at once.
+const OFFERS_MAX: usize = 1000;
+
+/// The downloads of a world.
+pub(super) struct Downloads {
+    store: Store,
+    address: OnceLock<SocketAddr>,
+    offers: Mutex<BTreeMap<String, Offer>>,
+}
+
+struct Offer {
+    bucket: String,
+    key: String,
+    until: Instant,
+}
+
+/// Downloads that are served; they end when this is dropped.
+pub(super) struct Serving(JoinHandle<()>);
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Downloads {
+    pub(super) fn of(store: Store) -> Arc<Self> {
+        Arc::new(Self {
+            store,
+            address: OnceLock::new(),
+            offers: Mutex::default(),
+        })
+    }
+
+    /// Makes addresses, as soon as somebody listens there.
+    pub(super) fn sign(self: &Arc<Self>) -> Sign {
+        let this = Arc::clone(self);
+        Arc::new(move |download: &Download<'_>| this.offer(download))
+    }
+
+    fn offer(&self, download: &Download<'_>) -> Result<String, String> {
+        let address = self.address.get();
+        let address = address.ok_or("the world is not open to anybody")?;
+        let mut bytes = [0_u8; 16];
+        let drawn = SystemRandom::new().fill(&mut bytes);
+        drawn.map_err(|_| "this machine gives no random numbers")?;
+        let token: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut offers = self.offers.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        offers.retain(|_, offer| offer.until > now);
+        if offers.len() >= OFFERS_MAX {
+            return Err("too many downloads are open".to_owned());
+        }
+        let offer = Offer {
+            bucket: download.bucket.to_owned(),
+            key: download.key.to_owned(),
+            until: now + download.lifetime,
+        };
+        offers.insert(token.clone(), offer);
+        Ok(format!("http://{address}/{token}"))
+    }
+
+    /// Serves them on a free port of an address.
+    ///
+    /// # Errors
+    ///
+    /// If there is none.
+    pub(super) async fn listen(self: &Arc<Self>, beside: SocketAddr) -> std::io::Result<Serving> {
+        let listener = TcpListener::bind(SocketAddr::new(beside.ip(), 0)).await?;
+        let address = listener.local_addr()?;
+        self.address.get_or_init(|| address);
+        let router = Router::new().route("/{token}", get(download));
+        let router = router.with_state(Arc::clone(self));
+        // It ends with the world; nobody is left to hear of an error.
+        let serving = tokio::spawn(async move {
+            axum::serve(listener, router).await.ok();
+        });
+        Ok(Serving(serving))
+    }
+
+    fn read(&self, token: &str) -> Option<Bytes> {
+        let offers = self.offers.lock().unwrap_or_else(PoisonError::into_inner);
+        let offer = offers.get(token).filter(|o| o.until > Instant::now())?;
+        self.store.get(&offer.bucket, &offer.key).ok()
+    }
+}
+
+async fn download(
+    State(downloads): State<Arc<Downloads>>,
+    Path(token): Path<String>,
+) -> Result<Bytes, StatusCode> {
+    downloads.read(&token).ok_or(StatusCode::NOT_FOUND)
+}
