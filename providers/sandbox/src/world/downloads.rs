@@ -116,3 +116,74 @@ async fn download(
 ) -> Result<Bytes, StatusCode> {
     downloads.read(&token).ok_or(StatusCode::NOT_FOUND)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use drplan_api::Clock;
+    use drplan_sandbox_s3::Options;
+    use drplan_sandbox_s3::Put;
+    use tokio::io::AsyncReadExt as _;
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    fn wish(lifetime: Duration) -> Download<'static> {
+        Download {
+            bucket: "b",
+            key: "logs.gz",
+            endpoint: None,
+            region: None,
+            credentials: None,
+            lifetime,
+        }
+    }
+
+    /// The answer to a GET of an address, head and body.
+    async fn fetched(url: &str) -> String {
+        let rest = url.strip_prefix("http://").expect("an address");
+        let (host, path) = rest.split_once('/').expect("a path");
+        let mut stream = TcpStream::connect(host).await.expect("a server");
+        let request = format!("GET /{path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.expect("sent");
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await.expect("an answer");
+        text
+    }
+
+    #[tokio::test]
+    async fn an_object_is_served_under_its_address_until_that_expires_and_under_no_other() {
+        let store = Store::in_memory(Options {
+            clock: Clock::system(),
+            region: "eu-west-1".to_owned(),
+            seed: 1,
+            keys: Vec::new(),
+        });
+        store.create_bucket("b").expect("a bucket");
+        let put = Put {
+            bytes: Bytes::from_static(b"what was logged"),
+            ..Put::default()
+        };
+        store.put("b", "logs.gz", put).expect("an object");
+        let downloads = Downloads::of(store);
+        let sign = downloads.sign();
+        assert!(
+            sign(&wish(Duration::from_secs(60))).is_err(),
+            "nobody listens"
+        );
+
+        let beside: SocketAddr = "127.0.0.1:0".parse().expect("an address");
+        let serving = downloads.listen(beside).await.expect("a port");
+        let url = sign(&wish(Duration::from_secs(60))).expect("an address");
+        assert!(fetched(&url).await.ends_with("what was logged"));
+        let (root, token) = url.rsplit_once('/').expect("a token");
+        assert_eq!(token.len(), 32);
+        let other = format!("{root}/{}", "0".repeat(32));
+        assert!(fetched(&other).await.starts_with("HTTP/1.1 404"));
+        let brief = sign(&wish(Duration::ZERO)).expect("an address");
+        assert!(fetched(&brief).await.starts_with("HTTP/1.1 404"));
+        drop(serving);
+    }
+}
