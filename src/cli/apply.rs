@@ -1,8 +1,10 @@
 //! `drplan apply`.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use drplan_api::Action;
 use drplan_api::Address;
@@ -34,8 +36,12 @@ use crate::plan::Plan;
 use crate::plan::PlanFileError;
 use crate::plan::Summary;
 use crate::render;
+use crate::render::style::span;
 use crate::report::Exit;
 use crate::secrets::Secrets;
+
+/// Up to which age a plan is as good as a new one.
+const PLAN_FRESH: Duration = Duration::from_secs(60 * 60);
 
 /// How often `apply` without a plan file plans anew.
 const ROUNDS_MAX: usize = 10;
@@ -45,6 +51,9 @@ pub(super) async fn run(cli: &Cli, args: &ApplyArgs, ambient: &Ambient) -> Resul
         (Some(path), _) => {
             let plan = Arc::new(trusted(crate::plan::read(path)?)?);
             decided(args)?;
+            if let Some(warning) = aged(&plan, ambient.doors.clock.now()) {
+                talk(&warning);
+            }
             let world = world_of(
                 cli,
                 &args.planning.vars,
@@ -58,6 +67,38 @@ pub(super) async fn run(cli: &Cli, args: &ApplyArgs, ambient: &Ambient) -> Resul
         (None, Some(run)) => resume(cli, args, run, ambient).await,
         (None, None) => until_nothing_is_left(cli, args, ambient).await,
     }
+}
+
+/// Says that a plan is old. Each step looks again before it acts, but a recovery point that was chosen
+/// then stays chosen.
+fn aged(plan: &Plan, now: Timestamp) -> Option<String> {
+    let age_s = now.duration_since(plan.head.observed_at).as_secs();
+    let age_s = u64::try_from(age_s).unwrap_or_default();
+    if age_s < PLAN_FRESH.as_secs() {
+        return None;
+    }
+    let mut text = format!(
+        "warning: this plan was made from what was there {} ago; a newer backup is not in it",
+        span(age_s)
+    );
+    let lost = plan
+        .points
+        .iter()
+        .filter(|p| p.used)
+        .map(|p| p.loss_s)
+        .max();
+    let lost = lost.filter(|_| plan.head.incident_at.is_none());
+    if let Some((lost_s, rpo_s)) = lost.zip(plan.head.rpo_s)
+        && lost_s + age_s > rpo_s
+    {
+        let _ = write!(
+            text,
+            ": what was written in the last {} is lost by now, MORE than the objective {}",
+            span(lost_s + age_s),
+            span(rpo_s)
+        );
+    }
+    Some(text)
 }
 
 /// Plans and applies until a plan has nothing left, or something needs a person.

@@ -352,6 +352,10 @@ impl Session {
             )
             .hint(match near {
                 Some(near) => format!("did you mean `{option}{near}`?"),
+                None if all.is_empty() => {
+                    "the spec names none: add `failure_domain` to what can be lost together"
+                        .to_owned()
+                }
                 None => format!("the spec names: {}", all.join(", ")),
             });
             diags.push(match span {

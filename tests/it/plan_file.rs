@@ -165,3 +165,23 @@ fn a_plan_that_cannot_be_written_is_an_error() {
         .ends_with(1)
         .says("nowhere/saved.drplan");
 }
+
+#[test]
+fn a_plan_that_was_made_long_ago_is_applied_with_a_warning() {
+    let world = World::of(
+        "resource \"command\" \"a\" {\n  check = [\"test\", \"-e\", \"a\"]\n  apply = [\"touch\", \"a\"]\n}\n",
+    );
+    world.run("plan --out p").ends_with(0);
+    let text = world.read("p");
+    let line = text.lines().next().unwrap_or_default();
+    let mut plan: serde_json::Value = serde_json::from_str(line).expect("JSON");
+    plan["head"]["observed_at"] = "2020-01-05T03:10:00Z".into();
+    let line = drplan_api::canonical(&plan);
+    let seal = drplan_api::digest(line.as_bytes());
+    world.write("old", &format!("{line}\n{{\"sha256\":\"{seal}\"}}\n"));
+    world
+        .run("apply old")
+        .ends_with(0)
+        .says("a newer backup is not in it");
+    world.run("apply p").hides("a newer backup");
+}
