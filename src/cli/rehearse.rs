@@ -41,8 +41,10 @@ pub(super) fn run(cli: &Cli, args: &RehearseArgs, ambient: &Ambient) -> Result<E
     let known = OnceCell::new();
     let done = runtime.block_on(async {
         tokio::select! {
-            done = rehearse(cli, args, ambient, &known) => done,
+            // Listens before the first file is copied, so that a signal never leaves one behind.
+            biased;
             () = interrupted() => Ok(known.get().copied().unwrap_or(Exit::Stopped)),
+            done = rehearse(cli, args, ambient, &known) => done,
         }
     });
     turnstile.open();
@@ -172,13 +174,19 @@ async fn play(scene: &Scene, planned: &Planned, json: bool) -> Result<Played, Fa
     }
     scene.world().calm();
     let (mut left, unsure) = match scene.left().await {
-        Ok(left) => (left, None),
-        Err(failure) => (Vec::new(), Some(failure)),
+        Ok(left) => (Some(left), None),
+        Err(failure) => (None, Some(failure)),
     };
-    left.retain(|a| without.as_ref().is_none_or(|w| !w.contains(a)));
+    if let Some(left) = &mut left {
+        left.retain(|a| without.as_ref().is_none_or(|w| !w.contains(a)));
+    }
     let unmet = scene.failures_not_met();
-    if exit == Exit::Ok && !(left.is_empty() && unmet.is_empty()) {
-        exit = Exit::Partial;
+    match &left {
+        None => exit = Exit::Error,
+        Some(left) if exit == Exit::Ok && !(left.is_empty() && unmet.is_empty()) => {
+            exit = Exit::Partial;
+        }
+        Some(_) => {}
     }
     let head = &planned.plan.head;
     let report = Report {

@@ -35,8 +35,8 @@ pub struct Report {
     pub faults: u64,
     /// The best-effort steps that it comes back without; `None` if it does not come back.
     pub without: Option<Vec<Address>>,
-    /// The steps that a second plan still has, those left out.
-    pub left: Vec<Address>,
+    /// The steps that a second plan still has, those left out; `None` if no second plan could be made.
+    pub left: Option<Vec<Address>>,
     /// The steps that were told to fail and never came to it: they were true by themselves.
     pub unmet: Vec<Address>,
     /// The exit code.

@@ -126,15 +126,19 @@ fn verdict(report: &Report, style: Style) -> Vec<String> {
     if !without.is_empty() {
         text = format!("{text}, without {} (best effort)", names(without));
     }
-    let tone = if report.left.is_empty() {
-        text.push_str("; a second plan finds nothing else to do.");
-        Tone::Good
-    } else {
-        text = format!(
-            "{text}; but a second plan still has {}.",
-            names(&report.left)
-        );
-        Tone::Bad
+    let tone = match report.left.as_deref() {
+        Some([]) => {
+            text.push_str("; a second plan finds nothing else to do.");
+            Tone::Good
+        }
+        Some(left) => {
+            text = format!("{text}; but a second plan still has {}.", names(left));
+            Tone::Bad
+        }
+        None => {
+            text.push_str("; but no second plan could be made.");
+            Tone::Bad
+        }
     };
     let lines = whole(&text, style.width);
     lines.iter().map(|line| style.paint(tone, line)).collect()
@@ -328,7 +332,7 @@ mod tests {
             answered: 0,
             faults: 0,
             without: None,
-            left: Vec::new(),
+            left: Some(Vec::new()),
             unmet: Vec::new(),
             exit_code: 6,
         }

@@ -12,12 +12,19 @@ use crate::PatchError;
 /// What is said of every operation that fails.
 const REJECTED: &str = "the server rejected our request due to an error in our request";
 
+/// How many operations a patch may have.
+const OPERATIONS_MAX: usize = 10_000;
+
+/// How much all copies of a patch may hold together.
+const COPIED_BYTES_MAX: usize = 3 * 1024 * 1024;
+
 /// An object after all operations of a patch.
 pub(crate) fn carry_out(original: &Value, patch: &Value) -> Result<Value, PatchError> {
     let operations = read(patch)?;
     let mut patched = original.clone();
+    let mut copied_bytes = 0;
     for operation in operations {
-        one(&mut patched, operation)
+        one(&mut patched, operation, &mut copied_bytes)
             .ok_or_else(|| PatchError::Unprocessable(REJECTED.to_owned()))?;
     }
     Ok(patched)
@@ -29,6 +36,11 @@ fn read(patch: &Value) -> Result<Vec<&Map<String, Value>>, PatchError> {
     let Value::Array(operations) = patch else {
         return Err(bad("a JSON patch is a list of operations"));
     };
+    if operations.len() > OPERATIONS_MAX {
+        return Err(bad(&format!(
+            "there are more than {OPERATIONS_MAX} operations"
+        )));
+    }
     let mut read = Vec::new();
     for operation in operations {
         let Value::Object(operation) = operation else {
@@ -46,7 +58,9 @@ fn read(patch: &Value) -> Result<Vec<&Map<String, Value>>, PatchError> {
 }
 
 /// Carries one operation out; `None` where it cannot be.
-fn one(object: &mut Value, operation: &Map<String, Value>) -> Option<()> {
+///
+/// `copied_bytes` counts what all copies so far hold: each may double the object.
+fn one(object: &mut Value, operation: &Map<String, Value>, copied_bytes: &mut usize) -> Option<()> {
     let text = |name: &str| operation.get(name).and_then(Value::as_str);
     let path = text("path")?;
     let value = || operation.get("value").cloned().unwrap_or_default();
@@ -56,7 +70,13 @@ fn one(object: &mut Value, operation: &Map<String, Value>) -> Option<()> {
         "replace" => Place::find(object, path)?.replace(value()),
         "test" => (*Place::find(object, path)?.get()? == value()).then_some(()),
         "copy" => {
-            let copied = Place::find(object, text("from")?)?.get()?.clone();
+            let place = Place::find(object, text("from")?)?;
+            let copied = place.get()?;
+            *copied_bytes += copied.to_string().len();
+            if *copied_bytes > COPIED_BYTES_MAX {
+                return None;
+            }
+            let copied = copied.clone();
             Place::find(object, path)?.add(copied)
         }
         "move" => {
@@ -158,6 +178,17 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn copies_that_double_an_object_again_and_again_are_refused() {
+        let copies = (0..40)
+            .map(|n| json!({ "op": "copy", "from": "/data", "path": format!("/data/a{n}") }));
+        let patch: Value = copies.collect();
+        let object = json!({ "data": { "text": "x".repeat(1000) } });
+        assert!(carry_out(&object, &patch).is_err());
+        let many: Value = (0..=OPERATIONS_MAX).map(|_| json!({})).collect();
+        assert!(carry_out(&object, &many).is_err());
+    }
 
     #[test]
     fn operations_are_carried_out_one_after_the_other() {

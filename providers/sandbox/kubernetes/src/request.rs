@@ -116,13 +116,27 @@ impl Request {
         } else {
             decode::json
         };
-        read(&self.body).map_err(|error| {
+        let refused = |error: &dyn std::fmt::Display| {
             let message = format!(
                 "the object provided is unrecognized (must be of type {kind}): couldn't get \
                  version/kind; json parse error: {error}"
             );
             Failure::bad_request(&message)
-        })
+        };
+        let decoded = read(&self.body).map_err(|error| refused(&error))?;
+        let is_other = match &decoded.value {
+            Value::Object(_) | Value::Null => None,
+            Value::Array(_) => Some("array"),
+            Value::String(_) => Some("string"),
+            Value::Number(_) => Some("number"),
+            Value::Bool(_) => Some("bool"),
+        };
+        match is_other {
+            None => Ok(decoded),
+            Some(other) => Err(refused(&format!(
+                "json: cannot unmarshal {other} into Go value"
+            ))),
+        }
     }
 
     /// The body of a command that sends protobuf, if its kind is one of those that are known.

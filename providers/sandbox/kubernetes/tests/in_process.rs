@@ -75,6 +75,27 @@ async fn objects_are_created_read_changed_and_deleted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_body_that_is_no_object_is_refused_and_breaks_nothing() {
+    let cluster = cluster();
+    let client = client(&cluster);
+    for body in ["[]", "5", "\"x\"", "true"] {
+        for path in [
+            "/api/v1/namespaces/default/configmaps",
+            "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews",
+            "/apis/authentication.k8s.io/v1/tokenreviews",
+        ] {
+            let request = http::Request::post(path).body(body.as_bytes().to_vec());
+            let sent = client.request::<serde_json::Value>(request.expect("a request"));
+            let refused = sent.await;
+            assert!(
+                matches!(&refused, Err(kube::Error::Api(status)) if status.code == 400),
+                "{path} {body}: {refused:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn pages_of_a_list_show_one_state() {
     let cluster = cluster();
     let maps: Api<ConfigMap> = Api::namespaced(client(&cluster), "default");
