@@ -322,9 +322,9 @@ impl Builder {
                     .as_ref()
                     .is_some_and(|l| matches!(l.planned, Planned::Nothing(_)));
                 let target = cap.conn.as_ref().and_then(|c| expanded.targets.get(c));
-                let lost = target.is_some_and(|t| t.lost.is_some());
-                let is_made = target.is_some_and(|t| !t.made_by.is_empty());
-                if !found.is_empty() || instance.wires.already.contains(cap) || idle || lost {
+                // What makes the target, or a program after it, may bring it along.
+                let open = target.is_some_and(|t| t.lost.is_some() || !t.made_by.is_empty());
+                if !found.is_empty() || instance.wires.already.contains(cap) || idle || open {
                     continue;
                 }
                 let on = cap
@@ -337,10 +337,7 @@ impl Builder {
                     cap.space.replace('_', " "),
                     cap.key
                 );
-                let d = if is_made {
-                    Diagnostic::warning(Code::NothingGives, message)
-                        .hint("it must come along with what makes the target; else add the resource that makes it")
-                } else if runs_programs || instance.looked.is_none() {
+                let d = if runs_programs || instance.looked.is_none() {
                     Diagnostic::warning(Code::NothingGives, message)
                         .hint("if a `command` makes it, name that in `depends_on`")
                 } else {
