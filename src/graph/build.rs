@@ -321,10 +321,14 @@ impl Builder {
                     .looked
                     .as_ref()
                     .is_some_and(|l| matches!(l.planned, Planned::Nothing(_)));
-                let target = cap.conn.as_ref().and_then(|c| expanded.targets.get(c));
                 // What makes the target, or a program after it, may bring it along.
-                let open = target.is_some_and(|t| t.lost.is_some() || !t.made_by.is_empty());
-                if !found.is_empty() || instance.wires.already.contains(cap) || idle || open {
+                let known = cap.conn.as_ref().is_none_or(|conn| {
+                    expanded
+                        .targets
+                        .get(conn)
+                        .is_some_and(|t| t.made_by.is_empty() && t.lost.is_none())
+                });
+                if !found.is_empty() || instance.wires.already.contains(cap) || idle || !known {
                     continue;
                 }
                 let on = cap
