@@ -332,12 +332,12 @@ impl Run {
         mut lost: watch::Receiver<Option<String>>,
     ) {
         loop {
-            self.begin_what_may().await;
-            let waits = self.is_held_up() && self.may_begin();
             let asked = *stop.borrow_and_update();
             if asked > self.stopped {
                 self.stop(asked);
             }
+            self.begin_what_may().await;
+            let waits = self.is_held_up() && self.may_begin();
             if self.running.is_empty() && !waits {
                 // Ending a step at once (a barrier, a block) may have made others ready.
                 if !self.may_begin() || self.queue.is_idle() {
@@ -348,10 +348,7 @@ impl Run {
             tokio::select! {
                 // Whoever wishes an end comes before what would begin next.
                 biased;
-                Ok(()) = stop.changed() => {
-                    let how_far = *stop.borrow_and_update();
-                    self.stop(how_far);
-                }
+                Ok(()) = stop.changed() => {}
                 Ok(()) = wishes.changed() => {
                     let wish = wishes.borrow_and_update().clone();
                     if let Some(wish) = wish {

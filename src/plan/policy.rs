@@ -63,6 +63,20 @@ pub(crate) struct Deed<'a> {
     pub(crate) accepted: bool,
 }
 
+/// The effects by which something goes that was there before: what a step makes for itself and removes
+/// again does not count.
+pub(super) fn deletions(effects: &[Effect]) -> impl Iterator<Item = &Effect> {
+    let mut made = BTreeSet::new();
+    effects.iter().filter(move |effect| match &*effect.verb {
+        "create" => {
+            made.insert(&effect.object);
+            false
+        }
+        "delete" | "drop" => !made.contains(&effect.object),
+        _ => false,
+    })
+}
+
 impl Deed<'_> {
     fn takes(&self, action: Action) -> bool {
         self.actions.contains(&action)
@@ -76,19 +90,9 @@ impl Deed<'_> {
         }
     }
 
-    /// Whether something goes that was there before: what it makes for itself and removes again does not
-    /// count.
+    /// Whether something goes that was there before.
     fn deletes(&self) -> bool {
-        let mut made = BTreeSet::new();
-        let gone = self.effects.iter().any(|effect| match &*effect.verb {
-            "create" => {
-                made.insert(&effect.object);
-                false
-            }
-            "delete" | "drop" => !made.contains(&effect.object),
-            _ => false,
-        });
-        gone || self.takes(Action::Delete)
+        self.takes(Action::Delete) || deletions(self.effects).next().is_some()
     }
 
     /// Whether something that is there becomes another. A restore that brings some things back and sets

@@ -152,20 +152,30 @@ impl World {
         }
     }
 
-    /// The file of a kind that the latest run wrote.
+    /// The folder of the latest run.
     #[track_caller]
-    pub(crate) fn of_latest_run(&self, name: &str) -> String {
+    pub(crate) fn latest_run(&self) -> PathBuf {
         let runs = std::fs::read_dir(self.path(".drplan/runs")).expect("a folder of runs");
-        let latest = runs
-            .filter_map(Result::ok)
+        runs.filter_map(Result::ok)
             .map(|entry| entry.path())
             .max_by_key(|path| {
                 std::fs::metadata(path.join("plan.json"))
                     .and_then(|meta| meta.modified())
                     .ok()
             })
-            .expect("at least one run");
-        std::fs::read_to_string(latest.join(name)).unwrap_or_default()
+            .expect("at least one run")
+    }
+
+    /// The file of a kind that the latest run wrote.
+    #[track_caller]
+    pub(crate) fn of_latest_run(&self, name: &str) -> String {
+        std::fs::read_to_string(self.latest_run().join(name)).unwrap_or_default()
+    }
+
+    /// Writes a file of two lines: one of JSON, and its seal.
+    pub(crate) fn write_sealed(&self, name: &str, line: &str) {
+        let seal = drplan_api::digest(line.as_bytes());
+        self.write(name, &format!("{line}\n{{\"sha256\":\"{seal}\"}}\n"));
     }
 
     pub(crate) fn frontier(&self) -> serde_json::Value {

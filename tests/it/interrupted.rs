@@ -332,13 +332,6 @@ fn a_deadline_holds_while_a_run_lets_what_runs_end() {
     world.write("let", "");
 }
 
-/// The folder of the only run.
-fn only_run(world: &World) -> std::path::PathBuf {
-    let runs = world.path(".drplan/runs");
-    let mut runs = std::fs::read_dir(runs).expect("runs");
-    runs.next().expect("a run").expect("a folder").path()
-}
-
 #[test]
 fn a_journal_that_was_cut_in_a_character_is_read_up_to_there() {
     let world = World::of(&SLOW.replace("slow\" {", "slow\" {\n  criticality = \"critical\""));
@@ -346,7 +339,7 @@ fn a_journal_that_was_cut_in_a_character_is_read_up_to_there() {
     world.wait_for("begun");
     run.signal("KILL");
     run.ended();
-    let journal = only_run(&world).join("journal.jsonl");
+    let journal = world.latest_run().join("journal.jsonl");
     let mut bytes = std::fs::read(&journal).expect("a journal");
     bytes.extend_from_slice("{\"v\":1,\"ä".as_bytes());
     bytes.pop();
@@ -367,7 +360,7 @@ fn a_run_that_died_before_its_first_record_can_be_gone_on_with() {
     run.signal("KILL");
     run.ended();
     world.wait_for("slow");
-    std::fs::remove_file(only_run(&world).join("journal.jsonl")).expect("a journal");
+    std::fs::remove_file(world.latest_run().join("journal.jsonl")).expect("a journal");
     world.run("status").ends_with(0);
     world.run("apply --resume 2").ends_with(0);
     world.run("report").ends_with(0);
@@ -384,7 +377,7 @@ fn answers_of_a_run_are_not_used_for_another_plan() {
     world
         .run("plan --target command.behind --out other")
         .ends_with(0);
-    std::fs::copy(world.path("other"), only_run(&world).join("plan.json")).expect("a plan");
+    std::fs::copy(world.path("other"), world.latest_run().join("plan.json")).expect("a plan");
     world
         .run("apply --resume 2")
         .ends_with(9)

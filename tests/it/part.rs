@@ -44,8 +44,7 @@ fn limits_are_bound_into_the_plan_file_and_held_again_before_the_start() {
     let line = text.lines().next().unwrap_or_default();
     assert!(line.contains("\"max_changes\":2"), "{line}");
     let line = line.replace("\"max_changes\":2", "\"max_changes\":1");
-    let seal = drplan_api::digest(line.as_bytes());
-    world.write("p", &format!("{line}\n{{\"sha256\":\"{seal}\"}}\n"));
+    world.write_sealed("p", &line);
     world
         .run("apply p")
         .ends_with(9)

@@ -74,11 +74,7 @@ fn a_plan_of_another_version_is_refused_and_both_versions_are_named() {
     let text = world.read("saved.drplan");
     let (first, _) = text.split_once('\n').expect("two lines");
     let first = first.replace("drplan-plan/1.1", "drplan-plan/9.0");
-    let seal = drplan_api::digest(first.as_bytes());
-    world.write(
-        "saved.drplan",
-        &format!("{first}\n{{\"sha256\":\"{seal}\"}}\n"),
-    );
+    world.write_sealed("saved.drplan", &first);
     is_refused(&world, "drplan-plan/9.0");
     world.run("show saved.drplan").says("drplan-plan/1.1");
 }
@@ -176,9 +172,7 @@ fn a_plan_that_was_made_long_ago_is_applied_with_a_warning() {
     let line = text.lines().next().unwrap_or_default();
     let mut plan: serde_json::Value = serde_json::from_str(line).expect("JSON");
     plan["head"]["observed_at"] = "2020-01-05T03:10:00Z".into();
-    let line = drplan_api::canonical(&plan);
-    let seal = drplan_api::digest(line.as_bytes());
-    world.write("old", &format!("{line}\n{{\"sha256\":\"{seal}\"}}\n"));
+    world.write_sealed("old", &drplan_api::canonical(&plan));
     world
         .run("apply old")
         .ends_with(0)

@@ -58,6 +58,11 @@ impl<'a> Word<'a> {
     }
 }
 
+/// All words of an argument; those that name nothing were refused by [`accept`].
+pub(crate) fn all(texts: &[String]) -> Vec<Word<'_>> {
+    texts.iter().filter_map(|text| Word::parse(text)).collect()
+}
+
 /// Whether a text is like a pattern in which `*` stands for anything.
 fn is_like(text: &str, pattern: &str) -> bool {
     let Some((head, rest)) = pattern.split_once('*') else {

@@ -10,6 +10,7 @@ use drplan_api::Effect;
 use drplan_api::HazardLevel;
 
 use super::acts;
+use crate::plan::policy::deletions;
 use crate::plan::step::Do;
 use crate::plan::step::Plan;
 use crate::plan::step::Step;
@@ -119,17 +120,7 @@ fn deletes_unseen(effects: &[Effect], diff: &[Change]) -> bool {
         .filter(|c| c.after.is_none())
         .map(|c| c.path.as_str())
         .collect();
-    let mut made = BTreeSet::new();
-    effects.iter().any(|effect| match effect.verb.as_str() {
-        "create" => {
-            made.insert(&effect.object);
-            false
-        }
-        "delete" | "drop" => {
-            !made.contains(&effect.object) && !gone.contains(effect.object.as_str())
-        }
-        _ => false,
-    })
+    deletions(effects).any(|effect| !gone.contains(effect.object.as_str()))
 }
 
 #[cfg(test)]

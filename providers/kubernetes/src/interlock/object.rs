@@ -13,6 +13,8 @@ use serde::Serialize;
 use crate::KubeConn;
 use crate::asks;
 use crate::asks::TypeRef;
+use crate::mark::Mark;
+use crate::word::Word;
 
 /// A JSON merge patch; with a version in it, the server refuses it if the object is another one by now.
 const MERGE_PATCH: &str = "application/merge-patch+json";
@@ -57,6 +59,23 @@ impl Spot {
     pub(super) fn as_owner(&self) -> (String, String, String) {
         let names = (&self.namespace, &self.kind, &self.name);
         (names.0.clone(), names.1.clone(), names.2.clone())
+    }
+
+    /// Whether one of some words names it.
+    pub(super) fn is_named(&self, words: &[Word<'_>]) -> bool {
+        let resource = self.resource();
+        let mut words = words.iter();
+        words.any(|word| word.fits(&resource, &self.namespace, &self.name))
+    }
+
+    /// Says that it is another recovery's.
+    pub(super) fn left_to(&self, mark: &Mark) -> String {
+        format!(
+            "{} is paused by {} of recovery `{}` and left alone",
+            self.title(),
+            mark.run,
+            mark.recovery
+        )
     }
 
     /// The command by which a person patches it.

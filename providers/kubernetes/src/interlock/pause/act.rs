@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use drplan_api::Acts;
-use drplan_api::ErrorKind;
 use drplan_api::Fut;
 use drplan_api::Landed;
 use drplan_api::Progress;
@@ -13,11 +12,11 @@ use drplan_api::ReadCx;
 use drplan_api::WriteCx;
 
 use super::super::CLUSTER;
+use super::super::nth;
 use super::super::object::Spot;
 use super::super::standing::Standing;
 use super::super::standing::standing;
 use super::super::standing::still_running;
-use super::Deed;
 use super::KubernetesPause;
 use super::PauseOp;
 use crate::KubeConn;
@@ -26,13 +25,6 @@ use crate::mark::Pauser;
 
 /// How often a waiting effect looks again.
 const AGAIN_IN: Duration = Duration::from_secs(2);
-
-impl PauseOp {
-    fn deed(&self, n: usize) -> Result<&Deed, ProviderError> {
-        let missing = || ProviderError::new(ErrorKind::Bug, format!("find effect {n}"), "the plan");
-        self.deeds.get(n).ok_or_else(missing)
-    }
-}
 
 /// How an object stands now.
 enum Now {
@@ -81,7 +73,7 @@ impl Acts for KubernetesPause {
         n: usize,
     ) -> Fut<'a, Result<(), ProviderError>> {
         Box::pin(async move {
-            let deed = op.deed(n)?;
+            let deed = nth(&op.deeds, n)?;
             match deed.was {
                 Some(_) => pause(cx, &deed.spot, op.expires_s).await,
                 None => Ok(()),
@@ -96,7 +88,7 @@ impl Acts for KubernetesPause {
         n: usize,
     ) -> Fut<'a, Result<Landed, ProviderError>> {
         Box::pin(async move {
-            Ok(match now(cx, &op.deed(n)?.spot).await? {
+            Ok(match now(cx, &nth(&op.deeds, n)?.spot).await? {
                 Now::Gone | Now::Stands => Landed::Yes,
                 Now::Stopping(_) => Landed::Running,
                 Now::Runs => Landed::No,
@@ -111,7 +103,7 @@ impl Acts for KubernetesPause {
         n: usize,
     ) -> Fut<'a, Result<Progress, ProviderError>> {
         Box::pin(async move {
-            let spot = &op.deed(n)?.spot;
+            let spot = &nth(&op.deeds, n)?.spot;
             Ok(match now(cx, spot).await? {
                 Now::Gone | Now::Stands => Progress::Done,
                 Now::Stopping(why) => Progress::Going {

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use drplan_api::Action;
 use drplan_api::Arg;
-use drplan_api::Cap;
 use drplan_api::Change;
 use drplan_api::Def;
 use drplan_api::Effect;
@@ -23,7 +22,6 @@ use drplan_api::Repeat;
 use drplan_api::Schema;
 use drplan_api::Seen;
 use drplan_api::Stage;
-use drplan_api::TargetState;
 use drplan_api::Type;
 use drplan_api::View;
 use drplan_api::Want;
@@ -34,6 +32,7 @@ use super::super::CLUSTER;
 use super::super::hindrance;
 use super::super::object;
 use super::super::object::Spot;
+use super::super::on_cluster;
 use super::super::paused;
 use super::super::some;
 use super::super::standing::Standing;
@@ -49,7 +48,6 @@ use crate::asks;
 use crate::mark;
 use crate::mark::Pauser;
 use crate::word;
-use crate::word::Word;
 
 impl Kind for KubernetesPause {
     type Spec = PauseSpec;
@@ -103,12 +101,7 @@ impl Kind for KubernetesPause {
         if let Some(lack) = Lack::of(view.target(conn)?) {
             return Ok(Seen::Absent(lack));
         }
-        let words: Vec<Word<'_>> = want
-            .spec
-            .objects
-            .iter()
-            .filter_map(|w| Word::parse(w))
-            .collect();
+        let words = word::all(&want.spec.objects);
         let scalers = asks::list(conn, &hindrance::autoscalers());
         view.want(&scalers);
         let listed = object::list(conn, view, |resource| {
@@ -118,12 +111,8 @@ impl Kind for KubernetesPause {
             Ok(listed) => listed,
             Err(error) => return Ok(Seen::Unreadable(error)),
         };
-        let fits = |spot: &Spot| {
-            let resource = spot.resource();
-            let mut words = words.iter();
-            words.any(|word| word.fits(&resource, &spot.namespace, &spot.name))
-        };
-        let named: Vec<(Spot, &Json)> = listed.into_iter().filter(|(spot, _)| fits(spot)).collect();
+        let named = listed.into_iter().filter(|(spot, _)| spot.is_named(&words));
+        let named: Vec<(Spot, &Json)> = named.collect();
         let found = judged(&want.recovery, &named);
         let titles: BTreeSet<String> = found.iter().map(|f| f.spot.title()).collect();
         let mut warnings = warnings(&found, &named);
@@ -133,13 +122,9 @@ impl Kind for KubernetesPause {
 
     fn wires(&self, want: &Want<PauseSpec>, view: &View<'_>) -> Wires {
         let conn = want.conn(CLUSTER);
-        let cluster = Cap::on(conn, "cluster", "ready");
-        let is_there = matches!(view.peek_target(conn), Some(TargetState::Ready(_)));
         Wires {
-            already: is_there.then(|| cluster.clone()).into_iter().collect(),
-            needs: vec![(cluster, "it pauses objects there".into())],
             begins: vec![(paused(conn), "it pauses what fights the recovery".into())],
-            ..Wires::default()
+            ..on_cluster(conn, view, "it pauses objects there")
         }
     }
 
@@ -215,12 +200,7 @@ fn warnings(found: &[Found], named: &[(Spot, &Json)]) -> Vec<String> {
     for (found, (spot, body)) in found.iter().zip(named) {
         match &found.standing {
             Standing::Still => still.push(spot.title()),
-            Standing::Others(mark) => out.push(format!(
-                "{} is paused by {} of recovery `{}` and left alone",
-                spot.title(),
-                mark.run,
-                mark.recovery
-            )),
+            Standing::Others(mark) => out.push(spot.left_to(mark)),
             Standing::Runs(_) => {
                 kept.extend(hindrance::keeper(body).map(|keeper| (spot, keeper)));
                 out.extend(hindrance::started(spot, body));
@@ -294,8 +274,8 @@ fn proposed(want: &Want<PauseSpec>, found: &[Found]) -> Planned<PauseOp> {
 
 /// On a cluster that a step of this plan makes: what will run there by then cannot be told.
 fn unseen(want: &Want<PauseSpec>) -> Planned<PauseOp> {
-    let words = want.spec.objects.iter();
-    let effects = words.filter_map(|w| Word::parse(w)).map(|word| Effect {
+    let words = word::all(&want.spec.objects).into_iter();
+    let effects = words.map(|word| Effect {
         verb: "patch".to_owned(),
         object: word.object(),
         repeat: Repeat::Cas,

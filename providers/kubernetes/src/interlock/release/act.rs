@@ -1,7 +1,6 @@
 //! The kind's effectful half.
 
 use drplan_api::Acts;
-use drplan_api::ErrorKind;
 use drplan_api::Fut;
 use drplan_api::Json;
 use drplan_api::Landed;
@@ -12,6 +11,7 @@ use drplan_api::ReadCx;
 use drplan_api::WriteCx;
 
 use super::super::CLUSTER;
+use super::super::nth;
 use super::super::object;
 use super::super::object::Spot;
 use super::Deed;
@@ -20,13 +20,6 @@ use super::ReleaseOp;
 use super::decide::patch;
 use crate::KubeConn;
 use crate::mark::Mark;
-
-impl ReleaseOp {
-    fn deed(&self, n: usize) -> Result<&Deed, ProviderError> {
-        let missing = || ProviderError::new(ErrorKind::Bug, format!("find effect {n}"), "the plan");
-        self.deeds.get(n).ok_or_else(missing)
-    }
-}
 
 /// The object, if it is there, and its mark, if it is one of this recovery.
 async fn read(cx: &ReadCx, spot: &Spot) -> Result<Option<(Json, Option<Mark>)>, ProviderError> {
@@ -56,7 +49,7 @@ impl Acts for KubernetesRelease {
         n: usize,
     ) -> Fut<'a, Result<(), ProviderError>> {
         Box::pin(async move {
-            let spot = &op.deed(n)?.spot;
+            let spot = &nth(&op.deeds, n)?.spot;
             match read(cx, spot).await? {
                 Some((body, Some(mark))) => {
                     spot.patch(cx.conn(CLUSTER)?, &body, patch(&mark)).await
@@ -73,7 +66,7 @@ impl Acts for KubernetesRelease {
         n: usize,
     ) -> Fut<'a, Result<Landed, ProviderError>> {
         Box::pin(async move {
-            Ok(match read(cx, &op.deed(n)?.spot).await? {
+            Ok(match read(cx, &nth(&op.deeds, n)?.spot).await? {
                 Some((_, Some(_))) => Landed::No,
                 _ => Landed::Yes,
             })

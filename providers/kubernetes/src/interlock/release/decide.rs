@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use drplan_api::Action;
 use drplan_api::Arg;
-use drplan_api::Cap;
 use drplan_api::Change;
 use drplan_api::Def;
 use drplan_api::Effect;
@@ -23,7 +22,6 @@ use drplan_api::Repeat;
 use drplan_api::Schema;
 use drplan_api::Seen;
 use drplan_api::Stage;
-use drplan_api::TargetState;
 use drplan_api::Timestamp;
 use drplan_api::Type;
 use drplan_api::View;
@@ -34,6 +32,7 @@ use serde_json::json;
 use super::super::CLUSTER;
 use super::super::object;
 use super::super::object::Spot;
+use super::super::on_cluster;
 use super::super::paused;
 use super::super::some;
 use super::Deed;
@@ -44,7 +43,6 @@ use super::ReleaseState;
 use crate::mark;
 use crate::mark::Mark;
 use crate::word;
-use crate::word::Word;
 
 impl Kind for KubernetesRelease {
     type Spec = ReleaseSpec;
@@ -94,13 +92,9 @@ impl Kind for KubernetesRelease {
 
     fn wires(&self, want: &Want<ReleaseSpec>, view: &View<'_>) -> Wires {
         let conn = want.conn(CLUSTER);
-        let cluster = Cap::on(conn, "cluster", "ready");
-        let is_there = matches!(view.peek_target(conn), Some(TargetState::Ready(_)));
         Wires {
-            already: is_there.then(|| cluster.clone()).into_iter().collect(),
-            needs: vec![(cluster, "it sets objects going there".into())],
             ends: vec![(paused(conn), "it sets going what was paused".into())],
-            ..Wires::default()
+            ..on_cluster(conn, view, "it sets objects going there")
         }
     }
 
@@ -160,24 +154,19 @@ pub(super) fn patch(mark: &Mark) -> Json {
 
 /// Finds the marks on what the words name and on what that owns. Owners come first.
 fn marked(want: &Want<ReleaseSpec>, listed: &[(Spot, &Json)]) -> ReleaseState {
-    let words: Vec<Word<'_>> = want
-        .spec
-        .objects
-        .iter()
-        .filter_map(|w| Word::parse(w))
-        .collect();
+    let words = word::all(&want.spec.objects);
     let mut named = BTreeSet::new();
     let mut state = ReleaseState {
         ours: Vec::new(),
         others: Vec::new(),
     };
     for (spot, body) in listed {
-        let resource = spot.resource();
         let owner = object::controller(body)
             .map(|(kind, name)| (spot.namespace.clone(), kind.to_owned(), name.to_owned()));
-        let mut fitting = words.iter();
-        let fits = fitting.any(|w| w.fits(&resource, &spot.namespace, &spot.name));
-        if !words.is_empty() && !fits && !owner.is_some_and(|owner| named.contains(&owner)) {
+        if !words.is_empty()
+            && !spot.is_named(&words)
+            && !owner.is_some_and(|owner| named.contains(&owner))
+        {
             continue;
         }
         if !words.is_empty() {
@@ -185,12 +174,7 @@ fn marked(want: &Want<ReleaseSpec>, listed: &[(Spot, &Json)]) -> ReleaseState {
         }
         match Mark::of(body) {
             Some(mark) if mark.recovery == want.recovery => state.ours.push((spot.clone(), mark)),
-            Some(mark) if mark.holds => state.others.push(format!(
-                "{} is paused by {} of recovery `{}` and left alone",
-                spot.title(),
-                mark.run,
-                mark.recovery
-            )),
+            Some(mark) if mark.holds => state.others.push(spot.left_to(&mark)),
             _ => {}
         }
     }
