@@ -21,6 +21,7 @@
 //! | [`sealed`] | files of canonical JSON with a digest | those files |
 //! | [`plan`] | the decision, the checker, the plan file | the plan file |
 //! | [`bind`] | fills holes with exports and, at the effect, secrets | no |
+//! | [`rights`] | what a plan and its apply must be allowed | no |
 //! | [`secrets`] | opens and scrubs secrets | reads files and variables |
 //! | [`apply`] | order, waiting, retries, journal | the only writer |
 //! | [`store`] | where runs, journals and locks are kept | a folder or a bucket |
@@ -56,6 +57,7 @@ pub mod render;
 pub mod report;
 pub(crate) mod retry;
 pub mod revert;
+pub mod rights;
 pub mod schema;
 pub mod sealed;
 pub mod secrets;

@@ -5,6 +5,7 @@
 //! from different and nothing more.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -270,7 +271,12 @@ impl Snapshot {
             };
             facts.targets.insert(conn, state);
         }
-        for query in asks.queries {
+        self.fetch(asks.queries, facts);
+    }
+
+    /// Answers questions to connections that are open.
+    pub fn fetch(&self, queries: BTreeSet<Query>, facts: &mut Facts) {
+        for query in queries {
             let answer = self.answers.get(&query).cloned().unwrap_or_else(|| {
                 let during = format!("answer the question `{}`", query.ask.op);
                 Err(self.unasked(&during, &query.conn, "it was not asked for"))

@@ -13,6 +13,7 @@ mod open_store;
 #[cfg(feature = "rehearse")]
 mod open_world;
 mod orders;
+mod permissions;
 mod plan;
 mod points;
 #[cfg(feature = "rehearse")]
@@ -97,6 +98,7 @@ async fn dispatch(cli: &Cli, ambient: &Ambient) -> Result<Exit, Failure> {
         Command::Validate(args) => validate::run(cli, args, ambient).await,
         Command::Plan(args) => plan::run(cli, args, ambient).await,
         Command::Points(args) => points::run(cli, args, ambient).await,
+        Command::Permissions(args) => permissions::run(cli, args, ambient).await,
         Command::Snapshot(args) => snapshot::run(cli, args, ambient).await,
         Command::Show(args) => show::run(args, ambient),
         Command::Apply(args) => apply::run(cli, args, ambient).await,

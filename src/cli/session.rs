@@ -42,6 +42,7 @@ use crate::plan::Plan;
 use crate::plan::Policy;
 use crate::plan::Selection;
 use crate::report::Exit;
+use crate::rights::Rights;
 use crate::secrets::Secrets;
 use crate::snapshot::Snapshot;
 use crate::snapshot::fingerprint;
@@ -66,6 +67,8 @@ pub(crate) enum Basis {
 pub(crate) struct Made {
     pub(crate) plan: Plan,
     pub(crate) facts: Facts,
+    /// What its targets must allow.
+    pub(crate) rights: Rights,
     /// The digest of each connection's arguments.
     pub(crate) fingerprints: BTreeMap<ConnId, String>,
     /// How long steps took before.
@@ -143,11 +146,16 @@ impl Session {
         live: Option<&Path>,
         ambient: &Ambient,
     ) -> Result<Plan, Failure> {
-        let basis = match live {
+        let basis = self.basis(live)?;
+        Ok(self.plan_on(planning, ambient, &basis).await?.plan)
+    }
+
+    /// What a plan is made from: the world, or a snapshot if one is given.
+    pub(crate) fn basis(&self, live: Option<&Path>) -> Result<Basis, Failure> {
+        Ok(match live {
             None => Basis::World,
             Some(path) => Basis::Snapshot(Snapshot::read(path, &self.module.recovery.name)?),
-        };
-        Ok(self.plan_on(planning, ambient, &basis).await?.plan)
+        })
     }
 
     /// Makes a plan, and says what it rests on.
@@ -192,7 +200,7 @@ impl Session {
             incident_at,
             offline: matches!(basis, Basis::Spec),
         };
-        let (expanded, facts) = self
+        let (expanded, mut facts) = self
             .observed(&situation, basis, ambient)
             .await
             .map_err(|d| self.mistakes(d))?;
@@ -236,7 +244,7 @@ impl Session {
                 })
                 .collect(),
         };
-        let plan = crate::plan::plan(
+        let mut plan = crate::plan::plan(
             &self.module,
             &self.registry,
             graph,
@@ -245,12 +253,34 @@ impl Session {
             &options,
         )
         .map_err(|d| self.mistakes(d))?;
+        let rights = self.preflight(&plan, basis, &mut facts).await;
+        plan.findings.extend(rights.refused());
         Ok(Made {
             plan: trusted(plan)?,
             facts,
+            rights,
             fingerprints,
             history,
         })
+    }
+
+    /// Asks the targets whether the steps of a plan may do what they will.
+    async fn preflight(&self, plan: &Plan, basis: &Basis, facts: &mut Facts) -> Rights {
+        let mut rights = Rights::of(plan, facts, &self.registry);
+        // Once for all objects of a sort, once more for single ones.
+        for _ in 0..2 {
+            let queries = rights.questions(facts, &self.registry);
+            if queries.is_empty() {
+                break;
+            }
+            match basis {
+                Basis::World => self.observer.fetch(queries, facts).await,
+                Basis::Snapshot(snapshot) => snapshot.fetch(queries, facts),
+                Basis::Spec => break,
+            }
+            rights.hear(facts, &self.registry);
+        }
+        rights
     }
 
     /// How long steps took before: where the spec keeps its runs, as far as that can be read.

@@ -97,6 +97,8 @@ codes! {
         "The `run_store` of the recovery lies in a failure domain that is lost, or behind a connection that a step of the recovery makes first. Journals and the lock are needed before the first step and during any disaster, so they must lie outside of everything that the spec recovers."
     PointAfterIncident "DR0030" "Recovery point after the incident"
         "A recovery point was chosen by hand with `--point`, and it was made after the incident. What the incident did may be in it. Choose an earlier one, which `drplan points` lists, or correct `--incident-at`."
+    RightMissing "DR0031" "Right is missing"
+        "A target was asked whether the credentials of this connection may do what a step does, and refuses it. If the plan is applied with the same credentials, that step fails. Often it is not: a plan needs rights to read alone, so whoever plans in CI need not be whoever applies. `drplan permissions` lists what is needed, and writes it down as roles, policies and statements."
 }
 
 impl fmt::Display for Code {

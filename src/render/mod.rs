@@ -5,6 +5,7 @@ pub mod evidence;
 pub mod graph;
 pub mod json;
 mod markdown;
+pub mod permissions;
 pub mod plan;
 pub mod points;
 #[cfg(feature = "rehearse")]

@@ -11,9 +11,11 @@ use crate::Answer;
 use crate::Ask;
 use crate::ConnId;
 use crate::Doors;
+use crate::Effect;
 use crate::Fut;
 use crate::Json;
 use crate::ProviderError;
+use crate::Right;
 use crate::Schema;
 use crate::SharedStore;
 
@@ -50,6 +52,33 @@ pub trait System: Send + Sync + 'static {
     }
     /// Opens a connection. One bounded attempt.
     fn connect<'a>(&'a self, cx: &'a Connecting) -> Fut<'a, Result<Arc<dyn Conn>, ProviderError>>;
+    /// The least rights that opening a connection and asking these questions takes.
+    fn rights_to_ask(&self, asks: &[&Ask]) -> Vec<Right> {
+        let _ = asks;
+        Vec::new()
+    }
+    /// The least rights that an effect takes, and reading what it did. None if the effect is not one of
+    /// this system: a step may have connections to several.
+    fn rights_to_do(&self, effect: &Effect) -> Vec<Right> {
+        let _ = effect;
+        Vec::new()
+    }
+    /// The least rights that [`Conn::store`] takes.
+    fn rights_to_store(&self, bucket: &str, prefix: &str) -> Vec<Right> {
+        let _ = (bucket, prefix);
+        Vec::new()
+    }
+    /// The question whether a right is there, whose answer is a [`crate::Verdict`]; `None` if the system
+    /// cannot be asked without doing it.
+    fn may(&self, right: &Right) -> Option<Ask> {
+        let _ = right;
+        None
+    }
+    /// Writes rights down as whoever administers the system gives them to somebody.
+    fn grant(&self, rights: &[Right], to: &str) -> String {
+        let _ = (rights, to);
+        String::new()
+    }
 }
 
 /// An open connection. The provider's own kinds downcast it through [`Conn::as_any`] to act.

@@ -5,6 +5,7 @@
 
 mod args;
 mod http;
+mod policy;
 
 pub use args::Args;
 pub use args::Keys;
@@ -12,3 +13,4 @@ pub use args::arguments;
 pub use args::duration;
 pub use args::invalid;
 pub use args::load;
+pub use policy::policy;

@@ -15,6 +15,8 @@ pub(crate) const DISCOVERY: &str = "discovery";
 pub(crate) const LIST: &str = "list";
 pub(crate) const GET: &str = "get";
 pub(crate) const DRY_RUN: &str = "dry_run";
+/// Whether whoever asks has a [`drplan_api::Right`]; the answer is a [`drplan_api::Verdict`].
+pub(crate) const MAY: &str = "may";
 
 /// A type of objects as paths name it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -8,14 +8,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use drplan_api::Arg;
+use drplan_api::Ask;
 use drplan_api::Conn;
 use drplan_api::Connecting;
 use drplan_api::Connector;
 use drplan_api::Doors;
+use drplan_api::Effect;
 use drplan_api::ErrorKind;
 use drplan_api::Fut;
 use drplan_api::Network;
 use drplan_api::ProviderError;
+use drplan_api::Right;
 use drplan_api::Schema;
 use drplan_api::System;
 use drplan_api::Type;
@@ -31,6 +34,8 @@ use tower::BoxError;
 use tower::ServiceBuilder;
 
 use crate::KubeConn;
+use crate::asks;
+use crate::rights;
 use crate::session::Opened;
 
 /// How long opening a connection may take, credential plugins included.
@@ -100,6 +105,22 @@ impl System for KubernetesSystem {
             let conn = in_time(cx, open(cx)).await?;
             Ok(Arc::new(conn) as Arc<dyn Conn>)
         })
+    }
+
+    fn rights_to_ask(&self, asks: &[&Ask]) -> Vec<Right> {
+        rights::to_ask(asks)
+    }
+
+    fn rights_to_do(&self, effect: &Effect) -> Vec<Right> {
+        rights::to_do(effect)
+    }
+
+    fn may(&self, right: &Right) -> Option<Ask> {
+        Some(Ask::new(asks::MAY, right))
+    }
+
+    fn grant(&self, rights: &[Right], to: &str) -> String {
+        rights::grant(rights, to)
     }
 }
 

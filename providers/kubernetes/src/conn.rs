@@ -35,7 +35,7 @@ use crate::session::Open;
 use crate::session::Session;
 
 /// The namespace whose uid is the cluster's identity: it lives as long as the cluster does.
-const IDENTITY_NAMESPACE: &str = "kube-system";
+pub(crate) const IDENTITY_NAMESPACE: &str = "kube-system";
 /// How a server refuses credentials.
 const UNAUTHORIZED: u16 = 401;
 

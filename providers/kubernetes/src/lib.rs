@@ -22,6 +22,7 @@ pub mod normalise;
 mod read;
 pub mod ready;
 mod redact;
+mod rights;
 mod session;
 pub mod word;
 

@@ -7,7 +7,11 @@ use drplan_api::Ask;
 use drplan_api::ErrorKind;
 use drplan_api::Json;
 use drplan_api::ProviderError;
+use drplan_api::Right;
+use drplan_api::Verdict;
 use drplan_api::stamp::FIELD_MANAGER;
+use http::header::ACCEPT;
+use http::header::CONTENT_TYPE;
 use serde_json::json;
 
 use crate::KubeConn;
@@ -17,6 +21,7 @@ use crate::asks::GetArgs;
 use crate::asks::ListArgs;
 use crate::asks::escape;
 use crate::redact;
+use crate::rights;
 
 /// The objects of one page.
 const PAGE_OBJECTS: usize = 500;
@@ -28,6 +33,8 @@ const RESTARTS_MAX: usize = 3;
 const GONE: u16 = 410;
 /// What the server answers when an admission webhook does not allow dry runs.
 const BAD_REQUEST: u16 = 400;
+/// Where a client asks what it may do.
+const ACCESS_REVIEWS: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
 /// The body of a server-side apply.
 pub(crate) const APPLY_PATCH: &str = "application/apply-patch+yaml";
 
@@ -37,6 +44,7 @@ pub(crate) async fn answer(conn: &KubeConn, ask: &Ask) -> Answer {
         asks::LIST => list(conn, &ask.args()?).await?,
         asks::GET => get(conn, &ask.args()?).await?,
         asks::DRY_RUN => dry_run(conn, &ask.args()?).await?,
+        asks::MAY => may(conn, &ask.args()?).await?,
         other => {
             return Err(ProviderError::new(
                 ErrorKind::Bug,
@@ -53,6 +61,22 @@ async fn discovery(conn: &KubeConn) -> Result<Json, ProviderError> {
     serde_json::to_value(&*found).map_err(|e| {
         ProviderError::new(ErrorKind::Bug, "write down the types", conn.server()).caused_by(&e)
     })
+}
+
+async fn may(conn: &KubeConn, right: &Right) -> Result<Json, ProviderError> {
+    let during = format!("ask for the right to {right}");
+    let review = rights::review(right).to_string().into_bytes();
+    let request = http::Request::post(ACCESS_REVIEWS)
+        .header(ACCEPT, "application/json")
+        .header(CONTENT_TYPE, "application/json")
+        .body(review)
+        .map_err(|e| ProviderError::new(ErrorKind::Bug, &during, conn.server()).caused_by(&e))?;
+    let answer = conn.request(&during, request).await?;
+    let status = &answer["status"];
+    Ok(json!(Verdict {
+        allowed: status["allowed"] == true,
+        why: status["reason"].as_str().unwrap_or_default().to_owned(),
+    }))
 }
 
 async fn get(conn: &KubeConn, args: &GetArgs) -> Result<Json, ProviderError> {

@@ -9,10 +9,12 @@ use drplan_api::Ask;
 use drplan_api::Conn;
 use drplan_api::ConnId;
 use drplan_api::Connecting;
+use drplan_api::Effect;
 use drplan_api::ErrorKind;
 use drplan_api::Fut;
 use drplan_api::Json;
 use drplan_api::ProviderError;
+use drplan_api::Right;
 use drplan_api::Schema;
 use drplan_api::System;
 use drplan_api::TargetId;
@@ -24,6 +26,7 @@ use crate::client::PgClient;
 use crate::config;
 use crate::config::Config;
 use crate::marker;
+use crate::rights;
 
 /// The name under which reads show among the server's sessions.
 const READER: &str = "drplan";
@@ -56,6 +59,18 @@ impl System for PostgresSystem {
             conn.maintenance("", READER).await?;
             Ok(Arc::new(conn) as Arc<dyn Conn>)
         })
+    }
+
+    fn rights_to_ask(&self, asks: &[&Ask]) -> Vec<Right> {
+        rights::to_ask(asks)
+    }
+
+    fn rights_to_do(&self, effect: &Effect) -> Vec<Right> {
+        rights::to_do(effect)
+    }
+
+    fn grant(&self, rights: &[Right], to: &str) -> String {
+        rights::grant(rights, to)
     }
 }
 

@@ -15,6 +15,7 @@ mod dump;
 mod error;
 mod marker;
 mod restore;
+mod rights;
 mod sql;
 
 pub use archive::DumpToc;

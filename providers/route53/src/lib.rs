@@ -10,6 +10,7 @@ mod config;
 mod error;
 mod name;
 mod record;
+mod rights;
 mod route53_record;
 mod spec;
 mod system;

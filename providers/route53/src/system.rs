@@ -9,10 +9,12 @@ use drplan_api::Answer;
 use drplan_api::Ask;
 use drplan_api::Conn;
 use drplan_api::Connecting;
+use drplan_api::Effect;
 use drplan_api::ErrorKind;
 use drplan_api::Fut;
 use drplan_api::Json;
 use drplan_api::ProviderError;
+use drplan_api::Right;
 use drplan_api::Schema;
 use drplan_api::System;
 use drplan_api::TargetId;
@@ -25,6 +27,7 @@ use serde::Serialize;
 use crate::client::Requests;
 use crate::config;
 use crate::record::RecordSet;
+use crate::rights;
 
 /// The question which zones there are.
 pub(crate) const ZONES: &str = "zones";
@@ -104,6 +107,18 @@ impl System for Route53System {
             let requests = Requests { client, target };
             Ok(Arc::new(Route53Conn { requests }) as Arc<dyn Conn>)
         })
+    }
+
+    fn rights_to_ask(&self, asks: &[&Ask]) -> Vec<Right> {
+        rights::to_ask(asks)
+    }
+
+    fn rights_to_do(&self, effect: &Effect) -> Vec<Right> {
+        rights::to_do(effect)
+    }
+
+    fn grant(&self, rights: &[Right], _: &str) -> String {
+        drplan_aws::policy(rights)
     }
 }
 

@@ -11,6 +11,7 @@ mod conn;
 mod error;
 mod lens;
 mod object;
+mod rights;
 mod store;
 mod system;
 

@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use aws_sdk_s3::config::RequestChecksumCalculation;
 use aws_sdk_s3::config::ResponseChecksumValidation;
+use drplan_api::Ask;
 use drplan_api::Conn;
 use drplan_api::Connecting;
 use drplan_api::Doors;
 use drplan_api::Fut;
 use drplan_api::ProviderError;
+use drplan_api::Right;
 use drplan_api::Schema;
 use drplan_api::System;
 
@@ -17,6 +19,7 @@ use crate::Lens;
 use crate::S3Conn;
 use crate::config;
 use crate::config::Config;
+use crate::rights;
 
 /// The region in signatures for an endpoint that has none of its own.
 const REGION_OF_ENDPOINTS: &str = "us-east-1";
@@ -57,6 +60,18 @@ impl System for S3System {
             let conn = S3Conn::new(cx.id.clone(), client, &config, self.lenses.clone());
             Ok(Arc::new(conn) as Arc<dyn Conn>)
         })
+    }
+
+    fn rights_to_ask(&self, asks: &[&Ask]) -> Vec<Right> {
+        rights::to_ask(asks)
+    }
+
+    fn rights_to_store(&self, bucket: &str, prefix: &str) -> Vec<Right> {
+        rights::to_store(bucket, prefix)
+    }
+
+    fn grant(&self, rights: &[Right], _: &str) -> String {
+        drplan_aws::policy(rights)
     }
 }
 

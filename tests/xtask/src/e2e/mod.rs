@@ -13,6 +13,7 @@ mod kill;
 pub(crate) mod kubectl;
 pub(crate) mod lab;
 mod recovery;
+mod rights;
 mod scenarios;
 mod secrets;
 mod shop;

@@ -13,6 +13,7 @@ use super::kill::POINTS;
 use super::kill::Resume;
 use super::lab::Lab;
 use super::recovery;
+use super::rights;
 use super::secrets;
 
 type Outcome<'l> = Pin<Box<dyn Future<Output = Result<()>> + 'l>>;
@@ -65,6 +66,7 @@ pub(super) fn all() -> Vec<Scenario> {
         "drift-restore" "a hand-edited Deployment under a restore is shown with its text diff and left alone" drift::a_hand_edited_deployment_under_a_restore_is_shown_and_left_alone;
         "drift-manifest" "a hand-edited Deployment under a manifest is put back" drift::a_hand_edited_deployment_under_a_manifest_is_put_back;
         "namespace" "a deleted namespace makes a plan that restores just that one" drift::a_deleted_namespace_comes_back_alone;
+        "rights" "whoever has nothing but the rights that drplan asks for recovers" rights::the_rights_that_are_asked_for_are_enough;
         "dns-moved" "a record that somebody changed between plan and apply is refused and named" dns::a_record_that_was_changed_since_the_plan_is_refused;
         "dns-right" "a record that has the right value already is left alone" dns::a_record_with_the_right_value_is_left_alone;
         "bad-cluster" "a cluster that cannot be reached and that nobody declared lost is named" bad_input::a_cluster_that_nobody_declared_lost;
