@@ -19,6 +19,7 @@
 //! | [`observe`] | answers to asks | reads through providers |
 //! | [`snapshot`] | the facts as a file, and answers from it | the snapshot |
 //! | [`sealed`] | files of canonical JSON with a digest | those files |
+//! | [`signature`] | who vouches for a digest | reads keys |
 //! | [`plan`] | the decision, the checker, the plan file | the plan file |
 //! | [`bind`] | fills holes with exports and, at the effect, secrets | no |
 //! | [`rights`] | what a plan and its apply must be allowed | no |
@@ -61,6 +62,7 @@ pub mod rights;
 pub mod schema;
 pub mod sealed;
 pub mod secrets;
+pub mod signature;
 pub mod snapshot;
 pub mod spec;
 pub mod store;

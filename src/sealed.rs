@@ -9,11 +9,21 @@ use std::path::Path;
 
 use drplan_api::Json;
 use drplan_api::digest;
+use serde::Deserialize;
 use serde::Serialize;
-use serde_json::json;
 
 use crate::plan::canonical;
 use crate::private;
+use crate::signature::Signature;
+use crate::signature::Signer;
+
+/// The second line.
+#[derive(Serialize, Deserialize)]
+struct Seal {
+    sha256: String,
+    #[serde(flatten)]
+    signature: Option<Signature>,
+}
 
 /// How large such a file may be.
 const FILE_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
@@ -61,9 +71,16 @@ impl SealError {
 /// # Errors
 ///
 /// If the data cannot be expressed as JSON.
-pub(crate) fn encode(data: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
+pub(crate) fn encode(
+    noun: &'static str,
+    data: &impl Serialize,
+    signer: Option<&Signer>,
+) -> Result<Vec<u8>, serde_json::Error> {
     let mut bytes = canonical(data)?;
-    let seal = drplan_api::canonical(&json!({ "sha256": digest(&bytes) }));
+    let sha256 = digest(&bytes);
+    let signature = signer.map(|signer| signer.sign(noun, &sha256));
+    let seal = serde_json::to_value(Seal { sha256, signature })?;
+    let seal = drplan_api::canonical(&seal);
     bytes.push(b'\n');
     bytes.extend_from_slice(seal.as_bytes());
     bytes.push(b'\n');
@@ -78,6 +95,7 @@ pub(crate) fn encode(data: &impl Serialize) -> Result<Vec<u8>, serde_json::Error
 pub(crate) fn write(
     noun: &'static str,
     data: &impl Serialize,
+    signer: Option<&Signer>,
     path: &Path,
 ) -> Result<(), SealError> {
     let io = |why: &dyn std::fmt::Display| SealError::Io {
@@ -86,7 +104,7 @@ pub(crate) fn write(
         path: path.display().to_string(),
         why: why.to_string(),
     };
-    let bytes = encode(data).map_err(|e| io(&e))?;
+    let bytes = encode(noun, data, signer).map_err(|e| io(&e))?;
     private::write(path, &bytes).map_err(|e| io(&e))
 }
 
@@ -107,6 +125,12 @@ pub(crate) fn read(noun: &'static str, path: &Path) -> Result<String, SealError>
         return Err(SealError::broken(noun, &name, "it is too large"));
     }
     std::fs::read_to_string(path).map_err(|e| io(&e))
+}
+
+/// Returns the signature of a text, if it bears one; nothing is checked.
+pub(crate) fn signature(text: &str) -> Option<Signature> {
+    let seal = text.trim_end().lines().last()?;
+    serde_json::from_str::<Seal>(seal).ok()?.signature
 }
 
 /// Holds the first line of a text against its digest; returns both.

@@ -221,7 +221,7 @@ impl Snapshot {
             targets: self.targets.clone(),
             answers: self.answers.iter().map(recorded).collect(),
         };
-        Ok(sealed::write(NOUN, &file, path)?)
+        Ok(sealed::write(NOUN, &file, None, path)?)
     }
 
     /// Reads one that was made for a recovery.

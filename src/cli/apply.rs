@@ -25,6 +25,7 @@ use super::run::World;
 use super::session::Session;
 use super::session::applicable;
 use super::session::trusted;
+use super::show::given;
 use super::signals;
 use super::talk;
 use crate::apply::Event;
@@ -49,7 +50,7 @@ const ROUNDS_MAX: usize = 10;
 pub(super) async fn run(cli: &Cli, args: &ApplyArgs, ambient: &Ambient) -> Result<Exit, Failure> {
     match (&args.plan, &args.resume) {
         (Some(path), _) => {
-            let plan = Arc::new(trusted(crate::plan::read(path)?)?);
+            let plan = Arc::new(trusted(given(path, args.signed_by.as_deref())?)?);
             decided(args)?;
             if let Some(warning) = aged(&plan, ambient.doors.clock.now()) {
                 talk(&warning);

@@ -181,6 +181,9 @@ pub struct PlanArgs {
     /// Save the plan.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Sign the saved plan with a private Ed25519 key.
+    #[arg(long, value_name = "KEY", requires = "out")]
+    pub sign: Option<PathBuf>,
     /// End with 2 if there is something to do.
     #[arg(long)]
     pub detailed_exitcode: bool,
@@ -319,6 +322,9 @@ pub struct ShowArgs {
     /// The plan file.
     #[arg(value_name = "PLAN")]
     pub plan: PathBuf,
+    /// Show it only if it is signed by this public key.
+    #[arg(long, value_name = "KEY")]
+    pub signed_by: Option<PathBuf>,
     /// In which form it is shown.
     #[command(flatten)]
     pub form: PlanForm,
@@ -330,6 +336,9 @@ pub struct ApplyArgs {
     /// The plan file; without one, plan and ask, and repeat that until nothing is left.
     #[arg(value_name = "PLAN")]
     pub plan: Option<PathBuf>,
+    /// Apply the plan file only if it is signed by this public key.
+    #[arg(long, value_name = "KEY", requires = "plan")]
+    pub signed_by: Option<PathBuf>,
     /// Go on with a run that ended or died, by the beginning of its id: its plan, its answers.
     #[arg(long, value_name = "RUN", conflicts_with = "plan")]
     pub resume: Option<String>,
@@ -366,6 +375,7 @@ impl ApplyArgs {
     pub(super) fn plain(vars: VarArgs) -> Self {
         Self {
             plan: None,
+            signed_by: None,
             resume: None,
             planning: PlanningArgs {
                 vars,
@@ -587,6 +597,9 @@ pub struct VerifyArgs {
     /// Check a file that `evidence export` wrote.
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
+    /// The public key that must have signed the file.
+    #[arg(long, value_name = "KEY", requires = "file")]
+    pub signed_by: Option<PathBuf>,
     /// Print one JSON document.
     #[arg(long)]
     pub json: bool,
@@ -644,6 +657,9 @@ pub struct ExportArgs {
     /// The file.
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
+    /// Sign it with a private Ed25519 key.
+    #[arg(long, value_name = "KEY")]
+    pub sign: Option<PathBuf>,
 }
 
 /// What a schema is of.

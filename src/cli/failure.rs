@@ -9,6 +9,7 @@ use crate::render::style::Style;
 use crate::render::style::Tone;
 use crate::report::Exit;
 use crate::sealed::SealError;
+use crate::signature::SignatureError;
 use crate::snapshot::SnapshotError;
 use crate::spec::LoadError;
 use crate::store::LeaseError;
@@ -85,6 +86,28 @@ pub(super) fn diagnostics(diags: &Diagnostics, sources: &Sources, style: Style) 
     out
 }
 
+impl From<SignatureError> for Failure {
+    fn from(error: SignatureError) -> Self {
+        let hint = match &error {
+            SignatureError::Key { .. } => None,
+            SignatureError::Unsigned { .. } => {
+                Some("sign it where it is made: `drplan plan --out FILE --sign KEY`")
+            }
+            SignatureError::Wrong { .. } => {
+                Some("it was signed by somebody else, or changed since; use nothing of it")
+            }
+        };
+        Self::Other {
+            exit: match &error {
+                SignatureError::Key { .. } => Exit::Error,
+                SignatureError::Unsigned { .. } | SignatureError::Wrong { .. } => Exit::Refused,
+            },
+            error: error.into(),
+            hint: hint.map(str::to_owned),
+        }
+    }
+}
+
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
         Self::Other {
@@ -113,7 +136,8 @@ impl From<LoadError> for Failure {
 
 impl From<PlanFileError> for Failure {
     fn from(error: PlanFileError) -> Self {
-        let hint = match &error {
+        let hint = match error {
+            PlanFileError::Signature(error) => return error.into(),
             PlanFileError::Sealed(SealError::Io { .. }) => None,
             PlanFileError::Sealed(SealError::Broken { .. }) => {
                 Some("make a new one with `drplan plan --out FILE`".to_owned())

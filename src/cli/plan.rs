@@ -15,6 +15,7 @@ use crate::plan::Plan;
 use crate::render;
 use crate::report::Exit;
 use crate::report::plan_verdict;
+use crate::signature::Signer;
 
 pub(super) async fn run(cli: &Cli, args: &PlanArgs, ambient: &Ambient) -> Result<Exit, Failure> {
     let session = Session::open(&cli.chdir, &args.planning.vars, ambient)?;
@@ -25,13 +26,15 @@ pub(super) async fn run(cli: &Cli, args: &PlanArgs, ambient: &Ambient) -> Result
             ambient.style(),
         ));
     }
+    // A key that cannot be used shows before the world is read.
+    let signer = args.sign.as_deref().map(Signer::read).transpose()?;
     let plan = session
         .plan_live(&args.planning, args.live.as_deref(), ambient)
         .await?;
     // What breaks its limits is shown, and never saved.
     let within = within_limits(&plan);
     if let Some(path) = args.out.as_ref().filter(|_| within.is_ok()) {
-        crate::plan::write(&plan, path)?;
+        crate::plan::write(&plan, signer.as_ref(), path)?;
     }
     show(&plan, &args.form, ambient)?;
     within?;

@@ -22,6 +22,8 @@ use crate::render;
 use crate::report::Bundle;
 use crate::report::Exit;
 use crate::report::Report;
+use crate::signature::Signer;
+use crate::signature::Trusted;
 use crate::store::StoredRun;
 use crate::store::Texts;
 
@@ -86,7 +88,10 @@ pub(super) async fn evidence(
 async fn verify(cli: &Cli, args: &VerifyArgs, ambient: &Ambient) -> Result<Exit, Failure> {
     let head = args.head.as_deref();
     let verified = match &args.file {
-        Some(path) => bundle(path)?.verify(&path.display().to_string(), head),
+        Some(path) => {
+            let by = args.signed_by.as_deref().map(Trusted::read).transpose()?;
+            bundle(path)?.verify(&path.display().to_string(), head, by.as_ref())
+        }
         None => {
             let texts = texts(cli, args.run.as_deref(), ambient).await?;
             crate::report::verify(&texts, head)
@@ -123,10 +128,11 @@ fn bundle(path: &Path) -> Result<Bundle, Failure> {
 }
 
 async fn export(cli: &Cli, args: &ExportArgs, ambient: &Ambient) -> Result<Exit, Failure> {
+    let signer = args.sign.as_deref().map(Signer::read).transpose()?;
     let texts = texts(cli, args.run.as_deref(), ambient).await?;
     let report = told(&texts.parse()?)?;
     let head = report.chain.head.clone();
-    let bundle = Bundle::of(texts, report);
+    let bundle = Bundle::of(texts, report, signer.as_ref());
     let text = serde_json::to_string_pretty(&bundle).map_err(anyhow::Error::from)?;
     write(&args.out, &(text + "\n"))?;
     talk(&format!(

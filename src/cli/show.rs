@@ -1,13 +1,25 @@
 //! `drplan show`.
 
+use std::path::Path;
+
 use super::Ambient;
 use super::args::ShowArgs;
 use super::failure::Failure;
 use super::plan::show;
+use crate::plan::Plan;
 use crate::report::Exit;
+use crate::signature::Trusted;
+
+/// Reads a plan file, and makes sure of whose it is if that was asked for.
+pub(super) fn given(path: &Path, signed_by: Option<&Path>) -> Result<Plan, Failure> {
+    Ok(match signed_by {
+        None => crate::plan::read(path)?,
+        Some(key) => crate::plan::read_signed(path, &Trusted::read(key)?)?,
+    })
+}
 
 pub(super) fn run(args: &ShowArgs, ambient: &Ambient) -> Result<Exit, Failure> {
-    let plan = crate::plan::read(&args.plan)?;
+    let plan = given(&args.plan, args.signed_by.as_deref())?;
     show(&plan, &args.form, ambient)?;
     Ok(Exit::Ok)
 }

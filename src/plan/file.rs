@@ -10,6 +10,9 @@ use super::step::FORMAT;
 use super::step::Plan;
 use crate::sealed;
 use crate::sealed::SealError;
+use crate::signature::SignatureError;
+use crate::signature::Signer;
+use crate::signature::Trusted;
 
 /// How the format of snapshots begins, which look alike.
 const SNAPSHOTS: &str = "drplan-snapshot/";
@@ -23,6 +26,9 @@ pub enum PlanFileError {
     /// It cannot be read or written, or was changed.
     #[error(transparent)]
     Sealed(#[from] SealError),
+    /// Nobody who is trusted vouches for it.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
     /// It was written by another version.
     #[error("`{path}` has the format `{found}`; this drplan reads `{FORMAT}`")]
     Version {
@@ -39,16 +45,16 @@ pub enum PlanFileError {
 ///
 /// If the plan cannot be expressed as JSON.
 pub fn encode(plan: &Plan) -> Result<Vec<u8>, serde_json::Error> {
-    sealed::encode(plan)
+    sealed::encode(NOUN, plan, None)
 }
 
-/// Writes a plan: whole or not at all, readable by its owner only.
+/// Writes a plan: whole or not at all, readable by its owner only. With a key, signed.
 ///
 /// # Errors
 ///
 /// If the file cannot be written.
-pub fn write(plan: &Plan, path: &Path) -> Result<(), PlanFileError> {
-    Ok(sealed::write(NOUN, plan, path)?)
+pub fn write(plan: &Plan, signer: Option<&Signer>, path: &Path) -> Result<(), PlanFileError> {
+    Ok(sealed::write(NOUN, plan, signer, path)?)
 }
 
 /// The digest that seals a plan file.
@@ -68,6 +74,18 @@ pub fn seal(plan: &Plan) -> Result<String, serde_json::Error> {
 pub fn read(path: &Path) -> Result<Plan, PlanFileError> {
     let text = sealed::read(NOUN, path)?;
     Ok(parse(&text, &path.display().to_string())?.0)
+}
+
+/// Reads a plan that somebody must vouch for.
+///
+/// # Errors
+///
+/// As [`read`]; if it is not signed by the key.
+pub fn read_signed(path: &Path, by: &Trusted) -> Result<Plan, PlanFileError> {
+    let text = sealed::read(NOUN, path)?;
+    let (plan, digest) = parse(&text, &path.display().to_string())?;
+    by.check(NOUN, &digest, sealed::signature(&text).as_ref())?;
+    Ok(plan)
 }
 
 /// Reads the text of a plan file, which errors call `name`; returns the plan and its digest.

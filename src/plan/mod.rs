@@ -23,6 +23,7 @@ pub use file::PlanFileError;
 pub use file::encode;
 pub use file::parse;
 pub use file::read;
+pub use file::read_signed;
 pub use file::seal;
 pub use file::write;
 pub use forecast::Expected;

@@ -44,13 +44,21 @@ fn end(verified: &Verified) -> String {
 }
 
 fn meaning(verified: &Verified) -> String {
+    match verified.signed {
+        Some(true) => {
+            return "The head is signed by the key that was given: nothing was changed since."
+                .to_owned();
+        }
+        Some(false) => return "The head is NOT signed by the key that was given.".to_owned(),
+        None => {}
+    }
     match verified.kept {
         Some(Kept::Same) => {
             "The head is the one that was kept: nothing was changed since.".to_owned()
         }
         Some(_) => "The chain is whole, but it is not the one whose head was kept.".to_owned(),
         None => format!(
-            "The chain is not signed: whoever can write the journal can write all of it anew. It is \
+            "No signature was checked: whoever can write the journal can write all of it anew. It is \
              proof only\ntogether with a head that was kept elsewhere. Keep this one, and later:\n  \
              drplan evidence verify {} --head {}",
             verified.run, verified.head

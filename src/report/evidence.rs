@@ -10,10 +10,15 @@ use super::fold::fold;
 use crate::apply::Records;
 use crate::apply::parse_journal;
 use crate::plan::Plan;
+use crate::signature::Signature;
+use crate::signature::Signer;
+use crate::signature::Trusted;
 use crate::store::Texts;
 
 /// The version of the format of exported evidence.
 const EVIDENCE_FORMAT: &str = "drplan-evidence/1.0";
+/// What is signed.
+const NOUN: &str = "evidence";
 
 /// Plan, journal and report of a run in one file: the texts as they lie on disk.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,6 +33,9 @@ pub struct Bundle {
     pub journal: String,
     /// The report that both give.
     pub report: Report,
+    /// Who vouches for the head of the chain, which is over plan and journal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Signature>,
 }
 
 /// What was found out about a run's evidence.
@@ -51,6 +59,8 @@ pub struct Verified {
     pub torn: bool,
     /// What a head that was kept elsewhere says; nothing if none was given.
     pub kept: Option<Kept>,
+    /// Whether a key that is trusted vouches for the head; nothing if none was given.
+    pub signed: Option<bool>,
 }
 
 /// What a head that was kept elsewhere says.
@@ -112,6 +122,7 @@ pub fn verify(texts: &Texts, kept: Option<&str>) -> Verified {
         }),
         torn: records.torn,
         kept,
+        signed: None,
     }
 }
 
@@ -138,9 +149,10 @@ fn compare(chains: &[&str], head: &str) -> Kept {
 }
 
 impl Bundle {
-    /// Packs a run.
-    pub fn of(texts: Texts, report: Report) -> Self {
+    /// Packs a run. With a key, signed.
+    pub fn of(texts: Texts, report: Report, signer: Option<&Signer>) -> Self {
         Self {
+            signature: signer.map(|signer| signer.sign(NOUN, &report.chain.head)),
             format: EVIDENCE_FORMAT.to_owned(),
             run: texts.id,
             plan: texts.plan,
@@ -149,8 +161,9 @@ impl Bundle {
         }
     }
 
-    /// Checks what is in it, and that the report is the one that plan and journal give.
-    pub fn verify(self, place: &str, kept: Option<&str>) -> Verified {
+    /// Checks what is in it, that the report is the one that plan and journal give, and that a key
+    /// vouches for it, if one is given.
+    pub fn verify(self, place: &str, kept: Option<&str>, by: Option<&Trusted>) -> Verified {
         let texts = Texts {
             id: self.run,
             place: place.to_owned(),
@@ -168,8 +181,13 @@ impl Bundle {
                 let fault = "the report in it is not the one that its plan and journal give";
                 out.faults.push(fault.to_owned());
             }
-            out.holds = out.faults.is_empty();
         }
+        if let Some(by) = by {
+            let checked = by.check(NOUN, &out.head, self.signature.as_ref());
+            out.signed = Some(checked.is_ok());
+            out.faults.extend(checked.err().map(|e| e.to_string()));
+        }
+        out.holds = out.faults.is_empty();
         out
     }
 }

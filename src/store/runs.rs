@@ -114,7 +114,7 @@ impl RunStore {
             Self::Folder(dir) => {
                 let dir = folder_of(dir, run);
                 private::folder(&dir).map_err(|e| io("make", &dir.display(), &e))?;
-                plan::write(plan, &dir.join(PLAN))?;
+                plan::write(plan, None, &dir.join(PLAN))?;
                 Ok(Journal::create(&dir.join(JOURNAL))?)
             }
             Self::Shared(store) => {

@@ -179,3 +179,65 @@ fn a_plan_that_was_made_long_ago_is_applied_with_a_warning() {
         .says("a newer backup is not in it");
     world.run("apply p").hides("a newer backup");
 }
+
+/// Made for these tests with `openssl genpkey -algorithm ed25519`.
+const KEY: &str = "-----BEGIN PRIVATE KEY-----
+MC4CAQAwBQYDK2VwBCIEIGqkt9yNdha6UgmFzWXOlnre+ty2GYOCVcNkXSYArkSV
+-----END PRIVATE KEY-----
+";
+const KEY_PUBLIC: &str = "-----BEGIN PUBLIC KEY-----
+MCowBQYDK2VwAyEA4CzWUNEz+UZYRniO/1It4ACd3LqiedKTC/sOoIxOspQ=
+-----END PUBLIC KEY-----
+";
+const OTHER_PUBLIC: &str = "-----BEGIN PUBLIC KEY-----
+MCowBQYDK2VwAyEADkxlRsXXehDgZCEokzjKgQzkKEZEnltZxphmYu5Cjn8=
+-----END PUBLIC KEY-----
+";
+
+#[test]
+fn a_plan_is_applied_only_if_the_key_that_is_named_signed_it() {
+    let world = World::of(SHOP);
+    world.write("key.pem", KEY);
+    world.write("ours.pub", KEY_PUBLIC);
+    world.write("other.pub", OTHER_PUBLIC);
+    world.run("plan --out unsigned.drplan").ends_with(0);
+    world
+        .run("plan --out saved.drplan --sign key.pem")
+        .ends_with(0);
+    for (line, because) in [
+        (
+            "apply unsigned.drplan --signed-by ours.pub",
+            "is not signed",
+        ),
+        (
+            "apply saved.drplan --signed-by other.pub",
+            "is not that of the key",
+        ),
+        (
+            "show saved.drplan --signed-by other.pub",
+            "is not that of the key",
+        ),
+    ] {
+        world.run(line).ends_with(9).says(because);
+    }
+    world
+        .run("apply saved.drplan --signed-by key.pem")
+        .ends_with(1)
+        .says("no public Ed25519 key");
+    assert!(!world.holds("site") && !world.holds(".drplan"));
+    world
+        .run("apply saved.drplan --signed-by ours.pub")
+        .ends_with(0);
+
+    world
+        .run("evidence export --out run.json --sign key.pem")
+        .ends_with(0);
+    world
+        .run("evidence verify --file run.json --signed-by ours.pub")
+        .ends_with(0)
+        .says("signed by the key");
+    world
+        .run("evidence verify --file run.json --signed-by other.pub")
+        .ends_with(1)
+        .says("NOT signed");
+}

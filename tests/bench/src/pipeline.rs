@@ -120,7 +120,7 @@ pub(crate) async fn plan(
         bail!("the plan breaks rules: {}", broken.join("; "));
     }
     phases.end("check of the plan");
-    drplan::plan::write(&plan, out)?;
+    drplan::plan::write(&plan, None, out)?;
     phases.end("plan file");
     let summary = drplan::render::plan::summary(&plan, Style::PLAIN);
     phases.end("summary");
