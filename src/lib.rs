@@ -23,6 +23,7 @@
 //! | [`plan`] | the decision, the checker, the plan file | the plan file |
 //! | [`bind`] | fills holes with exports and, at the effect, secrets | no |
 //! | [`rights`] | what a plan and its apply must be allowed | no |
+//! | [`doctor`] | what stands in the way of a recovery | no |
 //! | [`secrets`] | opens and scrubs secrets | reads files and variables |
 //! | [`apply`] | order, waiting, retries, journal | the only writer |
 //! | [`store`] | where runs, journals and locks are kept | a folder or a bucket |
@@ -43,6 +44,7 @@ pub mod apply;
 pub mod bind;
 pub mod cli;
 pub mod diag;
+pub mod doctor;
 pub mod eyes;
 pub mod graph;
 pub mod lang;

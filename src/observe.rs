@@ -136,6 +136,12 @@ impl Observer {
         Ok((conn, target))
     }
 
+    /// Returns a connection that is open.
+    pub async fn opened(&self, id: &ConnId) -> Option<Arc<dyn Conn>> {
+        let open = self.open.lock().await;
+        open.get(id).map(|open| Arc::clone(&open.conn))
+    }
+
     /// Forgets a connection, so that the next use opens it again.
     pub async fn forget(&self, id: &ConnId) {
         self.open.lock().await.remove(id);

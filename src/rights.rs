@@ -106,6 +106,7 @@ impl Rights {
     fn step(&mut self, step: &Step, registry: &Registry) {
         match &step.what {
             Do::Act { effects, .. } => {
+                self.beside(step, registry);
                 let conns = step.want.iter().flat_map(|want| want.roles.values());
                 for conn in conns.collect::<BTreeSet<_>>() {
                     let Some(system) = system(registry, conn) else {
@@ -127,6 +128,20 @@ impl Rights {
                 self.untold.push((step.address.clone(), why));
             }
             _ => {}
+        }
+    }
+
+    /// What the step's kind knows beside its effects.
+    fn beside(&mut self, step: &Step, registry: &Registry) {
+        let (Some(want), Some(kind)) = (&step.want, registry.get_resource(&step.kind)) else {
+            return;
+        };
+        for (role, right) in kind.rights(want) {
+            if let Some(conn) = want.roles.get(role) {
+                let needed = self.conns.entry(conn.clone()).or_default();
+                let of = needed.apply.entry(right).or_default();
+                of.insert(step.address.clone());
+            }
         }
     }
 

@@ -38,6 +38,8 @@ pub enum Command {
     Plan(PlanArgs),
     /// List all recovery points: usable or not, how old, which one a plan takes.
     Points(PointsArgs),
+    /// Look for what would stand in the way of a recovery: targets, clocks, programs, room, rights.
+    Doctor(DoctorArgs),
     /// List the least rights that planning and applying take, and which of them are missing.
     Permissions(PermissionsArgs),
     /// Keep what a plan rests on in a file, to plan from it where nothing can be read.
@@ -254,6 +256,17 @@ pub struct PointsArgs {
     /// Read a snapshot instead of the world.
     #[arg(long, value_name = "SNAPSHOT")]
     pub live: Option<PathBuf>,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// What the plan is told.
+    #[command(flatten)]
+    pub planning: PlanningArgs,
     /// Print one JSON document.
     #[arg(long)]
     pub json: bool,

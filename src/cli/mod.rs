@@ -4,6 +4,7 @@ mod ambient;
 mod apply;
 mod args;
 mod choose;
+mod doctor;
 mod failure;
 mod gate;
 mod graph;
@@ -99,6 +100,7 @@ async fn dispatch(cli: &Cli, ambient: &Ambient) -> Result<Exit, Failure> {
         Command::Plan(args) => plan::run(cli, args, ambient).await,
         Command::Points(args) => points::run(cli, args, ambient).await,
         Command::Permissions(args) => permissions::run(cli, args, ambient).await,
+        Command::Doctor(args) => doctor::run(cli, args, ambient).await,
         Command::Snapshot(args) => snapshot::run(cli, args, ambient).await,
         Command::Show(args) => show::run(args, ambient),
         Command::Apply(args) => apply::run(cli, args, ambient).await,

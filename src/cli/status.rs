@@ -48,7 +48,7 @@ pub(super) async fn run(cli: &Cli, args: &StatusArgs, ambient: &Ambient) -> Resu
 }
 
 /// Who applies now, if anybody does.
-async fn holder(store: &RunStore, recovery: &str) -> Result<Option<String>, Failure> {
+pub(super) async fn holder(store: &RunStore, recovery: &str) -> Result<Option<String>, Failure> {
     match store {
         RunStore::Folder(dir) => Ok(Lock::holder(&dir.join("lock"))?),
         RunStore::Shared(store) => {

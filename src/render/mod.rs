@@ -1,6 +1,7 @@
 //! The only place that formats for people or machines. Holds no logic: whatever text says, JSON says
 //! too, and both say only what the plan or the run holds.
 
+pub mod doctor;
 pub mod evidence;
 pub mod graph;
 pub mod json;

@@ -7,6 +7,7 @@
 
 mod apply;
 mod cases;
+mod doctor;
 mod drplan;
 mod endings;
 mod events;

@@ -22,6 +22,7 @@ use crate::Proof;
 use crate::ProviderError;
 use crate::RawWant;
 use crate::ReadCx;
+use crate::Right;
 use crate::Seen;
 use crate::Shape;
 use crate::TargetState;
@@ -97,6 +98,16 @@ pub trait DynKind: Send + Sync {
     fn back(&self, object: &str, inverse: &Json) -> Result<Json, Because> {
         let _ = (object, inverse);
         Err(Because::from("this kind does not take anything back"))
+    }
+    /// See [`Kind::rights`]; none, unless implemented or if the arguments are not known.
+    fn rights(&self, want: &RawWant) -> Vec<(&'static str, Right)> {
+        let _ = want;
+        Vec::new()
+    }
+    /// See [`Kind::tools`]; none, unless implemented or if the arguments are not known.
+    fn tools(&self, want: &RawWant) -> Vec<Vec<String>> {
+        let _ = want;
+        Vec::new()
     }
     /// See [`Kind::takes_back`]; a payload that cannot be read takes nothing back.
     fn takes_back(&self, inverse: &Json, op: &Json) -> bool {
@@ -339,6 +350,16 @@ impl<K: Acts> DynKind for Acting<K> {
     }
     fn ends_all(&self) -> Option<Json> {
         self.0.kind.ends_all()
+    }
+    fn tools(&self, want: &RawWant) -> Vec<Vec<String>> {
+        let want = self.0.decode(want);
+        want.map(|want| self.0.kind.tools(&want))
+            .unwrap_or_default()
+    }
+    fn rights(&self, want: &RawWant) -> Vec<(&'static str, Right)> {
+        let want = self.0.decode(want);
+        want.map(|want| self.0.kind.rights(&want))
+            .unwrap_or_default()
     }
     fn takes_back(&self, inverse: &Json, op: &Json) -> bool {
         K::Op::deserialize(op).is_ok_and(|op| self.0.kind.takes_back(inverse, &op))

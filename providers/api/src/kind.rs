@@ -22,6 +22,7 @@ use crate::Planned;
 use crate::ProviderError;
 use crate::ReadCx;
 use crate::RecoveryPoint;
+use crate::Right;
 use crate::Shape;
 use crate::TargetState;
 use crate::View;
@@ -258,6 +259,20 @@ pub trait Kind: Send + Sync + 'static {
     fn takes_back(&self, inverse: &Json, op: &Self::Op) -> bool {
         let _ = (inverse, op);
         false
+    }
+
+    /// Returns the rights that acting takes beside those of its questions and effects, each with the role
+    /// of the connection that it is about.
+    fn rights(&self, want: &Want<Self::Spec>) -> Vec<(&'static str, Right)> {
+        let _ = want;
+        Vec::new()
+    }
+
+    /// Returns the programs that acting starts, each with the arguments by which it tells its version; one
+    /// without arguments is only looked for.
+    fn tools(&self, want: &Want<Self::Spec>) -> Vec<Vec<String>> {
+        let _ = want;
+        Vec::new()
     }
 
     /// Returns the arguments of a resource of this kind that ends, on one connection, all that the

@@ -18,6 +18,7 @@ use crate::ProviderError;
 use crate::Right;
 use crate::Schema;
 use crate::SharedStore;
+use crate::Timestamp;
 
 /// Who a target is, whatever its address: the uid of `kube-system`, an account and endpoint, a
 /// system id.
@@ -90,6 +91,10 @@ pub trait Conn: Send + Sync + 'static {
     fn fetch<'a>(&'a self, asks: &'a [Ask]) -> Fut<'a, Vec<Answer>>;
     /// Lets the provider's own kinds get at the client.
     fn as_any(&self) -> &dyn Any;
+    /// Says what time it is there, where the system tells. One bounded attempt.
+    fn time(&self) -> Fut<'_, Option<Timestamp>> {
+        Box::pin(async { None })
+    }
     /// A place for small objects under a prefix of a bucket, where the system has such places.
     fn store(self: Arc<Self>, bucket: &str, prefix: &str) -> Option<Arc<dyn SharedStore>> {
         let _ = (bucket, prefix);

@@ -4,6 +4,7 @@
 //! leaves out when nothing that it guards has an action. What the program does is not known here.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use drplan_api::Action;
@@ -214,6 +215,13 @@ impl Kind for Command {
         let outputs = want.spec.0.outputs.iter();
         let outputs = outputs.map(|(name, output)| (name.clone(), output.shape()));
         Shape::fields([("outputs", Shape::fields(outputs))])
+    }
+
+    fn tools(&self, want: &Want<CommandWant>) -> Vec<Vec<String>> {
+        let spec = &want.spec.0;
+        let all = spec.check.iter().chain([&spec.apply]);
+        let names: BTreeSet<&String> = all.filter_map(|argv| argv.first()).collect();
+        names.into_iter().map(|name| vec![name.clone()]).collect()
     }
 
     fn notes(&self, _: &PlanCx, want: &Want<CommandWant>, _: &Seen<CommandState>) -> Notes {

@@ -18,6 +18,7 @@ use drplan_api::PlanCx;
 use drplan_api::Planned;
 use drplan_api::Proposal;
 use drplan_api::Repeat;
+use drplan_api::Right;
 use drplan_api::Seen;
 use drplan_api::Stage;
 use drplan_api::TargetState;
@@ -140,6 +141,23 @@ impl Kind for HelmRelease {
         let mut out = json!({"revision": found.revision});
         if let Some(version) = found.labels.get(release::APP_VERSION).filter(|_| !kept) {
             out["app_version"] = version.as_str().into();
+        }
+        out
+    }
+
+    fn tools(&self, want: &Want<Spec>) -> Vec<Vec<String>> {
+        let version = ["version", "--short"].map(str::to_owned);
+        vec![[&[want.spec.helm.clone()][..], &version].concat()]
+    }
+
+    /// What Helm keeps of a release. What the chart makes is not known here.
+    fn rights(&self, want: &Want<Spec>) -> Vec<(&'static str, Right)> {
+        let namespace = &want.spec.namespace;
+        let verbs = ["get", "list", "create", "update", "delete"];
+        let secrets = verbs.map(|verb| Right::new(verb, "secrets").within(Some(namespace)));
+        let mut out: Vec<_> = secrets.into_iter().map(|right| (CLUSTER, right)).collect();
+        if want.spec.create_namespace {
+            out.push((CLUSTER, Right::new("create", "namespaces")));
         }
         out
     }

@@ -13,12 +13,14 @@ use drplan_api::Fut;
 use drplan_api::Json;
 use drplan_api::ProviderError;
 use drplan_api::TargetId;
+use drplan_api::Timestamp;
 use futures::StreamExt as _;
 use http::Method;
 use http::Request;
 use http::Response;
 use http::header::ACCEPT;
 use http::header::CONTENT_TYPE;
+use http::header::DATE;
 use http::header::RETRY_AFTER;
 use http_body_util::BodyExt as _;
 use kube::client::Body;
@@ -369,6 +371,19 @@ impl Conn for KubeConn {
                 .buffered(self.requests_max)
                 .collect()
                 .await
+        })
+    }
+
+    fn time(&self) -> Fut<'_, Option<Timestamp>> {
+        Box::pin(async move {
+            let request = Request::get("/version").body(Body::empty()).ok()?;
+            let client = self.client();
+            let asked = tokio::time::timeout(self.request_timeout, client.send(request));
+            let answer = asked.await.ok()?.ok()?;
+            let date = answer.headers().get(DATE)?.to_str().ok()?;
+            jiff::fmt::rfc2822::parse(date)
+                .ok()
+                .map(|at| at.timestamp())
         })
     }
 

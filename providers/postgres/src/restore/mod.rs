@@ -182,6 +182,11 @@ impl Kind for PostgresRestore {
         out
     }
 
+    fn tools(&self, _: &Want<Self::Spec>) -> Vec<Vec<String>> {
+        let told = |tool: &&str| vec![(*tool).to_owned(), "--version".to_owned()];
+        stage::TOOLS.iter().map(told).collect()
+    }
+
     fn notes(&self, _: &PlanCx, want: &Want<Self::Spec>, seen: &Seen<Self::State>) -> Notes {
         match seen {
             Seen::Present(seen) => notes::notes(want, seen),

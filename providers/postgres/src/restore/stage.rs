@@ -181,9 +181,12 @@ async fn check_source(s3: &S3Conn, op: &RestoreOp) -> Result<Summary, ProviderEr
     Summary::deserialize(&*json).map_err(|e| source_error(ErrorKind::Bug, op).caused_by(&e))
 }
 
+/// The programs that restore a dump.
+pub(super) const TOOLS: [&str; 2] = ["psql", "pg_restore"];
+
 /// Checks before anything is made that the tools are there and young enough for the dump.
 async fn check_tools(cx: &WriteCx, summary: &Summary) -> Result<(), ProviderError> {
-    for tool in ["psql", "pg_restore"] {
+    for tool in TOOLS {
         let output = cx
             .doors
             .process

@@ -39,6 +39,7 @@ use drplan_api::PlanCx;
 use drplan_api::Planned;
 use drplan_api::Proposal;
 use drplan_api::Repeat;
+use drplan_api::Right;
 use drplan_api::Seen;
 use drplan_api::View;
 use drplan_api::Want;
@@ -159,6 +160,23 @@ impl Kind for VeleroRestore {
             "objects": show::objects(want, state, &decision),
             "volumes": show::volumes(want, state, &decision),
         })
+    }
+
+    /// What it waits for and proves with, beside the objects that it restores.
+    fn rights(&self, _: &Want<Spec>) -> Vec<(&'static str, Right)> {
+        let read = [
+            objects::locations(),
+            objects::backups(),
+            objects::restores(),
+            objects::volume_backups(),
+            objects::volume_restores(),
+            objects::volume_downloads(),
+            objects::config_maps(),
+        ];
+        let list = |of: &drplan_kubernetes::asks::TypeRef| {
+            Right::new("list", of.full_name()).within(Some(VELERO_NAMESPACE))
+        };
+        read.iter().map(|of| (CLUSTER, list(of))).collect()
     }
 
     fn notes(&self, cx: &PlanCx, want: &Want<Spec>, seen: &Seen<State>) -> Notes {

@@ -1,0 +1,157 @@
+//! `drplan doctor`.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "it looks for programs and room on this machine"
+)]
+
+use std::path::Path;
+use std::time::Duration;
+
+use drplan_api::ConnId;
+use drplan_api::process::Program;
+use futures::future::join_all;
+
+use super::Ambient;
+use super::args::Cli;
+use super::args::DoctorArgs;
+use super::failure::Failure;
+use super::open_store;
+use super::print;
+use super::session::Basis;
+use super::session::Made;
+use super::session::Session;
+use crate::doctor;
+use crate::doctor::Item;
+use crate::doctor::State;
+use crate::doctor::Tool;
+use crate::render;
+use crate::report::Exit;
+use crate::store::RunStore;
+
+/// How long a program may take to tell its version.
+const VERSION_MAX: Duration = Duration::from_secs(10);
+
+pub(super) async fn run(cli: &Cli, args: &DoctorArgs, ambient: &Ambient) -> Result<Exit, Failure> {
+    let session = Session::open(&cli.chdir, &args.planning.vars, ambient)?;
+    let made = session
+        .plan_on(&args.planning, ambient, &Basis::World)
+        .await?;
+    let mut items = targets(&session, &made, ambient).await;
+    items.extend(tools(&session, &made, ambient).await);
+    items.extend(disk(&session.dir, &made));
+    items.extend(doctor::rights(&made.rights));
+    let given = |name: &str| session.secrets.has_variable(name);
+    items.push(doctor::secrets(&made.plan.head.secrets, given));
+    items.push(runs(&session, &made).await);
+    print(&if args.json {
+        let json = render::doctor::json(&made.plan, &items);
+        serde_json::to_string_pretty(&json).map_err(anyhow::Error::from)? + "\n"
+    } else {
+        render::doctor::text(&items, ambient.style())
+    })?;
+    let worst = items.iter().map(|item| item.state).max();
+    Ok(match worst {
+        Some(State::Bad) => Exit::Error,
+        _ => Exit::Ok,
+    })
+}
+
+async fn targets(session: &Session, made: &Made, ambient: &Ambient) -> Vec<Item> {
+    let judged = made.plan.targets.iter().map(|target| async {
+        let ahead_ms = ahead_ms(session, &target.conn, ambient).await;
+        doctor::target(&target.conn, made.facts.targets.get(&target.conn), ahead_ms)
+    });
+    join_all(judged).await
+}
+
+/// How far the clock of a target is before ours, in milliseconds. What it says is as old as half of the
+/// time that asking took.
+async fn ahead_ms(session: &Session, conn: &ConnId, ambient: &Ambient) -> Option<i64> {
+    let conn = session.observer.opened(conn).await?;
+    let asked = ambient.doors.clock.now();
+    let theirs = conn.time().await?;
+    let heard = ambient.doors.clock.now();
+    let ours = asked.as_millisecond().midpoint(heard.as_millisecond());
+    // A header tells whole seconds: what it says lies half a second back on average.
+    Some(theirs.as_millisecond() + 500 - ours)
+}
+
+async fn tools(session: &Session, made: &Made, ambient: &Ambient) -> Vec<Item> {
+    let of = |step: &crate::plan::Step| {
+        let kind = session.registry.get_resource(&step.kind);
+        let both = kind.zip(step.want.as_ref());
+        both.map(|(kind, want)| kind.tools(want))
+            .unwrap_or_default()
+    };
+    let tools = doctor::tools(&made.plan, of);
+    let judged = tools.iter().map(|tool| async move {
+        let said = said(tool, &session.dir, ambient).await;
+        doctor::tool(tool, said)
+    });
+    join_all(judged).await
+}
+
+/// What a program says of its version, or where it lies if it is not asked.
+async fn said(tool: &Tool, dir: &Path, ambient: &Ambient) -> Result<String, String> {
+    let [name, version @ ..] = tool.argv.as_slice() else {
+        return Err("it has no name".to_owned());
+    };
+    if version.is_empty() {
+        return found(name, dir).ok_or_else(|| "it is not there".to_owned());
+    }
+    let program = Program {
+        argv: tool.argv.clone(),
+        env: std::collections::BTreeMap::new(),
+        cwd: dir.to_owned(),
+        stdin: None,
+        timeout: VERSION_MAX,
+    };
+    match ambient.doors.process.run(program).await {
+        Err(error) => Err(error.to_string()),
+        Ok(output) => {
+            let text = String::from_utf8_lossy(&output.stdout);
+            let line = text.lines().next().unwrap_or_default().trim().to_owned();
+            match output.code {
+                Some(0) => Ok(line),
+                _ => Err("it does not tell its version".to_owned()),
+            }
+        }
+    }
+}
+
+/// Where a program lies: under the folder of the spec if it has a path, else on the PATH.
+fn found(name: &str, dir: &Path) -> Option<String> {
+    let is_program = |path: &Path| {
+        use std::os::unix::fs::PermissionsExt as _;
+        let data = std::fs::metadata(path).ok();
+        data.is_some_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
+    };
+    if name.contains('/') {
+        return is_program(&dir.join(name)).then(|| "is there".to_owned());
+    }
+    let path = std::env::var_os("PATH")?;
+    let mut folders = std::env::split_paths(&path);
+    let folder = folders.find(|folder| is_program(&folder.join(name)))?;
+    Some(format!("in {}", folder.display()))
+}
+
+fn disk(dir: &Path, made: &Made) -> Option<Item> {
+    let stat = rustix::fs::statvfs(dir).ok()?;
+    let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+    let folder = dir.display().to_string();
+    Some(doctor::disk(&folder, free, doctor::dump_bytes(&made.plan)))
+}
+
+async fn runs(session: &Session, made: &Made) -> Item {
+    let store = open_store::of_plan(&made.plan, &session.observer, &session.dir).await;
+    let (place, outlives, held) = match store {
+        Ok(store) => {
+            let outlives = matches!(store, RunStore::Shared(_));
+            let held = super::status::holder(&store, &made.plan.head.recovery).await;
+            (store.name(), outlives, held)
+        }
+        Err(failure) => (String::new(), false, Err(failure)),
+    };
+    let held = held.map_err(|failure| failure.render(render::style::Style::PLAIN));
+    doctor::runs(&place, held, outlives)
+}
