@@ -55,6 +55,12 @@ impl Server {
         Self(Arc::new(Inner { options, state }))
     }
 
+    /// The number that tells it from other servers.
+    #[must_use]
+    pub fn system_identifier(&self) -> u64 {
+        self.options().system_identifier
+    }
+
     pub(crate) fn options(&self) -> &Options {
         &self.0.options
     }

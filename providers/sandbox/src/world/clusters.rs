@@ -21,6 +21,7 @@ use super::WorldError;
 use super::addresses::address_of;
 use super::file::ClusterPart;
 use super::power::Machine;
+use super::seeds::seed_of;
 use super::velero::Velero;
 
 /// Who drplan is in a cluster of a world.
@@ -44,10 +45,11 @@ impl ClusterMachine {
     pub(super) fn new(
         name: &str,
         part: &ClusterPart,
-        settings: Settings,
+        mut settings: Settings,
         clock: Clock,
         velero: Option<Arc<Velero>>,
     ) -> Result<Self, WorldError> {
+        settings.seed = seed_of(settings.seed, &format!("cluster.{name}"));
         let mut options = ClusterOptions::new(name, settings.seed, clock);
         options.token_key = drawn(name)?;
         let token = drplan_api::digest(&drawn(name)?);
@@ -73,6 +75,8 @@ impl ClusterMachine {
             part: format!("cluster `{name}`"),
             why: e.to_string(),
         })?;
+        // Until somebody starts it nobody is there.
+        cluster.stop();
         Ok(Self {
             cluster,
             server: part.server.clone(),
@@ -213,6 +217,7 @@ mod tests {
     async fn whoever_knows_the_seed_of_a_world_cannot_make_its_tokens() {
         let (one, other) = (machine(), machine());
         for machine in [&one, &other] {
+            machine.cluster.start();
             let account = json!({
                 "apiVersion": "v1", "kind": "ServiceAccount",
                 "metadata": { "name": "default", "namespace": "default" },

@@ -21,6 +21,7 @@ use super::power::Machine;
 use super::power::Power;
 use super::programs::Said;
 use super::programs::Tool;
+use super::seeds::seed_of;
 use super::troubles::Drawn;
 
 /// The database that a URL of a server names: one that is always there.
@@ -41,9 +42,10 @@ impl DatabaseMachine {
         seed: u64,
         faults: Arc<Faults>,
     ) -> Result<Self, WorldError> {
-        let mut random = fastrand::Rng::with_seed(seed);
         let troubles = Arc::new(Drawn::new(faults, name));
-        let mut options = Options::new(clock, random.u64(..)).troubled(troubles);
+        // SQL shows it as a number with a sign.
+        let identity = seed_of(seed, &format!("postgres.{name}")) >> 1;
+        let mut options = Options::new(clock, identity).troubled(troubles);
         options.version = version(name, part)?;
         options.roles = vec![Role::superuser(&part.user, Some(&part.password))];
         options

@@ -16,6 +16,7 @@ mod names;
 mod network;
 mod power;
 mod programs;
+mod seeds;
 mod serve;
 mod services;
 mod simulation;
