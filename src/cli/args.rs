@@ -518,7 +518,7 @@ pub struct RehearseArgs {
     /// Let a step fail: for good, or only its first N attempts.
     #[arg(long, value_name = "ADDRESS[:N]", value_parser = failure)]
     pub fail: Vec<String>,
-    /// Let requests meet faults, drawn from a seed.
+    /// Let requests meet faults, drawn from a seed; with `--listen` yours, too.
     #[arg(long, value_name = "SEED")]
     pub faults: Option<u64>,
     /// Keep the world open on loopback until Ctrl-C, in real time; by default on free ports.
@@ -531,7 +531,7 @@ pub struct RehearseArgs {
     )]
     pub listen: Option<std::net::SocketAddr>,
     /// With `--listen`: open the world as it is before the recovery, and rehearse nothing.
-    #[arg(long, requires = "listen", conflicts_with_all = ["fail", "faults", "json", "full"])]
+    #[arg(long, requires = "listen", conflicts_with_all = ["fail", "json", "full"])]
     pub before: bool,
     /// Print one JSON object for each event, and one for the report.
     #[arg(long)]

@@ -40,6 +40,11 @@ pub(super) async fn stay_open(
         }
         Moment::After => "\nThe world stays open until Ctrl-C.",
     });
+    if let Some(seed) = scene.faults() {
+        talk(&format!(
+            "The faults of seed {seed} stand before it, from their beginning."
+        ));
+    }
     let places = scene.world().places();
     for line in clusters(scene, &open, &places)? {
         talk(&line);

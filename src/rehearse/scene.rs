@@ -140,6 +140,12 @@ impl Scene {
         starting.map(line).collect()
     }
 
+    /// The seed of the faults, if there are any.
+    #[must_use]
+    pub fn faults(&self) -> Option<u64> {
+        self.script.faults
+    }
+
     /// What somebody should look at in the world file, with its text.
     #[must_use]
     pub fn warnings(&self) -> &(Diagnostics, Sources) {

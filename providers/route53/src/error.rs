@@ -134,6 +134,9 @@ mod tests {
             ("InvalidChangeBatch", 400, ErrorKind::Conflict),
             ("InvalidInput", 400, ErrorKind::Invalid),
             ("ServiceUnavailable", 503, ErrorKind::Unreachable),
+            ("InternalFailure", 500, ErrorKind::Unreachable),
+            // A proxy's page names no code.
+            ("", 504, ErrorKind::Unreachable),
         ] {
             assert_eq!(kind_of(code, status), kind, "{code}");
         }

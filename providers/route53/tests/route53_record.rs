@@ -306,6 +306,7 @@ async fn refusals_say_what_to_do_and_never_a_secret() {
             ErrorKind::Throttled { after_ms: None },
         ),
         (Fault::Unavailable, ErrorKind::Unreachable),
+        (Fault::Internal, ErrorKind::Unreachable),
     ] {
         world.inject(Operation::ChangeResourceRecordSets, fault);
         assert_eq!(driver.begin(&step.op).await.unwrap_err().kind, kind);

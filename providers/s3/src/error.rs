@@ -134,6 +134,9 @@ mod tests {
             (None, 403, ErrorKind::Denied),
             (Some("SlowDown"), 503, throttled),
             (Some("PreconditionFailed"), 412, ErrorKind::Conflict),
+            (Some("InternalError"), 500, ErrorKind::Unreachable),
+            (Some("ServiceUnavailable"), 503, ErrorKind::Unreachable),
+            (None, 504, ErrorKind::Unreachable),
             (Some("Unheard"), 503, ErrorKind::Unreachable),
             (Some("Unheard"), 400, ErrorKind::Invalid),
         ] {

@@ -184,6 +184,12 @@ impl Cluster {
         self.start();
     }
 
+    /// Says whether it was stopped, and when that changes.
+    #[must_use]
+    pub fn stopped(&self) -> watch::Receiver<bool> {
+        self.shared.stopped()
+    }
+
     fn background(&self) -> MutexGuard<'_, Option<Background>> {
         self.shared
             .background

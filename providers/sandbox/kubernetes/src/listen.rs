@@ -7,28 +7,62 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::serve::Listener;
+use axum::Router;
+use axum::body::Body;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use drplan_api::Fut;
+use http::Request;
+use http::Response;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
-use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
-use tokio_rustls::server::TlsStream;
+use tower::ServiceExt as _;
 
 use crate::Cluster;
 
 /// How long a client may take to begin.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 
-/// How many connections may wait to be served.
-const WAITING_MAX: usize = 128;
+/// How many connections there may be at once; who comes later waits.
+const CONNECTIONS_MAX: usize = 512;
+
+/// What stands between clients and the API.
+pub trait Front: Send + Sync {
+    /// Answers a request, mostly with what the API answers. An error ends the connection without an
+    /// answer.
+    fn answer(
+        self: Arc<Self>,
+        api: Router,
+        request: Request<Body>,
+    ) -> Fut<'static, io::Result<Response<Body>>>;
+}
+
+/// Lets every request through.
+struct Nothing;
+
+impl Front for Nothing {
+    fn answer(
+        self: Arc<Self>,
+        api: Router,
+        request: Request<Body>,
+    ) -> Fut<'static, io::Result<Response<Body>>> {
+        Box::pin(async move {
+            let served = api.oneshot(request).await;
+            Ok(served.unwrap_or_else(|never| match never {}))
+        })
+    }
+}
 
 /// Why a cluster cannot listen.
 #[derive(Debug, thiserror::Error)]
@@ -57,8 +91,7 @@ pub struct Listening {
     /// The certificate, as PEM.
     pub certificate: String,
     cluster: Cluster,
-    end: Option<oneshot::Sender<()>>,
-    tasks: Vec<JoinHandle<()>>,
+    accepting: JoinHandle<()>,
 }
 
 impl Listening {
@@ -79,13 +112,8 @@ impl Listening {
 
 impl Drop for Listening {
     fn drop(&mut self) {
-        if let Some(end) = self.end.take() {
-            // Nobody listens when the server has ended by itself.
-            end.send(()).ok();
-        }
-        for task in &self.tasks {
-            task.abort();
-        }
+        // Its connections end with it.
+        self.accepting.abort();
     }
 }
 
@@ -95,6 +123,19 @@ impl Drop for Listening {
 ///
 /// When the address cannot be had.
 pub async fn listen(cluster: &Cluster, address: SocketAddr) -> Result<Listening, ListenError> {
+    listen_behind(cluster, address, Arc::new(Nothing)).await
+}
+
+/// The same with something between clients and the API.
+///
+/// # Errors
+///
+/// When the address cannot be had.
+pub async fn listen_behind(
+    cluster: &Cluster,
+    address: SocketAddr,
+    front: Arc<dyn Front>,
+) -> Result<Listening, ListenError> {
     let listener = TcpListener::bind(address)
         .await
         .map_err(|source| ListenError::Address { address, source })?;
@@ -102,27 +143,16 @@ pub async fn listen(cluster: &Cluster, address: SocketAddr) -> Result<Listening,
         .local_addr()
         .map_err(|source| ListenError::Address { address, source })?;
     let (config, certificate) = tls()?;
-    let acceptor = TlsAcceptor::from(Arc::new(config));
-    let (ready, streams) = mpsc::channel(WAITING_MAX);
-    let (end, ended) = oneshot::channel::<()>();
-    let tls = Tls { streams, address };
-    let router = cluster.router();
-    let serving = axum::serve(tls, router).with_graceful_shutdown(async {
-        // A sender that is gone is an end too.
-        ended.await.ok();
-    });
-    let tasks = vec![
-        tokio::spawn(accept(listener, acceptor, ready)),
-        tokio::spawn(async move {
-            serving.await.ok();
-        }),
-    ];
+    let door = Door {
+        cluster: cluster.clone(),
+        acceptor: TlsAcceptor::from(Arc::new(config)),
+        front,
+    };
     Ok(Listening {
         address,
         certificate,
         cluster: cluster.clone(),
-        end: Some(end),
-        tasks,
+        accepting: tokio::spawn(accept(listener, Arc::new(door))),
     })
 }
 
@@ -142,46 +172,60 @@ fn tls() -> Result<(ServerConfig, String), ListenError> {
 }
 
 /// Takes connections; each begins on its own, so that a slow one holds up nobody.
-async fn accept(
-    listener: TcpListener,
-    acceptor: TlsAcceptor,
-    ready: mpsc::Sender<(TlsStream<TcpStream>, SocketAddr)>,
-) {
+async fn accept(listener: TcpListener, door: Arc<Door>) {
+    let mut connections = JoinSet::new();
     loop {
-        let Ok((stream, peer)) = listener.accept().await else {
+        while connections.try_join_next().is_some() {}
+        if connections.len() == CONNECTIONS_MAX {
+            connections.join_next().await;
+        }
+        let Ok((stream, _)) = listener.accept().await else {
             // Out of file handles: others must end first.
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
-        let (acceptor, ready) = (acceptor.clone(), ready.clone());
-        tokio::spawn(async move {
-            let handshake = tokio::time::timeout(HANDSHAKE_LIMIT, acceptor.accept(stream));
-            if let Ok(Ok(stream)) = handshake.await {
-                ready.send((stream, peer)).await.ok();
-            }
-        });
-    }
-}
-
-/// Connections whose handshake is done.
-struct Tls {
-    streams: mpsc::Receiver<(TlsStream<TcpStream>, SocketAddr)>,
-    address: SocketAddr,
-}
-
-impl Listener for Tls {
-    type Io = TlsStream<TcpStream>;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        match self.streams.recv().await {
-            Some(connection) => connection,
-            // Whoever accepts has ended; the server is about to.
-            None => std::future::pending().await,
+        if *door.cluster.stopped().borrow() {
+            // The port is kept for the cluster's next start; until then nobody is there. A stream of
+            // which this cannot be said is closed all the same.
+            stream.set_zero_linger().ok();
+            continue;
         }
+        connections.spawn(Arc::clone(&door).serve(stream));
     }
+}
 
-    fn local_addr(&self) -> io::Result<Self::Addr> {
-        Ok(self.address)
+/// What every connection needs.
+struct Door {
+    cluster: Cluster,
+    acceptor: TlsAcceptor,
+    front: Arc<dyn Front>,
+}
+
+impl Door {
+    /// Serves one connection, until either side ends it or the cluster stops.
+    async fn serve(self: Arc<Self>, stream: TcpStream) {
+        let mut stopped = self.cluster.stopped();
+        let served = async {
+            let handshake = tokio::time::timeout(HANDSHAKE_LIMIT, self.acceptor.accept(stream));
+            let Ok(Ok(stream)) = handshake.await else {
+                return;
+            };
+            let service = service_fn(|request: Request<Incoming>| {
+                let front = Arc::clone(&self.front);
+                front.answer(self.cluster.router(), request.map(Body::new))
+            });
+            // The date that hyper would add is this machine's, and not the cluster's.
+            let connection = http1::Builder::new()
+                .auto_date_header(false)
+                .serve_connection(TokioIo::new(stream), service);
+            // A connection that ends early is the client's to complain about.
+            connection.await.ok();
+        };
+        tokio::select! {
+            // A cluster that is gone answers nothing more.
+            biased;
+            _ = stopped.wait_for(|stopped| *stopped) => {}
+            () = served => {}
+        }
     }
 }

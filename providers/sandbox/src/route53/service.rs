@@ -225,7 +225,9 @@ impl Route53 {
                 ));
             }
             fault = held.faults.take(target.operation);
-            refused_by(fault)?;
+            if let Some(refusal) = fault.and_then(Fault::refusal) {
+                return Err(refusal);
+            }
             self.perform(&mut held.state, target, parts.uri.query(), body)
         });
         let lost = fault == Some(Fault::LostAnswer);
@@ -420,15 +422,6 @@ impl Route53 {
             .held
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn refused_by(fault: Option<Fault>) -> Result<(), Refusal> {
-    match fault {
-        Some(Fault::Throttling) => Err(Refusal::throttled()),
-        Some(Fault::PriorRequestNotComplete) => Err(Refusal::prior_request_not_complete()),
-        Some(Fault::Unavailable) => Err(Refusal::unavailable()),
-        Some(Fault::LostAnswer) | None => Ok(()),
     }
 }
 

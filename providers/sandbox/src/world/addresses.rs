@@ -11,7 +11,9 @@ use serde_json::Value;
 
 use super::file::Page;
 use super::network::Addresses;
+use super::network::HttpServer;
 use super::network::Server;
+use super::refusal::Service;
 
 /// The Services of clusters, and what their pods answer.
 pub(super) struct Balancers {
@@ -27,7 +29,11 @@ impl Addresses for Balancers {
         };
         let service = self.clusters.iter().find_map(of)?;
         let page = self.pages.get(&name(&service));
-        Some(Server::Http(router(&service, page)))
+        Some(Server::Http(HttpServer {
+            service: Service::Page,
+            router: router(&service, page),
+            stopped: None,
+        }))
     }
 }
 

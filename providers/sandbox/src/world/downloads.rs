@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::OnceLock;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Path;
@@ -20,8 +21,17 @@ use http::StatusCode;
 use ring::rand::SecureRandom as _;
 use ring::rand::SystemRandom;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
+
+use super::network::HttpServer;
+use super::refusal::Service;
+use super::serve;
+use super::serve::Between;
+
+/// How long nobody is let in when there is no room for another connection.
+const BREATH: Duration = Duration::from_millis(100);
 
 /// How many addresses are open at once.
 const OFFERS_MAX: usize = 1000;
@@ -40,11 +50,15 @@ struct Offer {
 }
 
 /// Downloads that are served; they end when this is dropped.
-pub(super) struct Serving(JoinHandle<()>);
+pub(super) struct Serving {
+    accepting: JoinHandle<()>,
+    /// Connections end when it is gone.
+    _open: watch::Sender<bool>,
+}
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        self.0.abort();
+        self.accepting.abort();
     }
 }
 
@@ -85,28 +99,47 @@ impl Downloads {
         Ok(format!("http://{address}/{token}"))
     }
 
-    /// Serves them on a free port of an address.
+    /// Serves them on a free port of an address, with something between them and clients.
     ///
     /// # Errors
     ///
     /// If there is none.
-    pub(super) async fn listen(self: &Arc<Self>, beside: SocketAddr) -> std::io::Result<Serving> {
+    pub(super) async fn listen(
+        self: &Arc<Self>,
+        beside: SocketAddr,
+        between: Between,
+    ) -> std::io::Result<Serving> {
         let listener = TcpListener::bind(SocketAddr::new(beside.ip(), 0)).await?;
         let address = listener.local_addr()?;
         self.address.get_or_init(|| address);
         let router = Router::new().route("/{token}", get(download));
-        let router = router.with_state(Arc::clone(self));
-        // It ends with the world; nobody is left to hear of an error.
-        let serving = tokio::spawn(async move {
-            axum::serve(listener, router).await.ok();
-        });
-        Ok(Serving(serving))
+        let (open, stopped) = watch::channel(false);
+        let server = HttpServer {
+            service: Service::ObjectStore,
+            router: router.with_state(Arc::clone(self)),
+            stopped: Some(stopped),
+        };
+        Ok(Serving {
+            accepting: tokio::spawn(accept(listener, server, Arc::new(between))),
+            _open: open,
+        })
     }
 
     fn read(&self, token: &str) -> Option<Bytes> {
         let offers = self.offers.lock().unwrap_or_else(PoisonError::into_inner);
         let offer = offers.get(token).filter(|o| o.until > Instant::now())?;
         self.store.get(&offer.bucket, &offer.key).ok()
+    }
+}
+
+/// Takes connections for as long as the world is open.
+async fn accept(listener: TcpListener, server: HttpServer, between: Arc<Between>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => serve::http(stream, server.clone(), Arc::clone(&between)),
+            // Out of file handles: others must end first.
+            Err(_) => tokio::time::sleep(BREATH).await,
+        }
     }
 }
 
@@ -119,8 +152,6 @@ async fn download(
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use drplan_api::Clock;
     use drplan_sandbox_s3::Options;
     use drplan_sandbox_s3::Put;
@@ -128,6 +159,7 @@ mod tests {
     use tokio::io::AsyncWriteExt as _;
     use tokio::net::TcpStream;
 
+    use super::super::Faults;
     use super::*;
 
     fn wish(lifetime: Duration) -> Download<'static> {
@@ -174,8 +206,10 @@ mod tests {
             "nobody listens"
         );
 
+        let faults = Arc::new(Faults::none());
+        let between = Between::outside("here".to_owned(), Service::ObjectStore, faults);
         let beside: SocketAddr = "127.0.0.1:0".parse().expect("an address");
-        let serving = downloads.listen(beside).await.expect("a port");
+        let serving = downloads.listen(beside, between).await.expect("a port");
         let url = sign(&wish(Duration::from_secs(60))).expect("an address");
         assert!(fetched(&url).await.ends_with("what was logged"));
         let (root, token) = url.rsplit_once('/').expect("a token");

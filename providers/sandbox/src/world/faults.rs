@@ -7,25 +7,22 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use axum::body::Body;
 use http::Method;
-use http::Response;
-use http::StatusCode;
 use http::Uri;
-use http::header::CONTENT_TYPE;
-use http::header::RETRY_AFTER;
+
+use super::refusal::Refusal;
+use super::refusal::Service;
+use super::seeds::seed_of;
 
 /// One request in so many meets a fault.
 const ONE_IN: u64 = 25;
 /// One `pg_restore` in so many is killed; there are few of them.
 const RESTORES_ONE_IN: u64 = 4;
-/// How many faults one place (method and path, or what is asked of a server) meets at most, so that
-/// retries come to an end.
+/// How many faults one place (method, host and path, or what is asked of a server) meets at most, so
+/// that retries come to an end.
 const FAULTS_OF_A_PLACE_MAX: u32 = 2;
 /// How long a slow answer takes at most.
 const SLOW_MAX: Duration = Duration::from_secs(20);
-/// After how many seconds a throttled client may try again.
-const RETRY_AFTER_S: u64 = 2;
 /// What a client asks for first, to learn who answers.
 const OPENS: &str = "/api/v1/namespaces/kube-system";
 /// After how many bytes a stream of changes ends at the latest: often within the first of them.
@@ -40,6 +37,8 @@ pub enum Fault {
     ResetAfter,
     /// The server answers so, and does nothing.
     Answers(Refusal),
+    /// The server does it, and answers so all the same.
+    AnswersAfter(Refusal),
     /// The answer takes so long.
     Slow(Duration),
     /// The connection breaks when this part of the request's body has come.
@@ -50,52 +49,13 @@ pub enum Fault {
     DroppedWatch(usize),
 }
 
-/// How a server that is in trouble answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// Too many requests, with the time after which to try again.
-    Throttled,
-    /// An internal error.
-    Internal,
-    /// Not now.
-    Unavailable,
-    /// The token, which was good for the request before, is not any more.
-    Expired,
-}
-
-/// What refuses an expired token, as an API server says it.
-const UNAUTHORIZED: &str = r#"{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"Unauthorized","reason":"Unauthorized","code":401}"#;
-
-impl From<Refusal> for Response<Body> {
-    fn from(refusal: Refusal) -> Self {
-        let status = match refusal {
-            Refusal::Throttled => StatusCode::TOO_MANY_REQUESTS,
-            Refusal::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-            Refusal::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-            Refusal::Expired => StatusCode::UNAUTHORIZED,
-        };
-        let body = match refusal {
-            Refusal::Expired => UNAUTHORIZED,
-            _ => "a fault of the rehearsal",
-        };
-        let mut response = Self::new(Body::from(body));
-        *response.status_mut() = status;
-        let headers = response.headers_mut();
-        match refusal {
-            Refusal::Throttled => drop(headers.insert(RETRY_AFTER, RETRY_AFTER_S.into())),
-            Refusal::Expired => {
-                let json = http::HeaderValue::from_static("application/json");
-                headers.insert(CONTENT_TYPE, json);
-            }
-            Refusal::Internal | Refusal::Unavailable => {}
-        }
-        response
-    }
-}
-
 /// What a request is that may meet a fault.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Asked<'a> {
+    /// The host and the port that were dialled.
+    pub(super) place: &'a str,
+    /// Which system is asked.
+    pub(super) service: Service,
     pub(super) method: &'a Method,
     pub(super) uri: &'a Uri,
     /// Whether something is sent along.
@@ -125,6 +85,11 @@ impl Asked<'_> {
             .any(|part| matches!(part, "watch=true" | "watch=1"))
     }
 
+    /// Whether it may change something.
+    fn changes(self) -> bool {
+        ![Method::GET, Method::HEAD].contains(self.method)
+    }
+
     /// The faults that such a request can meet.
     fn faults(self) -> Vec<Drawn> {
         let mut all: Vec<Drawn> = vec![
@@ -144,6 +109,16 @@ impl Asked<'_> {
         } else if self.method == Method::GET {
             also(|random| Fault::HalfAnswered(random.f64()));
         }
+        if self.changes() {
+            also(|_| Fault::AnswersAfter(Refusal::Internal));
+            also(|_| Fault::AnswersAfter(Refusal::Unavailable));
+            also(|_| Fault::AnswersAfter(Refusal::TimedOut));
+        }
+        match self.service {
+            Service::Kubernetes | Service::Page => also(|_| Fault::Answers(Refusal::NoServer)),
+            Service::Dns if self.changes() => also(|_| Fault::Answers(Refusal::Busy)),
+            Service::Dns | Service::ObjectStore => {}
+        }
         // A token that is refused where somebody opens a connection never was good for them.
         if self.token == Token::Shown && self.uri.path() != OPENS {
             also(|_| Fault::Answers(Refusal::Expired));
@@ -160,8 +135,8 @@ pub(super) fn slow(random: &mut fastrand::Rng) -> Duration {
     SLOW_MAX.mul_f64(random.f64())
 }
 
-/// Decides which requests meet a fault. A decision hangs on the seed, the place (method and path,
-/// or server and statement) and how often the place was asked before, not on what happens elsewhere:
+/// Decides which requests meet a fault. A decision hangs on the seed, the place (method, host and
+/// path, or server and statement) and how often the place was asked before, not on what happens elsewhere:
 /// what runs side by side may take turns in another order and still meets the same faults.
 pub struct Faults(Option<Seeded>);
 
@@ -194,6 +169,13 @@ impl Faults {
         }))
     }
 
+    /// The faults of the same seed from their beginning, for somebody who is not counted here.
+    pub(super) fn anew(&self) -> Self {
+        self.0
+            .as_ref()
+            .map_or_else(Self::none, |seeded| Self::from_seed(seeded.seed))
+    }
+
     /// Ends the faults.
     pub(super) fn end(&self) {
         if let Some(seeded) = &self.0 {
@@ -211,7 +193,7 @@ impl Faults {
 
     /// What a request meets, if it meets something.
     pub(super) fn next(&self, asked: Asked<'_>) -> Option<Fault> {
-        let place = format!("{} {}", asked.method, asked.uri.path());
+        let place = format!("{} {}{}", asked.method, asked.place, asked.uri.path());
         let mut random = self.meets(place, ONE_IN)?;
         let faults = asked.faults();
         random
@@ -243,7 +225,8 @@ impl Faults {
         }
         let mut places = seeded.places.lock().unwrap_or_else(PoisonError::into_inner);
         let asked = places.get(&name).map_or(0, |p| p.asked);
-        let mut random = random(seeded.seed, &format!("{asked} {name}"));
+        let seed = seed_of(seeded.seed, &format!("{asked} {name}"));
+        let mut random = fastrand::Rng::with_seed(seed);
         let place = places.entry(name).or_default();
         place.asked += 1;
         if place.met == FAULTS_OF_A_PLACE_MAX || random.u64(0..one_in) > 0 {
@@ -254,19 +237,16 @@ impl Faults {
     }
 }
 
-/// A generator of a place's own.
-fn random(seed: u64, place: &str) -> fastrand::Rng {
-    let digest = drplan_api::digest(format!("{seed} {place}").as_bytes());
-    let digits = digest.get(..16).unwrap_or_default();
-    fastrand::Rng::with_seed(u64::from_str_radix(digits, 16).unwrap_or(seed))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const PLACE: &str = "b.example:6443";
+
     fn asked<'a>(method: &'a Method, uri: &'a Uri) -> Asked<'a> {
         Asked {
+            place: PLACE,
+            service: Service::Kubernetes,
             method,
             uri,
             body: Sent::Nothing,
@@ -305,10 +285,9 @@ mod tests {
         let all = (0..1000).filter_map(|i| {
             let uri: Uri = format!("/{i}{query}").parse().expect("a URI");
             faults.next(Asked {
-                method,
-                uri: &uri,
                 body,
                 token,
+                ..asked(method, &uri)
             })
         });
         all.map(|fault| format!("{fault:?}\n")).collect()
@@ -333,6 +312,39 @@ mod tests {
         );
         let watch = sorts(&Method::GET, "?watch=true", Sent::Nothing, Token::None);
         assert!(watch.contains("DroppedWatch"), "{watch}");
+    }
+
+    #[test]
+    fn what_fails_after_its_effect_changes_something() {
+        let read = sorts(&Method::GET, "", Sent::Nothing, Token::None);
+        assert!(!read.contains("AnswersAfter"), "{read}");
+        let write = sorts(&Method::DELETE, "", Sent::Nothing, Token::None);
+        for refusal in ["Internal", "Unavailable", "TimedOut"] {
+            let after = format!("AnswersAfter({refusal})");
+            assert!(write.contains(&after), "{write}");
+        }
+    }
+
+    #[test]
+    fn two_servers_are_two_places() {
+        let faults = Faults::from_seed(3);
+        let met = |place: &str| {
+            let all = (0..1000).map(|_| {
+                let uri: Uri = "/one".parse().expect("a URI");
+                faults.next(Asked {
+                    place,
+                    ..asked(&Method::PUT, &uri)
+                })
+            });
+            all.enumerate()
+                .filter_map(|(n, met)| Some((n, met?)))
+                .collect()
+        };
+        let one: Vec<_> = met("a.example:6443");
+        let other = met("b.example:6443");
+        assert_eq!(one.len(), FAULTS_OF_A_PLACE_MAX as usize);
+        assert_eq!(other.len(), FAULTS_OF_A_PLACE_MAX as usize);
+        assert_ne!(one, other);
     }
 
     #[test]

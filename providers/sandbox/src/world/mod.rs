@@ -16,6 +16,7 @@ mod names;
 mod network;
 mod power;
 mod programs;
+mod refusal;
 mod seeds;
 mod serve;
 mod services;
@@ -44,6 +45,7 @@ use databases::Clients;
 use databases::DatabaseMachine;
 use names::Hosts;
 use names::Zones;
+use network::HttpServer;
 use network::Listener;
 use network::Names;
 use network::Server;
@@ -52,12 +54,12 @@ use power::Machine;
 use power::Power;
 use power::Socket;
 use programs::Programs;
+use refusal::Service;
 use velero::Velero;
 use witness::Gallery;
 
 pub use faults::Fault;
 pub use faults::Faults;
-pub use faults::Refusal;
 pub use file::Stand;
 pub use file::WorldFile;
 pub use file::host_and_port;
@@ -65,6 +67,7 @@ pub use listen::Open;
 pub use power::Place;
 pub use programs::Said;
 pub use programs::Tool;
+pub use refusal::Refusal;
 pub use simulation::By;
 pub use simulation::CLIENTS;
 pub use simulation::SIMULATIONS;
@@ -190,7 +193,7 @@ impl World {
         let suffixes = suffixes(&object_store.hosts, &dns_part.hosts, &store, &dns);
         let network = Arc::new(WorldNetwork::new(
             suffixes,
-            Server::Http(store.router()),
+            of(Service::ObjectStore, store.router()),
             names,
             vec![Arc::new(balancers)],
             Arc::clone(&faults),
@@ -312,8 +315,8 @@ fn suffixes(
     store: &Store,
     dns: &Route53,
 ) -> Vec<(String, Server)> {
-    let dns = Server::Http(dns.router());
-    let store = Server::Http(store.router());
+    let dns = of(Service::Dns, dns.router());
+    let store = of(Service::ObjectStore, store.router());
     let given = |hosts: &[String], server: &Server| {
         let pairs = hosts.iter().map(|h| (h.clone(), server.clone()));
         pairs.collect::<Vec<_>>()
@@ -322,6 +325,15 @@ fn suffixes(
     out.extend(given(store_hosts, &store));
     out.push(("route53.amazonaws.com".to_owned(), dns));
     out
+}
+
+/// A service that nobody stops.
+fn of(service: Service, router: axum::Router) -> Server {
+    Server::Http(HttpServer {
+        service,
+        router,
+        stopped: None,
+    })
 }
 
 fn sockets(
@@ -336,7 +348,11 @@ fn sockets(
         let socket = Socket {
             host,
             port,
-            server: Server::Http(machine.cluster.router()),
+            server: Server::Http(HttpServer {
+                service: Service::Kubernetes,
+                router: machine.cluster.router(),
+                stopped: Some(machine.cluster.stopped()),
+            }),
             machine: Arc::clone(machine) as Arc<dyn Machine>,
         };
         out.insert(format!("cluster.{name}"), socket);

@@ -13,8 +13,10 @@ use drplan_api::Fut;
 use drplan_api::Network;
 use drplan_api::Stream;
 use tokio::io::DuplexStream;
+use tokio::sync::watch;
 
 use super::faults::Faults;
+use super::refusal::Service;
 use super::serve;
 use super::serve::Between;
 use super::witness::Gallery;
@@ -33,10 +35,19 @@ pub(super) trait Listener: Send + Sync {
 /// What answers at a place.
 #[derive(Clone)]
 pub(super) enum Server {
-    /// An HTTP service.
-    Http(Router),
+    /// HTTP.
+    Http(HttpServer),
     /// Another protocol.
     Other(Arc<dyn Listener>),
+}
+
+/// What answers in HTTP.
+#[derive(Clone)]
+pub(super) struct HttpServer {
+    pub(super) service: Service,
+    pub(super) router: Router,
+    /// Whether it was stopped, if it can be: its connections end then.
+    pub(super) stopped: Option<watch::Receiver<bool>>,
 }
 
 /// Says what an address of a host answers that no server is declared for.
@@ -110,7 +121,7 @@ impl WorldNetwork {
         places.insert((host.to_owned(), port), server);
     }
 
-    /// Lets nobody answer there any more. Connections that exist stay.
+    /// Lets nobody answer there any more.
     pub(super) fn close(&self, host: &str, port: u16) {
         let mut places = self.places.write().unwrap_or_else(PoisonError::into_inner);
         places.remove(&(host.to_owned(), port));
@@ -155,13 +166,15 @@ impl Network for WorldNetwork {
             let server = self.find(host, port)?;
             let (ours, theirs) = tokio::io::duplex(BUFFER_BYTES);
             match server {
-                Server::Http(router) => {
+                Server::Http(server) => {
                     let between = Between {
                         host: host.to_owned(),
+                        place: format!("{host}:{port}"),
+                        service: server.service,
                         faults: Arc::clone(&self.faults),
                         gallery: self.gallery.clone(),
                     };
-                    serve::http(theirs, router, Arc::new(between));
+                    serve::http(theirs, server, Arc::new(between));
                 }
                 Server::Other(_) if self.faults.refuses(host, port) => {
                     return Err(io::Error::new(

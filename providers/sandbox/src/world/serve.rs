@@ -7,6 +7,8 @@ use axum::Router;
 use axum::body::Body;
 use axum::body::HttpBody as _;
 use bytes::Bytes;
+use drplan_api::Fut;
+use drplan_sandbox_kubernetes::Front;
 use futures::Stream;
 use futures::StreamExt as _;
 use http::Request;
@@ -16,7 +18,9 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::io::DuplexStream;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
+use tokio::sync::watch;
 use tower::ServiceExt as _;
 
 use super::faults::Asked;
@@ -24,6 +28,8 @@ use super::faults::Fault;
 use super::faults::Faults;
 use super::faults::Sent;
 use super::faults::Token;
+use super::network::HttpServer;
+use super::refusal::Service;
 use super::witness;
 use super::witness::Gallery;
 
@@ -31,12 +37,45 @@ use super::witness::Gallery;
 pub(super) struct Between {
     /// The host that was dialled.
     pub(super) host: String,
+    /// The same with the port.
+    pub(super) place: String,
+    pub(super) service: Service,
     pub(super) faults: Arc<Faults>,
     pub(super) gallery: Gallery,
 }
 
-/// Serves one connection in a task of its own, until either side ends it.
-pub(super) fn http(stream: DuplexStream, router: Router, between: Arc<Between>) {
+impl Between {
+    /// What stands before a server for clients of other processes; no witness sees them.
+    pub(super) fn outside(place: String, service: Service, faults: Arc<Faults>) -> Self {
+        Self {
+            host: place.clone(),
+            place,
+            service,
+            faults,
+            gallery: Gallery::default(),
+        }
+    }
+}
+
+impl Front for Between {
+    fn answer(
+        self: Arc<Self>,
+        api: Router,
+        request: Request<Body>,
+    ) -> Fut<'static, io::Result<Response<Body>>> {
+        Box::pin(answer(api, self, request))
+    }
+}
+
+/// Serves one connection in a task of its own, until either side ends it or the server stops.
+pub(super) fn http(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    server: HttpServer,
+    between: Arc<Between>,
+) {
+    let HttpServer {
+        router, stopped, ..
+    } = server;
     let service = service_fn(move |request: Request<Incoming>| {
         answer(router.clone(), Arc::clone(&between), request.map(Body::new))
     });
@@ -44,8 +83,23 @@ pub(super) fn http(stream: DuplexStream, router: Router, between: Arc<Between>) 
     let connection = http1::Builder::new()
         .auto_date_header(false)
         .serve_connection(TokioIo::new(stream), service);
-    // A connection that ends early is the client's to complain about.
-    tokio::spawn(async move { connection.await.ok() });
+    tokio::spawn(async move {
+        tokio::select! {
+            // A server that is gone answers nothing more.
+            biased;
+            () = end(stopped) => {}
+            // A connection that ends early is the client's to complain about.
+            served = connection => drop(served),
+        }
+    });
+}
+
+/// Waits until a server stops or is gone.
+async fn end(stopped: Option<watch::Receiver<bool>>) {
+    match stopped {
+        Some(mut stopped) => drop(stopped.wait_for(|stopped| *stopped).await),
+        None => std::future::pending().await,
+    }
 }
 
 /// An error here ends the connection without an answer, which is what a reset looks like.
@@ -64,6 +118,8 @@ async fn answer(
         return Err(reset());
     }
     let fault = between.faults.next(Asked {
+        place: &between.place,
+        service: between.service,
         method: &method,
         uri: &uri,
         body: match request.body().is_end_stream() {
@@ -74,7 +130,7 @@ async fn answer(
     });
     let request = match fault {
         Some(Fault::ResetBefore) => return Err(reset()),
-        Some(Fault::Answers(refusal)) => return Ok(refusal.into()),
+        Some(Fault::Answers(refusal)) => return Ok(refusal.of(between.service)),
         Some(Fault::Slow(pause)) => {
             tokio::time::sleep(pause).await;
             request
@@ -89,6 +145,7 @@ async fn answer(
         return Err(reset());
     }
     Ok(match fault {
+        Some(Fault::AnswersAfter(refusal)) => refusal.of(between.service),
         Some(Fault::HalfAnswered(part)) => response.map(|body| broken(body, part)),
         Some(Fault::DroppedWatch(bytes)) => {
             response.map(|body| Body::from_stream(first(body, bytes)))
@@ -150,7 +207,6 @@ fn first(body: Body, bytes: usize) -> impl Stream<Item = Result<Bytes, axum::Err
 #[cfg(test)]
 mod tests {
     use drplan_api::Clock;
-    use drplan_api::Fut;
     use drplan_api::Network;
     use drplan_api::Timestamp;
     use drplan_sandbox_kubernetes::Cluster;
@@ -162,10 +218,11 @@ mod tests {
     use kube::client::Body as Sends;
     use serde_json::json;
 
-    use super::super::faults::Refusal;
+    use super::super::refusal::Refusal;
     use super::*;
 
     const SEED: u64 = 1;
+    const PLACE: &str = "b.example:80";
     /// How many bytes wait in each direction.
     const BUFFER_BYTES: usize = 64 * 1024;
 
@@ -179,7 +236,12 @@ mod tests {
             _: u16,
         ) -> Fut<'a, io::Result<Box<dyn drplan_api::Stream>>> {
             let (near, far) = tokio::io::duplex(BUFFER_BYTES);
-            http(far, self.0.router(), Arc::clone(&self.1));
+            let server = HttpServer {
+                service: Service::Kubernetes,
+                router: self.0.router(),
+                stopped: Some(self.0.stopped()),
+            };
+            http(far, server, Arc::clone(&self.1));
             Box::pin(async move { Ok(Box::new(near) as Box<dyn drplan_api::Stream>) })
         }
     }
@@ -189,6 +251,8 @@ mod tests {
         let cluster = Cluster::new(ClusterOptions::new("b", 1, clock));
         let between = Arc::new(Between {
             host: "b.example".to_owned(),
+            place: PLACE.to_owned(),
+            service: Service::Kubernetes,
             faults: Arc::new(Faults::from_seed(SEED)),
             gallery: Gallery::default(),
         });
@@ -214,6 +278,8 @@ mod tests {
         let found = all.find(|(_, path)| {
             let uri: Uri = path.parse().expect("a URI");
             let asked = Asked {
+                place: PLACE,
+                service: Service::Kubernetes,
                 method,
                 uri: &uri,
                 body,
@@ -302,5 +368,46 @@ mod tests {
         assert_eq!(said["reason"], "Unauthorized");
         let (status, _) = get(&client, &path).await.expect("an answer");
         assert_eq!(status, StatusCode::NOT_FOUND);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_write_whose_answer_is_an_error_may_have_taken_place() {
+        let space = |n| format!("/api/v1/namespaces/n{n}/configmaps");
+        let after = |fault| fault == Fault::AnswersAfter(Refusal::TimedOut);
+        let (n, path) = meets(&Method::POST, space, after);
+        let (cluster, client) = cluster();
+        let space = format!("n{n}");
+        let namespace =
+            json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": space } });
+        cluster.load([namespace]).expect("a namespace");
+        let body = json!({
+            "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "m" },
+        });
+        let request = Request::post(path)
+            .header(CONTENT_TYPE, "application/json")
+            .body(Sends::from(body.to_string().into_bytes()));
+        let response = client.send(request.expect("a request")).await;
+        let response = response.expect("an answer");
+        assert_eq!(response.status(), StatusCode::GATEWAY_TIMEOUT);
+        let said = response.into_body().collect_bytes().await.expect("a body");
+        let said: serde_json::Value = serde_json::from_slice(&said).expect("a Status");
+        assert_eq!(said["reason"], "Timeout");
+        assert!(cluster.object("", "configmaps", &space, "m").is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_cluster_that_stops_in_the_middle_of_a_watch_ends_its_connections() {
+        let (cluster, client) = cluster();
+        let path = "/api/v1/namespaces/default/secrets?watch=true&resourceVersion=1";
+        let request = Request::get(path).body(Sends::empty()).expect("a request");
+        let response = client.send(request).await.expect("a stream");
+        assert_eq!(response.status(), StatusCode::OK);
+        cluster.stop();
+        response
+            .into_body()
+            .collect_bytes()
+            .await
+            .expect_err("it breaks");
+        get(&client, "/api").await.expect_err("nobody is there");
     }
 }
