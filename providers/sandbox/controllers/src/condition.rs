@@ -77,6 +77,18 @@ pub(crate) fn set(status: &mut Value, new: &Condition<'_>, times: Times, now: Ti
     put(status, made);
 }
 
+/// Takes a condition out, and the list with the last one.
+pub(crate) fn remove(status: &mut Value, kind: &str) {
+    if let Some(list) = status["conditions"].as_array_mut() {
+        list.retain(|c| c["type"] != kind);
+    }
+    if items(&status["conditions"]).is_empty()
+        && let Some(status) = status.as_object_mut()
+    {
+        status.remove("conditions");
+    }
+}
+
 fn put(status: &mut Value, condition: Value) {
     if !status["conditions"].is_array() {
         status["conditions"] = json!([]);

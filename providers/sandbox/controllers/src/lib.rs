@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 mod accounts;
+mod bounds;
 mod budgets;
 mod children;
 mod claims;

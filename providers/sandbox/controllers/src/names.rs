@@ -1,16 +1,20 @@
-//! Names for what an owner makes many of.
+//! Names for the pods that an owner makes.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
 use crate::Ask;
+use crate::View;
+use crate::children::PODS;
 use crate::generated;
 use crate::object::name;
+use crate::object::namespace;
 use crate::object::uid;
 
 /// Draws names for new pods of an owner.
 pub(crate) struct Names<'a> {
+    view: &'a dyn View,
     owner: &'a Value,
     seed: String,
     now: String,
@@ -19,8 +23,9 @@ pub(crate) struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    pub(crate) fn new(ask: Ask<'_>, owner: &'a Value) -> Self {
+    pub(crate) fn new(ask: Ask<'a>, owner: &'a Value) -> Self {
         Self {
+            view: ask.view,
             owner,
             seed: ask.settings.seed.to_string(),
             now: ask.now.to_string(),
@@ -34,14 +39,17 @@ impl<'a> Names<'a> {
         self.next_after(name(self.owner))
     }
 
-    /// A name `STEM-xxxxx`.
+    /// A name `STEM-xxxxx` that no pod has, be it made in an earlier turn of the same moment.
     pub(crate) fn next_after(&mut self, stem: &str) -> String {
+        let (group, kind) = PODS;
         loop {
             let drawn = self.drawn.to_string();
             self.drawn += 1;
             let suffix = generated::suffix(&[&self.seed, uid(self.owner), &self.now, &drawn]);
-            if self.used.insert(suffix.clone()) {
-                return format!("{}-{suffix}", generated::stem(stem));
+            let made = format!("{}-{suffix}", generated::stem(stem));
+            let space = Some(namespace(self.owner));
+            if self.used.insert(suffix) && self.view.get(group, kind, space, &made).is_none() {
+                return made;
             }
         }
     }

@@ -11,11 +11,13 @@ use crate::Controller;
 use crate::Key;
 use crate::Turn;
 use crate::Write;
+use crate::bounds;
 use crate::children::Children;
 use crate::children::Kind;
 use crate::children::PODS;
 use crate::children::parents;
 use crate::children::scopes;
+use crate::condition::Times;
 use crate::names::Names;
 use crate::object::created;
 use crate::object::delete;
@@ -94,11 +96,16 @@ fn is_going(pod: &Value) -> bool {
     is_deleting(pod) && !is_finished(pod)
 }
 
+fn wanted(set: &Value) -> usize {
+    usize::try_from(number(&set["spec"]["replicas"], 1)).unwrap_or(0)
+}
+
 fn scale(ask: Ask<'_>, set: &Value, active: &[Arc<Value>], writes: &mut Vec<Write>) {
-    let wanted = usize::try_from(number(&set["spec"]["replicas"], 1)).unwrap_or(0);
-    if active.len() < wanted {
+    let wanted = wanted(set);
+    let granted = bounds::granted(wanted);
+    if active.len() < granted {
         let mut names = Names::new(ask, set);
-        for _ in active.len()..wanted {
+        for _ in (active.len()..granted).take(bounds::PODS_OF_A_TURN_MAX) {
             let name = names.next();
             writes.push(Write::Create(generated_pod(
                 set,
@@ -111,6 +118,9 @@ fn scale(ask: Ask<'_>, set: &Value, active: &[Arc<Value>], writes: &mut Vec<Writ
         victims.sort_by_cached_key(|pod| dispensable(pod));
         let surplus = active.len() - wanted;
         writes.extend(victims.into_iter().take(surplus).filter_map(|p| delete(p)));
+    }
+    if bounds::is_bounded(wanted) {
+        writes.extend(bounds::event(ask, set, "replicaset-controller"));
     }
 }
 
@@ -151,5 +161,11 @@ fn status(set: &Value, active: &[Arc<Value>], now: Timestamp) -> (Value, Option<
     );
     set_count(&mut status, "readyReplicas", times.len());
     set_count(&mut status, "availableReplicas", available);
+    bounds::tell(
+        &mut status,
+        bounds::is_bounded(wanted(set)),
+        Times::Observed,
+        now,
+    );
     (status, times.into_iter().filter(|at| *at > now).min())
 }

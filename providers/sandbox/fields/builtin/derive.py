@@ -41,6 +41,13 @@ autoscaling/v2 HorizontalPodAutoscaler
 node.k8s.io/v1 RuntimeClass
 flowcontrol.apiserver.k8s.io/v1 FlowSchema PriorityLevelConfiguration
 """
+# What is sent to subresources; nothing of it is stored.
+BODIES = """
+core/v1 Binding
+authentication.k8s.io/v1 TokenRequest
+autoscaling/v1 Scale
+policy/v1 Eviction
+"""
 SHORT_NAMES = {
     "Namespace": "ns", "Node": "no", "Pod": "po", "ConfigMap": "cm", "Service": "svc",
     "Endpoints": "ep", "Event": "ev", "ServiceAccount": "sa", "PersistentVolume": "pv",
@@ -199,6 +206,16 @@ def resources(paths, wanted):
     return rows
 
 
+def kinds(text):
+    found, group_version = [], None
+    for word in text.split():
+        if "/" in word:
+            group_version = tuple(word.split("/"))
+        else:
+            found.append((*group_version, word))
+    return found
+
+
 def main():
     modules, release = sys.argv[1], sys.argv[2].removeprefix("1.")
     schemas, paths = {}, {}
@@ -207,15 +224,11 @@ def main():
             document = json.load(handle)
         schemas.update(document.get("components", {}).get("schemas", {}))
         paths.update(document.get("paths", {}))
-    wanted, group_version = set(), None
-    for word in KINDS.split():
-        if "/" in word:
-            group_version = tuple(word.split("/"))
-        else:
-            wanted.add((*group_version, word))
-    rows = resources(paths, wanted)
+    rows = resources(paths, set(kinds(KINDS)))
+    bodies = [{"group": "" if group == "core" else group, "version": version, "kind": kind}
+              for group, version, kind in kinds(BODIES)]
     queue, types = [], {}
-    for row in rows:
+    for row in rows + bodies:
         for name, schema in schemas.items():
             for gvk in schema.get("x-kubernetes-group-version-kind", []):
                 if (gvk["group"], gvk["version"], gvk["kind"]) == (row["group"], row["version"], row["kind"]):
@@ -228,6 +241,8 @@ def main():
     dump = lambda value: json.dumps(value, ensure_ascii=False)
     print('{"resources": [')
     print(",\n".join(" " + dump(row) for row in rows))
+    print('],\n"bodies": [')
+    print(",\n".join(" " + dump(row) for row in bodies))
     print('],\n"types": {')
     print(",\n".join(f" {dump(name)}: " + (dump(fields) if isinstance(fields, str) else "{\n" + ",\n".join(
         f"  {dump(field)}: {dump(spec)}" for field, spec in fields.items()) + "}") for name, fields in sorted(types.items())))

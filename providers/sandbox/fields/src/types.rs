@@ -90,6 +90,12 @@ pub fn builtins() -> &'static [TypeInfo] {
     &BUILTINS.types
 }
 
+/// What is sent to a subresource and never stored: a `Scale`, `TokenRequest`, `Eviction` or `Binding`.
+#[must_use]
+pub fn body(kind: &str) -> Option<&'static TypeInfo> {
+    BUILTINS.bodies.iter().find(|body| body.kind == kind)
+}
+
 /// The schema of `metadata`, which built-in and custom types share.
 pub(crate) fn object_meta() -> Schema {
     BUILTINS.object_meta.clone()
@@ -99,6 +105,7 @@ static BUILTINS: LazyLock<Builtins> = LazyLock::new(Builtins::read);
 
 struct Builtins {
     types: Vec<TypeInfo>,
+    bodies: Vec<TypeInfo>,
     object_meta: Schema,
 }
 
@@ -108,26 +115,24 @@ impl Builtins {
             .expect("the table is part of the program, and a test reads it");
         let mut builder = Builder::new(&table["types"]);
         let meta = builder.named("meta/v1.ObjectMeta", None);
-        let rows: Vec<_> = table["resources"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .collect();
-        let roots: Vec<_> = rows
-            .iter()
-            .map(|row| builder.named(text(row, "type"), None))
-            .collect();
+        let mut rooted = |list: &str| -> Vec<(&Value, NodeId)> {
+            let rows = table[list].as_array().into_iter().flatten();
+            rows.map(|row| (row, builder.named(text(row, "type"), None)))
+                .collect()
+        };
+        let (resources, bodies) = (rooted("resources"), rooted("bodies"));
         let nodes = Arc::new(builder.nodes);
         let schema = |root| Schema::new(Arc::clone(&nodes), root);
-        let mut types: Vec<_> = rows
-            .iter()
-            .zip(roots)
-            .map(|(row, root)| type_info(row, schema(root)))
-            .collect();
+        let infos = |rows: Vec<(&Value, NodeId)>| -> Vec<TypeInfo> {
+            let info = |(row, root)| type_info(row, schema(root));
+            rows.into_iter().map(info).collect()
+        };
+        let mut types = infos(resources);
         let order = |ty: &TypeInfo| (ty.group.clone(), ty.version.clone(), ty.plural.clone());
         types.sort_by_key(order);
         Self {
             types,
+            bodies: infos(bodies),
             object_meta: schema(meta),
         }
     }

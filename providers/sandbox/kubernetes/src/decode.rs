@@ -11,12 +11,15 @@ use serde_json::Map;
 use serde_json::Number;
 use serde_json::Value;
 
+/// How many fields that stand there twice are named, as by the real server.
+const DUPLICATES_MAX: usize = 100;
+
 /// A decoded body.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Decoded {
     /// What stands there; of a field that stands there twice, the last.
     pub(crate) value: Value,
-    /// The paths of fields that stand there twice.
+    /// The paths of fields that stand there twice, the first of them.
     pub(crate) duplicates: Vec<String>,
 }
 
@@ -25,7 +28,7 @@ pub(crate) fn json(body: &[u8]) -> Result<Decoded, String> {
     let mut duplicates = Vec::new();
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let seed = Tree {
-        path: String::new(),
+        way: Way::Root,
         duplicates: &mut duplicates,
     };
     let value = seed
@@ -48,8 +51,27 @@ pub(crate) fn yaml(body: &[u8]) -> Result<Decoded, String> {
     })
 }
 
+/// The way to a value. It is written down only where somebody is told: most values are nobody's trouble.
+#[derive(Clone, Copy)]
+enum Way<'a> {
+    Root,
+    Field(&'a Self, &'a str),
+    Element(&'a Self, usize),
+}
+
+impl fmt::Display for Way<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root => Ok(()),
+            Self::Field(Self::Root, name) => f.write_str(name),
+            Self::Field(parent, name) => write!(f, "{parent}.{name}"),
+            Self::Element(parent, index) => write!(f, "{parent}[{index}]"),
+        }
+    }
+}
+
 struct Tree<'a> {
-    path: String,
+    way: Way<'a>,
     duplicates: &'a mut Vec<String>,
 }
 
@@ -100,7 +122,7 @@ impl<'de> Visitor<'de> for Tree<'_> {
         let mut items = Vec::new();
         loop {
             let seed = Tree {
-                path: format!("{}[{}]", self.path, items.len()),
+                way: Way::Element(&self.way, items.len()),
                 duplicates: &mut *self.duplicates,
             };
             match access.next_element_seed(seed)? {
@@ -113,16 +135,12 @@ impl<'de> Visitor<'de> for Tree<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
         let mut map = Map::new();
         while let Some(name) = access.next_key::<String>()? {
-            let path = if self.path.is_empty() {
-                name.clone()
-            } else {
-                format!("{}.{name}", self.path)
-            };
-            if map.contains_key(&name) {
-                self.duplicates.push(path.clone());
+            let way = Way::Field(&self.way, &name);
+            if map.contains_key(&name) && self.duplicates.len() < DUPLICATES_MAX {
+                self.duplicates.push(way.to_string());
             }
             let seed = Tree {
-                path,
+                way,
                 duplicates: &mut *self.duplicates,
             };
             let value = access.next_value_seed(seed)?;
@@ -143,6 +161,22 @@ mod tests {
         let decoded = json(br#"{"a": {"b": 1, "b": 2}, "c": [{"d": 1, "d": 3}]}"#).expect("JSON");
         assert_eq!(decoded.value, json!({"a": {"b": 2}, "c": [{"d": 3}]}));
         assert_eq!(decoded.duplicates, ["a.b", "c[0].d"]);
+    }
+
+    #[test]
+    fn of_very_many_fields_that_stand_there_twice_the_first_are_named() {
+        let body = format!("{{{}}}", vec!["\"a\": 1"; 1_000].join(","));
+        let decoded = json(body.as_bytes()).expect("JSON");
+        assert_eq!(decoded.duplicates, vec!["a"; DUPLICATES_MAX]);
+    }
+
+    /// Written out, the ways to these values would have hundreds of gigabytes.
+    #[test]
+    fn a_long_name_over_many_values_costs_nothing() {
+        let (name, values) = ("n".repeat(1 << 20), vec!["1"; 1 << 18].join(","));
+        let body = format!("{{\"{name}\": [{values}]}}");
+        let decoded = json(body.as_bytes()).expect("JSON");
+        assert_eq!(decoded.value[&name].as_array().map(Vec::len), Some(1 << 18));
     }
 
     #[test]

@@ -39,6 +39,7 @@ mod query;
 mod reply;
 mod request;
 mod scale;
+mod sent;
 mod serve;
 mod state;
 mod store;

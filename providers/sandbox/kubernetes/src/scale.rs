@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 
-use drplan_sandbox_fields as fields;
 use drplan_sandbox_fields::Scale;
 use serde_json::Value;
 use serde_json::json;
 
 use crate::convert;
-use crate::decode;
 use crate::failure::Failure;
 use crate::failure::Outcome;
 use crate::failure::invalid_value;
@@ -16,10 +14,14 @@ use crate::object;
 use crate::object::Object;
 use crate::reply::Reply;
 use crate::request::Request;
+use crate::sent;
 use crate::state::State;
 use crate::types::Served;
+use crate::verbs::create;
 use crate::verbs::create::author;
+use crate::verbs::patch;
 use crate::verbs::read::stored;
+use crate::verbs::update::refuse_other_name;
 use crate::write;
 use crate::write::Ownership;
 use crate::write::Part;
@@ -30,22 +32,18 @@ pub(crate) fn serve(state: &mut State, served: &Served, request: &Request) -> Ou
     let Some(paths) = &served.info.scale else {
         return Err(Failure::no_such_resource());
     };
+    let info = sent::type_of("Scale")?;
     let old = stored(state, served, request)?;
     let current = of(served, paths, &old);
-    let wanted = match request.verb() {
+    let (wanted, warnings) = match request.verb() {
         "get" => return Ok(Reply::value(200, &current, request.accept)),
-        "update" => sent(request)?,
-        "patch" => {
-            let patch = sent(request)?;
-            match request.media_type() {
-                "application/json-patch+json" => fields::json_patch(&current, &patch)
-                    .map_err(|error| Failure::bad_request(&error.to_string()))?,
-                _ => fields::merge_patch(&current, &patch),
-            }
-        }
+        "update" => create::body(info, request)?,
+        "patch" => patch::of_view(served, info, request, &current)?,
         _ => return Err(Failure::method_not_allowed()),
     };
+    refuse_other_name(request, &wanted)?;
     let dry_run = request.query.dry_run("UpdateOptions")?;
+    refuse_other_uid(served, &old, &wanted)?;
     let mut new = convert::shown(served, &old);
     let revision = object::text(&wanted, "/metadata/resourceVersion");
     if !revision.is_empty() {
@@ -69,13 +67,21 @@ pub(crate) fn serve(state: &mut State, served: &Served, request: &Request) -> Ou
     };
     let written = write::update(state, served, &old, wish, author(request, dry_run))?;
     let scale = of(served, paths, written.object());
-    Ok(Reply::value(200, &scale, request.accept))
+    let mut reply = Reply::value(200, &scale, request.accept);
+    reply.warnings = warnings;
+    Ok(reply)
 }
 
-fn sent(request: &Request) -> Outcome<Value> {
-    decode::yaml(&request.body)
-        .map(|decoded| decoded.value)
-        .map_err(|error| Failure::bad_request(&error))
+/// Whoever names the uid means that object alone.
+fn refuse_other_uid(served: &Served, old: &Object, wanted: &Value) -> Outcome<()> {
+    let (said, uid) = (object::uid(wanted), object::uid(old.json()));
+    if said.is_empty() || said == uid {
+        return Ok(());
+    }
+    let why =
+        format!("Precondition failed: UID in precondition: {said}, UID in object meta: {uid}");
+    let about = write::about(served, object::name(old.json()));
+    Err(Failure::conflict(about, &why))
 }
 
 /// The scale of an object as it is.

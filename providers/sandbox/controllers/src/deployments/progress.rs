@@ -10,6 +10,7 @@ use super::rollout;
 use crate::Ask;
 use crate::Key;
 use crate::Turn;
+use crate::bounds;
 use crate::condition;
 use crate::condition::Condition;
 use crate::condition::Times;
@@ -35,6 +36,8 @@ pub(super) fn report(ask: Ask<'_>, family: &Family<'_>, first: bool, turn: &mut 
     let mut status = counted(family);
     if !is_deleting(deployment) {
         available(family, &mut status, ask.now);
+        let bounded = family.all().any(|set| bounds::is_told(&set["status"]));
+        bounds::tell(&mut status, bounded, Times::Update, ask.now);
         let due = progressing(family, first, &mut status, ask.now);
         if let (Some(due), Some(key)) = (due, Key::of(deployment)) {
             turn.again.push((key, due));

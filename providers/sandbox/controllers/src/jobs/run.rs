@@ -1,5 +1,6 @@
 //! A Job on its way: which pods it makes, and how it ends.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use super::tally::Tally;
 use crate::Ask;
 use crate::Turn;
 use crate::Write;
+use crate::bounds;
 use crate::condition;
 use crate::condition::Condition;
 use crate::condition::Times;
@@ -204,32 +206,29 @@ impl<'a> Run<'a> {
             self.wakes.push(due);
             return 0;
         }
-        let before = writes.len();
-        let mut names = Names::new(self.ask, self.job);
-        let mut free = self.free_indexes();
-        for _ in active..wanted {
-            let index = match &mut free {
-                Some(free) if free.is_empty() => break,
-                Some(free) => Some(free.remove(0)),
-                None => None,
-            };
-            writes.push(Write::Create(self.pod(&mut names, index)));
+        if bounds::is_bounded(wanted) {
+            writes.extend(bounds::event(self.ask, self.job, "job-controller"));
         }
-        writes.len() - before
+        let granted = bounds::granted(wanted).saturating_sub(active);
+        let granted = granted.min(bounds::PODS_OF_A_TURN_MAX);
+        let indexes = self.free_indexes(granted);
+        let made = indexes.len();
+        let mut names = Names::new(self.ask, self.job);
+        let pods = indexes.into_iter().map(|index| self.pod(&mut names, index));
+        writes.extend(pods.map(Write::Create));
+        made
     }
 
-    /// The indexes that need a pod; `None` for Jobs without indexes.
-    fn free_indexes(&self) -> Option<Vec<u64>> {
+    /// The indexes of the next pods, at most so many; Jobs without indexes give them none.
+    fn free_indexes(&self, most: usize) -> Vec<Option<u64>> {
         if self.job["spec"]["completionMode"] != "Indexed" {
-            return None;
+            return vec![None; most];
         }
         let done = self.done();
-        let taken: Vec<_> = self.active().filter_map(|pod| indexes::of(pod)).collect();
+        let taken: BTreeSet<_> = self.active().filter_map(|pod| indexes::of(pod)).collect();
         let all = 0..self.job["spec"]["completions"].as_u64().unwrap_or(0);
-        Some(
-            all.filter(|index| !done.contains(*index) && !taken.contains(index))
-                .collect(),
-        )
+        let free = all.filter(|index| !done.contains(*index) && !taken.contains(index));
+        free.take(most).map(Some).collect()
     }
 
     fn done(&self) -> Indexes {

@@ -14,6 +14,7 @@ use crate::Controller;
 use crate::Key;
 use crate::Turn;
 use crate::Write;
+use crate::bounds;
 use crate::children::Children;
 use crate::children::Kind;
 use crate::children::PODS;
@@ -155,11 +156,17 @@ impl Family<'_> {
     /// Makes and deletes pods; at most one at a time unless the set says otherwise.
     fn act(&self, ask: Ask<'_>, writes: &mut Vec<Write>) {
         let (first, end) = (self.first(), self.first() + self.wanted());
+        if bounds::is_bounded(usize::try_from(self.wanted()).unwrap_or(0)) {
+            writes.extend(bounds::event(ask, self.set, "statefulset-controller"));
+        }
         let mut steady = true;
-        for ordinal in first..end {
+        let mut made = 0;
+        for ordinal in (first..end).take(bounds::PODS_OF_AN_OWNER_MAX) {
             let healthy = match self.pods.get(&ordinal) {
+                None if made == bounds::PODS_OF_A_TURN_MAX => false,
                 None => {
                     self.create(ask, ordinal, writes);
+                    made += 1;
                     false
                 }
                 Some(pod) if is_finished(pod) => {

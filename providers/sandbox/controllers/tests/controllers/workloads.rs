@@ -387,3 +387,54 @@ fn a_pod_that_was_restored_without_its_job_is_let_go() {
     let pod = world.see("", "Pod", "load-x");
     assert_eq!(pod["metadata"]["finalizers"], json!([]));
 }
+
+/// Who wants far more pods than this machine could hold.
+fn greedy(kind: &str) -> World {
+    let mut world = World::new();
+    world.add(match kind {
+        "Deployment" => deployment("web", 100_000_000),
+        "StatefulSet" => {
+            let mut set = stateful_set(100_000_000);
+            set["spec"]["podManagementPolicy"] = "Parallel".into();
+            set
+        }
+        _ => json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "work"},
+            "spec": {"completions": 100_000_000, "parallelism": 100_000_000,
+                "completionMode": "Indexed", "template": template("work")}}),
+    });
+    world.pass(2);
+    world
+}
+
+#[test]
+fn whoever_wants_very_many_pods_gets_some_and_is_told() {
+    for kind in ["Deployment", "StatefulSet", "Job"] {
+        let world = greedy(kind);
+        assert_eq!(world.names("", "Pod").len(), 1_000, "{kind}");
+        let events = world.names("", "Event");
+        assert_eq!(events.len(), 1, "{kind}");
+        let event = world.see("", "Event", &events[0]);
+        assert_eq!(event["reason"], "FailedCreate");
+        assert_eq!(
+            event["message"],
+            "Error creating: the rehearsal makes at most 1000 pods of one owner"
+        );
+    }
+}
+
+#[test]
+fn a_deployment_says_that_it_gets_no_more_pods_until_it_wants_fewer() {
+    let mut world = greedy("Deployment");
+    let web = world.see("apps", "Deployment", "web");
+    assert_eq!(condition(&web, "ReplicaFailure")["reason"], "FailedCreate");
+    world.change("apps", "Deployment", "web", |web| {
+        web["spec"]["replicas"] = 3.into();
+    });
+    world.pass(60);
+    assert_eq!(world.names("", "Pod").len(), 3);
+    let web = world.see("apps", "Deployment", "web");
+    assert!(web["status"]["conditions"].as_array().is_some_and(|all| {
+        all.iter()
+            .all(|condition| condition["type"] != "ReplicaFailure")
+    }));
+}

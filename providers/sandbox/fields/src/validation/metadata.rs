@@ -26,7 +26,8 @@ pub(super) fn check(ty: &TypeInfo, object: &Value, errors: &mut Vec<FieldError>)
     }
     labels(&meta["labels"], "metadata.labels", errors);
     annotations(&meta["annotations"], "metadata.annotations", errors);
-    finalizers(ty, &meta["finalizers"], errors);
+    let strict = !ty.custom && !LAX_GROUPS.contains(&ty.group.as_str());
+    finalizers("metadata.finalizers", &meta["finalizers"], strict, errors);
     owners(&meta["ownerReferences"], errors);
 }
 
@@ -41,9 +42,16 @@ const LAX_GROUPS: &[&str] = &[
     "coordination.k8s.io",
 ];
 
-fn finalizers(ty: &TypeInfo, finalizers: &Value, errors: &mut Vec<FieldError>) {
-    let path = "metadata.finalizers";
-    let strict = !ty.custom && !LAX_GROUPS.contains(&ty.group.as_str());
+/// What is wrong with the finalizers that a Namespace has in its spec.
+#[must_use]
+pub fn finalizers_of_spec(namespace: &Value) -> Vec<FieldError> {
+    let mut errors = Vec::new();
+    let named = &namespace["spec"]["finalizers"];
+    finalizers("spec.finalizers", named, true, &mut errors);
+    errors
+}
+
+fn finalizers(path: &str, finalizers: &Value, strict: bool, errors: &mut Vec<FieldError>) {
     for (index, finalizer) in elements(finalizers).iter().enumerate() {
         let name = text(finalizer);
         for detail in names::qualified(name) {

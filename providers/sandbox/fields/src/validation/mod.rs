@@ -20,6 +20,7 @@ use crate::quantity;
 use crate::structural;
 
 pub use decode::decode_error;
+pub use metadata::finalizers_of_spec;
 
 /// What is wrong with an object that has its defaults; a `Status` made of it is
 /// [`crate::invalid_status`].

@@ -14,13 +14,16 @@ use serde_json::json;
 use sha2::Sha256;
 
 use crate::cluster::Shared;
+use crate::failure::About;
 use crate::failure::Failure;
 use crate::failure::Outcome;
+use crate::failure::invalid_value;
 use crate::object;
 use crate::options::User;
 use crate::reply::Reply;
 use crate::request::Request;
 use crate::request::stamp;
+use crate::sent;
 use crate::state::State;
 use crate::store::Name;
 use crate::store::ResourceId;
@@ -33,6 +36,12 @@ const LIFETIME_S: i64 = 3_600;
 /// The shortest life that a token may be asked for, in seconds.
 const LIFETIME_S_MIN: i64 = 600;
 
+/// The longest, in seconds.
+const LIFETIME_S_MAX: i64 = 1 << 32;
+
+/// What tokens are asked for with, as refusals name it.
+const REQUEST: (&str, &str) = ("authentication.k8s.io", "TokenRequest");
+
 const ISSUER: &str = "https://kubernetes.default.svc";
 
 /// `POST` to `serviceaccounts/NAME/token`.
@@ -42,21 +51,15 @@ pub(crate) fn create(
     served: &Served,
     request: &Request,
 ) -> Outcome<Reply> {
-    let asked = request.object("TokenRequest")?.value;
+    let (asked, warnings) = sent::read(request, "TokenRequest")?;
+    refuse_other_account(request, &asked)?;
     let account = stored(state, served, request)?;
     let account = account.json();
+    refuse_unbound(state, object::namespace(account), &asked)?;
     let lifetime_s = asked["spec"]["expirationSeconds"]
         .as_i64()
         .unwrap_or(LIFETIME_S);
-    if lifetime_s < LIFETIME_S_MIN {
-        let error = crate::failure::invalid_value(
-            "spec.expirationSeconds",
-            &json!(lifetime_s),
-            "may not specify a duration less than 10 minutes",
-        );
-        let kind = ("authentication.k8s.io", "TokenRequest");
-        return Err(Failure::invalid(kind, "", &[error]));
-    }
+    refuse_lifetime(lifetime_s)?;
     let audiences = match asked["spec"]["audiences"].as_array() {
         Some(list) if !list.is_empty() => list.clone(),
         _ => vec![json!(ISSUER)],
@@ -85,14 +88,76 @@ pub(crate) fn create(
         "spec": {
             "audiences": audiences,
             "expirationSeconds": lifetime_s,
-            "boundObjectRef": null,
+            "boundObjectRef": asked["spec"]["boundObjectRef"],
         },
         "status": {
             "token": signed(shared, &claims),
             "expirationTimestamp": stamp(end),
         },
     });
-    Ok(Reply::value(201, &answer, request.accept))
+    let mut reply = Reply::value(201, &answer, request.accept);
+    reply.warnings = warnings;
+    Ok(reply)
+}
+
+fn refuse_lifetime(lifetime_s: i64) -> Outcome<()> {
+    let detail = match lifetime_s {
+        ..LIFETIME_S_MIN => "may not specify a duration less than 10 minutes",
+        LIFETIME_S_MIN..=LIFETIME_S_MAX => return Ok(()),
+        _ => "may not specify a duration larger than 2^32 seconds",
+    };
+    let error = invalid_value("spec.expirationSeconds", &json!(lifetime_s), detail);
+    Err(Failure::invalid(REQUEST, "", &[error]))
+}
+
+/// Who names the account in the body, too, must name the one of the path.
+fn refuse_other_account(request: &Request, asked: &Value) -> Outcome<()> {
+    let name = request.target.name.as_deref().unwrap_or_default();
+    let said = object::name(asked);
+    if said.is_empty() || said == name {
+        return Ok(());
+    }
+    let detail = "must match the service account name if specified";
+    let error = invalid_value("metadata.name", &json!(said), detail);
+    Err(Failure::invalid(REQUEST, name, &[error]))
+}
+
+/// A token that is bound to something ends with it, so that must be there.
+fn refuse_unbound(state: &State, namespace: &str, asked: &Value) -> Outcome<()> {
+    let bound = &asked["spec"]["boundObjectRef"];
+    if bound.is_null() {
+        return Ok(());
+    }
+    let text = |field: &str| bound[field].as_str().unwrap_or_default();
+    let (version, kind) = (text("apiVersion"), text("kind"));
+    let (resource, namespace) = match (version, kind) {
+        ("v1", "Pod") => ("pods", namespace),
+        ("v1", "Secret") => ("secrets", namespace),
+        ("v1", "Node") => ("nodes", ""),
+        _ => {
+            let message = format!("cannot bind token for object of type {version}, Kind={kind}");
+            return Err(Failure::bad_request(&message));
+        }
+    };
+    let name = text("name");
+    let about = About {
+        group: "",
+        resource,
+        name,
+    };
+    let found = state
+        .store
+        .get(&ResourceId::new("", resource), &Name::new(namespace, name));
+    let found = found.ok_or_else(|| Failure::not_found(about))?;
+    let (said, uid) = (text("uid"), object::uid(found.json()));
+    if said.is_empty() || said == uid {
+        return Ok(());
+    }
+    let why = format!(
+        "the UID in the bound object reference ({said}) does not match the UID in record. The object \
+         might have been deleted and then recreated"
+    );
+    Err(Failure::conflict(about, &why))
 }
 
 fn subject(namespace: &str, name: &str) -> String {

@@ -1,6 +1,7 @@
 //! Creating objects.
 
 use drplan_sandbox_fields as fields;
+use drplan_sandbox_fields::TypeInfo;
 use serde_json::Value;
 use serde_json::json;
 
@@ -24,7 +25,7 @@ use crate::write::Wish;
 /// `POST` to a collection.
 pub(crate) fn create(state: &mut State, served: &Served, request: &Request) -> Outcome<Reply> {
     let dry_run = request.query.dry_run("CreateOptions")?;
-    let (new, warnings) = body(served, request)?;
+    let (new, warnings) = body(&served.info, request)?;
     refuse_ending(state, served, &new)?;
     let space = space_of(served, request, &new)?;
     let author = author(request, dry_run);
@@ -69,16 +70,15 @@ pub(crate) fn author(request: &Request, dry_run: bool) -> Author<'_> {
 
 /// The object in the body, checked to be of the type, without fields that the type does not have;
 /// with what is to be warned of.
-pub(crate) fn body(served: &Served, request: &Request) -> Outcome<(Value, Vec<String>)> {
-    let decoded = request.object(&served.info.kind)?;
-    let sent = of_type(served, decoded)?;
-    let unknown = Unknown::find(served, sent);
-    unknown.judge(served, request)
+pub(crate) fn body(info: &TypeInfo, request: &Request) -> Outcome<(Value, Vec<String>)> {
+    let decoded = request.object(&info.kind)?;
+    let sent = of_type(info, decoded)?;
+    let unknown = Unknown::find(info, sent);
+    unknown.judge(info, request)
 }
 
 /// The object if it is of the type that the path names.
-fn of_type(served: &Served, decoded: Decoded) -> Outcome<Decoded> {
-    let info = &served.info;
+fn of_type(info: &TypeInfo, decoded: Decoded) -> Outcome<Decoded> {
     let Decoded {
         mut value,
         duplicates,
@@ -86,9 +86,9 @@ fn of_type(served: &Served, decoded: Decoded) -> Outcome<Decoded> {
     let text = |field: &str| value[field].as_str().unwrap_or_default().to_owned();
     let (api_version, kind) = (text("apiVersion"), text("kind"));
     if info.custom {
-        refuse_foreign_custom(served, &api_version, &kind, object::name(&value))?;
+        refuse_foreign_custom(info, &api_version, &kind, object::name(&value))?;
     } else {
-        refuse_foreign(served, &api_version, &kind)?;
+        refuse_foreign(info, &api_version, &kind)?;
     }
     value["apiVersion"] = json!(info.api_version());
     value["kind"] = json!(info.kind);
@@ -99,8 +99,7 @@ fn of_type(served: &Served, decoded: Decoded) -> Outcome<Decoded> {
 }
 
 /// Built-in types take objects without a kind; another kind is no such object.
-fn refuse_foreign(served: &Served, api_version: &str, kind: &str) -> Outcome<()> {
-    let info = &served.info;
+fn refuse_foreign(info: &TypeInfo, api_version: &str, kind: &str) -> Outcome<()> {
     let right_version = api_version.is_empty() || api_version == info.api_version();
     let right_kind = kind.is_empty() || kind == info.kind;
     if right_version && right_kind {
@@ -142,12 +141,11 @@ fn refuse_foreign(served: &Served, api_version: &str, kind: &str) -> Outcome<()>
 }
 
 fn refuse_foreign_custom(
-    served: &Served,
+    info: &TypeInfo,
     api_version: &str,
     kind: &str,
     name: &str,
 ) -> Outcome<()> {
-    let info = &served.info;
     if api_version != info.api_version() {
         let message = format!(
             "the API version in the data ({api_version}) does not match the expected API version \
@@ -172,12 +170,12 @@ pub(crate) struct Unknown {
 
 impl Unknown {
     /// Takes out of an object what its type does not have.
-    pub(crate) fn find(served: &Served, decoded: Decoded) -> Self {
+    pub(crate) fn find(info: &TypeInfo, decoded: Decoded) -> Self {
         let Decoded {
             mut value,
             duplicates,
         } = decoded;
-        let mut found = fields::prune(&served.info, &mut value);
+        let mut found = fields::prune(info, &mut value);
         found.extend(duplicates.into_iter().map(duplicate));
         Self { value, found }
     }
@@ -191,10 +189,9 @@ impl Unknown {
     }
 
     /// Refuses, warns or says nothing, as the request asks.
-    pub(crate) fn judge(self, served: &Served, request: &Request) -> Outcome<(Value, Vec<String>)> {
+    pub(crate) fn judge(self, info: &TypeInfo, request: &Request) -> Outcome<(Value, Vec<String>)> {
         match request.query.field_validation.as_str() {
             "Strict" if !self.found.is_empty() => {
-                let info = &served.info;
                 let message = format!(
                     "{kind} in version {:?} cannot be handled as a {kind}: strict decoding error: \
                      {}",

@@ -2,6 +2,7 @@
 
 use drplan_sandbox_fields as fields;
 use drplan_sandbox_fields::PatchError;
+use drplan_sandbox_fields::TypeInfo;
 use serde_json::Value;
 use serde_json::json;
 
@@ -65,32 +66,9 @@ pub(crate) fn patch(
         return Err(Failure::not_found(about(served, &name.name)));
     };
     let before = convert::shown(served, &old);
-    let new = match kind {
-        Kind::Merge => Ok(fields::merge_patch(&before, &decoded.value)),
-        Kind::Json => fields::json_patch(&before, &decoded.value),
-        Kind::Strategic | Kind::Apply => {
-            fields::strategic_merge(&served.info, &before, &decoded.value)
-        }
-    };
-    let new = new.map_err(|error| refusal(&error))?;
-    if let Some(message) = fields::decode_error(&served.info, &new) {
-        let head = format!("cannot be handled as a {}: ", served.info.kind);
-        let detail = message
-            .split_once(&head)
-            .map_or(message.as_str(), |(_, rest)| rest);
-        return Err(no_such_object(&new.to_string(), detail));
-    }
+    let (new, warnings) = patched(&served.info, request, kind, &before, decoded)?;
     refuse_new_identity(served, &before, &new)?;
     refuse_other_name(request, &new)?;
-    let text = new.to_string();
-    let unknown = Unknown::find(
-        served,
-        Decoded {
-            value: new,
-            duplicates: decoded.duplicates,
-        },
-    );
-    let (new, warnings) = unknown.judge_patch(served, request, &text)?;
     let wish = Wish {
         new,
         part,
@@ -106,6 +84,55 @@ pub(crate) fn patch(
     );
     reply.warnings.splice(0..0, warnings);
     Ok(reply)
+}
+
+/// What a patch other than an apply makes of an object, if that is one of its type; with what is to be
+/// warned of.
+fn patched(
+    info: &TypeInfo,
+    request: &Request,
+    kind: Kind,
+    before: &Value,
+    decoded: Decoded,
+) -> Outcome<(Value, Vec<String>)> {
+    let new = match kind {
+        Kind::Merge => Ok(fields::merge_patch(before, &decoded.value)),
+        Kind::Json => fields::json_patch(before, &decoded.value),
+        Kind::Strategic | Kind::Apply => fields::strategic_merge(info, before, &decoded.value),
+    };
+    let new = new.map_err(|error| refusal(&error))?;
+    if let Some(message) = fields::decode_error(info, &new) {
+        let head = format!("cannot be handled as a {}: ", info.kind);
+        let detail = message
+            .split_once(&head)
+            .map_or(message.as_str(), |(_, rest)| rest);
+        return Err(no_such_object(&new.to_string(), detail));
+    }
+    let text = new.to_string();
+    let unknown = Unknown::find(
+        info,
+        Decoded {
+            value: new,
+            duplicates: decoded.duplicates,
+        },
+    );
+    unknown.judge_patch(info, request, &text)
+}
+
+/// What a patch of a subresource makes of what that shows of an object.
+pub(crate) fn of_view(
+    served: &Served,
+    info: &TypeInfo,
+    request: &Request,
+    before: &Value,
+) -> Outcome<(Value, Vec<String>)> {
+    let kind = kind(served, request)?;
+    let decoded = decoded(request, kind)?;
+    if kind == Kind::Apply {
+        refuse_without_manager(request)?;
+        refuse_other_kind(info, &decoded.value)?;
+    }
+    patched(info, request, kind, before, decoded)
 }
 
 fn kind(served: &Served, request: &Request) -> Outcome<Kind> {
@@ -156,7 +183,7 @@ impl Unknown {
     /// Like [`Unknown::judge`], in the words that patches are refused with.
     fn judge_patch(
         self,
-        served: &Served,
+        info: &TypeInfo,
         request: &Request,
         patched: &str,
     ) -> Outcome<(Value, Vec<String>)> {
@@ -164,7 +191,7 @@ impl Unknown {
             let detail = format!("strict decoding error: {}", self.found.join(", "));
             return Err(no_such_object(patched, &detail));
         }
-        self.judge(served, request)
+        self.judge(info, request)
     }
 }
 
@@ -201,13 +228,13 @@ fn apply(
     let dry_run = request.query.dry_run("PatchOptions")?;
     refuse_without_manager(request)?;
     let name = request.name();
-    refuse_other_kind(served, &decoded.value)?;
+    refuse_other_kind(&served.info, &decoded.value)?;
     if !object::name(&decoded.value).is_empty() {
         refuse_other_name(request, &decoded.value)?;
     }
     // What the type does not have, the merge itself refuses.
     let duplicates = Unknown::twice(decoded);
-    let (applied, warnings) = duplicates.judge(served, request)?;
+    let (applied, warnings) = duplicates.judge(&served.info, request)?;
     let old = state.store.get(&served.id, &name).cloned();
     let live = old.as_ref().map(|old| convert::shown(served, old));
     if live.is_none() && part != Part::Main {
@@ -268,8 +295,7 @@ fn refuse_without_manager(request: &Request) -> Outcome<()> {
 }
 
 /// What is applied must say what it is.
-fn refuse_other_kind(served: &Served, applied: &Value) -> Outcome<()> {
-    let info = &served.info;
+fn refuse_other_kind(info: &TypeInfo, applied: &Value) -> Outcome<()> {
     if !applied.is_object() {
         return Err(Failure::bad_request(
             "error decoding YAML: the body is no object",

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use drplan_sandbox_fields as fields;
 use serde_json::Value;
 use serde_json::json;
 
 use crate::access::token;
 use crate::cluster::Shared;
 use crate::convert;
-use crate::decode;
 use crate::deletion;
 use crate::deletion::Deletion;
 use crate::failure::Failure;
@@ -18,13 +18,16 @@ use crate::object::Object;
 use crate::reply::Reply;
 use crate::request::Request;
 use crate::scale;
+use crate::sent;
 use crate::state::State;
 use crate::types::Served;
+use crate::verbs::create;
 use crate::verbs::create::author;
 use crate::verbs::patch;
 use crate::verbs::read;
 use crate::verbs::read::stored;
 use crate::verbs::update;
+use crate::verbs::update::refuse_other_name;
 use crate::write;
 use crate::write::Ownership;
 use crate::write::Part;
@@ -89,13 +92,8 @@ fn by_part(
 /// What a scheduler says: this pod runs on that node.
 fn bind(state: &mut State, served: &Served, request: &Request) -> Outcome<Reply> {
     let dry_run = request.query.dry_run("CreateOptions")?;
-    let binding = decode::yaml(&request.body)
-        .map_err(|error| Failure::bad_request(&error))?
-        .value;
-    if Some(object::name(&binding)) != request.target.name.as_deref() {
-        let message = "name in URL does not match name in Binding object";
-        return Err(Failure::bad_request(message));
-    }
+    let (binding, warnings) = sent::read_named(request, "Binding")?;
+    refuse_no_node(&binding)?;
     let old = stored(state, served, request)?;
     let uid = object::uid(&binding);
     if !uid.is_empty() && uid != object::uid(old.json()) {
@@ -104,7 +102,29 @@ fn bind(state: &mut State, served: &Served, request: &Request) -> Outcome<Reply>
     }
     let node = object::text(&binding, "/target/name");
     bind_to(state, served, &old, node, author(request, dry_run))?;
-    Ok(Reply::value(201, &created(), request.accept))
+    Ok(done(request, warnings))
+}
+
+/// The real server calls it a mistake of its own, too.
+fn refuse_no_node(binding: &Value) -> Outcome<()> {
+    let kind = object::text(binding, "/target/kind");
+    let mut errors = Vec::new();
+    if !["", "Node"].contains(&kind) {
+        errors.push(format!(
+            "target.kind: Unsupported value: {kind:?}: supported values: \"Node\", \"<empty>\""
+        ));
+    }
+    if object::text(binding, "/target/name").is_empty() {
+        errors.push("target.name: Required value".to_owned());
+    }
+    match errors.as_slice() {
+        [] => Ok(()),
+        [one] => Err(Failure::new(500, "", one, None)),
+        many => {
+            let all = format!("[{}]", many.join(", "));
+            Err(Failure::new(500, "", &all, None))
+        }
+    }
 }
 
 /// Puts a pod on a node.
@@ -149,21 +169,22 @@ pub(crate) fn bind_to(
     Ok(Arc::clone(written.object()))
 }
 
-fn created() -> Value {
-    json!({
+fn done(request: &Request, warnings: Vec<String>) -> Reply {
+    let created = json!({
         "kind": "Status",
         "apiVersion": "v1",
         "metadata": {},
         "status": "Success",
         "code": 201,
-    })
+    });
+    let mut reply = Reply::value(201, &created, request.accept);
+    reply.warnings = warnings;
+    reply
 }
 
 /// Deletes a pod unless a budget protects it.
 fn evict(state: &mut State, served: &Served, request: &Request) -> Outcome<Reply> {
-    let eviction = decode::yaml(&request.body)
-        .map_err(|error| Failure::bad_request(&error))?
-        .value;
+    let (eviction, warnings) = sent::read_named(request, "Eviction")?;
     let old = stored(state, served, request)?;
     if let Some(budget) = crate::admission::budgets::blocking(state, old.json()) {
         let details = json!({ "causes": [{
@@ -184,13 +205,19 @@ fn evict(state: &mut State, served: &Served, request: &Request) -> Outcome<Reply
     deletion.dry_run |= request.query.dry_run("CreateOptions")?;
     let author = author(request, deletion.dry_run);
     deletion::end(state, served, &old, &deletion, author)?;
-    Ok(Reply::value(201, &created(), request.accept))
+    Ok(done(request, warnings))
 }
 
 /// Takes finalizers out of a Namespace's spec; with the last one it goes.
 fn finalize(state: &mut State, served: &Served, request: &Request) -> Outcome<Reply> {
     let dry_run = request.query.dry_run("UpdateOptions")?;
-    let sent = request.object(&served.info.kind)?.value;
+    let (sent, warnings) = create::body(&served.info, request)?;
+    refuse_other_name(request, &sent)?;
+    let errors = fields::finalizers_of_spec(&sent);
+    if !errors.is_empty() {
+        let name = object::name(&sent);
+        return Err(Failure::invalid(("", "Namespace"), name, &errors));
+    }
     let old = stored(state, served, request)?;
     let mut new = convert::shown(served, &old);
     new["spec"]["finalizers"] = sent["spec"]["finalizers"].clone();
@@ -201,11 +228,8 @@ fn finalize(state: &mut State, served: &Served, request: &Request) -> Outcome<Re
         ownership: Ownership::Changed,
     };
     let written = write::update(state, served, &old, wish, author(request, dry_run))?;
-    Ok(Reply::object(
-        200,
-        served,
-        written.object(),
-        request.accept,
-        request.now,
-    ))
+    let object = written.object();
+    let mut reply = Reply::object(200, served, object, request.accept, request.now);
+    reply.warnings.splice(0..0, warnings);
+    Ok(reply)
 }

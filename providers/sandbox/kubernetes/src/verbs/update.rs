@@ -39,7 +39,7 @@ pub(crate) fn update(
     part: Part,
 ) -> Outcome<Reply> {
     let dry_run = request.query.dry_run("UpdateOptions")?;
-    let (new, warnings) = body(served, request)?;
+    let (new, warnings) = body(&served.info, request)?;
     refuse_other_name(request, &new)?;
     let name = request.name();
     let author = author(request, dry_run);
@@ -99,6 +99,11 @@ pub(crate) fn refuse_other_name(request: &Request, new: &Value) -> Outcome<()> {
         };
         return Err(Failure::bad_request(&message));
     }
+    refuse_other_space(request, new)
+}
+
+/// An object that names a namespace must name that of the path.
+pub(crate) fn refuse_other_space(request: &Request, new: &Value) -> Outcome<()> {
     let said = object::namespace(new);
     if !said.is_empty() && said != request.space() {
         return Err(Failure::bad_request(
