@@ -6,6 +6,9 @@ use std::time::Instant;
 use super::rules::Broken;
 use super::verdict::Verdict;
 
+/// From how many lives on some must have met faults and crashes.
+const TROUBLE_FROM: usize = 20;
+
 /// What all lives together were.
 #[derive(Default)]
 pub(super) struct Tally {
@@ -30,9 +33,23 @@ impl Tally {
         }
     }
 
-    /// Whether every rule held in every life.
+    /// Whether every rule held in every life, and enough went wrong for that to mean something.
     pub(super) fn is_clean(&self) -> bool {
-        self.failing.is_empty()
+        self.failing.is_empty() && self.missing().is_empty()
+    }
+
+    /// What none of many lives met. A simulation in which nothing goes wrong proves nothing.
+    fn missing(&self) -> Vec<&'static str> {
+        if self.seeds < TROUBLE_FROM {
+            return Vec::new();
+        }
+        let counts = [
+            (self.requests, "a request"),
+            (self.faults, "a fault"),
+            (u64::try_from(self.crashes).unwrap_or(u64::MAX), "a crash"),
+        ];
+        let none = counts.into_iter().filter(|(count, _)| *count == 0);
+        none.map(|(_, what)| what).collect()
     }
 
     /// Says it all.
@@ -46,7 +63,11 @@ impl Tally {
             self.requests,
             began.elapsed().as_secs_f64()
         );
-        if self.is_clean() {
+        let missing = self.missing();
+        if !missing.is_empty() {
+            let missing = missing.join(", nor with ");
+            println!("no life with {missing}: the simulation itself is broken, and proves nothing");
+        } else if self.failing.is_empty() {
             println!("every rule holds in every life");
         } else {
             let seeds: Vec<String> = self.failing.iter().map(u64::to_string).collect();
@@ -66,4 +87,45 @@ pub(super) fn complain(seed: u64, spec: Option<&Path>, broken: &[Broken]) {
         "  again: cargo xtask simulate --seed {seed}{} --verbose",
         spec.unwrap_or_default()
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lives(count: u64, crashes: usize, faults: u64) -> Tally {
+        let mut tally = Tally::default();
+        let verdict = Verdict {
+            crashes,
+            faults,
+            requests: 100,
+            ..Verdict::default()
+        };
+        (0..count).for_each(|seed| tally.add(seed, &verdict));
+        tally
+    }
+
+    #[test]
+    fn many_lives_in_which_nothing_goes_wrong_prove_nothing() {
+        assert!(lives(20, 1, 1).is_clean());
+        assert!(!lives(20, 0, 1).is_clean());
+        assert!(!lives(20, 1, 0).is_clean());
+        // A few may be lucky.
+        assert!(lives(1, 0, 0).is_clean());
+    }
+
+    #[test]
+    fn one_life_that_breaks_a_rule_is_enough() {
+        let mut tally = lives(20, 1, 1);
+        let broken = Broken {
+            rule: "a rule",
+            how: String::new(),
+        };
+        let verdict = Verdict {
+            broken: vec![broken],
+            ..Verdict::default()
+        };
+        tally.add(21, &verdict);
+        assert!(!tally.is_clean());
+    }
 }
