@@ -1,13 +1,15 @@
-//! The state of a world without what differs from one life to the next: ids, revisions, times,
-//! addresses and generated names.
+//! The state of a world without what differs from one life to the next: ids, revisions, times and
+//! generated names. Addresses that the world draws stand for what has them; all others are compared.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use drplan::rehearse::Scene;
 use drplan_api::Timestamp;
 use drplan_sandbox_kubernetes::Cluster;
+use drplan_sandbox_kubernetes::ObjectKey;
 use drplan_sandbox_postgres::Server;
 use serde_json::Value;
 
@@ -55,13 +57,20 @@ pub(super) fn state(scene: &Scene) -> State {
     for (name, server) in scene.world().databases() {
         databases(name, server, &mut out);
     }
+    let clusters = scene.world().clusters();
+    let owners = Drawn {
+        addresses: clusters
+            .flat_map(|(name, c)| owners(name, &c.dump()))
+            .collect(),
+        names: BTreeMap::new(),
+    };
     for zone in scene.world().zones() {
         let id = scene.world().dns().zone_id(zone).unwrap_or_default();
         for set in scene.world().dns().record_sets(&id) {
             let text = serde_json::to_value(&set).unwrap_or_default();
             let place = format!("record {} {}", set.name, set.rtype);
             let serial = set.rtype.as_str() == "SOA";
-            let text = plain(&text, &BTreeMap::new()).to_string();
+            let text = plain(&text, &owners).to_string();
             out.entry(place)
                 .or_default()
                 .push(if serial { String::new() } else { text });
@@ -70,12 +79,71 @@ pub(super) fn state(scene: &Scene) -> State {
     out
 }
 
+/// What a life draws, and what stands for it in every life.
+#[derive(Default)]
+struct Drawn {
+    /// What has each address that the world gave out.
+    addresses: BTreeMap<String, String>,
+    /// What things with drawn names are called.
+    names: BTreeMap<String, String>,
+}
+
+/// All objects of a cluster.
+type Dump = BTreeMap<ObjectKey, Arc<Value>>;
+
+fn lasting_names(dump: &Dump) -> BTreeMap<String, String> {
+    let names = dump
+        .iter()
+        .filter_map(|(key, object)| Some((key.name.clone(), lasting_name(object)?)));
+    names.collect()
+}
+
+/// What has the addresses that a cluster draws: pods, services, and whatever its load balancers lead to.
+fn owners(cluster_name: &str, dump: &Dump) -> BTreeMap<String, String> {
+    let names = lasting_names(dump);
+    let mut out = BTreeMap::new();
+    for (key, object) in dump {
+        let name = names.get(&key.name).unwrap_or(&key.name);
+        let what = format!("{cluster_name} {} {}/{name}", key.resource, key.namespace);
+        let balancer = object["status"]["loadBalancer"]["ingress"].as_array();
+        let balancer = balancer
+            .into_iter()
+            .flatten()
+            .map(|i| (&i["ip"], "balancer"));
+        let own = [
+            (&object["status"]["podIP"], "pod"),
+            (&object["spec"]["clusterIP"], "service"),
+        ];
+        for (address, sort) in balancer.chain(own) {
+            if let Some(address) = address.as_str() {
+                out.insert(address.to_owned(), format!("ADDRESS of {sort} {what}"));
+            }
+        }
+        // Which pod lands on which node is drawn as well.
+        let nodes = object["status"]["addresses"].as_array();
+        let nodes = nodes.filter(|_| key.resource == "nodes");
+        for address in nodes
+            .into_iter()
+            .flatten()
+            .filter_map(|a| a["address"].as_str())
+        {
+            if address.parse::<IpAddr>().is_ok() {
+                out.insert(
+                    address.to_owned(),
+                    format!("ADDRESS of a node of {cluster_name}"),
+                );
+            }
+        }
+    }
+    out
+}
+
 fn objects(cluster_name: &str, cluster: &Cluster, out: &mut State) {
     let dump = cluster.dump();
-    let generated: BTreeMap<String, String> = dump
-        .iter()
-        .filter_map(|(key, object)| Some((key.name.clone(), lasting_name(object)?)))
-        .collect();
+    let drawn = Drawn {
+        addresses: owners(cluster_name, &dump),
+        names: lasting_names(&dump),
+    };
     let jobs = dump
         .iter()
         .filter(|(_, o)| is_owned_by("CronJob", |_| true, o));
@@ -89,14 +157,15 @@ fn objects(cluster_name: &str, cluster: &Cluster, out: &mut State) {
         if by_the_clock || is_owned_by("Job", |name| jobs.contains(name), &object) {
             continue;
         }
-        let name = generated.get(&key.name).unwrap_or(&key.name);
+        let name = drawn.names.get(&key.name).unwrap_or(&key.name);
         let place = format!(
             "{cluster_name} {} {} {}/{name}",
             key.group, key.resource, key.namespace
         );
-        let mut value = plain(&object, &generated);
-        let drawn = value["type"] == HELM || value["type"] == "kubernetes.io/service-account-token";
-        if let Some(map) = value.as_object_mut().filter(|_| drawn) {
+        let mut value = plain(&object, &drawn);
+        let sealed =
+            value["type"] == HELM || value["type"] == "kubernetes.io/service-account-token";
+        if let Some(map) = value.as_object_mut().filter(|_| sealed) {
             map.remove("data");
         }
         out.entry(place).or_default().push(value.to_string());
@@ -148,26 +217,26 @@ fn is_attempt(object: &Value) -> bool {
     object["type"] == HELM && object["metadata"]["labels"]["status"] != "deployed"
 }
 
-fn plain(value: &Value, generated: &BTreeMap<String, String>) -> Value {
+fn plain(value: &Value, drawn: &Drawn) -> Value {
     match value {
         Value::Object(map) => map
             .iter()
             .filter(|(name, _)| !DRAWN.contains(&name.as_str()))
-            .map(|(name, value)| (name.clone(), plain(value, generated)))
+            .map(|(name, value)| (name.clone(), plain(value, drawn)))
             .collect(),
-        Value::Array(list) => list.iter().map(|v| plain(v, generated)).collect(),
-        Value::String(text) => Value::String(text_of(text, generated)),
+        Value::Array(list) => list.iter().map(|v| plain(v, drawn)).collect(),
+        Value::String(text) => Value::String(text_of(text, drawn)),
         other => other.clone(),
     }
 }
 
-fn text_of(text: &str, generated: &BTreeMap<String, String>) -> String {
+fn text_of(text: &str, drawn: &Drawn) -> String {
     if text.parse::<Timestamp>().is_ok() {
         return "TIME".to_owned();
     }
     let bare = text.split_once('/').map_or(text, |(address, _)| address);
-    if bare.parse::<IpAddr>().is_ok() {
-        return "ADDRESS".to_owned();
+    if let Some(owner) = drawn.addresses.get(bare) {
+        return owner.clone();
     }
     if text.starts_with(TOKEN_VOLUME) {
         return format!("{TOKEN_VOLUME}*");
@@ -175,10 +244,8 @@ fn text_of(text: &str, generated: &BTreeMap<String, String>) -> String {
     if is_uid(text) {
         return "UID".to_owned();
     }
-    generated
-        .get(text)
-        .cloned()
-        .unwrap_or_else(|| text.to_owned())
+    let name = drawn.names.get(text).cloned();
+    name.unwrap_or_else(|| text.to_owned())
 }
 
 fn is_uid(text: &str) -> bool {
@@ -227,17 +294,39 @@ mod tests {
 
     #[test]
     fn what_is_drawn_is_left_out_and_the_rest_stays() {
-        let generated = BTreeMap::from([("a-x1".to_owned(), "a-*".to_owned())]);
+        let drawn = Drawn {
+            names: BTreeMap::from([("a-x1".to_owned(), "a-*".to_owned())]),
+            addresses: BTreeMap::new(),
+        };
         let object = json!({
             "metadata": { "name": "a-x1", "uid": "1", "labels": { "app": "a" } },
-            "status": { "at": "2026-01-01T00:00:00Z", "ip": "10.0.0.1", "ready": 2 },
+            "status": { "at": "2026-01-01T00:00:00Z", "ready": 2 },
         });
         let wanted = json!({
             "metadata": { "name": "a-*", "labels": { "app": "a" } },
-            "status": { "at": "TIME", "ip": "ADDRESS", "ready": 2 },
+            "status": { "at": "TIME", "ready": 2 },
         });
-        assert_eq!(plain(&object, &generated), wanted);
+        assert_eq!(plain(&object, &drawn), wanted);
         assert!(is_uid("123e4567-e89b-42d3-a456-426614174000"));
+    }
+
+    #[test]
+    fn an_address_stands_for_what_has_it_and_a_strange_one_for_itself() {
+        let key = ObjectKey {
+            group: String::new(),
+            resource: "services".to_owned(),
+            namespace: "web".to_owned(),
+            name: "front".to_owned(),
+        };
+        let service =
+            json!({ "status": { "loadBalancer": { "ingress": [{ "ip": "198.18.0.7" }] } } });
+        let drawn = Drawn {
+            addresses: owners("b", &Dump::from([(key, Arc::new(service))])),
+            ..Drawn::default()
+        };
+        let record = |address: &str| plain(&json!({ "values": [address] }), &drawn).to_string();
+        assert!(record("198.18.0.7").contains("balancer b services web/front"));
+        assert!(record("192.0.2.10").contains("192.0.2.10"));
     }
 
     #[test]
