@@ -132,6 +132,13 @@ impl Database {
         EMPTY_BYTES + self.relations.values().map(Relation::bytes).sum::<u64>()
     }
 
+    /// Whether it carries the marker of a restore that was finished.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        let marker = self.marker.as_ref();
+        marker.is_some_and(|marker| !marker["finished_at"].is_null())
+    }
+
     /// Finds a relation; without a schema, where a fresh session would find it.
     pub(crate) fn relation(&self, schema: Option<&str>, name: &str) -> Result<&Relation, SqlError> {
         let key = (schema.unwrap_or("public").to_owned(), name.to_owned());

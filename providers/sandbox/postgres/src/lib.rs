@@ -47,6 +47,7 @@ pub use options::Options;
 pub use options::Pace;
 pub use options::Role;
 pub use server::Server;
+pub use state::Deed;
 pub use tools::Tools;
 pub use trouble::Interruption;
 pub use trouble::Troubles;

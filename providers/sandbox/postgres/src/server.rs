@@ -16,6 +16,7 @@ use crate::options::Options;
 use crate::options::Role;
 use crate::restore;
 use crate::state::Connected;
+use crate::state::Deed;
 use crate::state::State;
 
 /// A PostgreSQL server of the rehearsal world. Clones share what it keeps.
@@ -140,6 +141,12 @@ impl Server {
     #[must_use]
     pub fn database(&self, name: &str) -> Option<Database> {
         self.state().databases.get(name).cloned()
+    }
+
+    /// What became of whole databases, in order.
+    #[must_use]
+    pub fn deeds(&self) -> Vec<Deed> {
+        self.state().deeds.clone()
     }
 
     /// How many sessions there are, of everybody.

@@ -26,12 +26,38 @@ pub(crate) struct Connected {
     pub(crate) database: String,
 }
 
+/// What became of a database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Deed {
+    /// It was made.
+    Made(String),
+    /// It was dropped.
+    Dropped {
+        /// Its name.
+        name: String,
+        /// Whether it carried the marker of a restore that was finished.
+        finished: bool,
+    },
+    /// It got another name.
+    Renamed {
+        /// The name before.
+        from: String,
+        /// The name since.
+        to: String,
+        /// Whether it carried the marker of a restore that was finished.
+        finished: bool,
+    },
+}
+
 /// Everything that a server keeps.
 #[derive(Clone, Debug)]
 pub(crate) struct State {
     pub(crate) databases: BTreeMap<String, Database>,
     pub(crate) roles: BTreeMap<String, Role>,
     pub(crate) sessions: BTreeMap<i32, Connected>,
+    /// What sessions made of whole databases, in order. What is taken back with its transaction is not
+    /// in it.
+    pub(crate) deeds: Vec<Deed>,
     next_oid: u32,
     next_pid: i32,
 }
@@ -49,6 +75,7 @@ impl State {
             databases,
             roles: roles.iter().map(|r| (r.name.clone(), r.clone())).collect(),
             sessions: BTreeMap::new(),
+            deeds: Vec::new(),
             next_oid: FIRST_OID,
             next_pid: FIRST_PID,
         }
@@ -104,12 +131,17 @@ impl State {
         self.next_oid += 1;
         let made = Database::new(oid, &owner, encoding.unwrap_or(ENCODING));
         self.databases.insert(name.to_owned(), made);
+        self.deeds.push(Deed::Made(name.to_owned()));
         Ok(())
     }
 
     pub(crate) fn drop_database(&mut self, by: i32, name: &str) -> Result<(), SqlError> {
         self.check_free(by, name, "drop")?;
-        self.databases.remove(name);
+        let dropped = self.databases.remove(name);
+        self.deeds.push(Deed::Dropped {
+            name: name.to_owned(),
+            finished: dropped.is_some_and(|database| database.is_finished()),
+        });
         Ok(())
     }
 
@@ -126,6 +158,11 @@ impl State {
         }
         self.check_free(by, from, "rename")?;
         if let Some(database) = self.databases.remove(from) {
+            self.deeds.push(Deed::Renamed {
+                from: from.to_owned(),
+                to: to.to_owned(),
+                finished: database.is_finished(),
+            });
             self.databases.insert(to.to_owned(), database);
         }
         Ok(())

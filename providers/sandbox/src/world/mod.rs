@@ -74,6 +74,7 @@ pub use simulation::SIMULATIONS;
 pub use simulation::STARTERS;
 pub use simulation::Simulation;
 pub use simulation::simulation;
+pub use witness::Fate;
 pub use witness::Request;
 pub use witness::Witness;
 

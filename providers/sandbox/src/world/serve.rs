@@ -11,6 +11,7 @@ use drplan_api::Fut;
 use drplan_sandbox_kubernetes::Front;
 use futures::Stream;
 use futures::StreamExt as _;
+use http::Method;
 use http::Request;
 use http::Response;
 use http::header::AUTHORIZATION;
@@ -31,7 +32,11 @@ use super::faults::Token;
 use super::network::HttpServer;
 use super::refusal::Service;
 use super::witness;
+use super::witness::Fate;
 use super::witness::Gallery;
+
+/// The longest body of a request that changes something.
+const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// What stands between a client and a server.
 pub(super) struct Between {
@@ -109,11 +114,14 @@ async fn answer(
     request: Request<Body>,
 ) -> Result<Response<Body>, io::Error> {
     let (method, uri) = (request.method().clone(), request.uri().clone());
+    let (request, brought) = kept(request).await?;
     let seen = witness::Request {
         host: &between.host,
         method: &method,
         uri: &uri,
+        body: &brought,
     };
+    let leaves = |fate| between.gallery.ask(|w| w.leaves(seen, fate));
     if !between.gallery.ask(|w| w.comes(seen)) {
         return Err(reset());
     }
@@ -129,8 +137,15 @@ async fn answer(
         token: token(&request),
     });
     let request = match fault {
-        Some(Fault::ResetBefore) => return Err(reset()),
-        Some(Fault::Answers(refusal)) => return Ok(refusal.of(between.service)),
+        Some(Fault::ResetBefore) => {
+            leaves(Fate::Broken);
+            return Err(reset());
+        }
+        Some(Fault::Answers(refusal)) => {
+            let response = refusal.of(between.service);
+            let arrives = leaves(Fate::Answered(response.status()));
+            return arrives.then_some(response).ok_or_else(reset);
+        }
         Some(Fault::Slow(pause)) => {
             tokio::time::sleep(pause).await;
             request
@@ -140,8 +155,15 @@ async fn answer(
     };
     let served = router.oneshot(request).await;
     let response = served.unwrap_or_else(|never| match never {});
-    let lost = matches!(fault, Some(Fault::ResetAfter | Fault::HalfSent(_)));
-    if !between.gallery.ask(|w| w.leaves(seen, response.status())) || lost {
+    let fate = match fault {
+        Some(Fault::HalfSent(_)) => Fate::Broken,
+        Some(Fault::ResetAfter | Fault::AnswersAfter(_) | Fault::HalfAnswered(_)) => {
+            Fate::Lost(response.status())
+        }
+        _ => Fate::Answered(response.status()),
+    };
+    let whole = !matches!(fault, Some(Fault::ResetAfter | Fault::HalfSent(_)));
+    if !leaves(fate) || !whole {
         return Err(reset());
     }
     Ok(match fault {
@@ -152,6 +174,21 @@ async fn answer(
         }
         _ => response,
     })
+}
+
+/// Reads what a request brings that may change something, so that it can be shown as well as served.
+async fn kept(request: Request<Body>) -> Result<(Request<Body>, Bytes), io::Error> {
+    if [Method::GET, Method::HEAD].contains(request.method()) {
+        return Ok((request, Bytes::new()));
+    }
+    let (parts, body) = request.into_parts();
+    let brought = axum::body::to_bytes(body, BODY_BYTES_MAX).await;
+    // Who hangs up in the middle of it has asked for nothing.
+    let brought = brought.map_err(|_| reset())?;
+    Ok((
+        Request::from_parts(parts, Body::from(brought.clone())),
+        brought,
+    ))
 }
 
 fn reset() -> io::Error {
@@ -211,7 +248,6 @@ mod tests {
     use drplan_api::Timestamp;
     use drplan_sandbox_kubernetes::Cluster;
     use drplan_sandbox_kubernetes::ClusterOptions;
-    use http::Method;
     use http::StatusCode;
     use http::Uri;
     use http::header::CONTENT_TYPE;

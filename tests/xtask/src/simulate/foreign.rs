@@ -130,3 +130,24 @@ pub(super) fn broken(scene: &Scene) -> Vec<String> {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::rules::hand_made::scene;
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_gone_or_was_changed_is_seen() {
+        let scene = scene();
+        assert!(!broken(&scene).is_empty(), "nobody has moved in yet");
+        let tasks = settle(&scene).expect("room for somebody");
+        assert_eq!(broken(&scene), [""; 0]);
+        for (_, cluster) in scene.world().clusters() {
+            let mut changed = config_map(NAME);
+            changed["data"]["precious"] = json!("gone");
+            cluster.load([changed]).expect("a change");
+        }
+        assert!(!broken(&scene).is_empty());
+        tasks.iter().for_each(JoinHandle::abort);
+    }
+}

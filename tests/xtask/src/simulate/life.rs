@@ -31,8 +31,8 @@ use super::canonical;
 use super::canonical::State;
 use super::course::Course;
 use super::course::Crash;
+use super::entry::Entry;
 use super::foreign;
-use super::trace::Entry;
 use super::trace::Point;
 use super::trace::Trace;
 
@@ -47,6 +47,8 @@ const REST: Duration = Duration::from_secs(10 * 60);
 
 /// One run of a life.
 pub(super) struct Run {
+    /// Which folder it kept its journal and private files in; a new one was empty.
+    pub(super) folder: usize,
     /// Where it was cut off, if it was.
     pub(super) crashed: Option<Point>,
     /// Its plan, if it came so far.
@@ -147,7 +149,7 @@ pub(super) async fn live(spec: &Path, course: &Course) -> Result<Life> {
     let mut first = None;
     loop {
         let crash = crashes.next();
-        let run = one(&scene, &trace, &folders.current(), runs.len(), crash).await?;
+        let run = one(&scene, &trace, &folders, runs.len(), crash).await?;
         first.get_or_insert(trace.counts());
         let complete = run.end.as_ref().is_some_and(|end| end.without.is_some());
         let crashed = run.crashed.is_some();
@@ -190,10 +192,11 @@ pub(super) async fn live(spec: &Path, course: &Course) -> Result<Life> {
 async fn one(
     scene: &Scene,
     trace: &Arc<Trace>,
-    store: &Path,
+    folders: &Folders<'_>,
     n: usize,
     crash: Option<&Crash>,
 ) -> Result<Run> {
+    let store = &folders.current();
     let point = crash.map(|crash| crash.at);
     trace.begin(n, point);
     let name = format!("run-{n}");
@@ -220,6 +223,7 @@ async fn one(
     trace.after_crash();
     let journal = store.join(format!("{name}.jsonl"));
     Ok(Run {
+        folder: folders.count,
         crashed: point.filter(|_| end.is_none()),
         plan,
         end,

@@ -6,6 +6,7 @@
 
 mod canonical;
 mod course;
+mod entry;
 mod foreign;
 mod life;
 mod matrix;

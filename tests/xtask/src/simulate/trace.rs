@@ -10,14 +10,19 @@ use std::sync::PoisonError;
 use drplan::apply::Event;
 use drplan::apply::Sink;
 use drplan_api::Clock;
-use drplan_api::Timestamp;
+use drplan_api::process::Program;
+use drplan_sandbox::world::Fate;
 use drplan_sandbox::world::Request;
 use drplan_sandbox::world::Witness;
-use serde::Serialize;
 use tokio::sync::Notify;
 
+use super::entry::Asked;
+use super::entry::Entry;
+use super::entry::Ran;
+use super::entry::What;
+
 /// Where a run ends before its time, counted within the run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Point {
     /// Right after this record of the journal: what follows it never leaves.
     Record(u64),
@@ -34,56 +39,6 @@ pub(super) struct Lost {
     pub(super) writes: BTreeSet<u64>,
     /// Those of them that make something new.
     pub(super) creations: BTreeSet<u64>,
-}
-
-/// One thing that happened.
-#[derive(Clone, Debug, Serialize)]
-pub(super) struct Entry {
-    /// When, by the world's clock.
-    pub(super) at: Timestamp,
-    /// In which run.
-    pub(super) run: usize,
-    /// What.
-    pub(super) what: What,
-}
-
-/// What happened.
-#[derive(Clone, Debug, Serialize)]
-pub(super) enum What {
-    /// A run began, with planning.
-    Began,
-    /// The engine said so.
-    Event(Event),
-    /// A request reached a server.
-    Came(Asked),
-    /// It was served with this status.
-    Left(Asked, u16),
-    /// It was served, and its answer was lost on purpose.
-    Lost(Asked, u16),
-    /// A program started.
-    Program(Vec<String>),
-    /// The run was cut off.
-    Crashed,
-}
-
-/// A request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Asked {
-    /// The host.
-    pub(super) host: String,
-    /// The method.
-    pub(super) method: String,
-    /// Path and query.
-    pub(super) target: String,
-}
-
-impl Asked {
-    /// Whether it changes something where it is carried out. Reviews and trials do not.
-    fn changes(&self) -> bool {
-        let reads = ["GET", "HEAD"].contains(&self.method.as_str());
-        let tries = self.target.contains("dryRun") || self.target.contains("reviews");
-        !reads && !tries
-    }
 }
 
 /// Keeps what happens, and burns through at the point that the run was given.
@@ -209,22 +164,30 @@ impl Witness for Trace {
         let point = Point::Request(kept.requests);
         self.reach(&mut kept, point);
         if !kept.cut {
-            self.keep(&mut kept, What::Came(asked(request)));
+            self.keep(&mut kept, What::Came(Asked::of(request)));
         }
         !kept.cut
     }
 
-    fn leaves(&self, request: Request<'_>, status: http::StatusCode) -> bool {
+    fn leaves(&self, request: Request<'_>, fate: Fate) -> bool {
         let mut kept = self.kept();
-        let (asked, status) = (asked(request), status.as_u16());
+        let asked = Asked::of(request);
+        let status = match fate {
+            Fate::Broken => {
+                self.keep(&mut kept, What::Broke(asked));
+                return false;
+            }
+            Fate::Lost(status) | Fate::Answered(status) => status.as_u16(),
+        };
         let write = asked.changes() && status < 300;
         let creation = write && asked.method == "POST";
         kept.writes += u64::from(write);
         kept.creations += u64::from(creation);
-        let lost = write && self.lost.writes.contains(&kept.writes);
-        if lost || (creation && self.lost.creations.contains(&kept.creations)) {
+        let chosen = (write && self.lost.writes.contains(&kept.writes))
+            || (creation && self.lost.creations.contains(&kept.creations));
+        if chosen || matches!(fate, Fate::Lost(_)) {
             self.keep(&mut kept, What::Lost(asked, status));
-            return false;
+            return !chosen && !kept.cut;
         }
         self.keep(&mut kept, What::Left(asked, status));
         if !kept.cut {
@@ -235,20 +198,16 @@ impl Witness for Trace {
         !kept.cut
     }
 
-    fn starts(&self, argv: &[String]) -> bool {
+    fn starts(&self, program: &Program) -> bool {
         let mut kept = self.kept();
         if !kept.cut {
-            self.keep(&mut kept, What::Program(argv.to_vec()));
+            self.keep(&mut kept, What::Starts(Ran::of(program)));
         }
         !kept.cut
     }
-}
 
-fn asked(request: Request<'_>) -> Asked {
-    let target = request.uri.path_and_query();
-    Asked {
-        host: request.host.to_owned(),
-        method: request.method.to_string(),
-        target: target.map(ToString::to_string).unwrap_or_default(),
+    fn ends(&self, program: &Program, code: Option<i32>) {
+        let mut kept = self.kept();
+        self.keep(&mut kept, What::Ends(Ran::of(program), code));
     }
 }

@@ -1,14 +1,19 @@
 //! Nothing is done twice: no object, no release, no restore, no change of a record.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use drplan_sandbox::route53::Entry;
 use drplan_sandbox::route53::Operation;
 use drplan_sandbox::route53::Outcome;
-use drplan_sandbox_kubernetes::Cluster;
+use drplan_sandbox_kubernetes::Audited;
+use drplan_sandbox_kubernetes::ObjectKey;
+use serde_json::Value;
 
 use super::super::DRPLAN;
+use super::super::entry::What;
 use super::super::life::Life;
-use super::super::trace::What;
+use super::owner::RECORD;
 
 /// The statuses of Helm revisions that were installed in full.
 const INSTALLED: &[&str] = &["deployed", "superseded"];
@@ -23,22 +28,26 @@ const SECRETS: &str = "/secrets/";
 /// The label that names the step.
 const STEP: &str = "drplan.io/step";
 
+/// All objects of a cluster.
+type Dump = BTreeMap<ObjectKey, Arc<Value>>;
+
 pub(super) fn broken(life: &Life) -> Vec<String> {
     let mut out = records(life);
     out.extend(writes(life));
     for (name, cluster) in life.scene.world().clusters() {
-        let all = creates(cluster).into_iter().chain(releases(cluster));
-        let all = all.chain(restores(cluster));
+        let dump = cluster.dump();
+        let all = creates(cluster.audit()).into_iter();
+        let all = all.chain(releases(&dump)).chain(restores(&dump));
         out.extend(all.map(|how| format!("cluster {name}: {how}")));
     }
     out
 }
 
 /// Objects that were asked for again after they had been made.
-fn creates(cluster: &Cluster) -> Vec<String> {
+fn creates(audit: Vec<Audited>) -> Vec<String> {
     let mut made: BTreeMap<(String, Option<String>, String), u16> = BTreeMap::new();
     let mut out = Vec::new();
-    for write in cluster.audit() {
+    for write in audit {
         let key = (write.resource.clone(), write.namespace, write.name);
         let ours = write.user == DRPLAN && !write.dry_run;
         match write.verb {
@@ -64,9 +73,9 @@ fn creates(cluster: &Cluster) -> Vec<String> {
 }
 
 /// Helm releases that were installed more than once.
-fn releases(cluster: &Cluster) -> Vec<String> {
+fn releases(dump: &Dump) -> Vec<String> {
     let mut revisions: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
-    for (key, object) in cluster.dump() {
+    for (key, object) in dump {
         let label = |name: &str| {
             object["metadata"]["labels"][name]
                 .as_str()
@@ -92,9 +101,9 @@ fn releases(cluster: &Cluster) -> Vec<String> {
 }
 
 /// Restores of one step beside one that had an effect.
-fn restores(cluster: &Cluster) -> Vec<String> {
+fn restores(dump: &Dump) -> Vec<String> {
     let mut steps: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (key, object) in cluster.dump() {
+    for (key, object) in dump {
         if key.group != "velero.io" || key.resource != "restores" {
             continue;
         }
@@ -157,13 +166,16 @@ fn writes(life: &Life) -> Vec<String> {
 
 /// Changes of records that were carried out more often than there are records to change.
 fn records(life: &Life) -> Vec<String> {
-    let dns = life.scene.world().dns();
     let plan = life.runs.iter().find_map(|run| run.plan.as_ref());
     let steps = plan.iter().flat_map(|plan| &plan.steps);
-    let records = steps.filter(|s| s.kind == "route53_record").count();
+    let records = steps.filter(|s| s.kind == RECORD).count();
+    changes(records, &life.scene.world().dns().log())
+}
+
+fn changes(records: usize, log: &[Entry]) -> Vec<String> {
     let mut carried_out = 0;
     let mut out = Vec::new();
-    for entry in dns.log() {
+    for entry in log {
         if entry.operation != Some(Operation::ChangeResourceRecordSets) {
             continue;
         }
@@ -178,4 +190,121 @@ fn records(life: &Life) -> Vec<String> {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::hand_made::asked;
+    use super::super::hand_made::life;
+    use super::super::hand_made::plan;
+    use super::*;
+    use crate::simulate::entry::Asked;
+
+    const APPLY: &str = "/api/v1/namespaces/web/configmaps/a?fieldManager=drplan&force=false";
+    const SECRET: &str = "/api/v1/namespaces/web/secrets/a?fieldManager=drplan&force=false";
+    const PATCH: &str = "/apis/apps/v1/namespaces/web/deployments/a?fieldManager=drplan";
+
+    fn hows(path: &str, what: &[fn(Asked, u16) -> What]) -> usize {
+        let what = what.iter().map(|what| what(asked("PATCH", path), 200));
+        writes(&life(plan([], &[]), what)).len()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_written_is_not_written_again() {
+        assert_eq!(hows(APPLY, &[What::Left]), 0);
+        assert_eq!(hows(APPLY, &[What::Left, What::Left]), 1);
+        // Whoever lost the answer looks first.
+        assert_eq!(hows(APPLY, &[What::Lost, What::Left]), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_secret_is_applied_again_only_where_its_answer_was_lost() {
+        assert_eq!(hows(SECRET, &[What::Lost, What::Lost, What::Left]), 0);
+        assert_eq!(hows(SECRET, &[What::Left, What::Left]), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_paused_and_released_is_written_twice_and_no_more() {
+        assert_eq!(hows(PATCH, &[What::Left, What::Left]), 0);
+        assert_eq!(hows(PATCH, &[What::Left, What::Left, What::Left]), 1);
+    }
+
+    fn audited(verb: &'static str, code: u16) -> Audited {
+        Audited {
+            user: DRPLAN.to_owned(),
+            verb,
+            resource: "restores.velero.io".to_owned(),
+            namespace: None,
+            name: "a".to_owned(),
+            dry_run: false,
+            code,
+        }
+    }
+
+    #[test]
+    fn what_was_made_is_asked_for_again_only_after_it_was_deleted() {
+        let (made, deleted) = (audited("create", 201), audited("delete", 200));
+        assert!(creates(vec![made.clone(), deleted, made.clone()]).is_empty());
+        assert_eq!(creates(vec![made, audited("create", 409)]).len(), 1);
+    }
+
+    fn object(resource: &str, group: &str, name: &str, object: Value) -> (ObjectKey, Arc<Value>) {
+        let key = ObjectKey {
+            group: group.to_owned(),
+            resource: resource.to_owned(),
+            namespace: "a".to_owned(),
+            name: name.to_owned(),
+        };
+        (key, Arc::new(object))
+    }
+
+    #[test]
+    fn a_release_is_installed_once_whatever_its_attempts() {
+        let revision = |version: &str, status: &str| {
+            let labels =
+                json!({ "owner": "helm", "name": "a", "version": version, "status": status });
+            let name = format!("a.v{version}");
+            object(
+                "secrets",
+                "",
+                &name,
+                json!({ "metadata": { "labels": labels } }),
+            )
+        };
+        let attempts = [revision("1", "failed"), revision("2", "deployed")];
+        assert!(releases(&Dump::from(attempts)).is_empty());
+        let twice = [revision("1", "superseded"), revision("2", "deployed")];
+        assert_eq!(releases(&Dump::from(twice)).len(), 1);
+    }
+
+    #[test]
+    fn a_step_has_one_restore_that_had_an_effect() {
+        let restore = |name: &str, phase: &str| {
+            let metadata = json!({ "labels": { STEP: "velero_restore.a" } });
+            let restore = json!({ "metadata": metadata, "status": { "phase": phase } });
+            object("restores", "velero.io", name, restore)
+        };
+        let attempts = [restore("a-1", "Failed"), restore("a-2", "Completed")];
+        assert!(restores(&Dump::from(attempts)).is_empty());
+        let twice = [restore("a-1", "Completed"), restore("a-2", "InProgress")];
+        assert_eq!(restores(&Dump::from(twice)).len(), 1);
+    }
+
+    #[test]
+    fn a_record_is_changed_once() {
+        let change = |outcome| Entry {
+            at: drplan_api::Timestamp::UNIX_EPOCH,
+            method: "POST".to_owned(),
+            path: String::new(),
+            operation: Some(Operation::ChangeResourceRecordSets),
+            identity: None,
+            outcome,
+            request_id: String::new(),
+        };
+        let refused = change(Outcome::Refused("Throttling"));
+        assert!(changes(1, &[refused.clone(), change(Outcome::Done)]).is_empty());
+        assert_eq!(changes(1, &[change(Outcome::AnswerLost), refused]).len(), 1);
+    }
 }

@@ -93,3 +93,50 @@ fn begun_again(life: &Life) -> Vec<String> {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::hand_made::acting;
+    use super::super::hand_made::effect;
+    use super::super::hand_made::ended;
+    use super::super::hand_made::life;
+    use super::super::hand_made::life_of;
+    use super::super::hand_made::plan;
+    use super::super::hand_made::step;
+    use super::*;
+    use crate::simulate::entry::What;
+
+    const NAME: &str = "kubernetes_manifest.a";
+
+    fn acts() -> Plan {
+        plan([acting(NAME, json!({}))], &[])
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_done_is_not_to_be_done_again() {
+        let mut life = life(acts(), [ended(NAME, Outcome::Done)]);
+        assert_eq!(broken(&life).len(), 1);
+        let done = step(NAME, json!({ "do": "nothing" }));
+        life.after = std::sync::Arc::new(plan([done], &[]));
+        assert!(broken(&life).is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_run_finished_another_does_not_begin() {
+        let finished = What::Event(Event::EffectFinished {
+            address: Address::new(NAME),
+            effect: 0,
+            found: false,
+        });
+        let runs = || vec![(0, acts()), (0, acts())];
+        let begun = [(0, 1, effect(NAME, 1)), (1, 1, effect(NAME, 1))];
+        assert!(broken(&life_of(runs(), begun.clone())).is_empty());
+        let [first, second] = begun;
+        assert_eq!(
+            broken(&life_of(runs(), [first, (0, 1, finished), second])).len(),
+            1
+        );
+    }
+}

@@ -56,3 +56,50 @@ fn was_paused(cluster: &Cluster) -> bool {
         patch && workload && !seen.insert((write.resource, write.namespace, write.name))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use drplan::report::Exit;
+    use serde_json::json;
+
+    use super::super::hand_made::acting;
+    use super::super::hand_made::life;
+    use super::super::hand_made::plan;
+    use super::*;
+    use crate::simulate::life::End;
+
+    /// A complete life with such an object in its cluster, and these steps.
+    fn complete(annotations: &serde_json::Value, kind: &str) -> Life {
+        let step = acting(&format!("{kind}.a"), json!({}));
+        let mut life = life(plan([step], &[]), []);
+        life.runs[0].end = Some(End {
+            exit: Exit::Ok,
+            outcomes: BTreeMap::new(),
+            without: Some(Vec::new()),
+        });
+        for (_, cluster) in life.scene.world().clusters() {
+            let object = json!({
+                "apiVersion": "v1", "kind": "ConfigMap",
+                "metadata": { "name": "a", "namespace": "default", "annotations": annotations },
+            });
+            cluster.load([object]).expect("an object");
+        }
+        life
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_mark_of_a_pause_is_left() {
+        assert!(broken(&complete(&json!({}), "command")).is_empty());
+        assert_eq!(
+            broken(&complete(&json!({ PAUSED: "{}" }), "command")).len(),
+            1
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_that_paused_nothing_is_seen() {
+        assert_eq!(broken(&complete(&json!({}), PAUSE)).len(), 1);
+    }
+}
