@@ -1,9 +1,15 @@
-//! What belongs to somebody else in the world. drplan has no business with it.
+//! What belongs to somebody else in the world, or to a recovery of long ago. drplan has no business with
+//! either.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 use std::time::Duration;
 
+use drplan::plan::Plan;
 use drplan::rehearse::Scene;
+use drplan_api::Address;
 use drplan_sandbox::route53::Action;
 use drplan_sandbox::route53::Change;
 use drplan_sandbox::route53::DomainName;
@@ -22,9 +28,38 @@ pub(super) const NAME: &str = "somebody-else";
 /// How soon somebody finds a new namespace to leave something in.
 const LOOK: Duration = Duration::from_secs(20);
 
+/// The run that left Restores behind long ago.
+pub(super) const RUN_BEFORE: &str = "run-of-last-year";
+/// Where Velero is, and what it restores.
+const VELERO: &str = "velero";
+/// The kind of the steps whose Restores are left.
+const RESTORE: &str = "velero_restore";
+
+/// Those who live in the world beside drplan.
+pub(super) struct Others {
+    tasks: Vec<JoinHandle<()>>,
+    /// The steps that restored something long ago, too.
+    steps: Arc<Mutex<Vec<Address>>>,
+}
+
+impl Others {
+    /// Lets the recovery of long ago have had the steps of a plan.
+    pub(super) fn learn(&self, plan: &Plan) {
+        let steps = plan.steps.iter().filter(|step| step.kind == RESTORE);
+        let steps = steps.map(|step| step.address.clone()).collect();
+        *self.steps.lock().unwrap_or_else(PoisonError::into_inner) = steps;
+    }
+}
+
+impl Drop for Others {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
+}
+
 /// Puts things of somebody else into every zone and every cluster, and goes on to do so in every
 /// namespace that drplan makes.
-pub(super) fn settle(scene: &Scene) -> anyhow::Result<Vec<JoinHandle<()>>> {
+pub(super) fn settle(scene: &Scene) -> anyhow::Result<Others> {
     let dns = scene.world().dns();
     for zone in scene.world().zones() {
         let id = dns.zone_id(zone).unwrap_or_default();
@@ -41,15 +76,16 @@ pub(super) fn settle(scene: &Scene) -> anyhow::Result<Vec<JoinHandle<()>>> {
         server.create_database(NAME, NAME).map_err(failed)?;
     }
     let mut tasks = Vec::new();
+    let steps = Arc::default();
     for (_, cluster) in scene.world().clusters() {
         cluster.load([
             json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": NAME },
                 "spec": { "finalizers": ["kubernetes"] }, "status": { "phase": "Active" } }),
             config_map(NAME),
         ])?;
-        tasks.push(tokio::spawn(move_in(cluster.clone())));
+        tasks.push(tokio::spawn(move_in(cluster.clone(), Arc::clone(&steps))));
     }
-    Ok(tasks)
+    Ok(Others { tasks, steps })
 }
 
 fn config_map(namespace: &str) -> Value {
@@ -65,8 +101,30 @@ fn config_map(namespace: &str) -> Value {
     })
 }
 
+/// A Restore that a step of a recovery of long ago made from another backup, and that never ended.
+fn restore(step: &Address) -> Value {
+    let labels = json!({ "drplan.io/recovery": "shop", "drplan.io/step": step });
+    let annotations = json!({
+        "drplan.io/run": RUN_BEFORE,
+        "drplan.io/step": step,
+        "drplan.io/want": "0a0a0a0a/0",
+    });
+    json!({
+        "apiVersion": "velero.io/v1",
+        "kind": "Restore",
+        "metadata": {
+            "name": format!("drplan-{}-0a0a0a0a-1", step.slug(usize::MAX)),
+            "namespace": VELERO,
+            "labels": labels,
+            "annotations": annotations,
+        },
+        "spec": { "backupName": "of-last-year" },
+        "status": { "phase": "InProgress", "startTimestamp": "2025-01-01T00:00:00Z" },
+    })
+}
+
 /// Leaves something in each namespace that drplan makes.
-async fn move_in(cluster: Cluster) {
+async fn move_in(cluster: Cluster, steps: Arc<Mutex<Vec<Address>>>) {
     let mut known = BTreeSet::new();
     let mut writes = cluster.watch_writes();
     while writes.changed().await.is_ok() {
@@ -75,6 +133,9 @@ async fn move_in(cluster: Cluster) {
             let made = write.user == DRPLAN && write.resource == "namespaces" && write.code < 300;
             if made && !write.dry_run && known.insert(write.name.clone()) {
                 cluster.load([config_map(&write.name)]).ok();
+                let steps = steps.lock().unwrap_or_else(PoisonError::into_inner);
+                let steps = steps.iter().filter(|_| write.name == VELERO);
+                cluster.load(steps.map(restore)).ok();
             }
         }
     }
@@ -140,7 +201,7 @@ mod tests {
     async fn what_is_gone_or_was_changed_is_seen() {
         let scene = scene();
         assert!(!broken(&scene).is_empty(), "nobody has moved in yet");
-        let tasks = settle(&scene).expect("room for somebody");
+        let _others = settle(&scene).expect("room for somebody");
         assert_eq!(broken(&scene), [""; 0]);
         for (_, cluster) in scene.world().clusters() {
             let mut changed = config_map(NAME);
@@ -148,6 +209,5 @@ mod tests {
             cluster.load([changed]).expect("a change");
         }
         assert!(!broken(&scene).is_empty());
-        tasks.iter().for_each(JoinHandle::abort);
     }
 }

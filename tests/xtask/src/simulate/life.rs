@@ -33,6 +33,7 @@ use super::course::Course;
 use super::course::Crash;
 use super::entry::Entry;
 use super::foreign;
+use super::foreign::Others;
 use super::trace::Point;
 use super::trace::Trace;
 
@@ -149,7 +150,7 @@ pub(super) async fn live(spec: &Path, course: &Course) -> Result<Life> {
     let mut first = None;
     loop {
         let crash = crashes.next();
-        let run = one(&scene, &trace, &folders, runs.len(), crash).await?;
+        let run = one(&scene, &trace, (&folders, &others), runs.len(), crash).await?;
         first.get_or_insert(trace.counts());
         let complete = run.end.as_ref().is_some_and(|end| end.without.is_some());
         let crashed = run.crashed.is_some();
@@ -173,7 +174,6 @@ pub(super) async fn live(spec: &Path, course: &Course) -> Result<Life> {
         .and_then(|end| end.without.clone())
         .unwrap_or_default();
     let (after, left) = look_again(&scene, &without).await?;
-    others.iter().for_each(|task| task.abort());
     Ok(Life {
         runs,
         trace: trace.entries(),
@@ -192,7 +192,7 @@ pub(super) async fn live(spec: &Path, course: &Course) -> Result<Life> {
 async fn one(
     scene: &Scene,
     trace: &Arc<Trace>,
-    folders: &Folders<'_>,
+    (folders, others): (&Folders<'_>, &Others),
     n: usize,
     crash: Option<&Crash>,
 ) -> Result<Run> {
@@ -204,6 +204,7 @@ async fn one(
     let whole = async {
         let planned = scene.plan().await.map_err(said)?;
         plan = Some(Arc::clone(&planned.plan));
+        others.learn(&planned.plan);
         let sink = Arc::clone(trace) as Arc<dyn Sink>;
         let ending = scene.apply(&planned, store, &name, sink).await?;
         let exit = verdict(&planned.plan, &ending.outcomes, Stop::No, None);

@@ -113,7 +113,7 @@ impl Seen<'_> {
             matches!(&entry.what, What::Event(Event::StepEnded { address, outcome, .. })
                 if *address == step.address && is_good(step, outcome))
         });
-        has_ended && (step.kind != COMMAND || self.has_run(step, from, change))
+        has_ended && (step.kind != COMMAND || self.has_run(step, change))
     }
 
     /// Whether a check got its answer between two places of the trace, after what it waits for.
@@ -157,9 +157,10 @@ impl Seen<'_> {
         asked.method == "GET" && asked.target == path && host
     }
 
-    /// Whether the program of a command did its work between two places of the trace.
-    fn has_run(&self, step: &Step, from: usize, to: usize) -> bool {
-        self.trace[from..to]
+    /// Whether the program of a command had done its work before a place of the trace: a run finds what
+    /// one before it had begun.
+    fn has_run(&self, step: &Step, to: usize) -> bool {
+        self.trace[..to]
             .iter()
             .any(|entry| matches!(&entry.what, What::Ends(ran, Some(0)) if may_start(step, ran)))
     }

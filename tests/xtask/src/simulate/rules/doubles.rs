@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::super::DRPLAN;
 use super::super::entry::What;
+use super::super::foreign::RUN_BEFORE;
 use super::super::life::Life;
 use super::owner::RECORD;
 
@@ -27,6 +28,8 @@ const APPLIES: &str = "force=";
 const SECRETS: &str = "/secrets/";
 /// The label that names the step.
 const STEP: &str = "drplan.io/step";
+/// The annotation that names the run.
+const RUN: &str = "drplan.io/run";
 
 /// All objects of a cluster.
 type Dump = BTreeMap<ObjectKey, Arc<Value>>;
@@ -109,6 +112,9 @@ fn restores(dump: &Dump) -> Vec<String> {
         }
         let phase = object["status"]["phase"].as_str().unwrap_or("none");
         if WITHOUT_EFFECT.contains(&phase) {
+            continue;
+        }
+        if object["metadata"]["annotations"][RUN] == RUN_BEFORE {
             continue;
         }
         let step = ["labels", "annotations"]

@@ -38,7 +38,7 @@ pub(super) fn verdicts(life: &Life) -> Vec<String> {
             last_words(life)
         ));
     }
-    if !life.left.is_empty() {
+    if life.is_complete() && !life.left.is_empty() {
         out.push(format!(
             "it is complete, and a second plan has: {}",
             life.left.join("; ")

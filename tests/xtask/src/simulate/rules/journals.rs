@@ -10,6 +10,7 @@ use drplan::plan::Plan;
 use drplan_api::Address;
 
 use super::super::life::Life;
+use super::owner::COMMAND;
 
 pub(super) fn broken(life: &Life) -> Vec<String> {
     let mut out = undone(life);
@@ -48,17 +49,18 @@ fn wants_again(plan: &Plan, address: &Address) -> bool {
     })
 }
 
-/// Effects that begin after a journal had called them finished.
+/// Effects that begin after a journal had called them finished. Guards act in each run, and of a command
+/// its check has the last word, whatever its exit code was.
 fn begun_again(life: &Life) -> Vec<String> {
     let mut out = Vec::new();
     let mut finished: BTreeMap<(Address, String, String), usize> = BTreeMap::new();
     for (n, run) in life.runs.iter().enumerate() {
         let mut begun: BTreeMap<(Address, usize), (String, String)> = BTreeMap::new();
-        let guards: BTreeSet<&Address> = run
+        let exempt: BTreeSet<&Address> = run
             .plan
             .iter()
             .flat_map(|plan| &plan.steps)
-            .filter(|step| !step.guards.is_empty())
+            .filter(|step| !step.guards.is_empty() || step.kind == COMMAND)
             .map(|step| &step.address)
             .collect();
         for line in &run.journal {
@@ -69,7 +71,7 @@ fn begun_again(life: &Life) -> Vec<String> {
                     verb,
                     object,
                     ..
-                } if !guards.contains(address) => {
+                } if !exempt.contains(address) => {
                     let what = (verb.clone(), object.clone());
                     let key = (address.clone(), what.0.clone(), what.1.clone());
                     if let Some(before) = finished.get(&key) {

@@ -1,6 +1,7 @@
 //! What must hold after every life, whatever went wrong in it. Each rule is a function of what the
 //! world and the journals hold; none asks the engine.
 
+mod adopted;
 mod cutover;
 mod databases;
 mod doubles;
@@ -34,7 +35,7 @@ pub(super) struct Broken {
 
 /// Judges a life by all rules. `wanted` is how an undisturbed life ends.
 pub(super) fn judge(life: &Life, wanted: Option<&State>) -> Vec<Broken> {
-    let all: [(&'static str, Vec<String>); 12] = [
+    let all: [(&'static str, Vec<String>); 13] = [
         ("nothing is done twice", doubles::broken(life)),
         ("no program does its work twice", programs::broken(life)),
         ("no database is restored twice", databases::broken(life)),
@@ -46,6 +47,7 @@ pub(super) fn judge(life: &Life, wanted: Option<&State>) -> Vec<Broken> {
             order::broken(life),
         ),
         ("what is done is proven", proofs::broken(life)),
+        ("nothing stale is adopted", adopted::broken(life)),
         ("journal and world agree", journals::broken(life)),
         (
             "nothing stays paused after a complete life",

@@ -3,6 +3,7 @@
 //! world; only failures that a life injects never reach it, and are counted by the engine's records.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use drplan::apply::Event;
 use drplan::plan::Plan;
@@ -20,6 +21,8 @@ use super::owner::may_start;
 
 /// How often one effect is tried within a run. No spec can raise it.
 const ATTEMPTS_MAX: usize = 12;
+/// How long a busy server of the world asks to be left alone.
+const BUSY: Duration = Duration::from_secs(2);
 /// What the groups of types end with that every cluster serves.
 const BUILT_IN: &str = ".k8s.io";
 
@@ -75,12 +78,19 @@ fn is_defined_here(path: &str) -> bool {
     group.is_some_and(|group| group.contains('.') && !group.ends_with(BUILT_IN))
 }
 
+/// Whether a client hears how long a server wants to be left alone; that of Route 53 keeps it to itself.
+fn says_until_when(asked: &Asked) -> bool {
+    !asked.changes_records()
+}
+
 /// The attempts at one write.
 #[derive(Default)]
 struct Attempts {
     count: usize,
     /// The last one: what it brought, and how it was answered.
     last: Option<(Option<String>, Answer)>,
+    /// Until when its server asked to be left alone.
+    busy_until: Option<Timestamp>,
 }
 
 /// One run, looked at entry by entry.
@@ -109,10 +119,11 @@ impl<'a> Watch<'a> {
             }
             What::Came(asked) if asked.is_our_change() => self.came(asked, at),
             What::Left(asked, status) if asked.is_our_change() => {
-                self.answered(asked, judge(asked, *status))
+                let busy = Some(at + BUSY).filter(|_| *status == 429 && says_until_when(asked));
+                self.answered(asked, judge(asked, *status), busy)
             }
             What::Lost(asked, _) | What::Broke(asked) if asked.is_our_change() => {
-                self.answered(asked, Answer::Passing)
+                self.answered(asked, Answer::Passing, None)
             }
             What::Starts(ran) => self.starts(ran, at),
             _ => Vec::new(),
@@ -141,6 +152,9 @@ impl<'a> Watch<'a> {
         let attempts = self.writes.entry(place(asked)).or_default();
         attempts.count += 1;
         out.extend(too_often(attempts.count));
+        if attempts.busy_until.is_some_and(|until| at < until) {
+            out.push("before its server wished to be asked again".to_owned());
+        }
         match &attempts.last {
             Some((_, Answer::Final(status))) => out.push(format!("after the refusal {status}")),
             // When a pause ends by itself is counted from each attempt.
@@ -158,9 +172,15 @@ impl<'a> Watch<'a> {
             .collect()
     }
 
-    fn answered(&mut self, asked: &Asked, answer: Answer) -> Vec<String> {
+    fn answered(
+        &mut self,
+        asked: &Asked,
+        answer: Answer,
+        busy_until: Option<Timestamp>,
+    ) -> Vec<String> {
         let attempts = self.writes.entry(place(asked)).or_default();
         attempts.last = Some((asked.body.clone(), answer));
+        attempts.busy_until = busy_until;
         Vec::new()
     }
 
@@ -236,7 +256,7 @@ mod tests {
     async fn what_may_pass_is_sent_again_and_a_final_refusal_is_not() {
         assert!(again(What::Broke, write()).is_empty());
         assert!(again(|a| What::Lost(a, 200), write()).is_empty());
-        for status in [401, 409, 429, 503] {
+        for status in [401, 409, 503] {
             assert!(
                 again(|a| What::Left(a, status), write()).is_empty(),
                 "{status}"
@@ -246,6 +266,21 @@ mod tests {
             let hows = again(|a| What::Left(a, status), write());
             assert_eq!(hows.len(), 1, "{status}: {hows:?}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_busy_server_is_left_alone_for_as_long_as_it_asks() {
+        let after_s = |seconds| {
+            let what = [
+                (0, 0, began(NAME)),
+                (0, 0, What::Came(write())),
+                (0, 0, What::Left(write(), 429)),
+                (0, seconds, What::Came(write())),
+            ];
+            broken(&life_of(vec![(0, one())], what))
+        };
+        assert!(after_s(BUSY.as_secs()).is_empty());
+        assert_eq!(after_s(BUSY.as_secs() - 1).len(), 1);
     }
 
     #[tokio::test(start_paused = true)]

@@ -32,6 +32,7 @@ resource "kubernetes_manifest" "kinds" {
   provider   = kubernetes.b
   files      = ["manifests/kinds.yaml"]
   wait_for   = "ready"
+  timeout    = "1m"
   depends_on = [kubernetes_cluster.b]
 }
 
@@ -68,8 +69,19 @@ resource "command" "search_index" {
   depends_on  = [kubernetes_manifest.web]
 }
 
+# Says that it is done, and is not.
+resource "command" "thumbnails" {
+  stage       = "apps"
+  check       = ["bin/search", "are-drawn"]
+  apply       = ["bin/search", "draw"]
+  criticality = "best_effort"
+  depends_on  = [kubernetes_manifest.web]
+}
+
+# Has time for some patience, and not for all of it.
 resource "command" "web_address" {
   stage      = "apps"
+  timeout    = "1m"
   check      = ["bin/site", "address"]
   apply      = ["bin/site", "await-address"]
   outputs    = { ip = { stdout = true } }

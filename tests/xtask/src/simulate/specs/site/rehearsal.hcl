@@ -58,3 +58,13 @@ program "bin/search" {
   takes = "90s"
   exit  = 1
 }
+
+program "bin/search" {
+  args = ["are-drawn"]
+  exit = 1
+}
+
+program "bin/search" {
+  args  = ["draw"]
+  takes = "10s"
+}
