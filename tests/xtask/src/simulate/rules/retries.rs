@@ -64,6 +64,8 @@ fn judge(asked: &Asked, status: u16) -> Answer {
         ..=399 => Answer::Well,
         // A token is fetched anew; what changed meanwhile is looked at; whoever is busy is waited for.
         401 | 408 | 409 | 412 | 429 | 500.. => Answer::Passing,
+        // Route 53 says so too when it is busy; the code that tells is in the body.
+        400 if asked.changes_records() => Answer::Passing,
         // A type is served a moment after its definition was made.
         404 if is_defined_here(asked.path()) => Answer::Passing,
         _ => Answer::Final(status),
