@@ -1,8 +1,4 @@
 //! `drplan doctor`.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "it looks for programs and room on this machine"
-)]
 
 use std::path::Path;
 use std::time::Duration;

@@ -86,7 +86,7 @@ fn grants(session: &Session, rights: &Rights, to: &str) -> String {
             continue;
         };
         if !alone {
-            out.push_str(&format!("# {conn}\n"));
+            out.extend(["# ", conn.as_str(), "\n"]);
         }
         out.push_str(&system.grant(&all(needed), to));
     }

@@ -341,7 +341,7 @@ fn evidence_holds_until_somebody_touches_it() {
         .to_owned();
     verify(&world, &id)
         .ends_with(0)
-        .says("is not signed")
+        .says("No signature was checked")
         .says(&head);
     verify(&world, &format!("--head {head}"))
         .ends_with(0)
