@@ -1,7 +1,6 @@
 //! Fills holes: the same evaluator as while planning, with exports of steps that are done and, only
 //! at the effect, secrets.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -27,10 +26,8 @@ use crate::lang::Span;
 use crate::lang::Value;
 use crate::lang::eval;
 use crate::lang::value_to_json;
+use crate::outs::Outs;
 use crate::secrets::Secrets;
-
-/// Exports of steps that are done.
-pub type Outs = BTreeMap<Address, Value>;
 
 impl Filled<'_> {
     /// Opens the secrets that an export refers to, where this may open any.
@@ -164,7 +161,7 @@ pub fn settle(json: &Json, exprs: &[Arc<Expr>], outs: &Outs) -> Result<Json, Pro
             Some(value) => Ok(value),
             None => {
                 // What is left must be secrets alone: everything that the hole waited for has ended.
-                let known = hole.after.iter().all(|a| outs.contains_key(a));
+                let known = hole.after.iter().all(|a| outs.get(a).is_some());
                 if !known {
                     let names: Vec<&str> = hole.after.iter().map(Address::as_str).collect();
                     return Err(
@@ -206,7 +203,7 @@ pub fn fill(
 pub struct StepOpener {
     /// The plan, for its expressions.
     pub plan: Arc<crate::plan::Plan>,
-    /// Exports when the step began.
+    /// Exports of what the step waited for, and of others.
     pub outs: Arc<Outs>,
     /// Where secrets are opened.
     pub secrets: Arc<Secrets>,

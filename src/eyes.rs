@@ -14,8 +14,8 @@ use drplan_api::TargetState;
 use drplan_api::Timestamp;
 use drplan_api::View;
 
-use crate::bind::Outs;
 use crate::observe::Observer;
+use crate::outs::Outs;
 use crate::plan::Plan;
 use crate::plan::TargetPin;
 
@@ -82,7 +82,7 @@ impl Eyes<'_> {
             .ok_or_else(|| format!("the run's plan holds no connection `{conn}`"))?;
         let found = self
             .observer
-            .connect(conn, &pin.config, &plan.exprs, Some(&Outs::new()))
+            .connect(conn, &pin.config, &plan.exprs, Some(&Outs::default()))
             .await
             .map_err(|e| self.observer.scrub(e).to_string())?
             .1;

@@ -24,6 +24,7 @@
 //! | [`bind`] | fills holes with exports and, at the effect, secrets | no |
 //! | [`rights`] | what a plan and its apply must be allowed | no |
 //! | [`doctor`] | what stands in the way of a recovery | no |
+//! | [`outs`] | what steps export | no |
 //! | [`secrets`] | opens and scrubs secrets | reads files and variables |
 //! | [`apply`] | order, waiting, retries, journal | the only writer |
 //! | [`store`] | where runs, journals and locks are kept | a folder or a bucket |
@@ -49,6 +50,7 @@ pub mod eyes;
 pub mod graph;
 pub mod lang;
 pub mod observe;
+pub mod outs;
 pub(crate) mod patience;
 pub mod plan;
 pub(crate) mod private;

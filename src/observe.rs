@@ -23,7 +23,6 @@ use futures::future::join_all;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::bind::Outs;
 use crate::bind::fill;
 use crate::diag::Code;
 use crate::diag::Diagnostic;
@@ -35,6 +34,7 @@ use crate::graph::Round;
 use crate::graph::Situation;
 use crate::graph::TargetAsk;
 use crate::lang::Expr;
+use crate::outs::Outs;
 use crate::patience::ASKED_AGAIN_WITHIN;
 use crate::patience::READS_MAX;
 use crate::patience::patiently;

@@ -22,8 +22,8 @@ use super::queue::Queue;
 use super::shared::Shared;
 use super::step::Ended;
 use super::step::Turn;
-use crate::bind::Outs;
 use crate::bind::settle;
+use crate::outs::Outs;
 use crate::plan::Do;
 use crate::plan::Step;
 

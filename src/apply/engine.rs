@@ -32,14 +32,12 @@ use super::orders::Orders;
 use super::orders::Wishes;
 use super::queue::Queue;
 use super::shared::Shared;
+use super::shared::pins;
+use super::shared::places;
 use super::stale::stale;
 use super::step::Ended;
-use crate::bind::Outs;
-use crate::graph::with_secrets;
-use crate::lang::FileId;
-use crate::lang::Span;
 use crate::observe::Observer;
-use crate::plan::Do;
+use crate::outs::Outs;
 use crate::plan::Plan;
 use crate::secrets::Secrets;
 
@@ -161,6 +159,8 @@ pub async fn apply(apply: Apply) -> Result<Ending, JournalError> {
     let deadline = apply.orders.deadline.map(|limit| began + limit);
     let lost = apply.hold.lost();
     let shared = Arc::new(Shared {
+        places: Arc::new(places(&apply.plan)),
+        pins: pins(&apply.plan),
         plan: apply.plan,
         observer: apply.observer,
         secrets: apply.secrets,
@@ -181,8 +181,8 @@ pub async fn apply(apply: Apply) -> Result<Ending, JournalError> {
     let first = first_event(&shared, seal, apply.earlier.as_ref());
     shared.write(first).await?;
     let mut run = Run {
-        queue: Queue::new(&shared.plan),
-        outs: Arc::new(known_outputs(&shared.plan)),
+        queue: Queue::new(&shared.plan, Arc::clone(&shared.places)),
+        outs: Arc::new(Outs::of(&shared.plan)),
         answered: answered(&shared.plan, apply.earlier.as_ref()),
         seen: BTreeMap::new(),
         registry: apply.registry,
@@ -252,21 +252,6 @@ fn answered(plan: &Plan, earlier: Option<&Earlier>) -> BTreeMap<Address, Ended> 
         _ => None,
     });
     done.collect()
-}
-
-const NOWHERE: Span = Span {
-    file: FileId(u32::MAX),
-    start: 0,
-    end: 0,
-};
-
-/// Exports that were known while planning: those of steps with nothing to do.
-fn known_outputs(plan: &Plan) -> Outs {
-    plan.steps
-        .iter()
-        .filter(|s| s.what == Do::Nothing)
-        .map(|s| (s.address.clone(), with_secrets(&s.outputs, NOWHERE)))
-        .collect()
 }
 
 /// Whether anything new is begun.
@@ -426,9 +411,7 @@ impl Run {
             return;
         };
         if ended.outcome.is_good() {
-            let address = self.queue.name(i).clone();
-            let outputs = with_secrets(&ended.outputs, NOWHERE);
-            Arc::make_mut(&mut self.outs).insert(address, outputs);
+            self.outs.made(self.queue.name(i), &ended.outputs);
         }
         // Its traces are all that tells how it ended, until the journal does.
         let is_over = ended.outcome.is_good();

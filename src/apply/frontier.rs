@@ -1,6 +1,7 @@
 //! What every ending writes: done, failed, running, blocked, not started, and the next command.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use drplan_api::Address;
 use serde::Deserialize;
@@ -97,16 +98,13 @@ fn left(
         ),
         None => running.contains(&step.address),
     };
-    let is_ended = |i: usize| {
-        let mut edges = plan.edges.iter();
-        edges.any(|edge| {
-            let after = &plan.steps[edge.after].address;
-            let ends = edge.before == i && matches!(edge.why, EdgeWhy::Ends { .. });
-            ends && ended.get(after).is_some_and(Outcome::is_good)
-        })
-    };
+    let ends = plan.edges.iter().filter(|edge| {
+        let after = &plan.steps[edge.after].address;
+        matches!(edge.why, EdgeWhy::Ends { .. }) && ended.get(after).is_some_and(Outcome::is_good)
+    });
+    let gone: BTreeSet<usize> = ends.map(|edge| edge.before).collect();
     let steps = plan.steps.iter().enumerate();
-    let left = steps.filter(|(i, step)| step.leaves.is_some() && began(step) && !is_ended(*i));
+    let left = steps.filter(|(i, step)| step.leaves.is_some() && began(step) && !gone.contains(i));
     left.map(|(_, step)| {
         (
             step.address.clone(),

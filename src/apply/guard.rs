@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::shared::Shared;
 use super::step::Turn;
-use crate::bind::Outs;
+use crate::outs::Outs;
 use crate::plan::Do;
 
 /// How long a guard may look at one of the steps that it guards.
@@ -24,7 +24,7 @@ pub(super) async fn nothing_to_guard(
 ) -> bool {
     let guards = &shared.plan.steps[i].guards;
     for address in guards {
-        let Some(step) = shared.plan.steps.iter().find(|s| s.address == *address) else {
+        let Some(step) = shared.step(address) else {
             return false;
         };
         match step.what {

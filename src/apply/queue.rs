@@ -6,11 +6,12 @@ use drplan_api::Address;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::BinaryHeap;
+use std::sync::Arc;
 
 /// Which steps are ready, the longest remaining path first. All operations together cost
 /// O((steps + edges) · log steps).
 pub(super) struct Queue {
-    addresses: BTreeMap<Address, usize>,
+    places: Arc<BTreeMap<Address, usize>>,
     names: Vec<Address>,
     before: Vec<Vec<usize>>,
     after: Vec<Vec<usize>>,
@@ -27,7 +28,7 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    pub(super) fn new(plan: &Plan) -> Self {
+    pub(super) fn new(plan: &Plan, places: Arc<BTreeMap<Address, usize>>) -> Self {
         let before = plan.before();
         let mut after = vec![Vec::new(); plan.steps.len()];
         for (i, list) in before.iter().enumerate() {
@@ -46,12 +47,7 @@ impl Queue {
             .map(|i| (remaining[i], std::cmp::Reverse(i)))
             .collect();
         Self {
-            addresses: plan
-                .steps
-                .iter()
-                .enumerate()
-                .map(|(i, s)| (s.address.clone(), i))
-                .collect(),
+            places,
             names: plan.steps.iter().map(|s| s.address.clone()).collect(),
             best_effort: plan.steps.iter().map(|s| s.best_effort).collect(),
             barrier: plan
@@ -71,7 +67,7 @@ impl Queue {
     }
 
     pub(super) fn index(&self, address: &Address) -> Option<usize> {
-        self.addresses.get(address).copied()
+        self.places.get(address).copied()
     }
 
     pub(super) fn is_idle(&self) -> bool {

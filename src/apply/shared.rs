@@ -10,13 +10,16 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
+use drplan_api::ConnId;
 use drplan_api::TargetId;
 
 use super::step::Stop;
-use crate::bind::Outs;
 use crate::bind::settle;
 use crate::observe::Observer;
+use crate::outs::Outs;
 use crate::plan::Plan;
+use crate::plan::Step;
+use crate::plan::TargetPin;
 use crate::secrets::Secrets;
 use drplan_api::Address;
 use drplan_api::Doors;
@@ -33,6 +36,10 @@ use tokio::sync::watch;
 /// What all steps of a run share.
 pub(crate) struct Shared {
     pub(crate) plan: Arc<Plan>,
+    /// Where each step stands in the plan.
+    pub(super) places: Arc<BTreeMap<Address, usize>>,
+    /// Where each connection stands among the plan's targets.
+    pub(super) pins: BTreeMap<ConnId, usize>,
     pub(crate) observer: Arc<Observer>,
     pub(crate) secrets: Arc<Secrets>,
     pub(crate) run: String,
@@ -43,7 +50,7 @@ pub(crate) struct Shared {
     pub(super) sink: Arc<dyn Sink>,
     pub(super) random: AtomicU64,
     /// Who answered first under each connection in this run.
-    pub(super) met: Mutex<BTreeMap<drplan_api::ConnId, TargetId>>,
+    pub(super) met: Mutex<BTreeMap<ConnId, TargetId>>,
     /// Keeps other applies away.
     pub(super) hold: Arc<Hold>,
     pub(super) orders: Orders,
@@ -51,7 +58,19 @@ pub(crate) struct Shared {
     pub(super) drain: watch::Receiver<bool>,
 }
 
-fn another(id: &drplan_api::ConnId, known: &TargetId, found: &TargetId) -> String {
+/// Where each step stands in a plan.
+pub(super) fn places(plan: &Plan) -> BTreeMap<Address, usize> {
+    let steps = plan.steps.iter().enumerate();
+    steps.map(|(i, s)| (s.address.clone(), i)).collect()
+}
+
+/// Where each connection stands among the targets of a plan.
+pub(super) fn pins(plan: &Plan) -> BTreeMap<ConnId, usize> {
+    let targets = plan.targets.iter().enumerate();
+    targets.map(|(i, t)| (t.conn.clone(), i)).collect()
+}
+
+fn another(id: &ConnId, known: &TargetId, found: &TargetId) -> String {
     format!(
         "`{id}` is another target than before: it was {} and is {} now",
         known.0, found.0
@@ -115,6 +134,13 @@ impl Shared {
 }
 
 impl Shared {
+    /// Finds a step of the plan.
+    pub(super) fn step(&self, address: &Address) -> Option<&Step> {
+        self.places
+            .get(address)
+            .and_then(|&i| self.plan.steps.get(i))
+    }
+
     pub(crate) fn plan_cx(&self, address: &Address) -> PlanCx {
         PlanCx {
             observed_at: self.plan.head.observed_at,
@@ -126,10 +152,10 @@ impl Shared {
     /// The state of a connection now; `Err` if somebody else answers than the plan knows.
     pub(crate) async fn target(
         &self,
-        id: &drplan_api::ConnId,
+        id: &ConnId,
         outs: &Outs,
     ) -> Result<TargetState, String> {
-        let Some(pin) = self.plan.targets.iter().find(|t| t.conn == *id) else {
+        let Some(pin) = self.pin(id) else {
             return Err(format!("the plan holds no connection `{id}`"));
         };
         if let Some(domain) = &pin.lost {
@@ -156,14 +182,10 @@ impl Shared {
 
     pub(super) async fn conn(
         &self,
-        id: &drplan_api::ConnId,
+        id: &ConnId,
         outs: &Outs,
     ) -> Result<Arc<dyn drplan_api::Conn>, Stop> {
-        let pin = self
-            .plan
-            .targets
-            .iter()
-            .find(|t| t.conn == *id)
+        let pin = self.pin(id)
             .ok_or_else(|| Stop::Moved(format!("the plan holds no connection `{id}`")))?;
         if let Some(domain) = &pin.lost {
             return Err(Stop::Moved(format!(
@@ -181,13 +203,14 @@ impl Shared {
         }
     }
 
+    /// What the plan holds of a connection.
+    fn pin(&self, id: &ConnId) -> Option<&TargetPin> {
+        self.pins.get(id).and_then(|&i| self.plan.targets.get(i))
+    }
+
     /// Whom the plan, or this run before, knew under a connection, if it was somebody else.
-    fn known_as(&self, id: &drplan_api::ConnId, found: &TargetId) -> Option<TargetId> {
-        let pinned = self
-            .plan
-            .targets
-            .iter()
-            .find(|t| t.conn == *id)?
+    fn known_as(&self, id: &ConnId, found: &TargetId) -> Option<TargetId> {
+        let pinned = self.pin(id)?
             .identity
             .clone();
         let mut met = self.met.lock().unwrap_or_else(PoisonError::into_inner);
