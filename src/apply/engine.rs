@@ -181,13 +181,17 @@ pub async fn apply(apply: Apply) -> Result<Ending, JournalError> {
     let first = first_event(&shared, seal, apply.earlier.as_ref());
     shared.write(first).await?;
     let mut run = Run {
-        queue: Queue::new(&shared.plan, Arc::clone(&shared.places)),
+        queue: Queue::new(
+            &shared.plan,
+            Arc::clone(&shared.places),
+            &apply.registry,
+            apply.parallelism.max(1),
+        ),
         outs: Arc::new(Outs::of(&shared.plan)),
         answered: answered(&shared.plan, apply.earlier.as_ref()),
         seen: BTreeMap::new(),
         registry: apply.registry,
         gatekeeper: apply.gatekeeper,
-        parallelism: apply.parallelism.max(1),
         deadline,
         running: JoinSet::new(),
         who: BTreeMap::new(),
@@ -272,7 +276,6 @@ struct Run {
     answered: BTreeMap<Address, Ended>,
     /// What was found true at the start, and why.
     seen: BTreeMap<Address, String>,
-    parallelism: usize,
     deadline: Option<Instant>,
     running: JoinSet<(Ended, Duration)>,
     who: BTreeMap<tokio::task::Id, usize>,
@@ -372,7 +375,7 @@ impl Run {
     }
 
     async fn begin_what_may(&mut self) {
-        while self.may_begin() && !self.is_held_up() && self.running.len() < self.parallelism {
+        while self.may_begin() && !self.is_held_up() {
             let Some(i) = self.queue.pop() else { break };
             if let Err(error) = self.begin(i).await {
                 self.broken.get_or_insert(error);
@@ -431,6 +434,7 @@ impl Run {
         mut ended: Ended,
         took: Duration,
     ) -> Result<(), JournalError> {
+        self.queue.rests(i);
         let scrub = |e: Evidence| Evidence {
             claim: self.shared.secrets.scrub(&e.claim),
             source: self.shared.secrets.scrub(&e.source),

@@ -13,8 +13,10 @@ mod frontier;
 mod guard;
 mod journal;
 mod orders;
+mod paths;
 mod queue;
 mod shared;
+mod slots;
 mod stale;
 mod step;
 

@@ -1,69 +1,81 @@
 //! The ready queue.
 
-use super::event::Outcome;
-use crate::plan::Plan;
-use drplan_api::Address;
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::collections::BTreeSet;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
-/// Which steps are ready, the longest remaining path first. All operations together cost
-/// O((steps + edges) · log steps).
+use drplan_api::Address;
+use drplan_api::Registry;
+
+use super::event::Outcome;
+use super::paths::Paths;
+use super::slots::Slots;
+use crate::plan::Do;
+use crate::plan::Plan;
+
+/// Which steps are ready, the longest remaining path first, as far as there are slots. All operations
+/// together cost O((steps + edges) · log steps), and once the number of groups for each step.
 pub(super) struct Queue {
     places: Arc<BTreeMap<Address, usize>>,
     names: Vec<Address>,
     before: Vec<Vec<usize>>,
     after: Vec<Vec<usize>>,
     waits: Vec<usize>,
-    /// The number of steps on the longest path that starts here; barriers count nothing.
-    remaining: Vec<u32>,
-    ready: BinaryHeap<(u32, std::cmp::Reverse<usize>)>,
+    paths: Paths,
+    slots: Slots,
+    /// What is ready, by group of slots.
+    ready: Vec<BinaryHeap<(u64, Reverse<usize>)>>,
     best_effort: Vec<bool>,
     barrier: Vec<bool>,
-    taken: BTreeSet<usize>,
+    /// Steps that began or ended.
+    taken: Vec<bool>,
+    /// Steps that hold slots.
+    running: Vec<bool>,
     /// Steps that acted in this run, and those behind one that did.
     acted: Vec<bool>,
     pub(super) ended: BTreeMap<Address, Outcome>,
 }
 
 impl Queue {
-    pub(super) fn new(plan: &Plan, places: Arc<BTreeMap<Address, usize>>) -> Self {
+    pub(super) fn new(
+        plan: &Plan,
+        places: Arc<BTreeMap<Address, usize>>,
+        registry: &Registry,
+        parallelism: usize,
+    ) -> Self {
+        let steps = plan.steps.len();
         let before = plan.before();
-        let mut after = vec![Vec::new(); plan.steps.len()];
+        let mut after = vec![Vec::new(); steps];
         for (i, list) in before.iter().enumerate() {
             for &b in list {
                 after[b].push(i);
             }
         }
-        let mut remaining = vec![0_u32; plan.steps.len()];
-        for i in (0..plan.steps.len()).rev() {
-            let longest = after[i].iter().map(|&a| remaining[a]).max().unwrap_or(0);
-            remaining[i] = longest + u32::from(plan.steps[i].is_action());
-        }
-        let waits: Vec<usize> = before.iter().map(Vec::len).collect();
-        let ready = (0..plan.steps.len())
-            .filter(|&i| waits[i] == 0)
-            .map(|i| (remaining[i], std::cmp::Reverse(i)))
-            .collect();
-        Self {
+        let slots = Slots::new(plan, registry, parallelism);
+        let mut queue = Self {
             places,
             names: plan.steps.iter().map(|s| s.address.clone()).collect(),
             best_effort: plan.steps.iter().map(|s| s.best_effort).collect(),
-            barrier: plan
-                .steps
-                .iter()
-                .map(|s| s.what == crate::plan::Do::Barrier)
-                .collect(),
+            barrier: plan.steps.iter().map(|s| s.what == Do::Barrier).collect(),
+            waits: before.iter().map(Vec::len).collect(),
+            paths: Paths::of(plan, &after),
+            ready: vec![BinaryHeap::new(); slots.groups()],
             before,
             after,
-            waits,
-            remaining,
-            ready,
-            taken: BTreeSet::new(),
-            acted: vec![false; plan.steps.len()],
+            slots,
+            taken: vec![false; steps],
+            running: vec![false; steps],
+            acted: vec![false; steps],
             ended: BTreeMap::new(),
+        };
+        for i in (0..steps)
+            .filter(|&i| queue.waits[i] == 0)
+            .collect::<Vec<_>>()
+        {
+            queue.comes(i);
         }
+        queue
     }
 
     pub(super) fn index(&self, address: &Address) -> Option<usize> {
@@ -71,21 +83,43 @@ impl Queue {
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        self.ready.is_empty()
+        self.ready.iter().all(BinaryHeap::is_empty)
     }
 
     /// Whether no step that is ready, nor any that waits for it alone, changes anything.
     pub(super) fn only_looks(&self) -> bool {
-        self.ready.peek().is_none_or(|(acting, _)| *acting == 0)
+        let mut first = self.ready.iter().filter_map(BinaryHeap::peek);
+        first.all(|(acting, _)| *acting == 0)
     }
 
+    /// The step whose turn it is, if one has slots. What has none keeps nobody else from beginning.
     pub(super) fn pop(&mut self) -> Option<usize> {
-        while let Some((_, std::cmp::Reverse(i))) = self.ready.pop() {
-            if self.taken.insert(i) && !self.ended.contains_key(&self.names[i]) {
-                return Some(i);
+        for heap in &mut self.ready {
+            while heap.peek().is_some_and(|(_, Reverse(i))| self.taken[*i]) {
+                heap.pop();
             }
         }
-        None
+        let free = (0..self.ready.len()).filter(|&group| self.slots.is_free(group));
+        let (_, group) = free
+            .filter_map(|group| Some((*self.ready[group].peek()?, group)))
+            .max()?;
+        let (_, Reverse(i)) = self.ready[group].pop()?;
+        self.taken[i] = true;
+        self.running[i] = true;
+        self.slots.take(i);
+        Some(i)
+    }
+
+    /// A step runs no more: others may have its slots.
+    pub(super) fn rests(&mut self, i: usize) {
+        if std::mem::take(&mut self.running[i]) {
+            self.slots.give_back(i);
+        }
+    }
+
+    fn comes(&mut self, i: usize) {
+        let group = self.slots.group(i);
+        self.ready[group].push((self.paths.left_ms[i], Reverse(i)));
     }
 
     pub(super) fn behind_action(&self, i: usize) -> bool {
@@ -114,22 +148,21 @@ impl Queue {
 
     /// Keeps how a step ended and lets what waits for it come.
     pub(super) fn end(&mut self, i: usize, outcome: Outcome) {
-        self.taken.insert(i);
+        self.taken[i] = true;
         self.acted[i] = outcome == Outcome::Done || self.behind_action(i);
         self.ended.insert(self.names[i].clone(), outcome);
-        for &next in &self.after[i] {
+        for next in self.after[i].clone() {
             self.waits[next] -= 1;
             if self.waits[next] == 0 {
-                self.ready
-                    .push((self.remaining[next], std::cmp::Reverse(next)));
+                self.comes(next);
             }
         }
     }
 
     /// Lets a step come once more that has not ended for good.
     pub(super) fn again(&mut self, i: usize) {
-        self.taken.remove(&i);
-        self.ready.push((self.remaining[i], std::cmp::Reverse(i)));
+        self.taken[i] = false;
+        self.comes(i);
     }
 
     /// Whether a failure of this step lets the recovery be complete all the same.

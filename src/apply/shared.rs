@@ -150,11 +150,7 @@ impl Shared {
     }
 
     /// The state of a connection now; `Err` if somebody else answers than the plan knows.
-    pub(crate) async fn target(
-        &self,
-        id: &ConnId,
-        outs: &Outs,
-    ) -> Result<TargetState, String> {
+    pub(crate) async fn target(&self, id: &ConnId, outs: &Outs) -> Result<TargetState, String> {
         let Some(pin) = self.pin(id) else {
             return Err(format!("the plan holds no connection `{id}`"));
         };
@@ -185,7 +181,8 @@ impl Shared {
         id: &ConnId,
         outs: &Outs,
     ) -> Result<Arc<dyn drplan_api::Conn>, Stop> {
-        let pin = self.pin(id)
+        let pin = self
+            .pin(id)
             .ok_or_else(|| Stop::Moved(format!("the plan holds no connection `{id}`")))?;
         if let Some(domain) = &pin.lost {
             return Err(Stop::Moved(format!(
@@ -210,9 +207,7 @@ impl Shared {
 
     /// Whom the plan, or this run before, knew under a connection, if it was somebody else.
     fn known_as(&self, id: &ConnId, found: &TargetId) -> Option<TargetId> {
-        let pinned = self.pin(id)?
-            .identity
-            .clone();
+        let pinned = self.pin(id)?.identity.clone();
         let mut met = self.met.lock().unwrap_or_else(PoisonError::into_inner);
         let known = pinned.unwrap_or_else(|| {
             met.entry(id.clone())

@@ -1,4 +1,5 @@
-//! A world of named numbers: the system `memory` and the kinds `thing`, `door` and `ask`.
+//! A world of named numbers: the systems `memory` and `narrow`, and the kinds `thing`, `door`, `single`, `cell`
+//! and `ask`.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -43,6 +44,23 @@ pub(crate) struct Numbers {
     pub(super) writes: Vec<String>,
     pub(super) reads: usize,
     pub(super) faults: BTreeMap<String, Vec<Fault>>,
+    /// How many writes go on, by connection and by kind.
+    busy: BTreeMap<String, usize>,
+    /// How many went on at most.
+    pub(super) busiest: BTreeMap<String, usize>,
+}
+
+impl Numbers {
+    fn begins(&mut self, place: &str) {
+        let busy = self.busy.entry(place.to_owned()).or_default();
+        *busy += 1;
+        let busiest = self.busiest.entry(place.to_owned()).or_default();
+        *busiest = (*busiest).max(*busy);
+    }
+
+    fn ends(&mut self, place: &str) {
+        *self.busy.entry(place.to_owned()).or_default() -= 1;
+    }
 }
 
 #[derive(Clone, Default)]
@@ -70,11 +88,15 @@ impl World {
     }
 }
 
-struct Memory(World);
+/// A system of worlds in memory, and how many steps may act on one at once.
+struct Memory(World, &'static str, Option<usize>);
 
 impl System for Memory {
     fn name(&self) -> &'static str {
-        "memory"
+        self.1
+    }
+    fn slots(&self) -> Option<usize> {
+        self.2
     }
     fn schema(&self) -> Schema {
         let made = Arg::optional("made_of", Type::Any, "A value that a step must make first.");
@@ -83,12 +105,13 @@ impl System for Memory {
             exports: vec![],
         }
     }
-    fn connect<'a>(&'a self, _: &'a Connecting) -> Fut<'a, Result<Arc<dyn Conn>, ProviderError>> {
-        Box::pin(async { Ok(Arc::new(MemoryConn(self.0.clone())) as Arc<dyn Conn>) })
+    fn connect<'a>(&'a self, cx: &'a Connecting) -> Fut<'a, Result<Arc<dyn Conn>, ProviderError>> {
+        let conn = MemoryConn(self.0.clone(), cx.id.to_string());
+        Box::pin(async { Ok(Arc::new(conn) as Arc<dyn Conn>) })
     }
 }
 
-struct MemoryConn(World);
+struct MemoryConn(World, String);
 
 impl Conn for MemoryConn {
     fn identity(&self) -> Fut<'_, Result<TargetId, ProviderError>> {
@@ -119,12 +142,15 @@ pub(super) struct Spec {
     ends: Vec<String>,
     #[serde(default)]
     replaces: Vec<i64>,
+    #[serde(default)]
+    takes_s: u64,
 }
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct Op {
     name: String,
     value: i64,
+    takes_s: u64,
 }
 
 /// Sets a number. Another number in its place is a conflict unless it is one of `replaces`.
@@ -132,7 +158,17 @@ struct Thing {
     name: &'static str,
     stage: Stage,
     cutover: bool,
+    slots: Option<Slots>,
+    roles: &'static [(&'static str, &'static str)],
 }
+
+const THING: Thing = Thing {
+    name: "thing",
+    stage: Stage::Infra,
+    cutover: false,
+    slots: None,
+    roles: &[("memory", "memory")],
+};
 
 impl Kind for Thing {
     type Spec = Spec;
@@ -157,16 +193,21 @@ impl Kind for Thing {
                         Type::List(Box::new(Type::Number)),
                         "What may be replaced.",
                     ),
+                    Arg::optional("takes_s", Type::Number, "How long it takes."),
                 ],
                 exports: vec![("value", "The number that is there.")],
             },
             stage: Some(self.stage),
-            roles: &[("memory", "memory")],
+            roles: self.roles,
             envelope: &[Action::Create, Action::Update],
             hazard_max: HazardLevel::Reversible,
             cutover: self.cutover,
             op_version: 1,
         }
+    }
+
+    fn slots(&self) -> Option<Slots> {
+        self.slots
     }
 
     fn observe(&self, want: &Want<Spec>, view: &View<'_>) -> Result<Seen<Option<i64>>, Pending> {
@@ -241,6 +282,7 @@ impl Kind for Thing {
             op: Op {
                 name: want.address.to_string(),
                 value: want.spec.value,
+                takes_s: want.spec.takes_s,
             },
             effects: vec![effect],
             binding: json!({ "old": old }),
@@ -263,7 +305,11 @@ impl Acts for Thing {
         _: usize,
     ) -> Fut<'a, Result<(), ProviderError>> {
         Box::pin(async move {
-            let world = &cx.conn::<MemoryConn>("memory")?.0;
+            let MemoryConn(world, conn) = cx.conn::<MemoryConn>("memory")?;
+            let places = [conn, &format!("{} on {conn}", self.name)];
+            places.map(|place| world.lock().begins(place));
+            tokio::time::sleep(Duration::from_secs(op.takes_s)).await;
+            places.map(|place| world.lock().ends(place));
             let mut numbers = world.lock();
             let fault = numbers.faults.get_mut(&op.name).and_then(Vec::pop);
             let error = |kind| Err(ProviderError::new(kind, "set a number", "memory"));
@@ -353,16 +399,27 @@ impl Kind for Question {
 
 fn registry(world: &World) -> Registry {
     Registry::new()
-        .system(Memory(world.clone()))
-        .resource(acting(Thing {
-            name: "thing",
-            stage: Stage::Infra,
-            cutover: false,
-        }))
+        .system(Memory(world.clone(), "memory", None))
+        .system(Memory(world.clone(), "narrow", Some(2)))
+        .resource(acting(THING))
         .resource(acting(Thing {
             name: "door",
             stage: Stage::Dns,
             cutover: true,
+            ..THING
+        }))
+        .resource(acting(Thing {
+            name: "single",
+            slots: Some(Slots {
+                role: "memory",
+                max: 1,
+            }),
+            ..THING
+        }))
+        .resource(acting(Thing {
+            name: "cell",
+            roles: &[("memory", "narrow")],
+            ..THING
         }))
         .resource(reading(Question))
 }
@@ -372,15 +429,22 @@ pub(crate) struct Case {
     pub(crate) world: World,
     dir: tempfile::TempDir,
     registry: Arc<Registry>,
+    parallelism: usize,
 }
+
+/// For how long `ask.slow` is thought about before it is not answered.
+const THOUGHT: Duration = Duration::from_secs(600);
 
 struct Nobody;
 
 impl apply::Gatekeeper for Nobody {
     fn ask(&self, address: &Address, _: &str) -> Fut<'_, apply::Asked> {
-        let yes = address.name() == "yes";
+        let name = address.name().to_owned();
         Box::pin(async move {
-            if yes {
+            if name == "slow" {
+                tokio::time::sleep(THOUGHT).await;
+            }
+            if name == "yes" {
                 apply::Asked::Approved("a test".to_owned())
             } else {
                 apply::Asked::Unanswered
@@ -406,7 +470,14 @@ impl Case {
             world,
             dir,
             registry,
+            parallelism: 4,
         }
+    }
+
+    /// Lets so many steps run at once.
+    pub(super) fn at_once(mut self, parallelism: usize) -> Self {
+        self.parallelism = parallelism;
+        self
     }
 
     fn secrets(&self) -> Arc<Secrets> {
@@ -503,7 +574,7 @@ impl Case {
             base_dir: self.dir.path().to_owned(),
             work_dir: runs.path().join("work"),
             doors: Doors::local(),
-            parallelism: 4,
+            parallelism: self.parallelism,
             seed: 7,
             next: "drplan apply".to_owned(),
         });

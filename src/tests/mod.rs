@@ -5,3 +5,4 @@
 pub(crate) mod memory;
 mod order;
 mod run;
+mod slots;

@@ -25,6 +25,7 @@ use crate::ReadCx;
 use crate::Right;
 use crate::Seen;
 use crate::Shape;
+use crate::Slots;
 use crate::TargetState;
 use crate::View;
 use crate::Want;
@@ -113,6 +114,10 @@ pub trait DynKind: Send + Sync {
     fn takes_back(&self, inverse: &Json, op: &Json) -> bool {
         let _ = (inverse, op);
         false
+    }
+    /// See [`Kind::slots`]; no bound, unless implemented.
+    fn slots(&self) -> Option<Slots> {
+        None
     }
     /// See [`Kind::ends_all`]; `None`, unless implemented.
     fn ends_all(&self) -> Option<Json> {
@@ -347,6 +352,9 @@ impl<K: Acts> DynKind for Acting<K> {
     }
     fn back(&self, object: &str, inverse: &Json) -> Result<Json, Because> {
         self.0.kind.back(object, inverse)
+    }
+    fn slots(&self) -> Option<Slots> {
+        self.0.kind.slots()
     }
     fn ends_all(&self) -> Option<Json> {
         self.0.kind.ends_all()

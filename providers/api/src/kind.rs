@@ -169,6 +169,15 @@ pub struct Wires {
     pub ends: Vec<(Cap, Because)>,
 }
 
+/// How many steps may act in one place at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slots {
+    /// The role whose connection is the place.
+    pub role: &'static str,
+    /// How many, at least one.
+    pub max: usize,
+}
+
 /// What is said about a resource beside the decision.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Notes {
@@ -273,6 +282,12 @@ pub trait Kind: Send + Sync + 'static {
     fn tools(&self, want: &Want<Self::Spec>) -> Vec<Vec<String>> {
         let _ = want;
         Vec::new()
+    }
+
+    /// Says how many steps of this kind can act on one connection at once, where the domain bounds that.
+    /// The others wait in drplan, where their time-outs do not run yet.
+    fn slots(&self) -> Option<Slots> {
+        None
     }
 
     /// Returns the arguments of a resource of this kind that ends, on one connection, all that the

@@ -93,6 +93,7 @@ pub use kind::Progress;
 pub use kind::Proof;
 pub use kind::RawWant;
 pub use kind::Seen;
+pub use kind::Slots;
 pub use kind::Want;
 pub use kind::Wires;
 pub use late::Hole;

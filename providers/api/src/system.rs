@@ -51,6 +51,10 @@ pub trait System: Send + Sync + 'static {
     fn implicit(&self) -> bool {
         false
     }
+    /// How many steps may act on one connection at once, where the target bounds that.
+    fn slots(&self) -> Option<usize> {
+        None
+    }
     /// Opens a connection. One bounded attempt.
     fn connect<'a>(&'a self, cx: &'a Connecting) -> Fut<'a, Result<Arc<dyn Conn>, ProviderError>>;
     /// The least rights that opening a connection and asking these questions takes.

@@ -36,6 +36,9 @@ pub(crate) const RECORDS: &str = "records";
 
 /// What stands for the endpoint of AWS itself.
 const AWS: &str = "route53.amazonaws.com";
+/// How many steps act at once: each asks every other second whether its change is everywhere, and Route 53
+/// allows five requests a second.
+const STEPS_MAX: usize = 5;
 /// How many questions are answered at once; Route 53 allows five requests a second.
 const REQUESTS_AT_ONCE_MAX: usize = 4;
 
@@ -92,6 +95,10 @@ impl System for Route53System {
 
     fn schema(&self) -> Schema {
         config::schema()
+    }
+
+    fn slots(&self) -> Option<usize> {
+        Some(STEPS_MAX)
     }
 
     fn connect<'a>(&'a self, cx: &'a Connecting) -> Fut<'a, Result<Arc<dyn Conn>, ProviderError>> {

@@ -41,6 +41,7 @@ use drplan_api::Proposal;
 use drplan_api::Repeat;
 use drplan_api::Right;
 use drplan_api::Seen;
+use drplan_api::Slots;
 use drplan_api::View;
 use drplan_api::Want;
 use drplan_api::Wires;
@@ -77,6 +78,14 @@ impl Kind for VeleroRestore {
 
     fn def(&self) -> Def {
         spec::def()
+    }
+
+    /// Velero carries out one Restore after the other.
+    fn slots(&self) -> Option<Slots> {
+        Some(Slots {
+            role: CLUSTER,
+            max: 1,
+        })
     }
 
     fn accept(&self, spec: &Spec) -> Result<(), String> {
