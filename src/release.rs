@@ -65,6 +65,7 @@ pub async fn release(plan: &Plan, eyes: &Eyes<'_>) -> Release {
         policy: Policy::default(),
         points: BTreeMap::new(),
         accept: Vec::new(),
+        redo: Vec::new(),
         rpo_s: None,
         rto_s: None,
         kinds: kinds.map(|d| (d.name.to_owned(), d.op_version)).collect(),

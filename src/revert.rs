@@ -79,6 +79,7 @@ pub async fn revert(plan: &Plan, run: &Run, eyes: &Eyes<'_>) -> Result<Plan, Rev
             policy: crate::plan::Policy::default(),
             points: std::collections::BTreeMap::new(),
             accept: Vec::new(),
+            redo: Vec::new(),
             rpo_s: None,
             rto_s: None,
             tool: env!("CARGO_PKG_VERSION").to_owned(),

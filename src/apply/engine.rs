@@ -158,6 +158,8 @@ pub async fn apply(apply: Apply) -> Result<Ending, JournalError> {
     let began = Instant::now();
     let deadline = apply.orders.deadline.map(|limit| began + limit);
     let lost = apply.hold.lost();
+    let left = left_before(apply.earlier.as_ref());
+    let redo = to_redo(&apply.plan, apply.earlier.as_ref());
     let shared = Arc::new(Shared {
         places: Arc::new(places(&apply.plan)),
         pins: pins(&apply.plan),
@@ -174,6 +176,8 @@ pub async fn apply(apply: Apply) -> Result<Ending, JournalError> {
         met: Mutex::default(),
         hold: apply.hold,
         orders: apply.orders,
+        left,
+        redo: Mutex::new(redo),
         cancel: cancelled,
         drain: draining,
     });
@@ -256,6 +260,34 @@ fn answered(plan: &Plan, earlier: Option<&Earlier>) -> BTreeMap<Address, Ended> 
         _ => None,
     });
     done.collect()
+}
+
+/// Effects that the run began before it was resumed: what is found of them, it has done itself.
+fn left_before(earlier: Option<&Earlier>) -> BTreeSet<(Address, usize)> {
+    let lines = earlier.into_iter().flat_map(|earlier| &earlier.lines);
+    let begun = lines.filter_map(|line| match &line.record {
+        Event::EffectStarted {
+            address, effect, ..
+        } => Some((address.clone(), *effect)),
+        _ => None,
+    });
+    begun.collect()
+}
+
+/// What is to be done again: what the run did before it was resumed has been.
+fn to_redo(plan: &Plan, earlier: Option<&Earlier>) -> BTreeSet<Address> {
+    let mut redo: BTreeSet<Address> = plan.head.redo.iter().cloned().collect();
+    for line in earlier.into_iter().flat_map(|earlier| &earlier.lines) {
+        if let Event::StepEnded {
+            address,
+            outcome: Outcome::Done,
+            ..
+        } = &line.record
+        {
+            redo.remove(address);
+        }
+    }
+    redo
 }
 
 /// Whether anything new is begun.

@@ -167,7 +167,7 @@ pub enum Event {
         address: Address,
         /// Which of its effects.
         effect: usize,
-        /// Whether an earlier run had done it.
+        /// Whether it was there although this run had not begun it.
         found: bool,
     },
     /// How far it is. Not kept in the journal.

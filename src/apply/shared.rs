@@ -7,6 +7,7 @@ use super::journal::JournalError;
 use super::orders::Hold;
 use super::orders::Orders;
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
@@ -23,10 +24,16 @@ use crate::plan::TargetPin;
 use crate::secrets::Secrets;
 use drplan_api::Address;
 use drplan_api::Doors;
+use drplan_api::DynKind;
 use drplan_api::ErrorKind;
+use drplan_api::LookError;
+use drplan_api::Looked;
 use drplan_api::PlanCx;
+use drplan_api::Planned;
 use drplan_api::ProviderError;
+use drplan_api::RawWant;
 use drplan_api::TargetState;
+use drplan_api::View;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -54,6 +61,10 @@ pub(crate) struct Shared {
     /// Keeps other applies away.
     pub(super) hold: Arc<Hold>,
     pub(super) orders: Orders,
+    /// Effects whose requests may have left before the run was resumed.
+    pub(super) left: BTreeSet<(Address, usize)>,
+    /// What is to be done again and has not been yet.
+    pub(super) redo: Mutex<BTreeSet<Address>>,
     pub(super) cancel: watch::Receiver<bool>,
     pub(super) drain: watch::Receiver<bool>,
 }
@@ -139,6 +150,39 @@ impl Shared {
         self.places
             .get(address)
             .and_then(|&i| self.plan.steps.get(i))
+    }
+
+    /// Whether the request of an effect may have left before the run was resumed.
+    pub(super) fn has_left(&self, address: &Address, effect: usize) -> bool {
+        self.left.contains(&(address.clone(), effect))
+    }
+
+    /// Lets a kind look; what a person wants done again is not done before that.
+    pub(super) fn looked(
+        &self,
+        kind: &dyn DynKind,
+        want: &RawWant,
+        view: &View<'_>,
+    ) -> Result<Looked, LookError> {
+        let cx = self.plan_cx(&want.address);
+        let looked = kind.look(&cx, want, view)?;
+        if !matches!(looked.planned, Planned::Nothing(_)) || !self.is_to_redo(&want.address) {
+            return Ok(looked);
+        }
+        let planned = kind.again(&cx, want, view)?;
+        Ok(Looked { planned, ..looked })
+    }
+
+    /// Whether a step is done again, and has not been yet.
+    pub(super) fn is_to_redo(&self, address: &Address) -> bool {
+        let redo = self.redo.lock().unwrap_or_else(PoisonError::into_inner);
+        redo.contains(address)
+    }
+
+    /// A step has been done again.
+    pub(super) fn redone(&self, address: &Address) {
+        let mut redo = self.redo.lock().unwrap_or_else(PoisonError::into_inner);
+        redo.remove(address);
     }
 
     pub(crate) fn plan_cx(&self, address: &Address) -> PlanCx {

@@ -85,7 +85,7 @@ pub(crate) async fn stale(
                 continue;
             };
             let view = View::new(&facts);
-            let looked = kind.look(&shared.plan_cx(&step.address), &want, &view);
+            let looked = shared.looked(&*kind, &want, &view);
             match looked {
                 Err(LookError::Pending) => {
                     queries.extend(view.missing().0);

@@ -92,6 +92,15 @@ pub(crate) struct Turn<'a> {
     pub(crate) deadline: Instant,
 }
 
+/// How far one effect has come in this run.
+struct Tries {
+    attempt: u32,
+    /// Whether a request may have left.
+    left: bool,
+    /// Whether it was answered that it is begun.
+    begun: bool,
+}
+
 impl Turn<'_> {
     /// Runs the step to its end.
     pub(crate) async fn run(self) -> Ended {
@@ -189,6 +198,7 @@ impl Turn<'_> {
                 self.act(&want, &proposal).await?
             }
         };
+        self.shared.redone(&self.step.address);
         let outputs = self.settled(&want).await?;
         Ok(Ended {
             outcome: Outcome::Done,
@@ -227,9 +237,7 @@ impl Turn<'_> {
         for _ in 0..LOOK_ROUNDS_MAX {
             let (looked, queries) = {
                 let view = View::new(&facts);
-                let looked = self
-                    .kind
-                    .look(&self.shared.plan_cx(&self.step.address), want, &view);
+                let looked = self.shared.looked(&*self.kind, want, &view);
                 (looked, view.missing().0)
             };
             match looked {
@@ -333,21 +341,25 @@ impl Turn<'_> {
         n: usize,
         effect: &Effect,
     ) -> Result<(), Stop> {
-        let mut attempt = 0;
+        let mut tries = Tries {
+            attempt: 0,
+            left: self.shared.has_left(&self.step.address, n),
+            begun: false,
+        };
         loop {
-            attempt += 1;
-            match self.attempt(want, op, n, effect, attempt).await {
-                Ok(found) => {
+            tries.attempt += 1;
+            match self.attempt(want, op, n, effect, &mut tries).await {
+                Ok(()) => {
                     self.shared
                         .record(Event::EffectFinished {
                             address: self.step.address.clone(),
                             effect: n,
-                            found,
+                            found: !tries.left,
                         })
                         .await?;
                     return Ok(());
                 }
-                Err(Stop::Failed(error)) => self.wait_after(error, attempt + 1).await?,
+                Err(Stop::Failed(error)) => self.wait_after(error, tries.attempt + 1).await?,
                 Err(other) => return Err(other),
             }
         }
@@ -360,12 +372,16 @@ impl Turn<'_> {
         op: &dyn BoundOp,
         n: usize,
         effect: &Effect,
-        attempt: u32,
-    ) -> Result<bool, Stop> {
-        let cx = self.read_cx(want, attempt).await?;
-        let landed = self.reading(op.probe(&cx, n)).await?;
+        tries: &mut Tries,
+    ) -> Result<(), Stop> {
+        let cx = self.read_cx(want, tries.attempt).await?;
+        let landed = match self.reading(op.probe(&cx, n)).await? {
+            // What is done again was there before; only what this run began itself is the answer.
+            Landed::Yes if self.shared.is_to_redo(&self.step.address) && !tries.begun => Landed::No,
+            landed => landed,
+        };
         match landed {
-            Landed::Yes => return Ok(true),
+            Landed::Yes => return Ok(()),
             Landed::Running => {}
             Landed::Foreign(because) => return Err(Stop::Moved(because.to_string())),
             Landed::Partly {
@@ -389,19 +405,20 @@ impl Turn<'_> {
                 let started = Event::EffectStarted {
                     address: self.step.address.clone(),
                     effect: n,
-                    attempt,
+                    attempt: tries.attempt,
                     verb: effect.verb.clone(),
                     object: secrets.scrub(&effect.object),
                     inverse: effect.inverse.as_ref().map(|i| secrets.scrub_json(i)),
                 };
                 self.shared.record(started).await?;
-                let cx = self.write_cx(want, attempt).await?;
+                let cx = self.write_cx(want, tries.attempt).await?;
                 self.alone().await?;
+                tries.left = true;
                 self.bounded(op.begin(&cx, n)).await?;
+                tries.begun = true;
             }
         }
-        self.poll(want, op, n, attempt).await?;
-        Ok(false)
+        self.poll(want, op, n, tries.attempt).await
     }
 
     /// Before a request leaves: nobody else may apply this recovery while it is on its way.

@@ -119,10 +119,11 @@ async fn until_nothing_is_left(
     let mut exit = Exit::Ok;
     // Until something runs, a signal ends the process, as that of `plan`.
     let mut stop = None;
+    let mut planning = args.planning.clone();
     for round in 0..ROUNDS_MAX {
         let session = Session::open(&cli.chdir, &args.planning.vars, ambient)?;
         let plan = tokio::select! {
-            plan = session.plan(&args.planning, ambient, false) => plan?,
+            plan = session.plan(&planning, ambient, false) => plan?,
             () = signals::asked(stop.as_ref()) => return Ok(Exit::Stopped),
         };
         applicable(&plan)?;
@@ -152,6 +153,10 @@ async fn until_nothing_is_left(
         };
         let stop = stop.get_or_insert_with(|| signals::stops(ambient)).clone();
         exit = once(cli, args, ambient, &world, Arc::new(plan), stop).await?;
+        if exit == Exit::Ok {
+            // It has been done again.
+            planning.redo.clear();
+        }
         // What failed or waits needs a person; what moved, or came to light, only a new plan.
         if !matches!(exit, Exit::Ok | Exit::Stale) {
             return Ok(exit);
@@ -265,7 +270,7 @@ fn decided(args: &ApplyArgs) -> Result<(), Failure> {
         return Err(Failure::refused(
             Exit::Usage,
             "a saved plan is decided already",
-            "leave out `--lost`, `--incident-at`, `--accept` and the like, or plan again with them",
+            "leave out `--lost`, `--incident-at`, `--accept`, `--redo` and the like, or plan again with them",
         ));
     }
     Ok(())

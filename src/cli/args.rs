@@ -124,6 +124,9 @@ pub struct PlanningArgs {
     /// Take this recovery point of a data source; `drplan points` lists them.
     #[arg(long, value_name = "ADDRESS=ID")]
     pub point: Vec<String>,
+    /// Do a step again though it is true; every instance if it is the address of a block.
+    #[arg(long, value_name = "ADDRESS")]
+    pub redo: Vec<String>,
     /// Accept that foreign data at one address is overwritten: `ADDRESS=overwrite`.
     #[arg(long, value_name = "ADDRESS=overwrite")]
     pub accept: Vec<String>,
@@ -151,9 +154,10 @@ impl PlanningArgs {
             forbid,
             max_changes,
             point,
+            redo,
             accept,
         } = self;
-        let lists = [lost, assume_lost, target, exclude, point, accept];
+        let lists = [lost, assume_lost, target, exclude, point, redo, accept];
         let said = scenario.is_some() || incident_at.is_some() || stop_before.is_some();
         let limited = !forbid.is_empty() || max_changes.is_some();
         lists.iter().any(|list| !list.is_empty()) || said || limited

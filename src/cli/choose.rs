@@ -9,7 +9,10 @@ use crate::graph::Expanded;
 use crate::graph::Graph;
 use crate::graph::Node;
 use crate::graph::What;
+use crate::plan::Do;
+use crate::plan::Plan;
 use crate::plan::Selection;
+use crate::plan::Step;
 use crate::plan::chooses;
 use crate::report::Exit;
 use crate::spec::Module;
@@ -93,6 +96,47 @@ pub(super) fn patterns_choose(selection: &Selection, graph: &Graph) -> Result<()
             None => "write an address, in which `*` stands for any text".to_owned(),
         },
     ))
+}
+
+/// Makes sure that what shall be done again can be, without harm to what is there.
+pub(super) fn can_be_redone(given: &[String], plan: &Plan) -> Result<(), Failure> {
+    let goals = || plan.steps.iter().filter(|s| is_goal(s));
+    for text in given {
+        let is_meant = |s: &&Step| {
+            let (address, block) = (s.address.as_str(), s.address.block());
+            address == text || block.as_str() == text
+        };
+        if !goals().any(|s| is_meant(&s)) {
+            let near = nearest(text, goals().map(|s| s.address.as_str()));
+            return Err(Failure::refused(
+                Exit::Usage,
+                format!("`--redo {text}`: the plan has no such step with a goal of its own"),
+                near.map_or_else(
+                    || "name a resource that is no guard".to_owned(),
+                    |near| format!("did you mean `{near}`?"),
+                ),
+            ));
+        }
+        let mut meant = goals().filter(is_meant);
+        let cannot = |s: &&Step| matches!(s.what, Do::Blocked { unreadable: false });
+        if let Some(step) = meant.find(cannot) {
+            return Err(Failure::refused(
+                Exit::Refused,
+                format!("`{}` cannot be done again: {}", step.address, step.because),
+                "leave out `--redo`; what is lost comes back without it",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a step makes something true that can be looked at.
+fn is_goal(step: &Step) -> bool {
+    let acts = matches!(
+        step.what,
+        Do::Nothing | Do::Act { .. } | Do::Late { .. } | Do::Conflict | Do::Blocked { .. }
+    );
+    acts && step.guards.is_empty() && !step.address.is_data()
 }
 
 /// Makes sure that every point was chosen for an instance that is there.

@@ -40,6 +40,9 @@ pub(super) fn next_command(cli: &Cli, args: &ApplyArgs, plan: &Plan) -> String {
         for (address, id) in &plan.head.points {
             add("--point", format!("{address}={id}"));
         }
+        for address in &plan.head.redo {
+            add("--redo", address.to_string());
+        }
         for address in &plan.head.accept {
             add("--accept", format!("{address}=overwrite"));
         }

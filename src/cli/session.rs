@@ -170,6 +170,7 @@ impl Session {
         let assumed = hypothesis.iter().flat_map(|h| h.assumed.iter().cloned());
         let assumed: BTreeSet<String> = assumed.collect();
         let accept = accepted(&planning.accept, &self.module)?;
+        let redo: BTreeSet<String> = planning.redo.iter().cloned().collect();
         let points = choose::points(&planning.point, &self.module, &self.registry)?;
         let incident_at = match &planning.incident_at {
             None => self.module.recovery.incident_at,
@@ -192,6 +193,7 @@ impl Session {
             lost: &closure,
             assumed: &assumed_closure,
             accept: &accept,
+            redo: &redo,
             points: &points,
             observed_at: match basis {
                 Basis::Snapshot(snapshot) => snapshot.observed_at,
@@ -232,6 +234,7 @@ impl Session {
             },
             points,
             accept: accept.iter().cloned().collect(),
+            redo: redo.clone(),
             spec: self.source.digests(),
             files: files.digests(),
             variables: self
@@ -253,6 +256,7 @@ impl Session {
             &options,
         )
         .map_err(|d| self.mistakes(d))?;
+        choose::can_be_redone(&planning.redo, &plan)?;
         let rights = self.preflight(&plan, basis, &mut facts).await;
         plan.findings.extend(rights.refused());
         Ok(Made {

@@ -67,6 +67,8 @@ pub struct Situation<'a> {
     pub assumed: &'a BTreeSet<String>,
     /// Addresses whose foreign data may be overwritten.
     pub accept: &'a BTreeSet<String>,
+    /// Steps, or blocks of steps, that are done again though they are true.
+    pub redo: &'a BTreeSet<String>,
     /// Recovery points that a person chose.
     pub points: &'a BTreeMap<Address, String>,
     /// When the facts were read.

@@ -56,6 +56,7 @@ pub(crate) fn further(
         lost: &none,
         assumed: &none,
         accept: &none,
+        redo: &none,
         points: &points,
         // Nothing is read, so nothing has an age.
         observed_at: Timestamp::UNIX_EPOCH,

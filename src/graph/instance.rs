@@ -364,7 +364,17 @@ impl Work<'_, '_> {
             incident_at: self.situation.incident_at,
             accept_overwrite: self.situation.accept.contains(instance.address.as_str()),
         };
-        let looked = instance.kind.look(&cx, &instance.want, &view);
+        let mut looked = instance.kind.look(&cx, &instance.want, &view);
+        let is_true = |l: &Looked| matches!(l.planned, Planned::Nothing(_));
+        if looked.as_ref().is_ok_and(is_true) && self.is_redone(&instance.address) {
+            let again = instance.kind.again(&cx, &instance.want, &view);
+            looked = looked.and_then(|l| {
+                Ok(Looked {
+                    planned: again?,
+                    ..l
+                })
+            });
+        }
         // A kind that could decide may still want to know more, such as what its needs look like.
         let (queries, conns) = view.missing();
         self.state.asks.queries.extend(queries);
@@ -390,6 +400,13 @@ impl Work<'_, '_> {
             Err(LookError::Pending) => Ok(false),
             Err(LookError::Decode(why)) => Err(unfit(instance, why)),
         }
+    }
+
+    /// Whether a person wants a step done again: by its address, or by that of its block.
+    fn is_redone(&self, address: &Address) -> bool {
+        let redo = self.situation.redo;
+        let is_named = redo.contains(address.as_str()) || redo.contains(address.block().as_str());
+        is_named && !address.is_data()
     }
 
     fn meta(&self, block: &ResourceBlock, looking: &Looking<'_>, diags: &mut Diagnostics) -> Meta {

@@ -80,6 +80,8 @@ pub struct Options {
     pub points: BTreeMap<Address, String>,
     /// Addresses whose foreign data may be overwritten.
     pub accept: Vec<String>,
+    /// Steps, or blocks of steps, that are done again though they are true.
+    pub redo: BTreeSet<String>,
     /// Digests of the spec's files.
     pub spec: BTreeMap<String, String>,
     /// Digests of other files.
@@ -159,6 +161,7 @@ pub fn plan(
     };
     plan.exprs = graph.exprs.into_list();
     select(&mut plan, &options.selection, &early);
+    plan.head.redo = redone(&plan, &options.redo);
     block_dependents(&mut plan);
     ends_later(&mut plan, registry);
     idle_guards(&mut plan);
@@ -185,6 +188,7 @@ fn head(module: &Module, registry: &Registry, options: &Options, steps: &[Step])
         policy: options.policy.clone(),
         points: options.points.clone(),
         accept: options.accept.clone(),
+        redo: Vec::new(),
         rpo_s: module.recovery.rpo.map(|d| d.as_secs()),
         rto_s: module.recovery.rto.map(|d| d.as_secs()),
         spec: options.spec.clone(),
@@ -206,6 +210,14 @@ fn head(module: &Module, registry: &Registry, options: &Options, steps: &[Step])
         reverts: None,
         releases: false,
     }
+}
+
+/// The steps with an action of their own that a person wants done again.
+fn redone(plan: &Plan, redo: &BTreeSet<String>) -> Vec<Address> {
+    let is_named = |a: &Address| redo.contains(a.as_str()) || redo.contains(a.block().as_str());
+    let acting = plan.steps.iter().filter(|s| s.action().is_some());
+    let named = acting.filter(|s| is_named(&s.address));
+    named.map(|s| s.address.clone()).collect()
 }
 
 fn target(target: &crate::graph::TargetPlan, facts: &Facts) -> TargetPin {

@@ -85,6 +85,9 @@ pub struct Head {
     pub points: BTreeMap<Address, String>,
     /// Addresses whose foreign data may be overwritten.
     pub accept: Vec<String>,
+    /// Steps that are done again though they are true, as a person asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub redo: Vec<Address>,
     /// The most data that may be lost, in seconds.
     pub rpo_s: Option<u64>,
     /// The longest that the recovery may take, in seconds.
@@ -362,6 +365,11 @@ impl Plan {
     /// Whether foreign data at a step was given up with `--accept`.
     pub fn has_accepted(&self, address: &Address) -> bool {
         self.head.accept.iter().any(|a| a == address.as_str())
+    }
+
+    /// Whether a person asked that a step is done again though it is true.
+    pub fn redoes(&self, address: &Address) -> bool {
+        self.head.redo.contains(address)
     }
 
     /// The indexes of the steps that each step waits for.

@@ -107,7 +107,7 @@ pub struct EffectTrack {
     pub begun: Vec<(Timestamp, String, String)>,
     /// How to take it back.
     pub inverse: Option<Json>,
-    /// When it ended well, and whether an earlier run had done it.
+    /// When it ended well, and whether it was there although the run had not begun it.
     pub finished: Option<(Timestamp, bool)>,
 }
 

@@ -170,6 +170,38 @@ const THING: Thing = Thing {
     roles: &[("memory", "memory")],
 };
 
+impl Thing {
+    fn set(&self, want: &Want<Spec>, old: Option<i64>, because: &str) -> Planned<Op> {
+        let effect = Effect {
+            verb: "set".to_owned(),
+            object: want.address.to_string(),
+            repeat: Repeat::Converge,
+            inverse: None,
+        };
+        Planned::Step(Box::new(Proposal {
+            action: if old.is_some() {
+                Action::Update
+            } else {
+                Action::Create
+            },
+            because: because.into(),
+            diff: vec![],
+            hazard: if old.is_some() {
+                Hazard::reversible("set it back")
+            } else {
+                Hazard::none()
+            },
+            op: Op {
+                name: want.address.to_string(),
+                value: want.spec.value,
+                takes_s: want.spec.takes_s,
+            },
+            effects: vec![effect],
+            binding: json!({ "old": old }),
+        }))
+    }
+}
+
 impl Kind for Thing {
     type Spec = Spec;
     type State = Option<i64>;
@@ -260,33 +292,20 @@ impl Kind for Thing {
         {
             return Planned::Conflict(format!("it is {other}").into(), vec![]);
         }
-        let effect = Effect {
-            verb: "set".to_owned(),
-            object: want.address.to_string(),
-            repeat: Repeat::Converge,
-            inverse: None,
-        };
-        Planned::Step(Box::new(Proposal {
-            action: if old.is_some() {
-                Action::Update
-            } else {
-                Action::Create
-            },
-            because: "it is another number".into(),
-            diff: vec![],
-            hazard: if old.is_some() {
-                Hazard::reversible("set it back")
-            } else {
-                Hazard::none()
-            },
-            op: Op {
-                name: want.address.to_string(),
-                value: want.spec.value,
-                takes_s: want.spec.takes_s,
-            },
-            effects: vec![effect],
-            binding: json!({ "old": old }),
-        }))
+        self.set(want, old, "it is another number")
+    }
+
+    /// A number is set again; a door that stands where it shall is not.
+    fn again(
+        &self,
+        _: &PlanCx,
+        want: &Want<Spec>,
+        _: &Seen<Option<i64>>,
+    ) -> Result<Planned<Op>, Because> {
+        if self.cutover {
+            return Err("it stands there already".into());
+        }
+        Ok(self.set(want, Some(want.spec.value), "it is set again"))
     }
 
     fn outputs(&self, want: &Want<Spec>, seen: &Seen<Option<i64>>) -> Json {
@@ -430,6 +449,7 @@ pub(crate) struct Case {
     dir: tempfile::TempDir,
     registry: Arc<Registry>,
     parallelism: usize,
+    redo: BTreeSet<String>,
 }
 
 /// For how long `ask.slow` is thought about before it is not answered.
@@ -471,7 +491,14 @@ impl Case {
             dir,
             registry,
             parallelism: 4,
+            redo: BTreeSet::new(),
         }
+    }
+
+    /// Plans to do a step again.
+    pub(super) fn redo(mut self, address: &str) -> Self {
+        self.redo.insert(address.to_owned());
+        self
     }
 
     /// Lets so many steps run at once.
@@ -511,6 +538,7 @@ impl Case {
             lost: &none,
             assumed: &none,
             accept: &accept,
+            redo: &self.redo,
             points: &BTreeMap::new(),
             observed_at: Timestamp::UNIX_EPOCH,
             incident_at: None,
@@ -521,6 +549,7 @@ impl Case {
         let options = Options {
             observed_at: Timestamp::UNIX_EPOCH,
             accept: accept.into_iter().collect(),
+            redo: self.redo.clone(),
             spec: source.digests(),
             ..Options::default()
         };
@@ -554,6 +583,16 @@ impl Case {
         plan: &Plan,
         orders: apply::Orders,
     ) -> (Ending, Vec<apply::Line>) {
+        self.apply_after(plan, orders, None).await
+    }
+
+    /// The same for a run that goes on.
+    pub(crate) async fn apply_after(
+        &self,
+        plan: &Plan,
+        orders: apply::Orders,
+        earlier: Option<Vec<apply::Line>>,
+    ) -> (Ending, Vec<apply::Line>) {
         let runs = tempfile::tempdir().unwrap();
         let (_keep, stop) = watch::channel(apply::Stop::No);
         let (_wishing, wishes) = watch::channel(None);
@@ -563,7 +602,10 @@ impl Case {
             observer: self.observer(),
             secrets: self.secrets(),
             journal: apply::Journal::create(&runs.path().join("journal.jsonl")).unwrap(),
-            earlier: None,
+            earlier: earlier.map(|lines| apply::Earlier {
+                lines,
+                by: "a test".to_owned(),
+            }),
             sink: Arc::new(Deaf),
             gatekeeper: Arc::new(Nobody),
             hold: Arc::new(apply::Hold::Nobody),

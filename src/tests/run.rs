@@ -4,6 +4,8 @@ use drplan_api::Address;
 
 use super::memory::Case;
 use super::memory::Fault;
+use crate::apply::Event;
+use crate::apply::Orders;
 use crate::apply::Outcome;
 use crate::apply::Stop;
 use crate::plan::Do;
@@ -325,4 +327,73 @@ async fn a_deadline_ends_the_run_at_a_safe_point_with_its_own_code() {
         Exit::Deadline
     );
     assert!(ending.frontier.running.contains(&Address::new("thing.a")));
+}
+
+/// Whether each effect of a step that ended was there before the run began it.
+fn found(lines: &[crate::apply::Line], address: &str) -> Vec<bool> {
+    let of = |line: &crate::apply::Line| match &line.record {
+        Event::EffectFinished {
+            address: a, found, ..
+        } if a.as_str() == address => Some(*found),
+        _ => None,
+    };
+    lines.iter().filter_map(of).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_run_did_without_hearing_so_is_its_own_work_also_after_it_was_killed() {
+    let case = Case::new(CHAIN);
+    case.world.fail("thing.a", &[Fault::AnswerLost]);
+    let plan = case.plan().await;
+    let (_, lines) = case.apply_told(&plan, Orders::default()).await;
+    assert_eq!(found(&lines, "thing.a"), [false]);
+    // Killed right after the request left, the run goes on and finds it done.
+    let is_start = |l: &&crate::apply::Line| matches!(&l.record, Event::EffectStarted { address, .. } if address.as_str() == "thing.b");
+    let started = lines.iter().find(is_start).expect("it was begun").seq;
+    let killed: Vec<_> = lines.iter().filter(|l| l.seq <= started).cloned().collect();
+    let mut numbers = case.world.lock();
+    numbers.values.remove("thing.b");
+    drop(numbers);
+    case.world.fail("thing.b", &[Fault::AnswerLost]);
+    let (ending, lines) = case
+        .apply_after(&plan, Orders::default(), Some(killed))
+        .await;
+    assert_eq!(*outcome(&ending, "thing.b"), Outcome::Done);
+    assert_eq!(found(&lines, "thing.b"), [false]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_true_is_done_once_more_where_a_person_asks_for_it_and_then_nothing_is_left() {
+    let case = Case::new(CHAIN);
+    for (name, value) in [("thing.a", 1), ("thing.b", 2), ("thing.c", 5)] {
+        case.world.set(name, value);
+    }
+    assert!(case.plan().await.is_empty());
+    let case = case.redo("thing.c");
+    let plan = case.plan().await;
+    let redone = plan.step("thing.c").unwrap();
+    assert!(matches!(redone.what, Do::Act { .. }), "{:?}", redone.what);
+    assert_eq!(redone.hazard.text, "set it back", "judged as usual");
+    assert_eq!(plan.head.redo, [Address::new("thing.c")]);
+    // An answer that is lost leaves open whether it was done, so it is done until one is heard.
+    case.world.fail("thing.c", &[Fault::AnswerLost]);
+    let (ending, lines) = case.apply_told(&plan, Orders::default()).await;
+    assert_eq!(*outcome(&ending, "thing.c"), Outcome::Done);
+    assert_eq!(case.world.writes(), ["thing.c", "thing.c"]);
+    // Once is enough for one run.
+    let (ending, _) = case
+        .apply_after(&plan, Orders::default(), Some(lines))
+        .await;
+    assert_eq!(*outcome(&ending, "thing.c"), Outcome::AlreadyTrue);
+    assert_eq!(case.world.writes().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_would_destroy_something_is_not_done_again_and_says_why() {
+    let case = Case::new("resource \"door\" \"d\" {\n  value = 1\n}\n").redo("door.d");
+    case.world.set("door.d", 1);
+    let plan = case.plan().await;
+    let door = plan.step("door.d").unwrap();
+    assert_eq!(door.what, Do::Blocked { unreadable: false });
+    assert_eq!(door.because, "it stands there already");
 }

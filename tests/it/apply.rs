@@ -149,3 +149,35 @@ fn what_drplan_remembers_is_for_its_owner_only() {
         }
     }
 }
+
+#[test]
+fn what_is_true_is_done_once_more_with_redo_and_only_then() {
+    let world = World::of(SHOP);
+    world.run("apply --auto-approve").ends_with(0);
+    world
+        .run("plan --redo command.site --detailed-exitcode")
+        .ends_with(2)
+        .says("1 step")
+        .says("it is run again all the same");
+    world
+        .run("apply --redo command.site --auto-approve")
+        .ends_with(0)
+        .says("A second plan has nothing left to do");
+    assert_eq!(
+        (world.read("log.site"), world.read("log.shop")),
+        ("x\nx\n".to_owned(), "x\n".to_owned())
+    );
+    world
+        .run("plan --redo command.sites")
+        .ends_with(64)
+        .says("did you mean `command.site`?");
+    world
+        .run("plan --redo check.the_address_is_right")
+        .ends_with(64)
+        .says("no such step with a goal of its own");
+    world.run("plan --redo command.site --out p").ends_with(0);
+    world
+        .run("apply p --redo command.site")
+        .ends_with(64)
+        .says("a saved plan is decided already");
+}

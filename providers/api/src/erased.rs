@@ -31,6 +31,7 @@ use crate::View;
 use crate::Want;
 use crate::Wires;
 use crate::WriteCx;
+use crate::kind::NEVER_AGAIN;
 
 /// Everything that the pure half of a kind says about one resource.
 #[derive(Clone, Debug)]
@@ -76,6 +77,21 @@ pub trait DynKind: Send + Sync {
     ///
     /// While answers are missing, or if the arguments cannot be decoded.
     fn look(&self, cx: &PlanCx, want: &RawWant, view: &View<'_>) -> Result<Looked, LookError>;
+    /// Observes and decides to do once more what is true already: see [`Kind::again`]. Blocked if that
+    /// cannot be, and unless implemented.
+    ///
+    /// # Errors
+    ///
+    /// As [`DynKind::look`].
+    fn again(
+        &self,
+        cx: &PlanCx,
+        want: &RawWant,
+        view: &View<'_>,
+    ) -> Result<Planned<Json>, LookError> {
+        let _ = (cx, want, view);
+        Ok(Planned::Blocked(Because::from(NEVER_AGAIN)))
+    }
     /// Says what is needed and given.
     ///
     /// # Errors
@@ -249,6 +265,22 @@ impl<K: Kind> Reading<K> {
         })
     }
 
+    fn again(
+        &self,
+        cx: &PlanCx,
+        raw: &RawWant,
+        view: &View<'_>,
+    ) -> Result<Planned<Json>, LookError> {
+        let want = self.decode(raw)?;
+        let seen = self.kind.observe(&want, view)?;
+        match self.kind.again(cx, &want, &seen) {
+            Ok(planned) => planned.try_map(|op| {
+                serde_json::to_value(op).map_err(|e| LookError::Decode(e.to_string()))
+            }),
+            Err(because) => Ok(Planned::Blocked(because)),
+        }
+    }
+
     fn wires(&self, raw: &RawWant, view: &View<'_>) -> Result<Wires, LookError> {
         Ok(self.kind.wires(&self.decode(raw)?, view))
     }
@@ -343,6 +375,14 @@ impl<K: Acts> DynKind for Acting<K> {
     }
     fn look(&self, cx: &PlanCx, want: &RawWant, view: &View<'_>) -> Result<Looked, LookError> {
         self.0.look(cx, want, view)
+    }
+    fn again(
+        &self,
+        cx: &PlanCx,
+        want: &RawWant,
+        view: &View<'_>,
+    ) -> Result<Planned<Json>, LookError> {
+        self.0.again(cx, want, view)
     }
     fn wires(&self, want: &RawWant, view: &View<'_>) -> Result<Wires, LookError> {
         self.0.wires(want, view)

@@ -191,6 +191,10 @@ pub struct Notes {
     pub warnings: Vec<String>,
 }
 
+/// Why most kinds do nothing a second time.
+pub(crate) const NEVER_AGAIN: &str =
+    "what is there would have to be taken away first, or nothing would change";
+
 /// Decides. Pure: no I/O, no clock.
 ///
 /// `observe` may be called several times while facts come in: it asks through the [`View`] and
@@ -241,6 +245,22 @@ pub trait Kind: Send + Sync + 'static {
         want: &Want<Self::Spec>,
         seen: &Seen<Self::State>,
     ) -> Planned<Self::Op>;
+
+    /// Decides to do once more what is true already, because a person asked for it. Every effect of such a
+    /// step must converge: nothing that is there is taken away, or written over with something older.
+    ///
+    /// # Errors
+    ///
+    /// Why that cannot be.
+    fn again(
+        &self,
+        cx: &PlanCx,
+        want: &Want<Self::Spec>,
+        seen: &Seen<Self::State>,
+    ) -> Result<Planned<Self::Op>, Because> {
+        let _ = (cx, want, seen);
+        Err(Because::from(NEVER_AGAIN))
+    }
 
     /// Returns the exports as a JSON object. An export that is not known before the resource is done
     /// is left out; one that is secret is `{"$secret": SecretRef}`.

@@ -188,20 +188,19 @@ impl Kind for Command {
             }
             Seen::Absent(_) => ("its target is not there yet".to_owned(), Vec::new()),
         };
-        Planned::Step(Box::new(Proposal {
-            action: Action::Run,
-            because: Because(because),
-            diff,
-            hazard: Hazard::reversible(HAZARD),
-            op: CommandOp(spec.clone()),
-            effects: vec![Effect {
-                verb: "exec".to_owned(),
-                object: shell::joined(&spec.apply),
-                repeat: Repeat::Converge,
-                inverse: None,
-            }],
-            binding: Json::Null,
-        }))
+        proposed(spec, because, diff)
+    }
+
+    fn again(
+        &self,
+        _: &PlanCx,
+        want: &Want<CommandWant>,
+        _: &Seen<CommandState>,
+    ) -> Result<Planned<CommandOp>, Because> {
+        let spec = &want.spec.0;
+        let check = named(spec.check.as_deref().unwrap_or_default());
+        let because = format!("`{check}` exits 0, and it is run again all the same");
+        Ok(proposed(spec, because, Vec::new()))
     }
 
     fn outputs(&self, _: &Want<CommandWant>, seen: &Seen<CommandState>) -> Json {
@@ -230,6 +229,24 @@ impl Kind for Command {
             ..Notes::default()
         }
     }
+}
+
+/// Runs the program.
+fn proposed(spec: &CommandSpec, because: String, diff: Vec<Change>) -> Planned<CommandOp> {
+    Planned::Step(Box::new(Proposal {
+        action: Action::Run,
+        because: Because(because),
+        diff,
+        hazard: Hazard::reversible(HAZARD),
+        op: CommandOp(spec.clone()),
+        effects: vec![Effect {
+            verb: "exec".to_owned(),
+            object: shell::joined(&spec.apply),
+            repeat: Repeat::Converge,
+            inverse: None,
+        }],
+        binding: Json::Null,
+    }))
 }
 
 /// A command for one line: the program by its name alone, without the folder that it lies in.

@@ -8,6 +8,7 @@ use drplan_api::Change;
 use drplan_api::ConnId;
 use drplan_api::Effect;
 use drplan_api::HazardLevel;
+use drplan_api::Repeat;
 
 use super::acts;
 use crate::plan::policy::deletions;
@@ -23,6 +24,9 @@ pub(super) fn steps(plan: &Plan, broken: &mut Vec<String>) {
     let accepted: BTreeSet<&str> = plan.head.accept.iter().map(String::as_str).collect();
     for step in &plan.steps {
         shown(step, broken);
+        if plan.redoes(&step.address) {
+            converges(step, broken);
+        }
         accepted_or_not(step, accepted.contains(step.address.as_str()), broken);
         for conn in step.want.iter().flat_map(|want| want.roles.values()) {
             match targets.get(conn) {
@@ -84,6 +88,19 @@ fn shown(step: &Step, broken: &mut Vec<String>) {
     }
 }
 
+/// What is done a second time without need takes nothing away, and lays nothing older over it.
+fn converges(step: &Step, broken: &mut Vec<String>) {
+    let Do::Act { effects, .. } = &step.what else {
+        return;
+    };
+    if effects.iter().any(|e| e.repeat != Repeat::Converge) {
+        broken.push(format!(
+            "`{}` is done again, which changes what is there",
+            step.address
+        ));
+    }
+}
+
 /// What was there and cannot be brought back is overwritten only where a person accepted that, and
 /// where a person did, it shows.
 fn accepted_or_not(step: &Step, accepted: bool, broken: &mut Vec<String>) {
@@ -125,8 +142,6 @@ fn deletes_unseen(effects: &[Effect], diff: &[Change]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use drplan_api::Repeat;
-
     use super::*;
 
     fn effect(verb: &str, object: &str) -> Effect {

@@ -441,3 +441,15 @@ fn a_secret_in_sight_is_found_wherever_a_schema_puts_it() {
         ["token"]
     );
 }
+
+#[tokio::test]
+async fn what_is_done_again_without_need_only_converges() {
+    breaks(&["is done again, which changes what is there"], |plan| {
+        let i = at(plan, "thing.a");
+        plan.head.redo = vec![plan.steps[i].address.clone()];
+        if let Do::Act { effects, .. } = &mut plan.steps[i].what {
+            effects[0].repeat = drplan_api::Repeat::Staged;
+        }
+    })
+    .await;
+}

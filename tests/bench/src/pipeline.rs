@@ -96,6 +96,7 @@ pub(crate) async fn plan(
         lost: &none,
         assumed: &none,
         accept: &none,
+        redo: &none,
         points: &BTreeMap::new(),
         observed_at: Timestamp::now(),
         incident_at: None,
