@@ -48,20 +48,18 @@ pub(crate) async fn patiently(conn: &dyn Conn, asks: &[Ask]) -> Vec<Answer> {
     let until = Instant::now() + ASKED_AGAIN_WITHIN;
     let mut answers = conn.fetch(asks).await;
     for next in 2..=READS_MAX {
-        let pauses = answers.iter().filter_map(|answer| {
+        let pauses = answers.iter().enumerate().filter_map(|(i, answer)| {
             let error = answer.as_ref().err()?;
-            retry::pause(error, next, spread(asks, next))
+            Some((i, retry::pause(error, next, spread(asks, next))?))
         });
-        // Who asks for more patience than there is does not keep the others from being asked.
-        let fitting = pauses.filter(|pause| Instant::now() + *pause < until);
-        let Some(pause) = fitting.max() else {
+        // Who asks for more patience than there is does not keep the others from being asked, and is not
+        // asked before its time.
+        let fitting = pauses.filter(|(_, pause)| Instant::now() + *pause < until);
+        let (open, pauses): (Vec<usize>, Vec<Duration>) = fitting.unzip();
+        let Some(pause) = pauses.into_iter().max() else {
             break;
         };
         tokio::time::sleep(pause).await;
-        let failed = |a: &Answer| a.as_ref().is_err_and(ProviderError::is_transient);
-        let open: Vec<usize> = (0..answers.len())
-            .filter(|&i| failed(&answers[i]))
-            .collect();
         let again: Vec<Ask> = open.iter().map(|&i| asks[i].clone()).collect();
         for (i, answer) in open.into_iter().zip(conn.fetch(&again).await) {
             answers[i] = answer;
@@ -87,9 +85,14 @@ mod tests {
 
     use super::*;
 
-    /// Answers each question when it is asked for the second time, and counts.
+    /// Answers each question when it is asked for the second time, and counts. It fails before with the
+    /// kind of error that is given, or only one question does.
     #[derive(Default)]
-    struct Second(Mutex<BTreeMap<String, u32>>, Option<ErrorKind>);
+    struct Second(
+        Mutex<BTreeMap<String, u32>>,
+        Option<ErrorKind>,
+        Option<&'static str>,
+    );
 
     impl Conn for Second {
         fn identity(&self) -> Fut<'_, Result<TargetId, ProviderError>> {
@@ -101,7 +104,9 @@ mod tests {
             let answers = asks.iter().map(|ask| {
                 let count = asked.entry(ask.op.clone()).or_default();
                 *count += 1;
-                let kind = self.1.unwrap_or(ErrorKind::Unreachable);
+                let is_meant = self.2.is_none_or(|only| only == ask.op);
+                let kind = self.1.filter(|_| is_meant);
+                let kind = kind.unwrap_or(ErrorKind::Unreachable);
                 match *count {
                     1 if ask.op != "good" => Err(ProviderError::new(kind, "ask", "second")),
                     _ => Ok(Arc::new(Json::Null)),
@@ -139,8 +144,25 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn who_asks_to_be_left_alone_for_longer_than_there_is_patience_is() {
+        let throttled = ErrorKind::Throttled {
+            after_ms: Some(120_000),
+        };
+        let conn = Second(Mutex::default(), Some(throttled), Some("two"));
+        let answers = patiently(&conn, &asks()).await;
+        let failed: Vec<bool> = answers.iter().map(Result::is_err).collect();
+        assert_eq!(failed, [false, false, true]);
+        let asked = conn.0.lock().unwrap_or_else(PoisonError::into_inner);
+        assert_eq!(asked["two"], 1);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn what_no_patience_helps_is_not_asked_again() {
-        let conn = Patient(Arc::new(Second(Mutex::default(), Some(ErrorKind::Denied))));
+        let conn = Patient(Arc::new(Second(
+            Mutex::default(),
+            Some(ErrorKind::Denied),
+            None,
+        )));
         let answers = conn.fetch(&asks()).await;
         assert_eq!(answers.iter().filter(|a| a.is_err()).count(), 2);
     }

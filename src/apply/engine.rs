@@ -30,6 +30,7 @@ use super::orders::Hold;
 use super::orders::OnFailure;
 use super::orders::Orders;
 use super::orders::Wishes;
+use super::outlook::Outlook;
 use super::queue::Queue;
 use super::shared::Shared;
 use super::shared::pins;
@@ -184,13 +185,15 @@ pub async fn apply(apply: Apply) -> Result<Ending, JournalError> {
     let seal = crate::plan::seal(&shared.plan).map_err(|e| shared.journal.refused(&e))?;
     let first = first_event(&shared, seal, apply.earlier.as_ref());
     shared.write(first).await?;
+    let queue = Queue::new(
+        &shared.plan,
+        Arc::clone(&shared.places),
+        &apply.registry,
+        apply.parallelism.max(1),
+    );
     let mut run = Run {
-        queue: Queue::new(
-            &shared.plan,
-            Arc::clone(&shared.places),
-            &apply.registry,
-            apply.parallelism.max(1),
-        ),
+        outlook: Outlook::new(&shared.plan, &queue),
+        queue,
         outs: Arc::new(Outs::of(&shared.plan)),
         answered: answered(&shared.plan, apply.earlier.as_ref()),
         seen: BTreeMap::new(),
@@ -304,6 +307,7 @@ struct Run {
     registry: Arc<Registry>,
     gatekeeper: Arc<dyn Gatekeeper>,
     queue: Queue,
+    outlook: Outlook,
     outs: Arc<Outs>,
     answered: BTreeMap<Address, Ended>,
     /// What was found true at the start, and why.
@@ -357,6 +361,7 @@ impl Run {
                 self.stop(asked);
             }
             self.begin_what_may().await;
+            self.look_out().await;
             let waits = self.is_held_up() && self.may_begin();
             if self.running.is_empty() && !waits {
                 // Ending a step at once (a barrier, a block) may have made others ready.
@@ -385,6 +390,7 @@ impl Run {
                     self.stop(Stop::Cancel);
                 }
                 Some(done) = self.running.join_next_with_id() => self.came_back(done).await,
+                () = passed(self.outlook.due()) => self.tell_slow().await,
             }
         }
         for (i, outcome) in std::mem::take(&mut self.set_aside) {
@@ -427,6 +433,8 @@ impl Run {
         match turn.begin(i, &self.queue).await? {
             Begun::Ended(ended) => self.ended(i, ended, Duration::ZERO).await,
             Begun::Runs(task) => {
+                let step = &self.shared.plan.steps[i];
+                self.outlook.begins(i, step, Instant::now());
                 let handle = self.running.spawn(task);
                 self.who.insert(handle.id(), i);
                 Ok(())
@@ -467,6 +475,7 @@ impl Run {
         took: Duration,
     ) -> Result<(), JournalError> {
         self.queue.rests(i);
+        self.outlook.rests(i);
         let scrub = |e: Evidence| Evidence {
             claim: self.shared.secrets.scrub(&e.claim),
             source: self.shared.secrets.scrub(&e.source),
@@ -498,12 +507,44 @@ impl Run {
             OnFailure::Stop if critical => {
                 let address = self.queue.name(i).clone();
                 self.cut.get_or_insert(Cut::Failure(address));
-                self.queue.end(i, ended.outcome);
+                self.end(i, ended.outcome);
                 self.stop(Stop::Drain);
             }
-            _ => self.queue.end(i, ended.outcome),
+            _ => self.end(i, ended.outcome),
         }
         written
+    }
+
+    fn end(&mut self, i: usize, outcome: Outcome) {
+        self.outlook.ends(i, &self.queue);
+        self.queue.end(i, outcome);
+    }
+
+    /// Tells how long it will still take, when that has changed.
+    async fn look_out(&mut self) {
+        if self.pause == Pause::Yes || !self.may_begin() {
+            return;
+        }
+        if let Some(left) = self.outlook.news(&self.queue, Instant::now()) {
+            let event = Event::Outlook {
+                left_ms: left.ms,
+                unknown: left.unknown,
+            };
+            self.shared.say(event).await;
+        }
+    }
+
+    async fn tell_slow(&mut self) {
+        for i in self.outlook.slow(Instant::now()) {
+            let step = &self.shared.plan.steps[i];
+            let slow = step.expected.clone().map(|expected| Event::Slow {
+                address: step.address.clone(),
+                expected,
+            });
+            if let Some(slow) = slow {
+                self.shared.say(slow).await;
+            }
+        }
     }
 
     async fn pause(&mut self, because: String) {

@@ -7,6 +7,8 @@ use drplan_api::Json;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::plan::Expected;
+
 /// How a step ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
@@ -183,6 +185,20 @@ pub enum Event {
         /// What it does or waits for.
         note: String,
     },
+    /// How long the run will still take, as far as anybody knows. Not kept in the journal.
+    Outlook {
+        /// In milliseconds, without what people take to answer; `None` if a step has no time.
+        left_ms: Option<u64>,
+        /// How many steps have no time.
+        unknown: usize,
+    },
+    /// A step takes longer than in nine of ten cases. Not kept in the journal.
+    Slow {
+        /// Which.
+        address: Address,
+        /// What it takes otherwise.
+        expected: Expected,
+    },
     /// An attempt failed and is tried again.
     Retry {
         /// Which step.
@@ -235,11 +251,13 @@ impl Event {
             | Self::RunResumed { .. }
             | Self::RunPaused { .. }
             | Self::RunWentOn { .. }
+            | Self::Outlook { .. }
             | Self::RunEnded { .. } => None,
             Self::StepStarted { address, .. }
             | Self::EffectStarted { address, .. }
             | Self::EffectFinished { address, .. }
             | Self::Progress { address, .. }
+            | Self::Slow { address, .. }
             | Self::Retry { address, .. }
             | Self::GateOpened { address, .. }
             | Self::GatePassed { address, .. }
@@ -249,7 +267,10 @@ impl Event {
 
     /// Whether it is kept in the journal.
     pub fn is_record(&self) -> bool {
-        !matches!(self, Self::Progress { .. })
+        !matches!(
+            self,
+            Self::Progress { .. } | Self::Outlook { .. } | Self::Slow { .. }
+        )
     }
 }
 

@@ -13,6 +13,7 @@ mod frontier;
 mod guard;
 mod journal;
 mod orders;
+mod outlook;
 mod paths;
 mod queue;
 mod shared;

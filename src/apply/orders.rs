@@ -7,6 +7,7 @@ use drplan_api::Address;
 use drplan_api::ProviderError;
 use tokio::sync::watch;
 
+use super::step::Stop;
 use crate::store::Lease;
 use crate::store::LeaseError;
 use crate::store::Lock;
@@ -55,10 +56,14 @@ impl Hold {
         let Self::Everywhere(lease) = self else {
             return Ok(());
         };
-        match lease.outlives_request().await {
-            Ok(()) => Ok(()),
-            Err(LeaseError::Store(error)) => Err(HoldError::Unsure(error)),
-            Err(_) => Err(HoldError::Lost),
+        lease.outlives_request().await.map_err(HoldError::of)
+    }
+
+    /// Returns when it does not outlive what is on its way any more.
+    pub(super) async fn fails(&self) -> HoldError {
+        match self {
+            Self::Everywhere(lease) => HoldError::of(lease.fails().await),
+            Self::Machine(_) | Self::Nobody => std::future::pending().await,
         }
     }
 
@@ -77,6 +82,25 @@ pub(super) enum HoldError {
     Lost,
     /// The store does not answer; it may pass.
     Unsure(ProviderError),
+}
+
+impl HoldError {
+    fn of(error: LeaseError) -> Self {
+        match error {
+            LeaseError::Store(error) => Self::Unsure(error),
+            LeaseError::Held { .. } | LeaseError::Lost { .. } => Self::Lost,
+        }
+    }
+}
+
+impl From<HoldError> for Stop {
+    fn from(error: HoldError) -> Self {
+        match error {
+            HoldError::Unsure(error) => error.into(),
+            // The engine hears it too, and ends the run.
+            HoldError::Lost => Self::Cancelled,
+        }
+    }
 }
 
 /// What somebody at another terminal wishes of the run; `None` until anybody does.

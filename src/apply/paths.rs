@@ -1,5 +1,6 @@
 //! How long steps take, and the longest way from each to the end.
 
+use crate::plan::Do;
 use crate::plan::Plan;
 use crate::plan::Step;
 
@@ -21,9 +22,11 @@ impl Paths {
         let sum = known.iter().fold(0, |sum: u64, ms| sum.saturating_add(*ms));
         let mean = sum.checked_div(known.len() as u64);
         let otherwise = mean.unwrap_or(WITHOUT_TIMES_MS).max(1);
-        let own = |step: &Step| match step.is_action() {
-            true => foretold_ms(step).unwrap_or(otherwise).max(1),
-            false => 0,
+        let own = |step: &Step| match step.what {
+            _ if !step.is_action() => 0,
+            Do::Act { .. } | Do::Late { .. } => foretold_ms(step).unwrap_or(otherwise).max(1),
+            // Nobody knows how long people think, and what cannot go on takes no time.
+            _ => foretold_ms(step).unwrap_or_default().max(1),
         };
         let own_ms: Vec<u64> = plan.steps.iter().map(own).collect();
         let mut left_ms = vec![0_u64; own_ms.len()];

@@ -117,6 +117,32 @@ impl Queue {
         }
     }
 
+    /// What a step takes, in milliseconds.
+    pub(super) fn own_ms(&self, i: usize) -> u64 {
+        self.paths.own_ms[i]
+    }
+
+    /// What the longest way takes that begins with a step.
+    pub(super) fn left_ms(&self, i: usize) -> u64 {
+        self.paths.left_ms[i]
+    }
+
+    /// What the longest way takes that begins with a step that is ready.
+    pub(super) fn longest_ready_ms(&self) -> u64 {
+        let first = self.ready.iter().filter_map(BinaryHeap::peek);
+        first.map(|(ms, _)| *ms).max().unwrap_or_default()
+    }
+
+    /// How many steps each bound lets run.
+    pub(super) fn bounds(&self) -> impl Iterator<Item = usize> {
+        self.slots.max()
+    }
+
+    /// The bounds that hold for a step.
+    pub(super) fn bounds_of(&self, i: usize) -> &[usize] {
+        self.slots.bounds(i)
+    }
+
     fn comes(&mut self, i: usize) {
         let group = self.slots.group(i);
         self.ready[group].push((self.paths.left_ms[i], Reverse(i)));

@@ -27,7 +27,6 @@ use super::envelope::within;
 use super::envelope::within_limits;
 use super::event::Event;
 use super::event::Outcome;
-use super::orders::HoldError;
 use super::shared::Shared;
 use crate::bind::settle;
 use crate::outs::Outs;
@@ -412,23 +411,18 @@ impl Turn<'_> {
                 };
                 self.shared.record(started).await?;
                 let cx = self.write_cx(want, tries.attempt).await?;
-                self.alone().await?;
+                // Before a request leaves, and for as long as it is on its way, nobody else may apply this
+                // recovery.
+                self.shared.hold.outlives_request().await?;
                 tries.left = true;
-                self.bounded(op.begin(&cx, n)).await?;
+                tokio::select! {
+                    begun = self.bounded(op.begin(&cx, n)) => begun?,
+                    failed = self.shared.hold.fails() => return Err(failed.into()),
+                }
                 tries.begun = true;
             }
         }
         self.poll(want, op, n, tries.attempt).await
-    }
-
-    /// Before a request leaves: nobody else may apply this recovery while it is on its way.
-    async fn alone(&self) -> Result<(), Stop> {
-        match self.shared.hold.outlives_request().await {
-            Ok(()) => Ok(()),
-            Err(HoldError::Unsure(error)) => Err(error.into()),
-            // The engine hears it too, and ends the run.
-            Err(HoldError::Lost) => Err(Stop::Cancelled),
-        }
     }
 
     async fn poll(

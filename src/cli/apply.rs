@@ -253,6 +253,8 @@ async fn resume(
     let plan = Arc::new(trusted(stored.plan)?);
     let world = world_of(cli, &args.planning.vars, &plan, &run, ambient)?;
     ready(&plan, &world, args)?;
+    // The lock lies where the plan says, whatever has become of the spec.
+    let store = open_store::of_plan(&plan, &world.observer, &cli.chdir).await?;
     let beginning = Beginning {
         next: next_command(cli, args, &plan),
         plan,

@@ -22,14 +22,20 @@ pub(super) fn folder(dir: &Path) -> Result<std::path::PathBuf, Failure> {
     Ok(folder)
 }
 
-/// Opens the store that a plan names.
+/// The same without making it: who only looks may have no right to write.
+fn beside(dir: &Path) -> Result<std::path::PathBuf, Failure> {
+    let dir = std::path::absolute(dir).map_err(anyhow::Error::from)?;
+    Ok(dir.join(FOLDER))
+}
+
+/// Opens the store that a plan names. Makes nothing.
 pub(super) async fn of_plan(
     plan: &Plan,
     observer: &Observer,
     dir: &Path,
 ) -> Result<RunStore, Failure> {
     let Some(pin) = &plan.head.run_store else {
-        return Ok(RunStore::Folder(folder(dir)?));
+        return Ok(RunStore::Folder(beside(dir)?));
     };
     let target = plan.targets.iter().find(|t| t.conn == pin.conn);
     let opened = match target {
@@ -71,8 +77,13 @@ pub(super) async fn of_spec(
     let session = match super::session::Session::open(&cli.chdir, vars, ambient) {
         Ok(session) => session,
         Err(_) if cli.chdir.join(FOLDER).join("runs").is_dir() => {
-            super::talk("the spec cannot be read (`drplan validate` says why); looking beside it");
-            return Ok((RunStore::Folder(folder(&cli.chdir)?), String::new()));
+            let folder = beside(&cli.chdir)?;
+            super::talk(&format!(
+                "warning: the spec cannot be read (`drplan validate` says why): only runs in `{}` are known, \
+                 and none that a `run_store` keeps",
+                folder.display()
+            ));
+            return Ok((RunStore::Folder(folder), String::new()));
         }
         Err(other) => return Err(other),
     };

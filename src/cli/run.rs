@@ -40,6 +40,7 @@ use crate::store::Lease;
 use crate::store::Lock;
 use crate::store::RunStore;
 use crate::store::StoredRun;
+use crate::store::Wish;
 
 /// How often a run asks whether somebody at another terminal wishes something of it.
 const WISH_EVERY: Duration = Duration::from_secs(1);
@@ -82,6 +83,7 @@ pub(super) async fn alone(
     match store {
         RunStore::Folder(dir) => {
             let about = format!("run {run} of {holder}");
+            crate::private::folder(dir).map_err(anyhow::Error::from)?;
             let until = tokio::time::Instant::now() + patience;
             loop {
                 match Lock::take(&dir.join("lock"), &about) {
@@ -124,6 +126,11 @@ pub(super) async fn run(
     let orders = orders(&args.orders, &plan)?;
     let at = ambient.doors.clock.now();
     let run = resumed.clone().unwrap_or_else(|| run_id(at));
+    // A wish from before the run goes on is none of now; a new run has none.
+    let known = match resumed {
+        Some(_) => store.wish(&run).await?,
+        None => None,
+    };
     let hold = tokio::select! {
         biased;
         () = signals::asked(Some(&stop)) => return Ok(Exit::Stopped),
@@ -141,7 +148,7 @@ pub(super) async fn run(
         }
         None => (store.begin(&run, &plan).await?, None),
     };
-    let (wishes, watching) = watched(&store, &run);
+    let (wishes, watching) = watched(&store, &run, known);
     let base_dir = std::path::absolute(&cli.chdir).map_err(anyhow::Error::from)?;
     let ending = crate::apply::apply(Apply {
         plan: Arc::clone(&plan),
@@ -218,14 +225,15 @@ fn sink(json: bool, ambient: &Ambient, at: Timestamp) -> Result<Arc<dyn Sink>, F
 }
 
 /// Asks again and again what is wished of a run.
-fn watched(store: &RunStore, run: &str) -> (crate::apply::Wishes, tokio::task::JoinHandle<()>) {
+fn watched(
+    store: &RunStore,
+    run: &str,
+    mut known: Option<Wish>,
+) -> (crate::apply::Wishes, tokio::task::JoinHandle<()>) {
     let (sender, receiver) = watch::channel(None);
     let (store, run) = (store.clone(), run.to_owned());
     let task = tokio::spawn(async move {
-        // A wish from before the run went on is none of now.
-        let mut known = store.wish(&run).await.ok().flatten();
         loop {
-            tokio::time::sleep(WISH_EVERY).await;
             // A store that does not answer is asked again.
             match store.wish(&run).await {
                 Ok(wish) if wish != known => {
@@ -234,6 +242,7 @@ fn watched(store: &RunStore, run: &str) -> (crate::apply::Wishes, tokio::task::J
                 }
                 _ => {}
             }
+            tokio::time::sleep(WISH_EVERY).await;
         }
     });
     (receiver, task)
@@ -265,10 +274,7 @@ async fn told(
     let without = done_without(plan, &ending.outcomes);
     let without = without.filter(|_| ending.stopped == Stop::No);
     let frontier = with_next(&ending, exit, resume);
-    // The run is somebody else's now, and so is the word on where it stands.
-    if !matches!(ending.cut, Some(Cut::LockLost(_)))
-        && let Err(error) = store.keep(&frontier).await
-    {
+    if let Err(error) = keep(store, &frontier, ending.cut.as_ref()).await {
         talk(&format!("error: {error}"));
     }
     if json {
@@ -290,6 +296,18 @@ async fn told(
         ));
     }
     Ok(exit)
+}
+
+/// Keeps where the run stands. After a lost lock the run is somebody else's, and so is the word on that.
+async fn keep(
+    store: &RunStore,
+    frontier: &Frontier,
+    cut: Option<&Cut>,
+) -> Result<(), crate::store::StoreError> {
+    match cut {
+        Some(Cut::LockLost(_)) => Ok(()),
+        _ => store.keep(frontier).await,
+    }
 }
 
 /// The frontier with the command that fits: what stopped or waits goes on with the same plan, what
@@ -316,4 +334,51 @@ fn with_next(ending: &Ending, exit: Exit, resume: &str) -> Frontier {
         frontier.next.clear();
     }
     frontier
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::memory::MemoryStore;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_lost_the_lock_leaves_the_frontier_to_who_has_it() {
+        let memory = MemoryStore::shared();
+        let store = RunStore::Shared(Arc::clone(&memory));
+        let of = |next: &str| Frontier {
+            run: "r".to_owned(),
+            next: next.to_owned(),
+            ..Frontier::default()
+        };
+        let there = async || memory.get("runs/r/frontier.json").await.expect("an answer");
+        let lost = Cut::LockLost("another has it".to_owned());
+        keep(&store, &of("mine"), Some(&lost)).await.expect("left");
+        assert_eq!(there().await, None);
+        keep(&store, &of("theirs"), None).await.expect("kept");
+        let before = there().await;
+        assert!(before.is_some());
+        keep(&store, &of("mine"), Some(&lost)).await.expect("left");
+        assert_eq!(there().await, before);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wish_from_before_the_first_look_is_heeded_and_one_from_before_the_run_is_not() {
+        let store = RunStore::Shared(MemoryStore::shared());
+        let wish = |pause| crate::store::Wish {
+            pause,
+            by: "a test".to_owned(),
+            at: Timestamp::UNIX_EPOCH,
+        };
+        store.set_wish("r", &wish(true)).await.expect("kept");
+        let (mut wishes, watching) = watched(&store, "r", None);
+        wishes.changed().await.expect("heard");
+        assert_eq!(*wishes.borrow(), Some(wish(true)));
+        watching.abort();
+        let (mut wishes, watching) = watched(&store, "r", Some(wish(true)));
+        let old = tokio::time::timeout(WISH_EVERY * 5, wishes.changed()).await;
+        assert!(old.is_err(), "an old wish is none");
+        store.set_wish("r", &wish(false)).await.expect("kept");
+        wishes.changed().await.expect("heard");
+        watching.abort();
+    }
 }

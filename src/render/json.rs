@@ -9,12 +9,15 @@ use drplan_api::Json;
 use drplan_api::Timestamp;
 use serde_json::json;
 
+use super::style::span;
 use crate::apply::Event;
 use crate::apply::Frontier;
 use crate::apply::Outcome;
 use crate::graph::EdgeWhy;
 use crate::graph::sentence;
 use crate::plan::Do;
+use crate::plan::Expected;
+use crate::plan::From;
 use crate::plan::Plan;
 use crate::plan::Summary;
 
@@ -236,6 +239,18 @@ pub fn event_line(at: Timestamp, seq: u64, event: &Event) -> Json {
             format!("{address}: {note}"),
             json!({ "hook": hook(address), "effect": effect, "done": done, "of": of, "note": note }),
         ),
+        Event::Outlook { left_ms, unknown } => (
+            "outlook",
+            "info",
+            left_text(*left_ms, *unknown),
+            json!({ "left_ms": left_ms, "unknown": unknown }),
+        ),
+        Event::Slow { address, expected } => (
+            "apply_slow",
+            "warn",
+            format!("{address}: {}", slow_text(expected)),
+            json!({ "hook": hook(address), "expected": expected }),
+        ),
         Event::Retry {
             address,
             because,
@@ -314,6 +329,24 @@ pub fn summary_line(
         "frontier": frontier,
         "head": head,
     })
+}
+
+/// How long a run will still take, in words.
+pub(crate) fn left_text(left_ms: Option<u64>, unknown: usize) -> String {
+    match left_ms {
+        Some(ms) => format!("about {} left", span(ms.div_ceil(1000))),
+        None if unknown == 1 => "time left unknown: 1 step has no time".to_owned(),
+        None => format!("time left unknown: {unknown} steps have no time"),
+    }
+}
+
+/// What a slow step takes otherwise, in words.
+pub(crate) fn slow_text(expected: &Expected) -> String {
+    let time = span(expected.p50_ms.div_ceil(1000));
+    match expected.from {
+        From::Declared => format!("slower than declared ({time})"),
+        From::Runs(_) => format!("slower than usual (usually {time})"),
+    }
 }
 
 /// How a step ended, in words.

@@ -20,6 +20,8 @@ use indicatif::ProgressStyle;
 
 use super::json::ended_text;
 use super::json::event_line;
+use super::json::left_text;
+use super::json::slow_text;
 use super::style::Style;
 use super::style::Tone;
 use super::style::count;
@@ -53,6 +55,8 @@ struct State {
     bars: Option<Bars>,
     total: usize,
     ended: usize,
+    /// What each slow step takes otherwise.
+    slow: BTreeMap<Address, String>,
 }
 
 struct Bars {
@@ -77,6 +81,7 @@ impl TextSink {
                 bars,
                 total: 0,
                 ended: 0,
+                slow: BTreeMap::new(),
             }),
         }
     }
@@ -110,7 +115,12 @@ impl TextSink {
             write!(out, "{:>CLOCK_WIDTH$}", watch.since_start()).ok();
         };
         let bar = bars.multi.add(ProgressBar::new(steps as u64));
-        bar.set_style(drawn("{since} {bar:24} {pos}/{len} steps {msg}", since));
+        let left = Arc::clone(&self.watch);
+        let left = move |_: &ProgressState, out: &mut dyn Write| {
+            out.write_str(&left.left()).ok();
+        };
+        let style = drawn("{since} {bar:24} {pos}/{len} steps {left}", since);
+        bar.set_style(style.with_key("left", left));
         bar.enable_steady_tick(TICK);
         bars.whole = Some(bar);
     }
@@ -134,16 +144,20 @@ impl TextSink {
             bar.enable_steady_tick(TICK);
             bar
         });
-        let text = match at {
+        let mut text = match at {
             Some((done, of)) => format!("{done}/{of} {note}"),
             None => note.to_owned(),
         };
+        if let Some(slow) = state.slow.get(address) {
+            text = format!("{slow}; {text}");
+        }
         bar.set_message(cut(&text, NOTE_WIDTH));
     }
 
     /// Shows how much is done and what runs no more.
     fn count(state: &mut State, address: &Address) {
         state.ended += 1;
+        state.slow.remove(address);
         let (ended, total) = (state.ended, state.total);
         let Some(bars) = &mut state.bars else { return };
         if let Some(bar) = bars.running.remove(address) {
@@ -204,6 +218,8 @@ fn drawn(
 struct Watch {
     clock: Clock,
     began: OnceLock<Timestamp>,
+    /// When the run will end, or why nobody knows.
+    ends: Mutex<Option<Result<Timestamp, String>>>,
     /// What the clock showed at the last event: a clock that is bound to a runtime tells the thread
     /// that draws nothing.
     heard: Mutex<Timestamp>,
@@ -215,6 +231,7 @@ impl Watch {
         Self {
             clock,
             began: OnceLock::new(),
+            ends: Mutex::default(),
             heard,
         }
     }
@@ -231,6 +248,26 @@ impl Watch {
             *self.heard.lock().unwrap_or_else(PoisonError::into_inner)
         } else {
             self.clock.now()
+        }
+    }
+
+    fn foretell(&self, left_ms: Option<u64>, unknown: usize) {
+        let left = left_ms.map(Duration::from_millis);
+        let ends = left.and_then(|left| self.now().checked_add(left).ok());
+        let ends = ends.ok_or_else(|| left_text(None, unknown));
+        *self.ends.lock().unwrap_or_else(PoisonError::into_inner) = Some(ends);
+    }
+
+    /// How long it will still take; counts down.
+    fn left(&self) -> String {
+        let ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*ends {
+            None => String::new(),
+            Some(Err(unknown)) => unknown.clone(),
+            Some(Ok(ends)) => match seconds_between(self.now(), *ends) {
+                0 => "longer than foretold".to_owned(),
+                seconds => left_text(Some(seconds * 1000), 0),
+            },
         }
     }
 
@@ -284,6 +321,21 @@ impl Sink for TextSink {
                 note,
                 ..
             } => self.bar(state, address, note, of.map(|of| (*done, of))),
+            Event::Outlook { left_ms, unknown } => {
+                self.watch.foretell(*left_ms, *unknown);
+                if state.bars.is_none() {
+                    self.told(state, None, "outlook", &left_text(*left_ms, *unknown));
+                }
+            }
+            Event::Slow { address, expected } => {
+                let slow = slow_text(expected);
+                let text = format!("{address} is {slow}");
+                state.slow.insert(address.clone(), slow);
+                match state.bars.is_some() {
+                    true => self.bar(state, address, "goes on", None),
+                    false => self.told(state, Some(Tone::Change), "slow", &text),
+                }
+            }
             Event::Retry {
                 address,
                 because,

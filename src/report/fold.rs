@@ -242,6 +242,8 @@ impl Track {
             | Event::RunPaused { .. }
             | Event::RunWentOn { .. }
             | Event::RunEnded { .. }
+            | Event::Outlook { .. }
+            | Event::Slow { .. }
             | Event::Progress { .. } => {}
         }
         Ok(())

@@ -33,6 +33,9 @@ const RENEWED_EVERY: Duration = Duration::from_secs(15);
 /// How much of its life must be left when a request leaves.
 const MARGIN: Duration = Duration::from_secs(15);
 
+/// How often it is looked at while a request is on its way.
+const LOOKED_AT_EVERY: Duration = Duration::from_secs(1);
+
 /// How often a lock that is held is looked at by who waits for it.
 const WATCHED_EVERY: Duration = Duration::from_secs(5);
 
@@ -256,13 +259,31 @@ impl Lease {
                 return Ok(());
             }
         }
-        Err(ProviderError::new(
-            drplan_api::ErrorKind::Unreachable,
-            "renew the lock of this recovery in time",
-            self.inner.store.name(),
-        )
-        .because("the store answers too slowly")
-        .into())
+        Err(self.inner.too_slow().into())
+    }
+
+    /// Returns when the lock does not outlive what is on its way any more: somebody else has it, or it could
+    /// not be renewed.
+    pub async fn fails(&self) -> LeaseError {
+        let mut lost = self.lost();
+        loop {
+            let about = tokio::select! {
+                lost = lost.wait_for(Option::is_some) => lost.map(|about| about.clone()).ok().flatten(),
+                () = tokio::time::sleep(LOOKED_AT_EVERY) => None,
+            };
+            if let Some(about) = about {
+                return LeaseError::Lost { about };
+            }
+            let left = self.inner.left();
+            if left >= MARGIN {
+                continue;
+            }
+            match tokio::time::timeout(left, self.outlives_request()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return error,
+                Err(_) => return self.inner.too_slow().into(),
+            }
+        }
     }
 
     /// Becomes a reason as soon as the lock is lost.
@@ -338,6 +359,15 @@ impl Inner {
 
     fn left(&self) -> Duration {
         self.state().good_until.saturating_sub((self.uptime)())
+    }
+
+    fn too_slow(&self) -> ProviderError {
+        ProviderError::new(
+            drplan_api::ErrorKind::Unreachable,
+            "renew the lock of this recovery in time",
+            self.store.name(),
+        )
+        .because("the store answers too slowly")
     }
 
     /// Renews it until it is lost.

@@ -23,6 +23,8 @@ struct Inner {
     versions: u64,
     /// How many answers to writes are lost after their effect.
     answers_lost: u32,
+    /// How many names were listed.
+    listed: usize,
     /// Until when nothing is answered.
     away_until: Option<tokio::time::Instant>,
     /// For how long nothing is answered after the next write, which lands.
@@ -43,6 +45,16 @@ impl MemoryStore {
     /// The next write lands, its answer is lost, and then the store is away for a while.
     pub(crate) fn breaks_for(&self, how_long: std::time::Duration) {
         self.inner().breaks_for = Some(how_long);
+    }
+
+    /// How many names were listed so far.
+    pub(crate) fn listed(&self) -> usize {
+        self.inner().listed
+    }
+
+    fn named(&self, names: Vec<String>) -> Result<Vec<String>, ProviderError> {
+        self.inner().listed += names.len();
+        Ok(names)
     }
 
     fn away() -> ProviderError {
@@ -115,9 +127,17 @@ impl SharedStore for MemoryStore {
     }
 
     fn list<'a>(&'a self, prefix: &'a str) -> Fut<'a, Result<Vec<String>, ProviderError>> {
-        let inner = self.inner();
-        let keys = inner.objects.keys().filter(|key| key.starts_with(prefix));
-        let keys = keys.cloned().collect();
-        Box::pin(std::future::ready(Ok(keys)))
+        let keys: Vec<String> = self.inner().objects.keys().cloned().collect();
+        let keys = keys.into_iter().filter(|key| key.starts_with(prefix));
+        Box::pin(std::future::ready(self.named(keys.collect())))
+    }
+
+    fn folders<'a>(&'a self, prefix: &'a str) -> Fut<'a, Result<Vec<String>, ProviderError>> {
+        let keys: Vec<String> = self.inner().objects.keys().cloned().collect();
+        let under = keys.iter().filter_map(|key| key.strip_prefix(prefix));
+        let names = under.filter_map(|rest| rest.split_once('/'));
+        let mut names: Vec<String> = names.map(|(name, _)| name.to_owned()).collect();
+        names.dedup();
+        Box::pin(std::future::ready(self.named(names)))
     }
 }

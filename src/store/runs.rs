@@ -237,11 +237,9 @@ impl RunStore {
         let mut runs = match self {
             Self::Folder(dir) => folders(&dir.join("runs"))?,
             Self::Shared(store) => {
-                let keys = store.list("runs/").await;
-                let keys = keys.map_err(|e| io("list", &self.name(), &e))?;
-                let plans = keys.iter().filter_map(|k| k.strip_suffix("/plan.json"));
-                let runs = plans.filter_map(|k| k.strip_prefix("runs/"));
-                runs.map(str::to_owned).collect()
+                // A run begins with its plan, so where anything lies there is one.
+                let runs = store.folders("runs/").await;
+                runs.map_err(|e| io("list", &self.name(), &e))?
             }
         };
         runs.sort_unstable();

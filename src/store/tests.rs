@@ -190,3 +190,21 @@ async fn a_wish_is_replaced_by_the_next() {
         assert_eq!(runs.wish("r").await.expect("readable"), Some(wish));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn runs_are_listed_by_one_name_each_however_long_their_journals_are() {
+    let memory = Arc::new(MemoryStore::default());
+    let store = Arc::clone(&memory) as Arc<dyn SharedStore>;
+    let plan = plan().await;
+    for run in ["20260101-a", "20260102-b"] {
+        shared(&store).begin(run, &plan).await.expect("a run");
+        for segment in 1..50 {
+            let key = format!("runs/{run}/journal/{segment:06}.jsonl");
+            let put = store.put(&key, Vec::new(), drplan_api::When::Absent);
+            put.await.expect("a segment");
+        }
+    }
+    let runs = shared(&store).runs().await.expect("runs");
+    assert_eq!(runs, ["20260101-a", "20260102-b"]);
+    assert_eq!(memory.listed(), 2);
+}

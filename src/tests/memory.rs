@@ -4,6 +4,8 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -326,9 +328,9 @@ impl Acts for Thing {
         Box::pin(async move {
             let MemoryConn(world, conn) = cx.conn::<MemoryConn>("memory")?;
             let places = [conn, &format!("{} on {conn}", self.name)];
-            places.map(|place| world.lock().begins(place));
+            places.iter().for_each(|place| world.lock().begins(place));
             tokio::time::sleep(Duration::from_secs(op.takes_s)).await;
-            places.map(|place| world.lock().ends(place));
+            places.iter().for_each(|place| world.lock().ends(place));
             let mut numbers = world.lock();
             let fault = numbers.faults.get_mut(&op.name).and_then(Vec::pop);
             let error = |kind| Err(ProviderError::new(kind, "set a number", "memory"));
@@ -443,6 +445,28 @@ fn registry(world: &World) -> Registry {
         .resource(reading(Question))
 }
 
+/// What is around a run.
+pub(super) struct How {
+    pub(super) orders: apply::Orders,
+    pub(super) earlier: Option<Vec<apply::Line>>,
+    pub(super) journal: apply::Journal,
+    pub(super) hold: apply::Hold,
+    pub(super) work_dir: PathBuf,
+}
+
+impl How {
+    /// Nothing but a journal and a folder for the work.
+    pub(super) fn on(journal: apply::Journal, work_dir: &Path) -> Self {
+        Self {
+            orders: apply::Orders::default(),
+            earlier: None,
+            journal,
+            hold: apply::Hold::Nobody,
+            work_dir: work_dir.to_owned(),
+        }
+    }
+}
+
 /// One spec over one world.
 pub(crate) struct Case {
     pub(crate) world: World,
@@ -450,6 +474,8 @@ pub(crate) struct Case {
     registry: Arc<Registry>,
     parallelism: usize,
     redo: BTreeSet<String>,
+    heard: Arc<Mutex<Vec<(u64, apply::Event)>>>,
+    secrets: Arc<Secrets>,
 }
 
 /// For how long `ask.slow` is thought about before it is not answered.
@@ -473,10 +499,17 @@ impl apply::Gatekeeper for Nobody {
     }
 }
 
-struct Deaf;
+/// Keeps what it hears, with the seconds since it was made.
+struct Heard {
+    since: tokio::time::Instant,
+    events: Arc<Mutex<Vec<(u64, apply::Event)>>>,
+}
 
-impl apply::Sink for Deaf {
-    fn hear(&self, _: u64, _: &apply::Event) {}
+impl apply::Sink for Heard {
+    fn hear(&self, _: u64, event: &apply::Event) {
+        let at = self.since.elapsed().as_secs();
+        self.events.lock().unwrap().push((at, event.clone()));
+    }
 }
 
 impl Case {
@@ -486,13 +519,27 @@ impl Case {
         std::fs::write(dir.path().join("main.dr.hcl"), text).unwrap();
         let world = World::default();
         let registry = Arc::new(registry(&world));
+        let secrets = Arc::new(Secrets::new(dir.path(), BTreeMap::new()));
         Self {
             world,
             dir,
             registry,
             parallelism: 4,
             redo: BTreeSet::new(),
+            heard: Arc::default(),
+            secrets,
         }
+    }
+
+    /// Lets something be a secret that was opened.
+    pub(super) fn secret(self, text: &str) -> Self {
+        self.secrets.remember(text);
+        self
+    }
+
+    /// All events since the last look, with the second of the run.
+    pub(super) fn heard(&self) -> Vec<(u64, apply::Event)> {
+        std::mem::take(&mut *self.heard.lock().unwrap())
     }
 
     /// Plans to do a step again.
@@ -508,7 +555,7 @@ impl Case {
     }
 
     fn secrets(&self) -> Arc<Secrets> {
-        Arc::new(Secrets::new(self.dir.path(), BTreeMap::new()))
+        Arc::clone(&self.secrets)
     }
 
     fn observer(&self) -> Arc<Observer> {
@@ -594,6 +641,21 @@ impl Case {
         earlier: Option<Vec<apply::Line>>,
     ) -> (Ending, Vec<apply::Line>) {
         let runs = tempfile::tempdir().unwrap();
+        let path = runs.path().join("journal.jsonl");
+        let journal = apply::Journal::create(&path).unwrap();
+        let how = How {
+            orders,
+            earlier,
+            ..How::on(journal, &runs.path().join("work"))
+        };
+        let ending = self.apply_as(plan, how).await;
+        let lines = crate::store::read_journal(&path).unwrap().lines;
+        assert!(lines.windows(2).all(|w| w[0].seq < w[1].seq));
+        (ending, lines)
+    }
+
+    /// The same with everything that is around a run.
+    pub(super) async fn apply_as(&self, plan: &Plan, how: How) -> Ending {
         let (_keep, stop) = watch::channel(apply::Stop::No);
         let (_wishing, wishes) = watch::channel(None);
         let ending = apply::apply(apply::Apply {
@@ -601,32 +663,29 @@ impl Case {
             registry: Arc::clone(&self.registry),
             observer: self.observer(),
             secrets: self.secrets(),
-            journal: apply::Journal::create(&runs.path().join("journal.jsonl")).unwrap(),
-            earlier: earlier.map(|lines| apply::Earlier {
+            journal: how.journal,
+            earlier: how.earlier.map(|lines| apply::Earlier {
                 lines,
                 by: "a test".to_owned(),
             }),
-            sink: Arc::new(Deaf),
+            sink: Arc::new(Heard {
+                since: tokio::time::Instant::now(),
+                events: Arc::clone(&self.heard),
+            }),
             gatekeeper: Arc::new(Nobody),
-            hold: Arc::new(apply::Hold::Nobody),
-            orders,
+            hold: Arc::new(how.hold),
+            orders: how.orders,
             stop,
             wishes,
             run: "run".to_owned(),
             base_dir: self.dir.path().to_owned(),
-            work_dir: runs.path().join("work"),
+            work_dir: how.work_dir,
             doors: Doors::local(),
             parallelism: self.parallelism,
             seed: 7,
             next: "drplan apply".to_owned(),
         });
-        let ending = tokio::time::timeout(Duration::from_secs(3600), ending)
-            .await
-            .unwrap()
-            .unwrap();
-        let records = crate::store::read_journal(&runs.path().join("journal.jsonl"));
-        let lines = records.unwrap().lines;
-        assert!(lines.windows(2).all(|w| w[0].seq < w[1].seq));
-        (ending, lines)
+        let ending = tokio::time::timeout(Duration::from_secs(7200), ending);
+        ending.await.unwrap().unwrap()
     }
 }

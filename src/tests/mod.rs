@@ -2,7 +2,9 @@
 
 #![expect(clippy::disallowed_methods, reason = "tests write their specs")]
 
+mod kept;
 pub(crate) mod memory;
 mod order;
+mod outlook;
 mod run;
 mod slots;

@@ -46,4 +46,8 @@ pub trait SharedStore: Send + Sync {
 
     /// Lists the keys under a prefix, in order.
     fn list<'a>(&'a self, prefix: &'a str) -> Fut<'a, Result<Vec<String>, ProviderError>>;
+
+    /// Lists the names of the folders right under a prefix that ends with a slash, in order, however much
+    /// lies in each.
+    fn folders<'a>(&'a self, prefix: &'a str) -> Fut<'a, Result<Vec<String>, ProviderError>>;
 }

@@ -132,4 +132,15 @@ impl SharedStore for BucketStore {
             Ok(own.map(str::to_owned).collect())
         })
     }
+
+    fn folders<'a>(&'a self, prefix: &'a str) -> Fut<'a, Result<Vec<String>, ProviderError>> {
+        Box::pin(async move {
+            let prefix = self.key(prefix);
+            let all = self.conn.keys(&self.bucket, &prefix, Some("/")).await?;
+            let folders = all["prefixes"].as_array().into_iter().flatten();
+            let names = folders.filter_map(|folder| folder.as_str()?.strip_prefix(&prefix));
+            let names = names.map(|name| name.trim_end_matches('/').to_owned());
+            Ok(names.collect())
+        })
+    }
 }
