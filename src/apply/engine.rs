@@ -1,7 +1,6 @@
 //! The loop of a run: what runs next, what waits, and how it ends.
 
 use std::collections::BTreeMap;
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -19,13 +18,14 @@ use tokio::time::Instant;
 
 use super::begin::Begin;
 use super::begin::Begun;
+use super::earlier;
+use super::earlier::Earlier;
 use super::event::Event;
 use super::event::Outcome;
 use super::event::Sink;
 use super::frontier::Frontier;
 use super::journal::Journal;
 use super::journal::JournalError;
-use super::journal::Line;
 use super::orders::Hold;
 use super::orders::OnFailure;
 use super::orders::Orders;
@@ -67,14 +67,6 @@ pub enum Asked {
 pub trait Gatekeeper: Send + Sync {
     /// Asks about one gate.
     fn ask(&self, address: &Address, ask: &str) -> Fut<'_, Asked>;
-}
-
-/// What a run did before it goes on.
-pub struct Earlier {
-    /// What its journal holds.
-    pub lines: Vec<Line>,
-    /// Who resumes it.
-    pub by: String,
 }
 
 /// Everything that applying needs.
@@ -159,8 +151,8 @@ pub async fn apply(apply: Apply) -> Result<Ending, JournalError> {
     let began = Instant::now();
     let deadline = apply.orders.deadline.map(|limit| began + limit);
     let lost = apply.hold.lost();
-    let left = left_before(apply.earlier.as_ref());
-    let redo = to_redo(&apply.plan, apply.earlier.as_ref());
+    let left = earlier::left(apply.earlier.as_ref());
+    let redo = earlier::to_redo(&apply.plan, apply.earlier.as_ref());
     let shared = Arc::new(Shared {
         places: Arc::new(places(&apply.plan)),
         pins: pins(&apply.plan),
@@ -195,7 +187,7 @@ pub async fn apply(apply: Apply) -> Result<Ending, JournalError> {
         outlook: Outlook::new(&shared.plan, &queue),
         queue,
         outs: Arc::new(Outs::of(&shared.plan)),
-        answered: answered(&shared.plan, apply.earlier.as_ref()),
+        answered: earlier::answered(&shared.plan, apply.earlier.as_ref()),
         seen: BTreeMap::new(),
         registry: apply.registry,
         gatekeeper: apply.gatekeeper,
@@ -237,60 +229,6 @@ fn first_event(shared: &Shared, seal: String, earlier: Option<&Earlier>) -> Even
             steps,
         },
     }
-}
-
-/// Questions that were answered, and guards that acted, before the run was resumed: nobody is asked
-/// twice in one run, and nothing that has no state of its own is done twice.
-fn answered(plan: &Plan, earlier: Option<&Earlier>) -> BTreeMap<Address, Ended> {
-    let guards = plan.steps.iter().filter(|s| !s.guards.is_empty());
-    let guards: BTreeSet<&Address> = guards.map(|s| &s.address).collect();
-    let lines = earlier.into_iter().flat_map(|earlier| &earlier.lines);
-    let done = lines.filter_map(|line| match &line.record {
-        Event::StepEnded {
-            address,
-            outcome: Outcome::Done,
-            evidence,
-            outputs,
-            ..
-        } if guards.contains(address) => Some((
-            address.clone(),
-            Ended {
-                outcome: Outcome::Done,
-                evidence: evidence.clone(),
-                outputs: outputs.clone(),
-            },
-        )),
-        _ => None,
-    });
-    done.collect()
-}
-
-/// Effects that the run began before it was resumed: what is found of them, it has done itself.
-fn left_before(earlier: Option<&Earlier>) -> BTreeSet<(Address, usize)> {
-    let lines = earlier.into_iter().flat_map(|earlier| &earlier.lines);
-    let begun = lines.filter_map(|line| match &line.record {
-        Event::EffectStarted {
-            address, effect, ..
-        } => Some((address.clone(), *effect)),
-        _ => None,
-    });
-    begun.collect()
-}
-
-/// What is to be done again: what the run did before it was resumed has been.
-fn to_redo(plan: &Plan, earlier: Option<&Earlier>) -> BTreeSet<Address> {
-    let mut redo: BTreeSet<Address> = plan.head.redo.iter().cloned().collect();
-    for line in earlier.into_iter().flat_map(|earlier| &earlier.lines) {
-        if let Event::StepEnded {
-            address,
-            outcome: Outcome::Done,
-            ..
-        } = &line.record
-        {
-            redo.remove(address);
-        }
-    }
-    redo
 }
 
 /// Whether anything new is begun.

@@ -6,6 +6,7 @@
 
 mod begin;
 mod contexts;
+mod earlier;
 mod engine;
 mod envelope;
 mod event;
@@ -21,10 +22,10 @@ mod slots;
 mod stale;
 mod step;
 
+pub use earlier::Earlier;
 pub use engine::Apply;
 pub use engine::Asked;
 pub use engine::Cut;
-pub use engine::Earlier;
 pub use engine::Ending;
 pub use engine::Gatekeeper;
 pub use engine::Stop;

@@ -131,7 +131,7 @@ fn write(folder: &Path, file: &str, text: &str) -> Result<()> {
 }
 
 /// SplitMix64: small, fast, and the same everywhere.
-struct Chance(u64);
+pub(crate) struct Chance(pub(crate) u64);
 
 impl Chance {
     fn next(&mut self) -> u64 {
@@ -142,7 +142,7 @@ impl Chance {
         z ^ (z >> 31)
     }
 
-    fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         // Always below `bound`, so it fits again.
         usize::try_from(self.next() % bound as u64).unwrap_or_default()
     }

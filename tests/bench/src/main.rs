@@ -1,7 +1,7 @@
 //! What `cargo xtask bench` measures of drplan itself, one process for each measurement.
 //!
 //! `generate` writes one layered graph for drplan and for OpenTofu; `plan` runs the pipeline of
-//! `drplan plan --out` over a world in memory.
+//! `drplan plan --out` over a world in memory; `makespan` lets the engine do random work in virtual time.
 #![expect(clippy::print_stdout, reason = "a command line prints")]
 #![allow(
     clippy::disallowed_methods,
@@ -9,7 +9,9 @@
 )]
 
 mod layered;
+mod makespan;
 mod pipeline;
+mod work;
 mod world;
 
 use std::collections::BTreeMap;
@@ -52,6 +54,18 @@ enum Command {
         #[arg(long)]
         world: PathBuf,
     },
+    /// Let the engine do random work in virtual time, beside an offline schedule of the same
+    Makespan {
+        /// How many steps
+        #[arg(long, default_value_t = 2_000)]
+        size: usize,
+        /// The seed of all chance
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// How many steps may run at once
+        #[arg(long, value_delimiter = ',', default_values_t = [10, 64])]
+        slots: Vec<usize>,
+    },
     /// Plan a spec, write the plan file, and print the summary or where time and memory went
     Plan {
         /// The folder of the spec
@@ -77,6 +91,7 @@ fn main() -> Result<()> {
             peer,
             world,
         } => generate(size, &spec, &peer, &world),
+        Command::Makespan { size, seed, slots } => makespan::print(size, seed, &slots),
         Command::Plan {
             spec,
             world,

@@ -1,0 +1,76 @@
+//! What a run did before it was resumed.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use drplan_api::Address;
+
+use super::event::Event;
+use super::event::Outcome;
+use super::journal::Line;
+use super::step::Ended;
+use crate::plan::Plan;
+
+/// What a run did before it goes on.
+pub struct Earlier {
+    /// What its journal holds.
+    pub lines: Vec<Line>,
+    /// Who resumes it.
+    pub by: String,
+}
+
+/// Questions that were answered, and guards that acted, before the run was resumed: nobody is asked
+/// twice in one run, and nothing that has no state of its own is done twice.
+pub(super) fn answered(plan: &Plan, earlier: Option<&Earlier>) -> BTreeMap<Address, Ended> {
+    let guards = plan.steps.iter().filter(|s| !s.guards.is_empty());
+    let guards: BTreeSet<&Address> = guards.map(|s| &s.address).collect();
+    let done = lines(earlier).filter_map(|line| match &line.record {
+        Event::StepEnded {
+            address,
+            outcome: Outcome::Done,
+            evidence,
+            outputs,
+            ..
+        } if guards.contains(address) => Some((
+            address.clone(),
+            Ended {
+                outcome: Outcome::Done,
+                evidence: evidence.clone(),
+                outputs: outputs.clone(),
+            },
+        )),
+        _ => None,
+    });
+    done.collect()
+}
+
+/// Effects whose requests may have left: what is found of them, the run has done itself.
+pub(super) fn left(earlier: Option<&Earlier>) -> BTreeSet<(Address, usize)> {
+    let begun = lines(earlier).filter_map(|line| match &line.record {
+        Event::EffectStarted {
+            address, effect, ..
+        } => Some((address.clone(), *effect)),
+        _ => None,
+    });
+    begun.collect()
+}
+
+/// What is to be done again; what the run did has been.
+pub(super) fn to_redo(plan: &Plan, earlier: Option<&Earlier>) -> BTreeSet<Address> {
+    let mut redo: BTreeSet<Address> = plan.head.redo.iter().cloned().collect();
+    for line in lines(earlier) {
+        if let Event::StepEnded {
+            address,
+            outcome: Outcome::Done,
+            ..
+        } = &line.record
+        {
+            redo.remove(address);
+        }
+    }
+    redo
+}
+
+fn lines(earlier: Option<&Earlier>) -> impl Iterator<Item = &Line> {
+    earlier.into_iter().flat_map(|earlier| &earlier.lines)
+}
