@@ -351,9 +351,7 @@ async fn what_a_run_did_without_hearing_so_is_its_own_work_also_after_it_was_kil
     let is_start = |l: &&crate::apply::Line| matches!(&l.record, Event::EffectStarted { address, .. } if address.as_str() == "thing.b");
     let started = lines.iter().find(is_start).expect("it was begun").seq;
     let killed: Vec<_> = lines.iter().filter(|l| l.seq <= started).cloned().collect();
-    let mut numbers = case.world.lock();
-    numbers.values.remove("thing.b");
-    drop(numbers);
+    case.world.lock().values.remove("thing.b");
     case.world.fail("thing.b", &[Fault::AnswerLost]);
     let (ending, lines) = case
         .apply_after(&plan, Orders::default(), Some(killed))
