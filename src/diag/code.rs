@@ -99,6 +99,8 @@ codes! {
         "A recovery point was chosen by hand with `--point`, and it was made after the incident. What the incident did may be in it. Choose an earlier one, which `drplan points` lists, or correct `--incident-at`."
     RightMissing "DR0031" "Right is missing"
         "A target was asked whether the credentials of this connection may do what a step does, and refuses it. If the plan is applied with the same credentials, that step fails. Often it is not: a plan needs rights to read alone, so whoever plans in CI need not be whoever applies. `drplan permissions` lists what is needed, and writes it down as roles, policies and statements."
+    BadValue "DR0032" "Value that cannot be right"
+        "The value of an argument has the right type and can never be right: a time that is no time, a number out of its bounds, a name that no such thing can have, two arguments that exclude each other, or one that means nothing without another. The kind or provider says so before anything is read, as soon as the value is known. The message says what to write instead."
 }
 
 impl fmt::Display for Code {

@@ -25,10 +25,13 @@ use crate::lang::json_to_value;
 use crate::spec::check::fitted;
 use drplan_api::Address;
 use drplan_api::ConnId;
+use drplan_api::Fault;
+use drplan_api::Given;
 use drplan_api::Json;
 use drplan_api::Type;
 use drplan_api::holes;
 use drplan_api::is_hole;
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 pub(super) fn provider(
@@ -39,11 +42,8 @@ pub(super) fn provider(
 ) -> Result<(TargetPlan, Uses), Diagnostics> {
     let mut diags = Diagnostics::default();
     let block = &situation.module.providers[conn];
-    let schema = situation
-        .registry
-        .get_system(&block.system)
-        .map(|s| s.schema())
-        .unwrap_or_default();
+    let system = situation.registry.get_system(&block.system);
+    let schema = system.map(|s| s.schema()).unwrap_or_default();
     let looking = Looking::new(world, None);
     let mut config = serde_json::Map::new();
     let mut made_by = BTreeSet::new();
@@ -69,6 +69,14 @@ pub(super) fn provider(
         None => Vec::new(),
         Some(expr) => failure_domains(&looking, expr, &mut diags),
     };
+    let config = Json::Object(config);
+    if let (Some(system), false) = (system, diags.has_errors()) {
+        let mut given = Given::new(&config);
+        system.check(&mut given);
+        for fault in given.into_faults() {
+            diags.push(refused(fault, &block.args, block.span));
+        }
+    }
     if diags.has_errors() {
         return Err(diags);
     }
@@ -78,13 +86,26 @@ pub(super) fn provider(
     let lost = among(situation.lost).or_else(assumed);
     let target = TargetPlan {
         conn: conn.clone(),
-        config: Json::Object(config),
+        config,
         made_by,
         lost,
         domains,
         span: Some(block.span),
     };
     Ok((target, looking.into_uses()))
+}
+
+/// An argument that the provider refuses, marked where it is given.
+pub(super) fn refused(fault: Fault, args: &BTreeMap<String, Attr>, header: Span) -> Diagnostic {
+    let d = Diagnostic::error(Code::BadValue, fault.because);
+    let d = match args.get(fault.argument) {
+        Some(attr) => d.label(attr.expr.span, "given here"),
+        None => d.label(header, "in this block"),
+    };
+    match fault.hint {
+        Some(hint) => d.hint(hint),
+        None => d,
+    }
 }
 
 /// A value that everybody who reads the plan would see.

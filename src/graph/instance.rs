@@ -2,6 +2,7 @@
 
 use super::block::argument;
 use super::block::named_blocks;
+use super::block::refused;
 use super::expand::Instance;
 use super::expand::RoundState;
 use super::expand::STEP_TIMEOUT;
@@ -255,6 +256,13 @@ impl Work<'_, '_> {
             let names: Vec<Json> = guards.iter().map(|a| Json::from(a.as_str())).collect();
             args.insert("guards".to_owned(), Json::Array(names));
         }
+        let mut args = Json::Object(args);
+        if !diags.has_errors() {
+            for fault in kind.check(&args) {
+                let d = refused(fault, &block.args, block.span);
+                diags.push(d.address(address.as_str()));
+            }
+        }
         let unknown = |shape: &Shape| exports(kind.def(), &Json::Null, shape, &address, block.span);
         let nothing_known = unknown(&Shape::Any);
         if diags.has_errors() {
@@ -265,13 +273,13 @@ impl Work<'_, '_> {
         let bounded = def.mode == Mode::Data && def.schema.args.iter().any(|a| a.name == "before");
         if let (true, Some(at)) = (bounded, self.situation.incident_at) {
             // What was written after the incident is no point to go back to.
-            args.entry("before")
-                .or_insert_with(|| Json::from(at.to_string()));
+            if args.get("before").is_none() {
+                args["before"] = Json::from(at.to_string());
+            }
         }
         if let Some(id) = self.situation.points.get(&address) {
-            args.insert("point".to_owned(), Json::from(id.as_str()));
+            args["point"] = Json::from(id.as_str());
         }
-        let args = Json::Object(args);
         let mut after = BTreeSet::new();
         let mut unknown_now = false;
         for (at, hole) in holes(&args) {

@@ -10,6 +10,7 @@ use drplan_api::BoundOp;
 use drplan_api::Def;
 use drplan_api::DynKind;
 use drplan_api::ErrorKind;
+use drplan_api::Fault;
 use drplan_api::Fut;
 use drplan_api::Json;
 use drplan_api::Landed;
@@ -113,6 +114,10 @@ impl DynKind for Failing {
 
     fn acts(&self) -> bool {
         self.inner.acts()
+    }
+
+    fn check(&self, args: &Json) -> Vec<Fault> {
+        self.inner.check(args)
     }
 
     fn look(&self, cx: &PlanCx, want: &RawWant, view: &View<'_>) -> Result<Looked, LookError> {

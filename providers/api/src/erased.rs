@@ -9,7 +9,9 @@ use crate::Address;
 use crate::Because;
 use crate::Def;
 use crate::ErrorKind;
+use crate::Fault;
 use crate::Fut;
+use crate::Given;
 use crate::Json;
 use crate::Kind;
 use crate::Landed;
@@ -71,6 +73,11 @@ pub trait DynKind: Send + Sync {
     fn def(&self) -> &Def;
     /// Whether it can act; a data source cannot.
     fn acts(&self) -> bool;
+    /// See [`Kind::check`]; nothing is refused, unless implemented.
+    fn check(&self, args: &Json) -> Vec<Fault> {
+        let _ = args;
+        Vec::new()
+    }
     /// Observes and decides.
     ///
     /// # Errors
@@ -226,7 +233,17 @@ struct Reading<K> {
 struct Acting<K>(Reading<K>);
 
 impl<K: Kind> Reading<K> {
+    fn check(&self, args: &Json) -> Vec<Fault> {
+        let mut given = Given::new(args);
+        self.kind.check(&mut given);
+        given.into_faults()
+    }
+
     fn decode(&self, want: &RawWant) -> Result<Want<K::Spec>, LookError> {
+        // What was a hole when the spec was read may be known by now.
+        if let Some(fault) = self.check(&want.args).into_iter().next() {
+            return Err(LookError::Decode(fault.because));
+        }
         let spec =
             K::Spec::deserialize(&want.args).map_err(|e| LookError::Decode(e.to_string()))?;
         self.kind.accept(&spec).map_err(LookError::Decode)?;
@@ -344,6 +361,9 @@ impl<K: Kind> DynKind for Reading<K> {
     fn acts(&self) -> bool {
         false
     }
+    fn check(&self, args: &Json) -> Vec<Fault> {
+        Self::check(self, args)
+    }
     fn look(&self, cx: &PlanCx, want: &RawWant, view: &View<'_>) -> Result<Looked, LookError> {
         Self::look(self, cx, want, view)
     }
@@ -372,6 +392,9 @@ impl<K: Acts> DynKind for Acting<K> {
     }
     fn acts(&self) -> bool {
         true
+    }
+    fn check(&self, args: &Json) -> Vec<Fault> {
+        self.0.check(args)
     }
     fn look(&self, cx: &PlanCx, want: &RawWant, view: &View<'_>) -> Result<Looked, LookError> {
         self.0.look(cx, want, view)

@@ -15,6 +15,7 @@ use crate::Because;
 use crate::Breakdown;
 use crate::ConnId;
 use crate::Def;
+use crate::Given;
 use crate::Json;
 use crate::Pending;
 use crate::PlanCx;
@@ -210,8 +211,15 @@ pub trait Kind: Send + Sync + 'static {
     /// The declaration.
     fn def(&self) -> Def;
 
-    /// Says what is wrong with arguments that fit the schema and still make no sense together. Called
-    /// each time that they are decoded, offline too.
+    /// Refuses arguments that fit the schema and can never be right: a time that is no time, two that
+    /// exclude each other. Called as soon as anything of them is known, offline too, and once more when
+    /// the rest is; what is a hole tells nothing yet.
+    fn check(&self, given: &mut Given<'_>) {
+        let _ = given;
+    }
+
+    /// Says what is wrong with the decoded arguments as a whole, where [`Kind::check`] cannot tell it.
+    /// Called each time that they are decoded, offline too.
     ///
     /// # Errors
     ///

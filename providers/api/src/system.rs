@@ -13,6 +13,7 @@ use crate::ConnId;
 use crate::Doors;
 use crate::Effect;
 use crate::Fut;
+use crate::Given;
 use crate::Json;
 use crate::ProviderError;
 use crate::Right;
@@ -45,6 +46,10 @@ pub trait System: Send + Sync + 'static {
     fn name(&self) -> &'static str;
     /// The arguments of its provider block.
     fn schema(&self) -> Schema;
+    /// Refuses arguments that fit the schema and can never be right, as [`crate::Kind::check`] does.
+    fn check(&self, given: &mut Given<'_>) {
+        let _ = given;
+    }
     /// Whether a spec may use the system without a provider block: there is then one connection
     /// named `SYSTEM.default` without arguments. For systems that are always the same, such as
     /// this machine.

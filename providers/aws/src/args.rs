@@ -14,6 +14,7 @@ use aws_smithy_async::rt::sleep::TokioSleep;
 use drplan_api::Arg;
 use drplan_api::Doors;
 use drplan_api::ErrorKind;
+use drplan_api::Given;
 use drplan_api::Json;
 use drplan_api::PRIVATE_KEY;
 use drplan_api::ProviderError;
@@ -89,6 +90,34 @@ pub fn arguments() -> Vec<Arg> {
             "How long one request may take. Default: 30s.",
         ),
     ]
+}
+
+/// Refuses what can never be right among the common arguments.
+pub fn check(given: &mut Given<'_>) {
+    let hint = "give both, or neither to use the usual AWS chain";
+    given.needs("access_key", "secret_key", hint);
+    given.needs("secret_key", "access_key", hint);
+    given.needs(
+        "session_token",
+        "access_key",
+        "it belongs to temporary keys: give all three",
+    );
+    for name in ["region", "profile", "access_key"] {
+        given.says_something(name);
+    }
+    let is_url = |text: &str| {
+        let rest = text
+            .strip_prefix("https://")
+            .or(text.strip_prefix("http://"));
+        rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/') && !rest.contains(' '))
+    };
+    given.is(
+        "endpoint",
+        is_url,
+        "URL",
+        "write for example \"https://s3.example\"",
+    );
+    given.is_length("request_timeout");
 }
 
 /// Refuses the arguments of a system's block.

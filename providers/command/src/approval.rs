@@ -6,6 +6,7 @@
 use drplan_api::Arg;
 use drplan_api::Because;
 use drplan_api::Def;
+use drplan_api::Given;
 use drplan_api::HazardLevel;
 use drplan_api::Json;
 use drplan_api::Kind;
@@ -78,6 +79,11 @@ impl Kind for Approval {
             cutover: false,
             op_version: 1,
         }
+    }
+
+    fn check(&self, given: &mut Given<'_>) {
+        given.says_something("from");
+        given.says_something("text");
     }
 
     fn observe(&self, _: &Want<ApprovalSpec>, _: &View<'_>) -> Result<Seen<()>, Pending> {

@@ -15,6 +15,7 @@ use drplan_api::Def;
 use drplan_api::Effect;
 use drplan_api::ErrorKind;
 use drplan_api::Fut;
+use drplan_api::Given;
 use drplan_api::Hazard;
 use drplan_api::HazardLevel;
 use drplan_api::Json;
@@ -110,6 +111,10 @@ impl Kind for Command {
             cutover: false,
             op_version: 1,
         }
+    }
+
+    fn check(&self, given: &mut Given<'_>) {
+        spec::check(given);
     }
 
     fn observe(

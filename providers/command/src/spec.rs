@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use drplan_api::Arg;
+use drplan_api::Given;
+use drplan_api::Json;
 use drplan_api::Late;
 use drplan_api::Schema;
 use drplan_api::Shape;
@@ -70,7 +72,7 @@ pub(crate) type Env = Late<BTreeMap<String, Late<String>>>;
 
 /// The decoded arguments; also the payload of a step, since running needs all of them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(try_from = "Arguments")]
+#[serde(from = "Arguments")]
 pub(crate) struct CommandSpec {
     pub(crate) check: Option<Vec<String>>,
     pub(crate) apply: Vec<String>,
@@ -95,44 +97,49 @@ struct Arguments {
     on_interrupted: Option<OnInterrupted>,
 }
 
-impl TryFrom<Arguments> for CommandSpec {
-    type Error = String;
-
-    fn try_from(given: Arguments) -> Result<Self, String> {
-        let outputs = given.outputs.unwrap_or_default();
-        if given.apply.is_empty() {
-            return Err("`apply` is empty; it lists the program and its arguments".to_owned());
-        }
-        if given.check.as_ref().is_some_and(Vec::is_empty) {
-            return Err("`check` is empty; list the program and its arguments".to_owned());
-        }
-        if given.check.is_none() && !outputs.is_empty() {
-            return Err(
-                "`outputs` needs `check`: without it nobody can tell whether they are there yet"
-                    .to_owned(),
-            );
-        }
-        for (name, output) in &outputs {
-            if let Some(problem) = output.problem() {
-                return Err(format!("the output `{name}` {problem}"));
-            }
-        }
+impl From<Arguments> for CommandSpec {
+    fn from(given: Arguments) -> Self {
         let on_interrupted = match (given.on_interrupted, &given.check) {
-            (Some(OnInterrupted::Check), None) => {
-                return Err("`on_interrupted = \"check\"` needs `check`".to_owned());
-            }
             (Some(chosen), _) => chosen,
             (None, Some(_)) => OnInterrupted::Check,
             (None, None) => OnInterrupted::Manual,
         };
-        Ok(Self {
+        Self {
             check: given.check,
             apply: given.apply,
             env: given.env.unwrap_or(Late::Known(BTreeMap::new())),
             working_dir: given.working_dir.unwrap_or_default(),
-            outputs,
+            outputs: given.outputs.unwrap_or_default(),
             on_interrupted,
-        })
+        }
+    }
+}
+
+/// Refuses what can never be right.
+pub(crate) fn check(given: &mut Given<'_>) {
+    for name in ["check", "apply"] {
+        let list = given.get(name).and_then(Json::as_array);
+        if list.is_some_and(|list| list.first().is_none_or(|first| first == "")) {
+            let because = format!("`{name}` names no program");
+            given.refuse(name, because, Some("list the program and its arguments"));
+        }
+    }
+    let hint = "add `check`: without it nobody can tell whether they are there yet";
+    given.needs("outputs", "check", hint);
+    if given.text("on_interrupted") == Some("check") && !given.has("check") {
+        let because = "`on_interrupted = \"check\"` needs `check`";
+        given.refuse(
+            "on_interrupted",
+            because,
+            Some("add `check`, or write \"manual\""),
+        );
+    }
+    let outputs = given.get("outputs").and_then(Json::as_object);
+    for (name, output) in outputs.into_iter().flatten() {
+        let problem = OutputSpec::deserialize(output).ok();
+        if let Some(problem) = problem.and_then(|output| output.problem()) {
+            given.refuse("outputs", format!("the output `{name}` {problem}"), None);
+        }
     }
 }
 
@@ -258,11 +265,15 @@ mod tests {
     #[test]
     fn arguments_that_cannot_work_are_refused_with_a_way_out() {
         for (args, says) in [
-            (json!({"apply": []}), "`apply` is empty"),
-            (json!({"apply": ["a"], "check": []}), "`check` is empty"),
+            (json!({"apply": []}), "`apply` names no program"),
+            (json!({"apply": [""]}), "`apply` names no program"),
+            (
+                json!({"apply": ["a"], "check": []}),
+                "`check` names no program",
+            ),
             (
                 json!({"apply": ["a"], "outputs": {"x": {"file": "x"}}}),
-                "needs `check`",
+                "nothing without `check`",
             ),
             (
                 json!({"apply": ["a"], "check": ["b"], "outputs": {"x": {}}}),
@@ -281,11 +292,14 @@ mod tests {
                 "needs `check`",
             ),
         ] {
-            let error = serde_json::from_value::<CommandSpec>(args.clone())
-                .err()
-                .map(|e| e.to_string())
-                .unwrap_or_default();
-            assert!(error.contains(says), "{args}: {error}");
+            let mut given = Given::new(&args);
+            check(&mut given);
+            let faults = given.into_faults();
+            let said: Vec<&str> = faults.iter().map(|f| f.because.as_str()).collect();
+            assert!(
+                said.len() == 1 && said[0].contains(says),
+                "{args}: {said:?}"
+            );
         }
     }
 

@@ -6,6 +6,7 @@ use drplan_api::Cap;
 use drplan_api::Change;
 use drplan_api::Def;
 use drplan_api::Effect;
+use drplan_api::Given;
 use drplan_api::Hazard;
 use drplan_api::HazardLevel;
 use drplan_api::Json;
@@ -68,6 +69,10 @@ impl Kind for HelmRelease {
             cutover: false,
             op_version: 1,
         }
+    }
+
+    fn check(&self, given: &mut Given<'_>) {
+        spec::check(given);
     }
 
     fn observe(&self, want: &Want<Spec>, view: &View<'_>) -> Result<Seen<Release>, Pending> {

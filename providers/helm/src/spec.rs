@@ -4,12 +4,16 @@ use std::time::Duration;
 
 use drplan_api::Address;
 use drplan_api::Arg;
+use drplan_api::Given;
 use drplan_api::Json;
 use drplan_api::Late;
 use drplan_api::Schema;
 use drplan_api::Type;
 use drplan_api::holes;
 use drplan_api::short_hash;
+use drplan_kubernetes::NAMESPACE_FORM;
+use drplan_kubernetes::is_namespace_name;
+use drplan_kubernetes::is_object_name;
 use serde::Deserialize;
 use serde::Serialize;
 use serde_json::json;
@@ -156,6 +160,73 @@ impl TryFrom<RawSpec> for Spec {
             existing: raw.existing,
             helm: raw.helm.unwrap_or_else(|| "helm".to_owned()),
         })
+    }
+}
+
+/// Refuses what can never be right.
+pub(crate) fn check(given: &mut Given<'_>) {
+    let is_name = |text: &str| text.len() <= NAME_CHARACTERS_MAX && is_object_name(text);
+    let hint = format!("it has 1 to {NAME_CHARACTERS_MAX} of a-z, 0-9, `-` and `.`");
+    given.is("name", is_name, "name of a release", &hint);
+    let what = "name of a namespace";
+    given.is("namespace", is_namespace_name, what, NAMESPACE_FORM);
+    given.says_something("chart_name");
+    given.says_something("version");
+    given.says_something("helm");
+    let is_repository = |text: &str| {
+        let schemes = ["https://", "http://", "oci://"];
+        schemes
+            .iter()
+            .any(|scheme| text.len() > scheme.len() && text.starts_with(scheme))
+    };
+    let hint = "write `https://…` with `chart_name`, or the whole reference `oci://…`";
+    given.is("repository", is_repository, "URL of charts", hint);
+    check_chart(given);
+    if given
+        .text("wait_timeout")
+        .is_some_and(|text| wait_timeout(Some(text)).is_err())
+    {
+        let because = "`wait_timeout` is no length of time of at least a second";
+        given.refuse("wait_timeout", because, Some("write for example \"5m\""));
+    }
+    if given
+        .get("values")
+        .is_some_and(|values| !values.is_object())
+    {
+        given.refuse("values", "`values` must be an object", None);
+    }
+}
+
+/// There are three ways to say where a chart is, and they do not mix.
+fn check_chart(given: &mut Given<'_>) {
+    given.not_both("chart", "repository");
+    given.not_both("chart", "chart_name");
+    if !given.has("chart") && !given.has("repository") {
+        let hint =
+            "give `chart` (a path), `repository` and `chart_name`, or `repository = \"oci://…\"`";
+        given.refuse("chart", "nothing says where the chart is", Some(hint));
+    }
+    if given.has("chart") && given.has("version") {
+        let because = "a chart in the spec's folder has its own version";
+        given.refuse("version", because, Some("remove `version`"));
+    }
+    if given.has("repository") && !given.has("version") {
+        let hint = "add `version`, so that the chart stays the same one";
+        given.refuse("repository", "the chart is not pinned", Some(hint));
+    }
+    match given
+        .text("repository")
+        .map(|text| text.starts_with("oci://"))
+    {
+        Some(true) if given.has("chart_name") => {
+            let because = "a reference `oci://…` names the chart already";
+            given.refuse("chart_name", because, Some("remove `chart_name`"));
+        }
+        Some(false) if !given.has("chart_name") => {
+            let because = "`repository` does not say which of its charts";
+            given.refuse("repository", because, Some("add `chart_name`"));
+        }
+        _ => {}
     }
 }
 

@@ -14,6 +14,7 @@ use drplan_api::Def;
 use drplan_api::Effect;
 use drplan_api::ErrorKind;
 use drplan_api::Fut;
+use drplan_api::Given;
 use drplan_api::Hazard;
 use drplan_api::HazardLevel;
 use drplan_api::Json;
@@ -69,6 +70,10 @@ impl Kind for HttpCheck {
             cutover: false,
             op_version: 1,
         }
+    }
+
+    fn check(&self, given: &mut Given<'_>) {
+        spec::check(given);
     }
 
     fn observe(&self, want: &Want<CheckSpec>, view: &View<'_>) -> Result<Seen<Reply>, Pending> {

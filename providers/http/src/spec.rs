@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use drplan_api::Arg;
+use drplan_api::Given;
+use drplan_api::Json;
 use drplan_api::Schema;
 use drplan_api::Type;
+use drplan_api::is_hole;
 use serde::Deserialize;
 use serde::Serialize;
 use url::Url;
@@ -13,6 +16,8 @@ use crate::answer::GetAsk;
 
 /// The status that is right if the spec names none.
 const STATUS_DEFAULT: u16 = 200;
+/// The codes that there can be.
+const STATUS: std::ops::RangeInclusive<i64> = 100..=599;
 /// How long a check may take to become true if the spec does not say.
 const WITHIN_DEFAULT: Duration = Duration::from_secs(120);
 /// How often it is asked meanwhile if the spec does not say.
@@ -67,8 +72,7 @@ impl TryFrom<Arguments> for CheckSpec {
     fn try_from(given: Arguments) -> Result<Self, String> {
         check_url(&given.url, given.tls.is_some())?;
         if let Some(pattern) = &given.body_matches {
-            regex::bytes::Regex::new(pattern)
-                .map_err(|e| format!("`body_matches` is no regular expression: {e}"))?;
+            check_pattern(pattern)?;
         }
         let status = match given.status {
             None => vec![STATUS_DEFAULT],
@@ -105,6 +109,51 @@ impl From<CheckSpec> for Arguments {
             interval: text(spec.interval),
         }
     }
+}
+
+/// Refuses what can never be right.
+pub(crate) fn check(given: &mut Given<'_>) {
+    if let Some(url) = given.text("url") {
+        given.take("url", check_url(url, given.has("tls")));
+    }
+    if let Some(pattern) = given.text("body_matches") {
+        given.take("body_matches", check_pattern(pattern));
+    }
+    given.says_something("via");
+    given.is_length("within");
+    given.is_length("interval");
+    let status = given.get("status");
+    let codes = match status {
+        Some(Json::Array(list)) => list.iter().collect(),
+        one => one.into_iter().collect::<Vec<_>>(),
+    };
+    let hint = "write a code from 100 to 599, or a list of them";
+    if status.is_some() && codes.is_empty() {
+        let because = "`status` is an empty list, so no answer could be right";
+        given.refuse("status", because, Some(hint));
+    }
+    let is_code = |code: &Json| code.as_i64().is_some_and(|n| STATUS.contains(&n));
+    for code in codes.into_iter().filter(|code| is_hole(code).is_none()) {
+        if !is_code(code) {
+            given.refuse(
+                "status",
+                format!("{code} in `status` is no status code"),
+                Some(hint),
+            );
+        }
+    }
+    let days = given.get("tls").map(|tls| &tls["min_days_left"]);
+    let days = days.filter(|days| days.is_number());
+    if let Some(days) = days.filter(|days| days.as_u64().is_none_or(|n| n > u64::from(u32::MAX))) {
+        let because = format!("`min_days_left` in `tls` is {days}");
+        given.refuse("tls", because, Some("write a whole number of days"));
+    }
+}
+
+fn check_pattern(pattern: &str) -> Result<(), String> {
+    regex::bytes::Regex::new(pattern)
+        .map(drop)
+        .map_err(|e| format!("`body_matches` is no regular expression: {e}"))
 }
 
 fn check_url(text: &str, wants_tls: bool) -> Result<(), String> {

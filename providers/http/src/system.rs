@@ -12,6 +12,7 @@ use drplan_api::Connecting;
 use drplan_api::Doors;
 use drplan_api::ErrorKind;
 use drplan_api::Fut;
+use drplan_api::Given;
 use drplan_api::Json;
 use drplan_api::ProviderError;
 use drplan_api::Schema;
@@ -35,6 +36,8 @@ pub(crate) const GET: &str = "get";
 
 /// How long one request may take if the block does not say.
 const TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
+/// How certificates are given.
+const CA_FORM: &str = "give `ca` the certificate itself, as PEM: ca = file(\"ca.pem\")";
 /// How many requests run at once.
 const REQUESTS_AT_ONCE_MAX: usize = 16;
 
@@ -94,10 +97,7 @@ fn open(config: &Json, target: &str, doors: &Doors) -> Result<Client, ProviderEr
     let timeout = duration("timeout", config.timeout.as_deref(), TIMEOUT_DEFAULT)
         .map_err(|why| invalid(target, why))?;
     let roots = match &config.ca {
-        Some(pem) => given_roots(pem).map_err(|why| {
-            invalid(target, why)
-                .hint("give `ca` the certificate itself, as PEM: ca = file(\"ca.pem\")")
-        })?,
+        Some(pem) => given_roots(pem).map_err(|why| invalid(target, why).hint(CA_FORM))?,
         // A private network carries no TLS, and reading a machine's certificates takes its time.
         None if doors.network.is_some() => RootCertStore::empty(),
         None => machine_roots(),
@@ -160,6 +160,16 @@ impl System for HttpSystem {
                 ),
             ],
             exports: Vec::new(),
+        }
+    }
+
+    fn check(&self, given: &mut Given<'_>) {
+        given.is_length("timeout");
+        if let Some(pem) = given.text("ca") {
+            let roots = given_roots(pem).map(drop);
+            if let Err(because) = roots {
+                given.refuse("ca", because, Some(CA_FORM));
+            }
         }
     }
 

@@ -16,6 +16,7 @@ use drplan_api::Def;
 use drplan_api::Effect;
 use drplan_api::ErrorKind;
 use drplan_api::Fut;
+use drplan_api::Given;
 use drplan_api::Hazard;
 use drplan_api::HazardLevel;
 use drplan_api::Json;
@@ -47,8 +48,10 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::KubeConn;
+use crate::NAME_FORM;
 use crate::asks;
 use crate::asks::TypeRef;
+use crate::is_object_name;
 use crate::ready::Ready;
 use crate::ready::ready;
 
@@ -143,6 +146,13 @@ fn judge(spec: &ClusterSpec, state: &ClusterState) -> Verdict {
 }
 
 /// Returns major, minor and patch of `v1.35.4+k3s1`.
+/// Tells whether a version is one to three numbers, perhaps with a `v` in front.
+fn is_version(text: &str) -> bool {
+    let parts: Vec<&str> = text.strip_prefix('v').unwrap_or(text).split('.').collect();
+    let is_number = |part: &&str| part.parse::<u32>().is_ok() && !part.starts_with('+');
+    parts.len() <= 3 && parts.iter().all(is_number)
+}
+
 fn numbers(version: &str) -> Vec<u64> {
     let number = |part: &str| {
         let digits: String = part.chars().take_while(char::is_ascii_digit).collect();
@@ -224,6 +234,23 @@ impl Kind for KubernetesCluster {
             hazard_max: HazardLevel::None,
             cutover: false,
             op_version: 1,
+        }
+    }
+
+    fn check(&self, given: &mut Given<'_>) {
+        given.is_whole("min_ready_nodes", 0..=i64::MAX);
+        let hint = "write it as the server does, for example \"1.33\"";
+        given.is("min_version", is_version, "version", hint);
+        let what = "name of a storage class";
+        given.each_is("storage_classes", is_object_name, what, NAME_FORM);
+        given.says_something("cluster_uid");
+        given.says_something("not_cluster_uid");
+        let (uid, other) = (given.text("cluster_uid"), given.text("not_cluster_uid"));
+        if uid.is_some() && uid == other {
+            let because = "`cluster_uid` and `not_cluster_uid` are the same";
+            let hint =
+                "give the uid of the new cluster in one and that of the lost one in the other";
+            given.refuse("not_cluster_uid", because, Some(hint));
         }
     }
 

@@ -16,6 +16,7 @@ use drplan_api::Doors;
 use drplan_api::Effect;
 use drplan_api::ErrorKind;
 use drplan_api::Fut;
+use drplan_api::Given;
 use drplan_api::Network;
 use drplan_api::ProviderError;
 use drplan_api::Right;
@@ -98,6 +99,19 @@ impl System for KubernetesSystem {
             ],
             exports: Vec::new(),
         }
+    }
+
+    fn check(&self, given: &mut Given<'_>) {
+        given.not_both("kubeconfig", "kubeconfig_path");
+        if !given.has("kubeconfig") && !given.has("kubeconfig_path") {
+            let because = "neither `kubeconfig` nor `kubeconfig_path` is given";
+            let hint = "add `kubeconfig_path = \"…\"` to the provider block";
+            given.refuse("kubeconfig", because, Some(hint));
+        }
+        given.says_something("kubeconfig_path");
+        given.says_something("context");
+        given.is_length("request_timeout");
+        given.is_whole("requests_max", 1..=REQUESTS_MAX_LIMIT as i64);
     }
 
     fn connect<'a>(&'a self, cx: &'a Connecting) -> Fut<'a, Result<Arc<dyn Conn>, ProviderError>> {

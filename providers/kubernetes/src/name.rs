@@ -51,6 +51,35 @@ pub fn object_name(group: &str, resource: &str, namespace: Option<&str>, name: &
     out
 }
 
+/// The most characters of a label of a name, and so of the name of a namespace.
+const LABEL_CHARACTERS_MAX: usize = 63;
+/// The most characters of a name.
+const NAME_CHARACTERS_MAX: usize = 253;
+
+/// How the name of a namespace is written, for who wrote another.
+pub const NAMESPACE_FORM: &str =
+    "a namespace has 1 to 63 of a-z, 0-9 and `-`, and begins and ends with a letter or digit";
+/// How the name of most objects is written, for who wrote another.
+pub const NAME_FORM: &str = "a name has 1 to 253 of a-z, 0-9, `-` and `.`, and each part between dots begins and ends with a letter or digit";
+
+/// Tells whether a namespace can have this name.
+pub fn is_namespace_name(text: &str) -> bool {
+    text.len() <= LABEL_CHARACTERS_MAX && is_part(text)
+}
+
+/// Tells whether most objects, such as a storage class or a Secret, can have this name.
+pub fn is_object_name(text: &str) -> bool {
+    text.len() <= NAME_CHARACTERS_MAX && text.split('.').all(is_part)
+}
+
+fn is_part(text: &str) -> bool {
+    let is_inside = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    !text.is_empty()
+        && text.chars().all(is_inside)
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+}
+
 /// Splits an `apiVersion` into group and version; the core group is empty.
 pub fn split_api_version(api_version: &str) -> (&str, &str) {
     api_version.split_once('/').unwrap_or(("", api_version))
@@ -59,6 +88,25 @@ pub fn split_api_version(api_version: &str) -> (&str, &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_held_against_the_rules_of_the_api_server() {
+        let long = "a".repeat(64);
+        for (text, is_namespace, is_object) in [
+            ("shop", true, true),
+            ("shop-1", true, true),
+            ("shop.example", false, true),
+            ("Shop", false, false),
+            ("-shop", false, false),
+            ("shop.-x", false, false),
+            ("shop..x", false, false),
+            ("", false, false),
+            (long.as_str(), false, true),
+        ] {
+            assert_eq!(is_namespace_name(text), is_namespace, "{text}");
+            assert_eq!(is_object_name(text), is_object, "{text}");
+        }
+    }
 
     #[test]
     fn objects_are_named_with_group_and_namespace_where_they_have_one() {

@@ -1,5 +1,7 @@
 //! Words that name what is paused: `CronJob`, `Deployment/shop/*`.
 
+use drplan_api::Given;
+
 /// The kinds that a person can ask for, and their resources.
 const KINDS: [(&str, &str); 4] = [
     ("CronJob", "cronjobs.batch"),
@@ -58,7 +60,7 @@ impl<'a> Word<'a> {
     }
 }
 
-/// All words of an argument; those that name nothing were refused by [`accept`].
+/// All words of an argument; those that name nothing were refused by [`check`].
 pub(crate) fn all(texts: &[String]) -> Vec<Word<'_>> {
     texts.iter().filter_map(|text| Word::parse(text)).collect()
 }
@@ -84,21 +86,12 @@ fn is_like(text: &str, pattern: &str) -> bool {
     text.ends_with(tail)
 }
 
-/// Says what is wrong with the words of an argument.
-///
-/// # Errors
-///
-/// If a word names nothing that can be paused; says what can.
-pub fn accept(argument: &str, words: &[String]) -> Result<(), String> {
-    let bad = words.iter().find(|w| Word::parse(w).is_none());
-    bad.map_or(Ok(()), |word| {
-        let kinds = KINDS.map(|(kind, _)| format!("`{kind}`"));
-        Err(format!(
-            "`{word}` in `{argument}` names nothing that can be paused; write one of {}, alone or as \
-             `KIND/NAMESPACE/NAME`",
-            kinds.join(", ")
-        ))
-    })
+/// Refuses words of an argument that name nothing that can be paused; says what can.
+pub fn check(argument: &'static str, given: &mut Given<'_>) {
+    let kinds = KINDS.map(|(kind, _)| format!("`{kind}`")).join(", ");
+    let hint = format!("write one of {kinds}, alone or as `KIND/NAMESPACE/NAME`");
+    let is_word = |text: &str| Word::parse(text).is_some();
+    given.each_is(argument, is_word, "name of what can be paused", &hint);
 }
 
 #[cfg(test)]

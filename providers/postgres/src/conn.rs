@@ -12,6 +12,7 @@ use drplan_api::Connecting;
 use drplan_api::Effect;
 use drplan_api::ErrorKind;
 use drplan_api::Fut;
+use drplan_api::Given;
 use drplan_api::Json;
 use drplan_api::ProviderError;
 use drplan_api::Right;
@@ -46,6 +47,12 @@ impl System for PostgresSystem {
 
     fn schema(&self) -> Schema {
         config::schema()
+    }
+
+    fn check(&self, given: &mut Given<'_>) {
+        given.says_something("ca");
+        given.is_length("connect_timeout");
+        given.is_length("statement_timeout");
     }
 
     fn connect<'a>(&'a self, cx: &'a Connecting) -> Fut<'a, Result<Arc<dyn Conn>, ProviderError>> {

@@ -9,6 +9,7 @@ use drplan_api::Because;
 use drplan_api::ConnId;
 use drplan_api::Def;
 use drplan_api::ErrorKind;
+use drplan_api::Given;
 use drplan_api::HazardLevel;
 use drplan_api::Json;
 use drplan_api::Kind;
@@ -27,7 +28,9 @@ use drplan_api::Timestamp;
 use drplan_api::Type;
 use drplan_api::View;
 use drplan_api::Want;
+use drplan_s3::BUCKET_FORM;
 use drplan_s3::asks;
+use drplan_s3::is_bucket_name;
 use serde::Deserialize;
 use serde::Serialize;
 use serde_json::json;
@@ -121,6 +124,14 @@ impl Kind for DumpArchive {
             cutover: false,
             op_version: 1,
         }
+    }
+
+    fn check(&self, given: &mut Given<'_>) {
+        given.is("bucket", is_bucket_name, "name of a bucket", BUCKET_FORM);
+        given.is_time("before");
+        given.says_something("key");
+        given.says_something("point");
+        given.not_both("key", "prefix");
     }
 
     fn observe(

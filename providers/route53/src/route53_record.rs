@@ -15,6 +15,7 @@ use drplan_api::Def;
 use drplan_api::Effect;
 use drplan_api::ErrorKind;
 use drplan_api::Fut;
+use drplan_api::Given;
 use drplan_api::Hazard;
 use drplan_api::HazardLevel;
 use drplan_api::Json;
@@ -100,6 +101,10 @@ impl Kind for Route53Record {
             cutover: true,
             op_version: 1,
         }
+    }
+
+    fn check(&self, given: &mut Given<'_>) {
+        spec::check(given);
     }
 
     fn observe(

@@ -1,8 +1,13 @@
 //! The arguments of a `route53_record`, checked for what no type can say.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
+use std::net::Ipv6Addr;
 
 use drplan_api::Arg;
+use drplan_api::Given;
+use drplan_api::Json;
 use drplan_api::Schema;
 use drplan_api::Type;
 use serde::Deserialize;
@@ -85,21 +90,11 @@ impl TryFrom<Arguments> for RecordSpec {
                 TYPES.join(", ")
             ));
         }
-        check_routing(&given)?;
         let (values, alias, ttl) = match (given.records, given.alias) {
-            (Some(records), None) if records.is_empty() => {
-                return Err("`records` is an empty list; give at least one value".to_owned());
-            }
             (Some(records), None) => (records, None, Some(given.ttl.unwrap_or(TTL_DEFAULT_S))),
-            (None, Some(_)) if given.ttl.is_some() => {
-                return Err("an alias has no `ttl` of its own; remove it".to_owned());
-            }
             (None, Some(alias)) => (Vec::new(), Some(alias), None),
             _ => return Err("give either `records` or `alias`".to_owned()),
         };
-        if let Some(ttl) = ttl.filter(|ttl| !(0..=TTL_S_MAX).contains(ttl)) {
-            return Err(format!("`ttl` is {ttl}; it is 0 to {TTL_S_MAX} seconds"));
-        }
         let alias_target = match alias {
             Some(alias) => Some(Alias {
                 dns_name: name::canonical(&alias.name)?,
@@ -144,31 +139,98 @@ impl TryFrom<Arguments> for RecordSpec {
     }
 }
 
-fn check_routing(given: &Arguments) -> Result<(), String> {
-    let policies = [given.weight.is_some(), given.failover.is_some()];
-    match (
-        &given.set_identifier,
-        policies.iter().filter(|p| **p).count(),
-    ) {
-        (None, 0) | (Some(_), 1) => {}
-        (None, _) => return Err("`weight` and `failover` need `set_identifier`".to_owned()),
-        (Some(_), 0) => {
-            return Err("`set_identifier` needs `weight` or `failover`".to_owned());
+/// Refuses what can never be right.
+pub(crate) fn check(given: &mut Given<'_>) {
+    check_name(given);
+    check_values(given);
+    check_routing(given);
+}
+
+fn check_name(given: &mut Given<'_>) {
+    let zone = given.text("zone").map(name::canonical);
+    if let Some(outcome) = &zone {
+        given.take("zone", outcome.clone().map(drop));
+    }
+    // An id has no dot inside, and tells nothing of the name.
+    let zone = zone.and_then(Result::ok);
+    let zone = zone.filter(|zone| zone.trim_end_matches('.').contains('.'));
+    if let (Some(text), Some(zone)) = (given.text("name"), zone) {
+        given.take("name", name::in_zone(Some(text), &zone).map(drop));
+    }
+}
+
+fn check_values(given: &mut Given<'_>) {
+    given.not_both("records", "alias");
+    if !given.has("records") && !given.has("alias") {
+        given.refuse(
+            "records",
+            "neither `records` nor `alias` is given",
+            Some("give one of them"),
+        );
+    }
+    given.is_whole("ttl", 0..=TTL_S_MAX);
+    if given.has("alias") && given.has("ttl") {
+        let because = "an alias has no `ttl` of its own";
+        given.refuse("ttl", because, Some("remove it"));
+    }
+    let alias = given.get("alias").and_then(|alias| alias["name"].as_str());
+    if let Some(name) = alias {
+        given.take("alias", name::canonical(name).map(drop));
+    }
+    let records = given.get("records").and_then(Json::as_array);
+    if records.is_some_and(Vec::is_empty) {
+        let because = "`records` is an empty list";
+        given.refuse("records", because, Some("give at least one value"));
+    }
+    let Some(rtype) = given.text("type") else {
+        return;
+    };
+    if rtype == "CNAME" && records.is_some_and(|records| records.len() > 1) {
+        let hint = "give one name; several belong into several weighted sets";
+        given.refuse("records", "a CNAME has one value", Some(hint));
+    }
+    let (what, hint) = ("value of this type", form(rtype));
+    let is_value = |text: &str| is_value(rtype, text);
+    given.each_is("records", is_value, what, hint);
+}
+
+/// Whether a record of a type can hold a text; types of which nothing is known here hold any.
+fn is_value(rtype: &str, text: &str) -> bool {
+    match rtype {
+        "A" => text.parse::<Ipv4Addr>().is_ok(),
+        "AAAA" => text.parse::<Ipv6Addr>().is_ok(),
+        "CNAME" | "NS" | "PTR" => {
+            let is_address = text.parse::<IpAddr>().is_ok();
+            !is_address && !text.contains(char::is_whitespace) && name::canonical(text).is_ok()
         }
-        (Some(_), _) => return Err("give either `weight` or `failover`".to_owned()),
+        _ => !text.trim().is_empty(),
     }
-    if let Some(weight) = given
-        .weight
-        .filter(|weight| !(0..=WEIGHT_MAX).contains(weight))
-    {
-        return Err(format!("`weight` is {weight}; it is 0 to {WEIGHT_MAX}"));
+}
+
+fn form(rtype: &str) -> &'static str {
+    match rtype {
+        "A" => "an A record holds IPv4 addresses, such as \"192.0.2.10\"",
+        "AAAA" => "an AAAA record holds IPv6 addresses, such as \"2001:db8::10\"",
+        "CNAME" | "NS" | "PTR" => "it holds a domain name, such as \"shop.example\"",
+        _ => "write the value as the type wants it",
     }
-    match given.failover.as_deref() {
-        None | Some("PRIMARY" | "SECONDARY") => Ok(()),
-        Some(other) => Err(format!(
-            "`failover` is `{other}`; it is `PRIMARY` or `SECONDARY`"
-        )),
+}
+
+fn check_routing(given: &mut Given<'_>) {
+    given.says_something("set_identifier");
+    let hint = "name the set with `set_identifier`, which tells it from the others";
+    given.needs("weight", "set_identifier", hint);
+    given.needs("failover", "set_identifier", hint);
+    given.not_both("weight", "failover");
+    if given.has("set_identifier") && !given.has("weight") && !given.has("failover") {
+        let because = "`set_identifier` means nothing without `weight` or `failover`";
+        given.refuse(
+            "set_identifier",
+            because,
+            Some("give one of them, or remove it"),
+        );
     }
+    given.is_whole("weight", 0..=WEIGHT_MAX);
 }
 
 impl RecordSpec {
@@ -267,21 +329,44 @@ mod tests {
     #[test]
     fn arguments_that_cannot_work_are_refused_with_a_way_out() {
         for (more, says) in [
-            (json!({}), "either `records` or `alias`"),
-            (json!({"records": []}), "at least one"),
-            (json!({"type": "SOA", "records": ["x"]}), "one of A, AAAA"),
+            (json!({}), "neither `records` nor `alias`"),
+            (json!({"records": []}), "is an empty list"),
+            (
+                json!({"records": ["10.0.0.256"]}),
+                "`10.0.0.256` in `records`",
+            ),
+            (
+                json!({"records": ["lb.example"]}),
+                "`lb.example` in `records`",
+            ),
+            (
+                json!({"type": "CNAME", "records": ["10.0.0.1"]}),
+                "`10.0.0.1` in `records`",
+            ),
+            (
+                json!({"type": "CNAME", "records": ["a.example", "b.example"]}),
+                "one value",
+            ),
+            (
+                json!({"records": ["10.0.0.1"], "name": "www.other.example."}),
+                "does not lie in the zone",
+            ),
+            (
+                json!({"records": ["10.0.0.1"], "zone": "a..b"}),
+                "empty label",
+            ),
             (json!({"records": ["10.0.0.1"], "ttl": -1}), "`ttl` is -1"),
             (
                 json!({"records": ["10.0.0.1"], "weight": 1}),
-                "need `set_identifier`",
+                "means nothing without `set_identifier`",
             ),
             (
                 json!({"records": ["10.0.0.1"], "set_identifier": "a"}),
-                "needs `weight`",
+                "means nothing without `weight`",
             ),
             (
                 json!({"records": ["10.0.0.1"], "set_identifier": "a", "weight": 256}),
-                "0 to 255",
+                "`weight` is 256",
             ),
             (
                 json!({"alias": {"name": "lb.example", "zone_id": "Z"}, "ttl": 5}),
@@ -292,11 +377,14 @@ mod tests {
             for (key, value) in more.as_object().into_iter().flatten() {
                 args[key] = value.clone();
             }
-            let error = serde_json::from_value::<RecordSpec>(args.clone())
-                .err()
-                .map(|e| e.to_string())
-                .unwrap_or_default();
-            assert!(error.contains(says), "{args}: {error}");
+            let mut given = Given::new(&args);
+            check(&mut given);
+            let faults = given.into_faults();
+            let said: Vec<&str> = faults.iter().map(|f| f.because.as_str()).collect();
+            assert!(
+                said.len() == 1 && said[0].contains(says),
+                "{args}: {said:?}"
+            );
         }
     }
 

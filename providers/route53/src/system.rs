@@ -12,6 +12,7 @@ use drplan_api::Connecting;
 use drplan_api::Effect;
 use drplan_api::ErrorKind;
 use drplan_api::Fut;
+use drplan_api::Given;
 use drplan_api::Json;
 use drplan_api::ProviderError;
 use drplan_api::Right;
@@ -99,6 +100,10 @@ impl System for Route53System {
 
     fn slots(&self) -> Option<usize> {
         Some(STEPS_MAX)
+    }
+
+    fn check(&self, given: &mut Given<'_>) {
+        drplan_aws::check(given);
     }
 
     fn connect<'a>(&'a self, cx: &'a Connecting) -> Fut<'a, Result<Arc<dyn Conn>, ProviderError>> {

@@ -1,6 +1,7 @@
 //! The arguments of a `provider "s3"` block.
 
 use drplan_api::Arg;
+use drplan_api::Given;
 use drplan_api::Json;
 use drplan_api::ProviderError;
 use drplan_api::Schema;
@@ -46,6 +47,11 @@ pub(crate) fn schema() -> Schema {
         args,
         exports: Vec::new(),
     }
+}
+
+pub(crate) fn check(given: &mut Given<'_>) {
+    drplan_aws::check(given);
+    given.is_whole("requests_max", 1..=REQUESTS_MAX as i64);
 }
 
 impl Config {

@@ -6,6 +6,7 @@
 //! writes to a bucket. The crate knows nothing about what lies there.
 
 pub mod asks;
+mod bucket;
 mod config;
 mod conn;
 mod error;
@@ -15,6 +16,8 @@ mod rights;
 mod store;
 mod system;
 
+pub use bucket::BUCKET_FORM;
+pub use bucket::is_bucket_name;
 pub use conn::S3Conn;
 pub use lens::Lens;
 pub use lens::RangeRead;

@@ -10,6 +10,7 @@ use drplan_api::Conn;
 use drplan_api::Connecting;
 use drplan_api::Doors;
 use drplan_api::Fut;
+use drplan_api::Given;
 use drplan_api::ProviderError;
 use drplan_api::Right;
 use drplan_api::Schema;
@@ -51,6 +52,10 @@ impl System for S3System {
 
     fn schema(&self) -> Schema {
         config::schema()
+    }
+
+    fn check(&self, given: &mut Given<'_>) {
+        config::check(given);
     }
 
     fn connect<'a>(&'a self, cx: &'a Connecting) -> Fut<'a, Result<Arc<dyn Conn>, ProviderError>> {

@@ -3,6 +3,8 @@
 //! It is created read-only: a fresh Velero with a writable location deletes every expired backup in
 //! the bucket. A location that is there keeps its mode.
 
+use drplan_s3::BUCKET_FORM;
+use drplan_s3::is_bucket_name;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -16,6 +18,7 @@ use drplan_api::Def;
 use drplan_api::Effect;
 use drplan_api::ErrorKind;
 use drplan_api::Fut;
+use drplan_api::Given;
 use drplan_api::Hazard;
 use drplan_api::HazardLevel;
 use drplan_api::Json;
@@ -44,8 +47,12 @@ use drplan_api::Wires;
 use drplan_api::WriteCx;
 use drplan_api::stamp;
 use drplan_kubernetes::KubeConn;
+use drplan_kubernetes::NAME_FORM;
+use drplan_kubernetes::NAMESPACE_FORM;
 use drplan_kubernetes::asks;
 use drplan_kubernetes::asks::TypeRef;
+use drplan_kubernetes::is_namespace_name;
+use drplan_kubernetes::is_object_name;
 use drplan_kubernetes::object_name;
 use serde::Deserialize;
 use serde::Serialize;
@@ -195,6 +202,12 @@ fn schema() -> Schema {
     }
 }
 
+/// Tells whether a Secret can have a key like this.
+fn is_key(text: &str) -> bool {
+    let is_inside = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+    !text.is_empty() && text.chars().all(is_inside)
+}
+
 impl Kind for VeleroBackupLocation {
     type Spec = Spec;
     type State = State;
@@ -212,6 +225,25 @@ impl Kind for VeleroBackupLocation {
             hazard_max: HazardLevel::Reversible,
             cutover: false,
             op_version: 1,
+        }
+    }
+
+    fn check(&self, given: &mut Given<'_>) {
+        given.is("bucket", is_bucket_name, "name of a bucket", BUCKET_FORM);
+        given.is("name", is_object_name, "name of an object", NAME_FORM);
+        let what = "name of a namespace";
+        given.is("namespace", is_namespace_name, what, NAMESPACE_FORM);
+        given.says_something("provider_plugin");
+        let credential = given.get("credential");
+        let text = |field: &str| credential.and_then(|c| c[field].as_str());
+        if let Some(name) = text("name").filter(|name| !is_object_name(name)) {
+            let because = format!("`{name}` in `credential` is no name of a Secret");
+            given.refuse("credential", because, Some(NAME_FORM));
+        }
+        if let Some(key) = text("key").filter(|key| !is_key(key)) {
+            let because = format!("`{key}` in `credential` is no key of a Secret");
+            let hint = "a key has letters, digits, `-`, `_` and `.`";
+            given.refuse("credential", because, Some(hint));
         }
     }
 

@@ -30,15 +30,10 @@ pub struct PauseSpec {
 }
 
 impl PauseSpec {
-    fn expires(&self) -> Result<Duration, String> {
-        let Some(text) = &self.expires else {
-            return Ok(mark::EXPIRES_DEFAULT);
-        };
-        let signed: Option<jiff::SignedDuration> = text.parse().ok();
-        let length = signed.and_then(|signed| Duration::try_from(signed).ok());
-        length.filter(|length| !length.is_zero()).ok_or_else(|| {
-            format!("`expires` is `{text}`, which is no length of time above zero such as \"24h\"")
-        })
+    /// After which time the pause is overdue; what is no length of time was refused before.
+    fn expires(&self) -> Duration {
+        let length = self.expires.as_deref().and_then(drplan_api::length);
+        length.unwrap_or(mark::EXPIRES_DEFAULT)
     }
 }
 

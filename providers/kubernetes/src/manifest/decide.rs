@@ -9,6 +9,7 @@ use drplan_api::Cap;
 use drplan_api::Change;
 use drplan_api::Def;
 use drplan_api::Effect;
+use drplan_api::Given;
 use drplan_api::Hazard;
 use drplan_api::HazardLevel;
 use drplan_api::Json;
@@ -48,9 +49,11 @@ use super::standing::Hindered;
 use super::standing::Lens;
 use super::standing::Standing;
 use crate::Discovered;
+use crate::NAMESPACE_FORM;
 use crate::asks;
 use crate::asks::TypeRef;
 use crate::is_built_in_group;
+use crate::is_namespace_name;
 use crate::normalise::differences;
 use crate::normalise::overlay;
 use crate::normalise::text_diff;
@@ -118,6 +121,11 @@ impl Kind for KubernetesManifest {
             cutover: false,
             op_version: 1,
         }
+    }
+
+    fn check(&self, given: &mut Given<'_>) {
+        let what = "name of a namespace";
+        given.is("namespace", is_namespace_name, what, NAMESPACE_FORM);
     }
 
     fn accept(&self, spec: &ManifestSpec) -> Result<(), String> {

@@ -27,6 +27,7 @@ use drplan_api::Change;
 use drplan_api::Def;
 use drplan_api::Effect;
 use drplan_api::Fut;
+use drplan_api::Given;
 use drplan_api::Hazard;
 use drplan_api::HazardLevel;
 use drplan_api::Json;
@@ -72,6 +73,10 @@ use op::Source;
 const JOBS_DEFAULT: u32 = 2;
 /// The most that a spec may ask for.
 const JOBS_MAX: u32 = 64;
+/// The databases that every server has.
+const SERVERS_OWN: &[&str] = &["postgres", "template0", "template1"];
+/// The most bytes of a name in PostgreSQL, which cuts longer ones.
+const DATABASE_BYTES_MAX: usize = 63;
 /// How many objects in the way a conflict names.
 const OBJECTS_NAMED_MAX: usize = 20;
 
@@ -114,6 +119,24 @@ impl Kind for PostgresRestore {
             hazard_max: HazardLevel::Reversible,
             cutover: false,
             op_version: 1,
+        }
+    }
+
+    fn check(&self, given: &mut Given<'_>) {
+        let hint =
+            "write the name of the database itself, 1 to 63 bytes; those of the server are no goal";
+        given.is(
+            "database",
+            is_database,
+            "name for a restored database",
+            hint,
+        );
+        given.says_something("owner");
+        given.is_whole("jobs", 1..=i64::from(JOBS_MAX));
+        let alive = given.get("alive").and_then(|alive| alive["sql"].as_str());
+        if alive.is_some_and(|sql| sql.trim().is_empty()) {
+            let hint = "write a query whose first column is true, or remove `alive`";
+            given.refuse("alive", "`alive` asks nothing", Some(hint));
         }
     }
 
@@ -317,15 +340,13 @@ fn refused(want: &Want<PostgresRestoreSpec>) -> Option<String> {
             want.conn("bucket")
         ));
     }
-    let system = ["postgres", "template0", "template1"];
-    if spec.database.is_empty() || system.contains(&spec.database.as_str()) {
-        return Some(format!(
-            "`{}` is no name for a restored database",
-            spec.database
-        ));
-    }
-    let jobs = spec.jobs.unwrap_or(JOBS_DEFAULT);
-    (!(1..=JOBS_MAX).contains(&jobs)).then(|| format!("`jobs` is {jobs}, not 1 to {JOBS_MAX}"))
+    None
+}
+
+/// Tells whether a database can have this name and be restored under it.
+fn is_database(name: &str) -> bool {
+    let is_the_servers = SERVERS_OWN.contains(&name);
+    !name.is_empty() && name.len() <= DATABASE_BYTES_MAX && !is_the_servers
 }
 
 fn decide(cx: &PlanCx, want: &Want<PostgresRestoreSpec>, seen: &RestoreSeen) -> Planned<RestoreOp> {

@@ -90,16 +90,19 @@ fn foreign_data_is_a_conflict_until_a_person_accepts() {
 }
 
 #[test]
-fn arguments_that_cannot_work_block() {
-    let seen = with(json!([]));
+fn arguments_that_cannot_work_are_refused_or_block() {
     for args in [
         json!({"jobs": 0}),
         json!({"jobs": 65}),
         json!({"database": "postgres"}),
+        json!({"database": "x".repeat(64)}),
+        json!({"alive": {"sql": ""}}),
     ] {
-        let planned = PostgresRestore.plan(&cx(false), &want(args.clone()), &seen);
-        assert!(matches!(planned, Planned::Blocked(_)), "{args}");
+        let mut given = Given::new(&args);
+        PostgresRestore.check(&mut given);
+        assert_eq!(given.into_faults().len(), 1, "{args}");
     }
+    let seen = with(json!([]));
     let mut other = want(json!({}));
     other
         .roles

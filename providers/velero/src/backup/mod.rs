@@ -12,6 +12,7 @@ use drplan_api::Arg;
 use drplan_api::ConnId;
 use drplan_api::Def;
 use drplan_api::ErrorKind;
+use drplan_api::Given;
 use drplan_api::HazardLevel;
 use drplan_api::Json;
 use drplan_api::Kind;
@@ -29,7 +30,9 @@ use drplan_api::Timestamp;
 use drplan_api::Type;
 use drplan_api::View;
 use drplan_api::Want;
+use drplan_s3::BUCKET_FORM;
 use drplan_s3::asks;
+use drplan_s3::is_bucket_name;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -137,6 +140,17 @@ impl Kind for VeleroBackup {
             cutover: false,
             op_version: 1,
         }
+    }
+
+    fn check(&self, given: &mut Given<'_>) {
+        given.is("bucket", is_bucket_name, "name of a bucket", BUCKET_FORM);
+        given.is_time("before");
+        for name in ["name", "name_prefix", "schedule", "point"] {
+            given.says_something(name);
+        }
+        given.not_both("name", "schedule");
+        given.not_both("name", "name_prefix");
+        given.not_both("schedule", "name_prefix");
     }
 
     fn observe(&self, want: &Want<Spec>, view: &View<'_>) -> Result<Seen<State>, Pending> {

@@ -4,6 +4,7 @@ mod act;
 mod body;
 mod decide;
 mod judge;
+mod kinds;
 mod listed;
 mod look;
 mod modifier;
@@ -29,6 +30,7 @@ use drplan_api::Action;
 use drplan_api::Change;
 use drplan_api::Def;
 use drplan_api::Effect;
+use drplan_api::Given;
 use drplan_api::Hazard;
 use drplan_api::Json;
 use drplan_api::Kind;
@@ -45,7 +47,12 @@ use drplan_api::Slots;
 use drplan_api::View;
 use drplan_api::Want;
 use drplan_api::Wires;
+use drplan_kubernetes::NAME_FORM;
+use drplan_kubernetes::NAMESPACE_FORM;
+use drplan_kubernetes::is_namespace_name;
+use drplan_kubernetes::is_object_name;
 use drplan_kubernetes::object_name;
+use drplan_kubernetes::word;
 use serde_json::json;
 
 use self::decide::Decision;
@@ -88,9 +95,17 @@ impl Kind for VeleroRestore {
         })
     }
 
-    fn accept(&self, spec: &Spec) -> Result<(), String> {
-        swap::accept(spec)?;
-        pause::accept(spec)
+    fn check(&self, given: &mut Given<'_>) {
+        let (namespace, form) = ("name of a namespace", NAMESPACE_FORM);
+        given.each_is("namespaces", is_namespace_name, namespace, form);
+        given.each_is("exclude_namespaces", is_namespace_name, namespace, form);
+        given.pairs_are("namespace_map", is_namespace_name, namespace, form);
+        given.is("location", is_object_name, "name of a location", NAME_FORM);
+        for argument in ["kinds", "exclude_kinds"] {
+            kinds::check(argument, given);
+        }
+        swap::check(given);
+        word::check("born_paused", given);
     }
 
     fn observe(&self, want: &Want<Spec>, view: &View<'_>) -> Result<Seen<State>, Pending> {

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeSet;
 
-use drplan_kubernetes::word;
 use drplan_kubernetes::word::Word;
 
 use super::decide::Verdict;
@@ -17,11 +16,6 @@ use crate::index::Item;
 
 /// How many owners can stand above one another: CronJob, Job, Pod.
 const DEPTH_MAX: usize = 3;
-
-/// Says what is wrong with the words themselves.
-pub(crate) fn accept(spec: &Spec) -> Result<(), String> {
-    word::accept("born_paused", &spec.born_paused)
-}
 
 fn fits(word: &Word<'_>, item: &Item) -> bool {
     word.fits(&item.resource, &item.namespace, &item.name)
@@ -195,11 +189,10 @@ mod tests {
             ("CronJob//x", false),
             ("", false),
         ] {
-            assert_eq!(
-                accept(&spec(json!({"born_paused": [word]}))).is_ok(),
-                good,
-                "{word}"
-            );
+            let args = json!({"born_paused": [word]});
+            let mut given = drplan_api::Given::new(&args);
+            drplan_kubernetes::word::check("born_paused", &mut given);
+            assert_eq!(given.into_faults().is_empty(), good, "{word}");
         }
         let spec = spec(json!({"born_paused": ["CronJob", "StatefulSet"]}));
         assert_eq!(unknown(&index(), &spec), ["StatefulSet"]);

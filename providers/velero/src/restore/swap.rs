@@ -3,7 +3,10 @@
 //! Pure. Every value that an archive holds is known when it is planned, so that what comes in its place
 //! is decided here and Velero only carries it out.
 
+use drplan_api::Given;
 use drplan_api::Json;
+use drplan_kubernetes::NAME_FORM;
+use drplan_kubernetes::is_object_name;
 
 use super::spec::Spec;
 use crate::index::Item;
@@ -66,32 +69,14 @@ pub(crate) fn is_unswapped(live: &Json, item: &Item, spec: &Spec) -> bool {
     swaps.iter().any(old)
 }
 
-/// Says what is wrong with the maps themselves.
-pub(crate) fn accept(spec: &Spec) -> Result<(), String> {
-    let is_class = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
-    let is_image = |c: char| c.is_ascii_alphanumeric() || "-._/:@".contains(c);
-    for (map, name, fits) in [
-        (
-            &spec.storage_class_map,
-            "storage_class_map",
-            &is_class as &dyn Fn(char) -> bool,
-        ),
-        (&spec.image_map, "image_map", &is_image),
-    ] {
-        for text in map.iter().flat_map(|(from, to)| [from, to]) {
-            if text.is_empty() || !text.chars().all(fits) {
-                return Err(format!(
-                    "`{text}` in `{name}` is no name of {}",
-                    if name == "image_map" {
-                        "an image"
-                    } else {
-                        "a storage class"
-                    }
-                ));
-            }
-        }
-    }
-    Ok(())
+/// Refuses names in the maps that nothing can have.
+pub(crate) fn check(given: &mut Given<'_>) {
+    let what = "name of a storage class";
+    given.pairs_are("storage_class_map", is_object_name, what, NAME_FORM);
+    let is_inside = |c: char| c.is_ascii_alphanumeric() || "-._/:@".contains(c);
+    let is_image = |text: &str| !text.is_empty() && text.chars().all(is_inside);
+    let hint = "an image has letters, digits and `-._/:@`; nothing stands for anything there";
+    given.pairs_are("image_map", is_image, "name of an image", hint);
 }
 
 #[cfg(test)]
@@ -154,7 +139,9 @@ mod tests {
             ),
             (json!({"image_map": {"a\"b": "c"}}), false),
         ] {
-            assert_eq!(accept(&spec(args.clone())).is_ok(), good, "{args}");
+            let mut given = Given::new(&args);
+            check(&mut given);
+            assert_eq!(given.into_faults().is_empty(), good, "{args}");
         }
     }
 }

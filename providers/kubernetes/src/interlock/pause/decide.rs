@@ -7,6 +7,7 @@ use drplan_api::Arg;
 use drplan_api::Change;
 use drplan_api::Def;
 use drplan_api::Effect;
+use drplan_api::Given;
 use drplan_api::Hazard;
 use drplan_api::HazardLevel;
 use drplan_api::Json;
@@ -45,7 +46,6 @@ use super::PauseOp;
 use super::PauseSpec;
 use super::PauseState;
 use crate::asks;
-use crate::mark;
 use crate::mark::Pauser;
 use crate::word;
 
@@ -87,9 +87,9 @@ impl Kind for KubernetesPause {
         }
     }
 
-    fn accept(&self, spec: &PauseSpec) -> Result<(), String> {
-        spec.expires()?;
-        word::accept("objects", &spec.objects)
+    fn check(&self, given: &mut Given<'_>) {
+        word::check("objects", given);
+        given.is_length("expires");
     }
 
     fn observe(
@@ -303,7 +303,7 @@ fn step(
     binding: Json,
     deeds: Vec<Deed>,
 ) -> Planned<PauseOp> {
-    let expires = want.spec.expires();
+    let expires_s = want.spec.expires().as_secs();
     Planned::Step(Box::new(Proposal {
         action: Action::Update,
         because: because.into(),
@@ -311,10 +311,7 @@ fn step(
         hazard: Hazard::reversible("`drplan release` sets all of it going as it was"),
         effects,
         binding,
-        op: PauseOp {
-            deeds,
-            expires_s: expires.unwrap_or(mark::EXPIRES_DEFAULT).as_secs(),
-        },
+        op: PauseOp { deeds, expires_s },
     }))
 }
 

@@ -7,6 +7,7 @@ use drplan_api::Arg;
 use drplan_api::Change;
 use drplan_api::Def;
 use drplan_api::Effect;
+use drplan_api::Given;
 use drplan_api::Hazard;
 use drplan_api::HazardLevel;
 use drplan_api::Json;
@@ -71,8 +72,8 @@ impl Kind for KubernetesRelease {
         }
     }
 
-    fn accept(&self, spec: &ReleaseSpec) -> Result<(), String> {
-        word::accept("objects", &spec.objects)
+    fn check(&self, given: &mut Given<'_>) {
+        word::check("objects", given);
     }
 
     fn observe(
