@@ -10,6 +10,7 @@ use drplan_api::Type;
 
 use super::literal::literal;
 use super::module::META;
+use super::module::META_OF_PROVIDERS;
 use super::module::Module;
 use super::module::ResourceBlock;
 use crate::diag::Code;
@@ -52,6 +53,7 @@ pub fn check(module: &Module, registry: &Registry) -> Diagnostics {
         arguments(
             &what,
             &system.schema().args,
+            META_OF_PROVIDERS,
             &provider.args,
             provider.span,
             &mut diags,
@@ -113,6 +115,7 @@ fn check_resource(resource: &ResourceBlock, registry: &Registry, diags: &mut Dia
     arguments(
         &what,
         &def.schema.args,
+        META,
         &resource.args,
         resource.span,
         diags,
@@ -156,9 +159,27 @@ fn with_nearest<'a>(d: Diagnostic, name: &str, among: impl Iterator<Item = &'a s
     }
 }
 
+/// Says which argument was meant, or which there are: those of the kind, then those of all kinds.
+fn with_arguments(d: Diagnostic, name: &str, schema: &[Arg], meta: &[&str]) -> Diagnostic {
+    let own: Vec<&str> = schema.iter().map(|arg| arg.name).collect();
+    if let Some(near) = nearest(name, own.iter().chain(meta).copied()) {
+        return d.hint(format!("did you mean `{near}`?"));
+    }
+    let meta: Vec<&str> = meta.iter().filter(|m| !own.contains(m)).copied().collect();
+    let meta = match meta.as_slice() {
+        [one] => format!("the meta-argument {one}"),
+        several => format!("the meta-arguments {}", several.join(", ")),
+    };
+    d.hint(match own.as_slice() {
+        [] => format!("there are only {meta}"),
+        own => format!("there are: {}; and {meta}", own.join(", ")),
+    })
+}
+
 fn arguments(
     what: &str,
     schema: &[Arg],
+    meta: &[&str],
     given: &BTreeMap<String, Attr>,
     span: Span,
     diags: &mut Diagnostics,
@@ -172,7 +193,7 @@ fn arguments(
                     format!("{what} has no argument `{name}`"),
                 )
                 .label(attr.name_span, "not known here");
-                diags.push(with_nearest(d, name, schema.iter().map(|arg| arg.name)));
+                diags.push(with_arguments(d, name, schema, meta));
             }
         }
     }

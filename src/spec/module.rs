@@ -147,6 +147,9 @@ pub(super) const META: &[&str] = &[
     "timeout",
 ];
 
+/// The meta-arguments that every provider takes.
+pub(super) const META_OF_PROVIDERS: &[&str] = &["failure_domain"];
+
 impl Module {
     /// The module of a spec that says nothing.
     pub(super) fn empty() -> Self {
