@@ -1,29 +1,52 @@
 //! Who is asked at gates: the command line, then the person at the terminal.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use drplan_api::Address;
 use drplan_api::Fut;
 use tokio::sync::Mutex;
 
 use super::Ambient;
-use super::talk;
 use crate::apply::Asked;
 use crate::apply::Gatekeeper;
+use crate::render::run::TextSink;
 
 /// Asks at the terminal, one question at a time, unless the command line has answered.
 pub(super) struct Asks {
     approved: BTreeSet<Address>,
-    can_ask: bool,
+    /// What draws on the terminal of the person; `None` if nobody can be asked.
+    drawn: Option<Arc<TextSink>>,
     one_at_a_time: Mutex<()>,
+}
+
+/// A question that is open; it ends with this.
+struct Open<'a>(&'a TextSink);
+
+impl<'a> Open<'a> {
+    fn ask(drawn: &'a TextSink, question: &str) -> Self {
+        drawn.ask(question);
+        Self(drawn)
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.answered();
+    }
 }
 
 impl Asks {
     /// Knows the answers that the command line gives.
-    pub(super) fn new(approved: &[String], json: bool, ambient: &Ambient) -> Self {
+    pub(super) fn new(
+        approved: &[String],
+        drawn: Option<Arc<TextSink>>,
+        ambient: &Ambient,
+    ) -> Self {
         Self {
             approved: approved.iter().map(Address::new).collect(),
-            can_ask: ambient.can_ask && !json,
+            // Who reads JSON is no person.
+            drawn: drawn.filter(|_| ambient.can_ask),
             one_at_a_time: Mutex::new(()),
         }
     }
@@ -36,11 +59,12 @@ impl Gatekeeper for Asks {
             if self.approved.contains(&address) {
                 return Asked::Approved("--approve".to_owned());
             }
-            if !self.can_ask {
+            let Some(drawn) = &self.drawn else {
                 return Asked::Unanswered;
-            }
+            };
             let _turn = self.one_at_a_time.lock().await;
-            talk(&format!("\n{address}: {ask}\nType `yes` to go on: "));
+            let question = format!("\n{address}: {ask}\nType `yes` to go on: ");
+            let _open = Open::ask(drawn, &question);
             let read = tokio::task::spawn_blocking(|| {
                 let mut line = String::new();
                 std::io::stdin().read_line(&mut line).map(|_| line)

@@ -31,6 +31,7 @@ use crate::apply::Stop;
 use crate::observe::Observer;
 use crate::plan::Plan;
 use crate::render;
+use crate::render::run::TextSink;
 use crate::report::Exit;
 use crate::report::done_without;
 use crate::report::verdict;
@@ -149,6 +150,7 @@ pub(super) async fn run(
         None => (store.begin(&run, &plan).await?, None),
     };
     let (wishes, watching) = watched(&store, &run, known);
+    let (sink, drawn) = sink(args.json, ambient, at)?;
     let base_dir = std::path::absolute(&cli.chdir).map_err(anyhow::Error::from)?;
     let ending = crate::apply::apply(Apply {
         plan: Arc::clone(&plan),
@@ -157,8 +159,8 @@ pub(super) async fn run(
         secrets: Arc::clone(&world.secrets),
         journal,
         earlier,
-        sink: sink(args.json, ambient, at)?,
-        gatekeeper: Arc::new(Asks::new(&args.approve, args.json, ambient)),
+        sink,
+        gatekeeper: Arc::new(Asks::new(&args.approve, drawn, ambient)),
         hold: Arc::clone(&hold),
         orders,
         stop,
@@ -210,18 +212,20 @@ fn work_dir(cli: &Cli) -> Result<PathBuf, Failure> {
     Ok(open_store::folder(&cli.chdir)?.join("work"))
 }
 
-fn sink(json: bool, ambient: &Ambient, at: Timestamp) -> Result<Arc<dyn Sink>, Failure> {
+/// Who hears of the run, and what a person is asked beside, unless a program reads it.
+fn sink(
+    json: bool,
+    ambient: &Ambient,
+    at: Timestamp,
+) -> Result<(Arc<dyn Sink>, Option<Arc<TextSink>>), Failure> {
+    let clock = ambient.doors.clock.clone();
     if json {
         print(&(render::json::version_line(at).to_string() + "\n"))?;
-        return Ok(Arc::new(render::run::JsonSink::new(
-            ambient.doors.clock.clone(),
-        )));
+        return Ok((Arc::new(render::run::JsonSink::new(clock)), None));
     }
-    Ok(Arc::new(render::run::TextSink::new(
-        ambient.style(),
-        ambient.stdout_is_terminal,
-        ambient.doors.clock.clone(),
-    )))
+    let live = ambient.stdout_is_terminal;
+    let drawn = Arc::new(TextSink::new(ambient.style(), live, clock));
+    Ok((Arc::clone(&drawn) as Arc<dyn Sink>, Some(drawn)))
 }
 
 /// Asks again and again what is wished of a run.

@@ -1,5 +1,6 @@
 //! A run as it goes: one line for each event that matters, and on a terminal a region that lives.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::io::Write as _;
@@ -15,6 +16,7 @@ use drplan_api::Json;
 use drplan_api::Timestamp;
 use indicatif::MultiProgress;
 use indicatif::ProgressBar;
+use indicatif::ProgressDrawTarget;
 use indicatif::ProgressState;
 use indicatif::ProgressStyle;
 
@@ -53,6 +55,10 @@ pub struct TextSink {
 
 struct State {
     bars: Option<Bars>,
+    /// What a person is being asked.
+    question: Option<String>,
+    /// Whether lines came behind the question.
+    pushed_away: Cell<bool>,
     total: usize,
     ended: usize,
     /// What each slow step takes otherwise.
@@ -79,6 +85,8 @@ impl TextSink {
             watch: Arc::new(Watch::new(clock)),
             state: Mutex::new(State {
                 bars,
+                question: None,
+                pushed_away: Cell::new(false),
                 total: 0,
                 ended: 0,
                 slow: BTreeMap::new(),
@@ -92,9 +100,37 @@ impl TextSink {
             // A reader that went away is no reason to stop a recovery.
             writeln!(out, "{text}").ok();
         };
-        match &state.bars {
-            Some(bars) => bars.multi.suspend(print),
-            None => print(),
+        match (&state.bars, &state.question) {
+            (Some(_), Some(_)) => {
+                // The person may be typing behind the question.
+                if !state.pushed_away.replace(true) {
+                    asks("\n");
+                }
+                print();
+            }
+            (Some(bars), None) => bars.multi.suspend(print),
+            (None, _) => print(),
+        }
+    }
+
+    /// Asks a person. Nothing is drawn until the answer is there, so that the question stays where it is.
+    pub fn ask(&self, question: &str) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bars) = &state.bars {
+            // A terminal that went away shows nothing that could stay.
+            bars.multi.clear().ok();
+            bars.multi.set_draw_target(ProgressDrawTarget::hidden());
+        }
+        asks(question);
+        state.question = Some(question.to_owned());
+    }
+
+    /// Draws on, for the answer is there or nobody waits for it any more.
+    pub fn answered(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.question = None;
+        if let Some(bars) = &state.bars {
+            bars.multi.set_draw_target(ProgressDrawTarget::stderr());
         }
     }
 
@@ -202,6 +238,15 @@ impl Drop for TextSink {
             bars.multi.clear().ok();
         }
     }
+}
+
+/// Writes to where bars are drawn.
+fn asks(text: &str) {
+    let mut err = std::io::stderr().lock();
+    // Whoever cannot be asked does not answer.
+    err.write_all(text.as_bytes())
+        .and_then(|()| err.flush())
+        .ok();
 }
 
 /// A style whose `since` is written by a function.
@@ -373,6 +418,9 @@ impl Sink for TextSink {
                 whole.iter().for_each(ProgressBar::finish_and_clear);
             }
             Event::EffectFinished { .. } => {}
+        }
+        if let Some(question) = state.question.as_ref().filter(|_| state.pushed_away.take()) {
+            asks(question);
         }
     }
 }

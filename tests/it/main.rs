@@ -23,5 +23,6 @@ mod report;
 mod revert;
 mod secrets;
 mod snapshot;
+mod terminal;
 mod tidy;
 mod times;

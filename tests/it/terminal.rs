@@ -1,0 +1,124 @@
+//! What a person at a terminal sees while something runs beside the question.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::io::Write as _;
+use std::os::fd::OwnedFd;
+use std::process::Child;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::time::Duration;
+use std::time::Instant;
+
+use rustix::pty::OpenptFlags;
+
+use crate::drplan::GLANCE;
+use crate::drplan::PATIENCE;
+use crate::drplan::World;
+use crate::drplan::command;
+use crate::drplan::words;
+
+/// Long enough for several drawings of a progress bar.
+const STILL: Duration = Duration::from_millis(800);
+
+/// One command runs while the other waits for a person.
+const SPEC: &str = r#"
+recovery "asks" {}
+resource "command" "slow" {
+  check = ["test", "-e", "slow"]
+  apply = ["sh", "-c", "touch begun; sleep 3; touch slow"]
+}
+resource "command" "page" {
+  check = ["test", "-e", "page"]
+  apply = ["touch", "page"]
+}
+resource "approval" "open" {
+  guards = [command.page]
+  from   = "the owner"
+}
+"#;
+
+/// A terminal with a program at it.
+struct Terminal {
+    keyboard: File,
+    screen: Arc<Mutex<String>>,
+    child: Child,
+}
+
+impl Terminal {
+    fn start(world: &World, line: &str) -> Self {
+        let ours = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pty");
+        rustix::pty::grantpt(&ours).expect("rights");
+        rustix::pty::unlockpt(&ours).expect("an open lock");
+        let name = rustix::pty::ptsname(&ours, Vec::new()).expect("a name");
+        let theirs = File::options()
+            .read(true)
+            .write(true)
+            .open(name.to_str().expect("a path"))
+            .expect("the other end");
+        let stream = || Stdio::from(OwnedFd::from(theirs.try_clone().expect("a stream")));
+        let env = [("TERM".to_owned(), "xterm".to_owned())].into();
+        let child = command(&world.path(""), &env, &words(line))
+            .stdin(stream())
+            .stdout(stream())
+            .stderr(stream())
+            .spawn()
+            .expect("the binary starts");
+        drop(theirs);
+        let screen = Arc::new(Mutex::new(String::new()));
+        let keyboard = File::from(ours);
+        let mut reads = keyboard.try_clone().expect("a stream");
+        let shown = Arc::clone(&screen);
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            // It ends with an error when nobody holds the other end any more.
+            while let Ok(n @ 1..) = reads.read(&mut bytes) {
+                let text = String::from_utf8_lossy(&bytes[..n]).into_owned();
+                shown.lock().expect("the screen").push_str(&text);
+            }
+        });
+        Self {
+            keyboard,
+            screen,
+            child,
+        }
+    }
+
+    fn shows(&self) -> String {
+        self.screen.lock().expect("the screen").clone()
+    }
+
+    #[track_caller]
+    fn wait_for(&self, text: &str) {
+        let since = Instant::now();
+        while !self.shows().contains(text) {
+            let shown = self.shows();
+            assert!(since.elapsed() < PATIENCE, "never `{text}`:\n{shown}");
+            std::thread::sleep(GLANCE);
+        }
+    }
+}
+
+#[test]
+fn nothing_is_drawn_over_a_question() {
+    let world = World::of(SPEC);
+    let mut terminal = Terminal::start(&world, "apply --auto-approve --no-color");
+    let question = "Type `yes` to go on: ";
+    terminal.wait_for(question);
+    world.wait_for("begun");
+    std::thread::sleep(STILL);
+    let shown = terminal.shows();
+    let behind = shown.rsplit(question).next().unwrap_or_default();
+    assert_eq!(behind, "", "behind the question:\n{shown:?}");
+    // A step that ends meanwhile is told, and the question stands last again.
+    terminal.wait_for("done     command.slow");
+    std::thread::sleep(STILL);
+    let shown = terminal.shows();
+    assert!(shown.ends_with(question), "{shown:?}");
+    assert_eq!(shown.matches(question).count(), 2, "{shown:?}");
+    terminal.keyboard.write_all(b"yes\n").expect("typed");
+    let ended = terminal.child.wait().expect("the binary ends");
+    assert_eq!(ended.code(), Some(0), "{}", terminal.shows());
+    assert!(world.holds("page") && world.holds("slow"));
+}
