@@ -537,6 +537,9 @@ pub struct RehearseArgs {
     /// With `--listen`: open the world as it is before the recovery, and rehearse nothing.
     #[arg(long, requires = "listen", conflicts_with_all = ["fail", "json", "full"])]
     pub before: bool,
+    /// Keep what a plan rests on before the recovery, as `drplan snapshot` does, and rehearse nothing.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["fail", "faults", "json", "full", "listen"])]
+    pub snapshot: Option<PathBuf>,
     /// Print one JSON object for each event, and one for the report.
     #[arg(long)]
     pub json: bool,
@@ -686,6 +689,9 @@ pub enum SchemaOf {
     Kinds,
     /// The report of a run: JSON Schema.
     Report,
+    /// The world file of a rehearsal: blocks and arguments.
+    #[cfg(feature = "rehearse")]
+    Rehearsal,
 }
 
 /// `schema`.

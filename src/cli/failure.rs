@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 
 use crate::diag::Diagnostics;
+#[cfg(feature = "rehearse")]
+use crate::diag::Severity;
 use crate::diag::Sources;
 use crate::plan::PlanFileError;
 use crate::render::style::Style;
@@ -37,6 +39,20 @@ impl Failure {
             exit,
             error: anyhow::anyhow!(message.into()),
             hint: Some(hint.into()),
+        }
+    }
+
+    /// Each mistake in a line, for who has said everything else already.
+    #[cfg(feature = "rehearse")]
+    pub(crate) fn lines(&self) -> Vec<String> {
+        match self {
+            Self::Spec(both) => {
+                let errors = both.0.iter().filter(|d| d.severity == Severity::Error);
+                errors
+                    .map(|d| format!("{} ({})", d.message, d.code))
+                    .collect()
+            }
+            Self::Other { error, .. } => vec![format!("{error:#}")],
         }
     }
 

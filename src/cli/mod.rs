@@ -123,6 +123,8 @@ async fn dispatch(cli: &Cli, ambient: &Ambient) -> Result<Exit, Failure> {
             let schema = match args.of {
                 SchemaOf::Kinds => crate::schema::document(&crate::registry::registry()),
                 SchemaOf::Report => crate::schema::report(),
+                #[cfg(feature = "rehearse")]
+                SchemaOf::Rehearsal => crate::rehearse::schema(),
             };
             let text = serde_json::to_string_pretty(&schema).map_err(anyhow::Error::from)?;
             print(&(text + "\n"))?;

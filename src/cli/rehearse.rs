@@ -1,6 +1,7 @@
 //! `drplan rehearse`: the whole recovery in a world of this process.
 
 use std::cell::OnceCell;
+use std::path::Path;
 use std::sync::Arc;
 
 use drplan_api::Timestamp;
@@ -15,6 +16,7 @@ use super::open_world::stay_open;
 use super::print;
 use super::talk;
 use crate::apply::Sink;
+use crate::plan::Plan;
 use crate::rehearse::Failures;
 use crate::rehearse::Loss;
 use crate::rehearse::Planned;
@@ -88,13 +90,27 @@ async fn rehearse(
         known.set(Exit::Ok).ok();
         stay_open(&scene, address, Moment::Before).await?;
     }
-    let planned = scene.plan().await?;
+    if let Some(out) = &args.snapshot {
+        return keep(&scene, dir, out).await;
+    }
+    let planned = match scene.plan().await {
+        Ok(planned) => planned,
+        Err(failure) => {
+            let strangers = scene.world().strangers();
+            let blocks = render::rehearsal::stand_ins(&strangers, ambient.style());
+            blocks.iter().for_each(|line| talk(line));
+            return Err(failure);
+        }
+    };
     let session = &planned.session;
     if !session.warnings.is_empty() {
         let sources = &session.source.sources;
         talk(&diagnostics(&session.warnings, sources, ambient.style()));
     }
     scene.can_be_rehearsed(&planned.plan)?;
+    if let Some(warning) = early(&planned.plan) {
+        talk(&warning);
+    }
     let detail = if args.full {
         Detail::Full
     } else {
@@ -110,16 +126,12 @@ async fn rehearse(
         report,
         events,
         exit,
-        unsure,
     } = play(&scene, &planned, args.json).await?;
     if args.json {
         let line = render::json::rehearsal_line(report.ended_at, events + 1, &report);
         print(&format!("{line}\n"))?;
     } else {
         print(&render::rehearsal::report(&report, ambient.style(), detail))?;
-    }
-    if let Some(failure) = unsure {
-        return Err(failure);
     }
     if let Some(address) = args.listen {
         known.set(exit).ok();
@@ -134,8 +146,35 @@ struct Played {
     /// How many events there were.
     events: u64,
     exit: Exit,
-    /// Why there is no second plan, if there is none.
-    unsure: Option<Failure>,
+}
+
+/// Warns of a clock that begins before a backup was made which the plan takes.
+fn early(plan: &Plan) -> Option<String> {
+    let newer = Loss::of(plan).newer;
+    let newest = newer.iter().max_by_key(|backup| backup.at)?;
+    let zero = plan.head.incident_at.unwrap_or(plan.head.observed_at);
+    Some(format!(
+        "warning: the rehearsal begins at {zero}, before the backup `{}` of {} was made, so that ages and losses \
+         say nothing\n  hint: set `start` in {} to a later time than that",
+        newest.id,
+        newest.at,
+        crate::rehearse::FILE
+    ))
+}
+
+/// Keeps what a plan of the world rests on as it is before the recovery.
+async fn keep(scene: &Scene, dir: &Path, out: &Path) -> Result<Exit, Failure> {
+    let planning = scene.planning();
+    let mut next = format!(
+        "drplan plan --chdir {} --live {}",
+        dir.display(),
+        out.display()
+    );
+    for domain in &planning.lost {
+        next.push_str(&format!(" --lost {domain}"));
+    }
+    let (inside, ambient) = (scene.dir(), scene.ambient());
+    super::snapshot::keep(inside, &planning, out, &next, ambient).await
 }
 
 /// Applies the plan and asks a second plan what is left.
@@ -173,20 +212,17 @@ async fn play(scene: &Scene, planned: &Planned, json: bool) -> Result<Played, Fa
         talk("asking a second plan what is left");
     }
     scene.world().calm();
-    let (mut left, unsure) = match scene.left().await {
-        Ok(left) => (Some(left), None),
-        Err(failure) => (None, Some(failure)),
+    let (mut left, unplanned) = match scene.left().await {
+        Ok(left) => (Some(left), Vec::new()),
+        Err(failure) => (None, failure.lines()),
     };
     if let Some(left) = &mut left {
         left.retain(|a| without.as_ref().is_none_or(|w| !w.contains(a)));
     }
     let unmet = scene.failures_not_met();
-    match &left {
-        None => exit = Exit::Error,
-        Some(left) if exit == Exit::Ok && !(left.is_empty() && unmet.is_empty()) => {
-            exit = Exit::Partial;
-        }
-        Some(_) => {}
+    let is_settled = left.as_ref().is_some_and(Vec::is_empty) && unmet.is_empty();
+    if exit == Exit::Ok && !is_settled {
+        exit = Exit::Partial;
     }
     let head = &planned.plan.head;
     let report = Report {
@@ -201,6 +237,8 @@ async fn play(scene: &Scene, planned: &Planned, json: bool) -> Result<Played, Fa
         faults: scene.world().faults(),
         without,
         left,
+        unplanned,
+        strangers: scene.world().strangers(),
         unmet,
         exit_code: exit.code(),
     };
@@ -208,7 +246,6 @@ async fn play(scene: &Scene, planned: &Planned, json: bool) -> Result<Played, Fa
         report,
         events: ending.events,
         exit,
-        unsure,
     })
 }
 

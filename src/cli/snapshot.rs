@@ -3,8 +3,11 @@
 #[cfg(all(test, feature = "rehearse"))]
 mod tests;
 
+use std::path::Path;
+
 use super::Ambient;
 use super::args::Cli;
+use super::args::PlanningArgs;
 use super::args::SnapshotArgs;
 use super::failure::Failure;
 use super::failure::diagnostics;
@@ -27,7 +30,19 @@ pub(super) async fn run(
     args: &SnapshotArgs,
     ambient: &Ambient,
 ) -> Result<Exit, Failure> {
-    let session = Session::open(&cli.chdir, &args.planning.vars, ambient)?;
+    let next = format!("drplan plan --live {}", args.out.display());
+    keep(&cli.chdir, &args.planning, &args.out, &next, ambient).await
+}
+
+/// Keeps what a plan rests on in a file. `next` is the command that plans from it.
+pub(super) async fn keep(
+    dir: &Path,
+    planning: &PlanningArgs,
+    out: &Path,
+    next: &str,
+    ambient: &Ambient,
+) -> Result<Exit, Failure> {
+    let session = Session::open(dir, &planning.vars, ambient)?;
     if !session.warnings.is_empty() {
         talk(&diagnostics(
             &session.warnings,
@@ -36,18 +51,16 @@ pub(super) async fn run(
         ));
     }
     // A plan is made of it too: what cannot be planned from is not worth keeping.
-    let made = session
-        .plan_on(&args.planning, ambient, &Basis::World)
-        .await?;
+    let made = session.plan_on(planning, ambient, &Basis::World).await?;
     let snapshot = kept(&session, &made);
-    snapshot.write(&args.out)?;
+    snapshot.write(out)?;
     let (answers, conns) = snapshot.size();
     print(&format!(
         "{} of {}\n",
         count(answers as u64, "answer", "answers"),
         count(conns as u64, "connection", "connections")
     ))?;
-    if !tells_the_same(cli, args, ambient, &made.plan, snapshot).await? {
+    if !tells_the_same(dir, planning, ambient, &made.plan, snapshot).await? {
         talk(
             "a secret stands where the plan needs to read something, and was taken out: a plan from \
              this snapshot is another one. Give that secret a value that occurs nowhere else",
@@ -58,25 +71,22 @@ pub(super) async fn run(
     if exit == Exit::Incomplete {
         talk("something could not be read; the snapshot says so, and so will each plan from it");
     }
-    talk(&format!(
-        "saved; plan from it with: drplan plan --live {}",
-        args.out.display()
-    ));
+    talk(&format!("saved; plan from it with: {next}"));
     Ok(exit)
 }
 
 /// Whether a plan from the snapshot decides the same as the one that was just made. Texts may differ
 /// where a secret stood in them.
 async fn tells_the_same(
-    cli: &Cli,
-    args: &SnapshotArgs,
+    dir: &Path,
+    planning: &PlanningArgs,
     ambient: &Ambient,
     plan: &Plan,
     snapshot: Snapshot,
 ) -> Result<bool, Failure> {
-    let session = Session::open(&cli.chdir, &args.planning.vars, ambient)?;
+    let session = Session::open(dir, &planning.vars, ambient)?;
     let basis = Basis::Snapshot(snapshot);
-    let again = session.plan_on(&args.planning, ambient, &basis).await?.plan;
+    let again = session.plan_on(planning, ambient, &basis).await?.plan;
     let decides = |step: &Step| {
         (
             step.address.clone(),

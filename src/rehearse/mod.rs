@@ -15,6 +15,7 @@ mod turnstile;
 
 pub use failing::Failures;
 pub(crate) use file::FILE;
+pub(crate) use file::schema;
 pub use objective::Loss;
 pub use objective::LossVerdict;
 pub use objective::Newer;

@@ -37,6 +37,10 @@ pub struct Report {
     pub without: Option<Vec<Address>>,
     /// The steps that a second plan still has, those left out; `None` if no second plan could be made.
     pub left: Option<Vec<Address>>,
+    /// Why no second plan could be made, mistake by mistake; empty if it was made.
+    pub unplanned: Vec<String>,
+    /// The commands that nothing stood in for: program and arguments of each.
+    pub strangers: Vec<Vec<String>>,
     /// The steps that were told to fail and never came to it: they were true by themselves.
     pub unmet: Vec<Address>,
     /// The exit code.

@@ -158,17 +158,22 @@ impl Scene {
         &self.ambient
     }
 
+    /// What each plan is told.
+    pub(crate) fn planning(&self) -> PlanningArgs {
+        PlanningArgs {
+            vars: self.script.vars.clone(),
+            lost: self.stage.world.lost.clone(),
+            ..PlanningArgs::default()
+        }
+    }
+
     /// Plans against the world as it is now.
     ///
     /// # Errors
     ///
     /// If the spec has mistakes.
     pub async fn plan(&self) -> Result<Planned, Failure> {
-        let planning = PlanningArgs {
-            vars: self.script.vars.clone(),
-            lost: self.stage.world.lost.clone(),
-            ..PlanningArgs::default()
-        };
+        let planning = self.planning();
         let mut session = Session::open(self.stage.dir(), &planning.vars, &self.ambient)?;
         session.registry = Arc::new(self.script.fail.in_front_of(&session.registry));
         let plan = session.plan(&planning, &self.ambient, false).await?;

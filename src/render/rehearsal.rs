@@ -63,6 +63,7 @@ pub fn report(report: &Report, style: Style, detail: Detail) -> String {
     out.extend(named("Time", time_text(&report.time), style));
     out.extend(named("Data lost", loss_text(&report.data_loss), style));
     out.extend(causes(report, style));
+    out.extend(stand_ins(&report.strangers, style));
     out.join("\n") + "\n"
 }
 
@@ -254,6 +255,10 @@ fn causes(report: &Report, style: Style) -> Vec<String> {
         let steps = count(n, "step was", "steps were");
         out.extend(cause(&format!("{steps} blocked by {by}"), Tone::Bad, style));
     }
+    for why in &report.unplanned {
+        let text = format!("no second plan: {why}");
+        out.extend(cause(&text, Tone::Bad, style));
+    }
     for address in &report.unmet {
         let text = format!(
             "`--fail {address}` never happened: the step had nothing to begin; it only waits, or was true when its turn came."
@@ -261,6 +266,34 @@ fn causes(report: &Report, style: Style) -> Vec<String> {
         out.extend(cause(&text, Tone::Bad, style));
     }
     out
+}
+
+/// The blocks that would stand in for what nothing stood in for, to be copied into the world file.
+pub fn stand_ins(strangers: &[Vec<String>], style: Style) -> Vec<String> {
+    if strangers.is_empty() {
+        return Vec::new();
+    }
+    let head =
+        "To rehearse these commands, add to rehearsal.hcl, and let each say what its program does:";
+    let mut out = vec![String::new()];
+    out.extend(whole(head, style.width));
+    for argv in strangers {
+        let (name, args) = argv.split_first().map_or(("", &[][..]), |(n, a)| (n, a));
+        let args: Vec<String> = args.iter().map(|word| literal(word)).collect();
+        out.push(String::new());
+        out.push(format!("  program {} {{", literal(name)));
+        out.push(format!("    args = [{}]", args.join(", ")));
+        out.push("    exit = 0  # also: takes, starts, stops, true_if, files, stdout".to_owned());
+        out.push("  }".to_owned());
+    }
+    out
+}
+
+/// A text as the language writes it.
+fn literal(text: &str) -> String {
+    format!("{text:?}")
+        .replace("${", "$${")
+        .replace("%{", "%%{")
 }
 
 fn cause(text: &str, tone: Tone, style: Style) -> Vec<String> {
@@ -333,6 +366,12 @@ mod tests {
             faults: 0,
             without: None,
             left: Some(Vec::new()),
+            unplanned: vec!["`x` needs the CRD `y` (DR0022)".to_owned()],
+            strangers: vec![vec![
+                "bin/site".to_owned(),
+                "is up".to_owned(),
+                "${x}".to_owned(),
+            ]],
             unmet: Vec::new(),
             exit_code: 6,
         }
@@ -373,6 +412,13 @@ mod tests {
             text.lines()
                 .all(|l| l.chars().count() <= Style::PLAIN.width)
         );
+    }
+
+    #[test]
+    fn what_nothing_stands_in_for_is_shown_as_the_block_that_would() {
+        let text = report(&ended(Vec::new()), Style::PLAIN, Detail::Brief);
+        let block = "  program \"bin/site\" {\n    args = [\"is up\", \"$${x}\"]\n    exit = 0";
+        assert!(text.contains(block), "{text}");
     }
 
     #[test]

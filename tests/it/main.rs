@@ -14,6 +14,7 @@ mod events;
 mod examples;
 mod forms;
 mod interrupted;
+mod pages;
 mod part;
 mod plan_file;
 mod redact;

@@ -182,9 +182,49 @@ fn a_program_that_nothing_stands_in_for_is_named_and_not_started() {
     world.write("main.dr.hcl", &spec);
     let ran = world.run("rehearse");
     assert_ne!(ran.exit, 0);
-    ran.says("start `test -e`")
-        .says("nothing stands in for this one");
+    ran.says("start `test -e mine`")
+        .says("no `program \"test\"` block of rehearsal.hcl stands in")
+        .says("  program \"test\" {\n    args = [\"-e\", \"mine\"]");
     assert!(!world.holds("mine"));
+}
+
+#[test]
+fn a_second_plan_that_cannot_be_made_is_a_cause_in_the_report_and_no_second_error() {
+    let world = small();
+    let spec = SMALL.replace(
+        "recovery \"small\" {}",
+        r#"recovery "small" {}
+resource "kubernetes_manifest" "widget" {
+  provider   = kubernetes.b
+  stage      = "infra"
+  timeout    = "30s"
+  objects    = [{
+    apiVersion = "example.org/v1"
+    kind       = "Widget"
+    metadata   = { name = "one", namespace = "default" }
+  }]
+}"#,
+    );
+    world.write("main.dr.hcl", &spec);
+    let ran = world.run("rehearse").ends_with(6);
+    let end = ran.stdout.split("Rehearsed:").nth(1).expect("a verdict");
+    assert!(end.contains("! no second plan:"), "{end}");
+    assert!(end.contains("(DR0022)"), "{end}");
+    assert!(!ran.stderr.contains("error"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_clock_that_begins_before_the_backups_is_warned_of_with_both_times() {
+    let world = World::empty();
+    copied(&shop(), &world.path(""));
+    let text = world.read("rehearsal.hcl");
+    let early = text.replace("2026-11-21T03:10:00Z", "2026-11-20T12:00:00Z");
+    assert_ne!(text, early);
+    world.write("rehearsal.hcl", &early);
+    world
+        .run("rehearse")
+        .says("warning: the rehearsal begins at 2026-11-20T12:00:00Z, before the backup `dumps/billing/")
+        .says("of 2026-11-20T16:45:54Z was made");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! A world file is literal. What stands in it is held against its [`shape`], and then what it names
 //! against what there is, in the file and in the spec; every mistake has its place.
 
+mod describe;
 mod names;
 mod shape;
 mod value;
@@ -27,6 +28,7 @@ use crate::lang::Block;
 use crate::lang::Span;
 use crate::spec::Module;
 use crate::spec::nearest;
+pub(crate) use describe::schema;
 use shape::Arg;
 use shape::Shape;
 use shape::WORLD;

@@ -1,5 +1,6 @@
 //! Which blocks a world file has, and which arguments they take: what [`WorldFile`] decodes, with what
-//! a person must be told when something else stands there.
+//! a person must be told when something else stands there. The page `docs/reference/rehearsal.md` is made
+//! of it.
 //!
 //! [`WorldFile`]: drplan_sandbox::world::WorldFile
 
@@ -9,6 +10,8 @@ pub(super) struct Shape {
     pub(super) name: &'static str,
     /// What its label names; `None` if it has none.
     pub(super) label: Option<&'static str>,
+    /// What it says, for the reference.
+    pub(super) what: &'static str,
     /// Whether several of one label are tried in order.
     pub(super) repeats: bool,
     /// Its arguments.
@@ -25,7 +28,7 @@ pub(super) struct Arg {
     pub(super) kind: Kind,
     /// Whether it must be set.
     pub(super) required: bool,
-    /// What it says, for who left it out.
+    /// What it says, for who left it out and for the reference.
     pub(super) what: &'static str,
 }
 
@@ -64,12 +67,12 @@ pub(super) enum Kind {
     RecordType,
 }
 
-const fn may(name: &'static str, kind: Kind) -> Arg {
+const fn may(name: &'static str, kind: Kind, what: &'static str) -> Arg {
     Arg {
         name,
         kind,
         required: false,
-        what: "",
+        what,
     }
 }
 
@@ -85,12 +88,14 @@ const fn must(name: &'static str, kind: Kind, what: &'static str) -> Arg {
 const fn block(
     name: &'static str,
     label: Option<&'static str>,
+    what: &'static str,
     args: &'static [Arg],
     blocks: &'static [Shape],
 ) -> Shape {
     Shape {
         name,
         label,
+        what,
         repeats: false,
         args,
         blocks,
@@ -103,9 +108,14 @@ const NODES_MAX: i64 = 1000;
 const KEY: Shape = block(
     "key",
     Some("ID"),
+    "an access key, beside the world's own, with which whoever names none signs",
     &[
         must("secret", Kind::Text, "its secret, which opens nothing else"),
-        may("read_only", Kind::Flag),
+        may(
+            "read_only",
+            Kind::Flag,
+            "whether it may only read; else it may do everything",
+        ),
     ],
     &[],
 );
@@ -113,37 +123,103 @@ const KEY: Shape = block(
 const BUCKET: Shape = block(
     "bucket",
     Some("NAME"),
-    &[may("folder", Kind::Folder), may("versioned", Kind::Flag)],
+    "a bucket; what is written to it stays in memory",
+    &[
+        may(
+            "folder",
+            Kind::Folder,
+            "the folder beside the spec that holds its objects, and is only read; without it the bucket is empty",
+        ),
+        may("versioned", Kind::Flag, "whether it keeps versions"),
+    ],
     &[],
 );
 
 const RECORD: Shape = block(
     "record",
     Some("NAME"),
+    "a record set, by its name relative to the zone",
     &[
         must("type", Kind::RecordType, "its type, such as \"A\""),
-        may("ttl", Kind::Number(0, i32::MAX as i64)),
+        may(
+            "ttl",
+            Kind::Number(0, i32::MAX as i64),
+            "how long it is cached, in seconds; 60 if not given",
+        ),
         must("values", Kind::Texts, "the values that it has, a list"),
     ],
     &[],
 );
 
+const ZONE: Shape = block(
+    "zone",
+    Some("NAME"),
+    "a hosted zone, by its name",
+    &[],
+    &[RECORD],
+);
+
+const OBJECT_STORE: Shape = block(
+    "object_store",
+    None,
+    "one object store for all buckets",
+    &[may(
+        "hosts",
+        Kind::Texts,
+        "the host names that lead to it, beside those of AWS",
+    )],
+    &[KEY, BUCKET],
+);
+
+const DNS: Shape = block(
+    "dns",
+    None,
+    "Route 53, whose records are also the names of the world",
+    &[may(
+        "hosts",
+        Kind::Texts,
+        "the host names that lead to it, beside that of AWS",
+    )],
+    &[KEY, ZONE],
+);
+
 const STORAGE_CLASS: Shape = block(
     "storage_class",
     Some("NAME"),
-    &[may("default", Kind::Flag), may("provisioner", Kind::Text)],
+    "a storage class",
+    &[
+        may(
+            "default",
+            Kind::Flag,
+            "whether it is taken where a claim names none",
+        ),
+        may("provisioner", Kind::Text, "its provisioner"),
+    ],
     &[],
 );
 
 const CLUSTER: Shape = block(
     "cluster",
     Some("NAME"),
+    "a Kubernetes cluster; it runs once a program starts it",
     &[
         must("server", Kind::Url, "where it is reached: a URL"),
-        may("nodes", Kind::Number(0, NODES_MAX)),
-        may("version", Kind::Text),
-        may("velero", Kind::Flag),
-        may("running", Kind::Flag),
+        may(
+            "nodes",
+            Kind::Number(0, NODES_MAX),
+            "how many nodes it has; 3 if not given",
+        ),
+        may("version", Kind::Text, "its version, such as \"v1.35.3\""),
+        may(
+            "velero",
+            Kind::Flag,
+            "whether a Velero server runs once the Deployment `velero/velero` is ready",
+        ),
+        may(
+            "running",
+            Kind::Flag,
+            "whether it runs from the beginning, without a program",
+        ),
     ],
     &[STORAGE_CLASS],
 );
@@ -151,6 +227,7 @@ const CLUSTER: Shape = block(
 const POSTGRES: Shape = block(
     "postgres",
     Some("NAME"),
+    "a PostgreSQL server; it runs once a program starts it",
     &[
         must("address", Kind::Place, "where it is reached: HOST:PORT"),
         must("user", Kind::Text, "who may connect"),
@@ -159,9 +236,43 @@ const POSTGRES: Shape = block(
             Kind::Text,
             "the user's password, which opens nothing else",
         ),
-        may("version", Kind::Version),
-        may("roles", Kind::Texts),
-        may("running", Kind::Flag),
+        may(
+            "version",
+            Kind::Version,
+            "its version, such as \"17\" or \"17.6\"",
+        ),
+        may("roles", Kind::Texts, "roles that exist beside the user"),
+        may(
+            "running",
+            Kind::Flag,
+            "whether it runs from the beginning, without a program",
+        ),
+    ],
+    &[],
+);
+
+const PAGE: Shape = block(
+    "page",
+    Some("NAMESPACE/SERVICE"),
+    "what the pods behind a Service answer over HTTP once they are ready",
+    &[
+        may(
+            "status",
+            Kind::Number(100, 999),
+            "the status; 200 if not given",
+        ),
+        may("body", Kind::Text, "the body; empty if not given"),
+    ],
+    &[],
+);
+
+const HOST: Shape = block(
+    "host",
+    Some("NAME"),
+    "a host outside of the zones",
+    &[
+        may("address", Kind::Text, "the IP address that it leads to"),
+        may("refuses", Kind::Flag, "whether it refuses every connection"),
     ],
     &[],
 );
@@ -171,77 +282,127 @@ const PROGRAM: Shape = Shape {
     ..block(
         "program",
         Some("PROGRAM"),
+        "what stands in for a program of the spec, by its name there; of several blocks the first whose `args` fit is taken",
         &[
-            may("args", Kind::Texts),
-            may("takes", Kind::Length),
-            may("starts", Kind::Servers),
-            may("stops", Kind::Servers),
-            may("true_if", Kind::Servers),
-            may("address_of", Kind::Service),
-            may("within", Kind::Length),
-            may("files", Kind::Files),
-            may("stdout", Kind::Text),
-            may("stderr", Kind::Text),
-            may("exit", Kind::Number(0, 255)),
+            may(
+                "args",
+                Kind::Texts,
+                "how its arguments begin; without it, any arguments fit",
+            ),
+            may(
+                "takes",
+                Kind::Length,
+                "how long it runs; 1s if not given, no time with `true_if` or `address_of`",
+            ),
+            may("starts", Kind::Servers, "what runs afterwards"),
+            may("stops", Kind::Servers, "what does not run afterwards"),
+            may(
+                "true_if",
+                Kind::Servers,
+                "it ends with `exit` if all of these run, else with 1",
+            ),
+            may(
+                "address_of",
+                Kind::Service,
+                "it prints the address of this Service's load balancer, and ends with 1 while there is none",
+            ),
+            may(
+                "within",
+                Kind::Length,
+                "how long it waits for what `true_if` and `address_of` ask for; not at all if not given",
+            ),
+            may(
+                "files",
+                Kind::Files,
+                "what it writes, by path relative to where it runs",
+            ),
+            may("stdout", Kind::Text, "what it prints"),
+            may("stderr", Kind::Text, "what it complains"),
+            may("exit", Kind::Number(0, 255), "how it ends; 0 if not given"),
         ],
         &[],
     )
 };
 
+const DURATIONS: Shape = block(
+    "durations",
+    None,
+    "how long things take in every cluster",
+    &[
+        may(
+            "pod_start",
+            Kind::Length,
+            "from a pod's place on a node to its first container; 12s if not given",
+        ),
+        may(
+            "pod_ready",
+            Kind::Length,
+            "until the readiness probe passes, after its own initial delay; 8s if not given",
+        ),
+        may(
+            "init_run",
+            Kind::Length,
+            "how long an init container runs; 3s if not given",
+        ),
+        may(
+            "job_run",
+            Kind::Length,
+            "how long a container of a Job runs; 20s if not given",
+        ),
+        may(
+            "pod_stop",
+            Kind::Length,
+            "from a pod's deletion to its end; 3s if not given",
+        ),
+        may(
+            "volume_bind",
+            Kind::Length,
+            "from a claim to its volume; 6s if not given",
+        ),
+        may(
+            "load_balancer",
+            Kind::Length,
+            "from a Service to the address of its load balancer; 90s if not given",
+        ),
+        may(
+            "ingress",
+            Kind::Length,
+            "from an Ingress to its address; 45s if not given",
+        ),
+    ],
+    &[],
+);
+
 /// The whole file.
 pub(super) const WORLD: Shape = block(
     "a world file",
     None,
+    "what there is at the beginning, and what stands in for programs",
     &[
-        may("start", Kind::Time),
-        may("lost", Kind::Texts),
-        may("variables", Kind::Map),
+        may(
+            "start",
+            Kind::Time,
+            "what the clock shows first, from which ages of backups follow; the machine's time if not given",
+        ),
+        may(
+            "lost",
+            Kind::Texts,
+            "the failure domains that are lost, as `drplan plan --lost` declares them",
+        ),
+        may(
+            "variables",
+            Kind::Map,
+            "values of the spec's variables in the rehearsal, sensitive ones too",
+        ),
     ],
     &[
-        block(
-            "object_store",
-            None,
-            &[may("hosts", Kind::Texts)],
-            &[KEY, BUCKET],
-        ),
-        block(
-            "dns",
-            None,
-            &[may("hosts", Kind::Texts)],
-            &[KEY, block("zone", Some("NAME"), &[], &[RECORD])],
-        ),
+        OBJECT_STORE,
+        DNS,
         CLUSTER,
         POSTGRES,
-        block(
-            "page",
-            Some("NAMESPACE/SERVICE"),
-            &[
-                may("status", Kind::Number(100, 999)),
-                may("body", Kind::Text),
-            ],
-            &[],
-        ),
-        block(
-            "host",
-            Some("NAME"),
-            &[may("address", Kind::Text), may("refuses", Kind::Flag)],
-            &[],
-        ),
+        PAGE,
+        HOST,
         PROGRAM,
-        block(
-            "durations",
-            None,
-            &[
-                may("pod_start", Kind::Length),
-                may("pod_ready", Kind::Length),
-                may("init_run", Kind::Length),
-                may("job_run", Kind::Length),
-                may("pod_stop", Kind::Length),
-                may("volume_bind", Kind::Length),
-                may("load_balancer", Kind::Length),
-                may("ingress", Kind::Length),
-            ],
-            &[],
-        ),
+        DURATIONS,
     ],
 );

@@ -58,9 +58,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let root = root()?;
     let text = schema(&root, args.drplan.as_deref(), "kinds")?;
     let report = schema(&root, args.drplan.as_deref(), "report")?;
+    let world = schema(&root, args.drplan.as_deref(), "rehearsal")?;
+    let world: Value = serde_json::from_str(&world).context("`drplan schema` printed no JSON")?;
     let schema: Value = serde_json::from_str(&text).context("`drplan schema` printed no JSON")?;
     let mut problems = Vec::new();
-    let mut files = files(&root, text, &schema)?;
+    let mut files = files(&root, text, &schema, &world)?;
     files.insert(PathBuf::from("schemas/report.json"), report);
     for (path, fresh) in files {
         let old = std::fs::read_to_string(root.join(&path)).unwrap_or_default();
@@ -123,7 +125,12 @@ fn schema(root: &Path, drplan: Option<&Path>, of: &str) -> Result<String> {
 }
 
 /// Every file that is generated in part or whole, with its fresh content.
-fn files(root: &Path, text: String, schema: &Value) -> Result<BTreeMap<PathBuf, String>> {
+fn files(
+    root: &Path,
+    text: String,
+    schema: &Value,
+    world: &Value,
+) -> Result<BTreeMap<PathBuf, String>> {
     let docs = Path::new("docs");
     let reference = docs.join("reference");
     let mut parts = BTreeMap::from([
@@ -132,6 +139,7 @@ fn files(root: &Path, text: String, schema: &Value) -> Result<BTreeMap<PathBuf, 
         (docs.join("language.md"), markdown::functions(schema)),
         (reference.join("README.md"), markdown::index(schema)),
         (reference.join("providers.md"), markdown::providers(schema)),
+        (reference.join("rehearsal.md"), markdown::world(world)),
     ]);
     for (name, kind) in kinds(schema) {
         let path = reference.join(format!("{name}.md"));

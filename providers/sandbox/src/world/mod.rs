@@ -270,6 +270,12 @@ impl World {
         self.faults.count()
     }
 
+    /// The commands that nothing stood in for so far: program and arguments of each.
+    #[must_use]
+    pub fn strangers(&self) -> Vec<Vec<String>> {
+        self.programs.strangers()
+    }
+
     /// Every server that can be started, in order of name, and whether it runs now.
     #[must_use]
     pub fn places(&self) -> Vec<Place> {

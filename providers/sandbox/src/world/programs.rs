@@ -5,6 +5,7 @@
 #![expect(clippy::disallowed_methods, reason = "programs leave files behind")]
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::io;
 use std::io::Write as _;
 use std::path::Component;
@@ -23,6 +24,7 @@ use drplan_api::process::Output;
 use drplan_api::process::ProcessDoor;
 use drplan_api::process::Program;
 use drplan_api::process::Traces;
+use drplan_api::shell;
 use tokio::time::Instant;
 
 use super::WorldError;
@@ -62,6 +64,8 @@ struct Inner {
     detached: Mutex<BTreeMap<PathBuf, Detached>>,
     /// The arguments of programs that run, by a number of their own.
     running: Mutex<(u64, BTreeMap<u64, String>)>,
+    /// What nothing stood in for.
+    strangers: Mutex<BTreeSet<Vec<String>>>,
 }
 
 struct Prepared {
@@ -94,6 +98,7 @@ impl Programs {
             gallery,
             detached: Mutex::default(),
             running: Mutex::default(),
+            strangers: Mutex::default(),
         })))
     }
 
@@ -115,8 +120,15 @@ impl Programs {
         }
         match inner.tools.iter().find(|t| t.knows(program)) {
             Some(tool) => Ok(tool.run(program, said).await),
-            None => Err(nobody(program)),
+            None => Err(inner.nobody(program)),
         }
+    }
+
+    /// The commands that nothing stood in for, as somebody writes them.
+    pub(super) fn strangers(&self) -> Vec<Vec<String>> {
+        let strangers = &self.0.strangers;
+        let strangers = strangers.lock().unwrap_or_else(PoisonError::into_inner);
+        strangers.iter().cloned().collect()
     }
 
     fn detached(&self) -> std::sync::MutexGuard<'_, BTreeMap<PathBuf, Detached>> {
@@ -189,6 +201,30 @@ impl Inner {
             stdout: stdout.into_bytes(),
             stderr: stand.stderr.clone().into_bytes(),
         })
+    }
+}
+
+impl Inner {
+    /// Refuses a program that nothing stands in for, and keeps it. No argument is a secret: those stand in
+    /// the environment or in files.
+    fn nobody(&self, program: &Program) -> ProviderError {
+        let mut argv = program.argv.clone();
+        if let Some(name) = argv.first_mut() {
+            *name = plain(name, &self.base_dir);
+        }
+        let line = shell::joined(&argv);
+        let name = argv.first().cloned().unwrap_or_default();
+        let strangers = &self.strangers;
+        strangers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(argv);
+        ProviderError::new(ErrorKind::NotFound, format!("start `{line}`"), HERE)
+            .because(format!(
+                "a rehearsal starts no programs, and no `program \"{name}\"` block of rehearsal.hcl stands in \
+                 for this one"
+            ))
+            .hint("say in rehearsal.hcl what it does; the end of the report shows the block")
     }
 }
 
@@ -363,23 +399,4 @@ fn plain(name: &str, base_dir: &Path) -> String {
 fn fitting<'a>(stands: &'a [Prepared], program: &Program) -> Option<&'a Prepared> {
     let args = program.argv.get(1..).unwrap_or_default();
     stands.iter().find(|p| args.starts_with(&p.stand.args))
-}
-
-fn nobody(program: &Program) -> ProviderError {
-    // Further arguments may be private to a person.
-    let words: Vec<&str> = program.argv.iter().map(String::as_str).take(2).collect();
-    let name = words.first().copied().unwrap_or_default();
-    let first = words
-        .get(1)
-        .map(|word| format!("{word:?}"))
-        .unwrap_or_default();
-    ProviderError::new(
-        ErrorKind::NotFound,
-        format!("start `{}`", words.join(" ")),
-        HERE,
-    )
-    .because("a rehearsal starts no programs, and nothing stands in for this one")
-    .hint(format!(
-        "say in rehearsal.hcl what it does: `program \"{name}\" {{ args = [{first}] … }}`"
-    ))
 }

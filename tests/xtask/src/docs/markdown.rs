@@ -72,6 +72,51 @@ pub(super) fn providers(schema: &Value) -> String {
     out
 }
 
+/// The arguments of every block of a world file.
+pub(super) fn world(world: &Value) -> String {
+    let mut out = "## Outside of blocks\n\n".to_owned();
+    out.push_str(&world_arguments(world));
+    for block in list(&world["blocks"]) {
+        world_block(&mut out, block, "");
+    }
+    out
+}
+
+/// One block and those inside of it, whose names begin with it.
+fn world_block(out: &mut String, block: &Value, outer: &str) {
+    let name = format!("{outer}{}", text(&block["name"]));
+    let header = match block["label"].as_str() {
+        Some(label) => format!("{} \"{label}\" {{ … }}", text(&block["name"])),
+        None => format!("{} {{ … }}", text(&block["name"])),
+    };
+    let inside = match outer.trim_end_matches(" / ") {
+        "" => String::new(),
+        outer => format!(", inside of `{outer}`"),
+    };
+    let doc = text(&block["doc"]);
+    writeln!(out, "\n## {name}\n\n`{header}`{inside}: {doc}").ok();
+    if list(&block["arguments"]).next().is_some() {
+        out.push('\n');
+        out.push_str(&world_arguments(block));
+    }
+    for inner in list(&block["blocks"]) {
+        world_block(out, inner, &format!("{name} / "));
+    }
+}
+
+fn world_arguments(block: &Value) -> String {
+    let mut out = "| argument | type | meaning |\n|---|---|---|\n".to_owned();
+    for argument in list(&block["arguments"]) {
+        let name = format!("`{}`", text(&argument["name"]));
+        let mut ty = text(&argument["type"]).to_owned();
+        if argument["required"] == true {
+            ty.push_str(", required");
+        }
+        row(&mut out, &[&name, &ty, text(&argument["doc"])]);
+    }
+    out
+}
+
 /// One section for each code of a diagnostic.
 pub(super) fn codes(schema: &Value) -> String {
     let mut out = String::new();
