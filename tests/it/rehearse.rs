@@ -214,6 +214,41 @@ resource "kubernetes_manifest" "widget" {
 }
 
 #[test]
+fn who_waits_for_pods_names_the_secret_that_they_need() {
+    let world = small();
+    let spec = format!(
+        r#"{SMALL}
+resource "kubernetes_manifest" "api" {{
+  provider = kubernetes.b
+  stage    = "apps"
+  wait_for = "ready"
+  timeout  = "5m"
+  objects  = [{{
+    apiVersion = "apps/v1"
+    kind       = "Deployment"
+    metadata   = {{ name = "api", namespace = "default" }}
+    spec = {{
+      selector = {{ matchLabels = {{ app = "api" }} }}
+      template = {{
+        metadata = {{ labels = {{ app = "api" }} }}
+        spec = {{
+          containers = [{{ name = "api", image = "api:1", volumeMounts = [{{ name = "db", mountPath = "/db" }}] }}]
+          volumes    = [{{ name = "db", secret = {{ secretName = "db" }} }}]
+        }}
+      }}
+    }}
+  }}]
+}}
+"#
+    );
+    world.write("main.dr.hcl", &spec);
+    world
+        .run("rehearse")
+        .ends_with(6)
+        .says("0 of 1 replicas are available: Secret `default/db` is not there");
+}
+
+#[test]
 fn a_clock_that_begins_before_the_backups_is_warned_of_with_both_times() {
     let world = World::empty();
     copied(&shop(), &world.path(""));

@@ -23,6 +23,7 @@ mod read;
 pub mod ready;
 mod redact;
 mod rights;
+pub mod secrets;
 mod session;
 pub mod word;
 

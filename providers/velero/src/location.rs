@@ -515,9 +515,14 @@ impl Acts for VeleroBackupLocation {
             if is_fresh(&live) {
                 return Ok(Progress::Done);
             }
-            let note = match text(&live["status"]["message"]) {
+            let said = match text(&live["status"]["message"]) {
                 "" => "waiting for Velero to check the backup location".to_owned(),
                 message => format!("Velero cannot use it: {message}"),
+            };
+            let conn: &KubeConn = cx.conn(CLUSTER)?;
+            let note = match objects::credential_absent(conn, &live).await {
+                Some(absent) => format!("{absent}; {said}"),
+                None => said,
             };
             Ok(Progress::Going {
                 done: 0,

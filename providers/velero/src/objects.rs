@@ -6,6 +6,7 @@ use drplan_api::ProviderError;
 use drplan_api::stamp;
 use drplan_kubernetes::KubeConn;
 use drplan_kubernetes::asks::TypeRef;
+use drplan_kubernetes::secrets;
 use kube::api::Api;
 use kube::api::ApiResource;
 use kube::api::DeleteParams;
@@ -147,4 +148,10 @@ pub(crate) async fn merge(
 
 pub(crate) fn text(json: &Json) -> &str {
     json.as_str().unwrap_or_default()
+}
+/// Names the Secret with the credentials of a backup location, if it is not there.
+pub(crate) async fn credential_absent(conn: &KubeConn, location: &Json) -> Option<String> {
+    let name = location["spec"]["credential"]["name"].as_str()?;
+    let namespace = text(&location["metadata"]["namespace"]);
+    secrets::absent(conn, namespace, &[name].into()).await
 }

@@ -38,6 +38,7 @@ use crate::read::apply_path;
 use crate::ready::Ready;
 use crate::ready::ready;
 use crate::redact::is_secret;
+use crate::secrets;
 
 /// How often a waiting effect looks again.
 const AGAIN_IN: Duration = Duration::from_secs(2);
@@ -193,12 +194,22 @@ async fn readiness(conn: &KubeConn, item: &Item) -> Result<Progress, ProviderErr
     };
     Ok(match ready(&object) {
         Ready::Ready => Progress::Done,
-        Ready::NotYet(why) => going(why),
+        Ready::NotYet(why) => going(because(conn, item, &object, why).await),
         Ready::Failed(why) => Progress::Failed {
             because: format!("`{title}`: {why}").into(),
             retry: false,
         },
     })
+}
+
+/// Why an object is not ready, with what the pods of it cannot start without.
+async fn because(conn: &KubeConn, item: &Item, object: &Json, why: String) -> String {
+    let needed = secrets::needed(object);
+    let namespace = item.namespace.as_deref().unwrap_or_default();
+    match secrets::absent(conn, namespace, &needed).await {
+        Some(absent) => format!("{why}: {absent}"),
+        None => why,
+    }
 }
 
 /// Reads all objects again: many of one type as a list, few one by one.

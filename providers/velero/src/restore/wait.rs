@@ -48,13 +48,17 @@ pub(super) async fn look(cx: &ReadCx, op: &Op) -> Result<Progress, ProviderError
         return Ok(waits(format!("no backup location reads `{}`", place.url())));
     };
     let name = text(&location["metadata"]["name"]);
+    let conn: &KubeConn = cx.conn(CLUSTER)?;
     if location["status"]["phase"] != "Available" {
         let phase = text(&location["status"]["phase"]);
-        return Ok(waits(format!(
-            "backup location `{name}` is not available ({phase})"
-        )));
+        let note = format!("backup location `{name}` is not available ({phase})");
+        return Ok(waits(
+            match objects::credential_absent(conn, location).await {
+                Some(absent) => format!("{note}: {absent}"),
+                None => note,
+            },
+        ));
     }
-    let conn: &KubeConn = cx.conn(CLUSTER)?;
     let of = objects::backups();
     let Some(live) = objects::find(conn, &of, VELERO_NAMESPACE, &backup.name).await? else {
         return Ok(waits(unread(&backup.name, location)));
