@@ -14,15 +14,29 @@ use drplan_api::Stage;
 use super::ambient::Ambient;
 use crate::plan::Forbidden;
 
+/// The heading of options that every command takes.
+const EVERYWHERE: &str = "Options of every command";
+
 /// Plan, apply and prove disaster recoveries.
 #[derive(Debug, Parser)]
-#[command(name = "drplan", version, disable_help_subcommand = true)]
+#[command(
+    name = "drplan",
+    version,
+    disable_help_subcommand = true,
+    after_help = "Begin with `drplan validate` and `drplan plan` in the folder of a spec, or with docs/tutorial.md."
+)]
 pub struct Cli {
     /// The folder of the spec.
-    #[arg(long, global = true, value_name = "DIR", default_value = ".")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        default_value = ".",
+        help_heading = EVERYWHERE
+    )]
     pub chdir: PathBuf,
     /// Write no colours; `NO_COLOR` does the same.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub no_color: bool,
     /// What to do.
     #[command(subcommand)]
@@ -34,44 +48,44 @@ pub struct Cli {
 pub enum Command {
     /// Check a spec without reading anything but its files.
     Validate(ValidateArgs),
-    /// Show what would be done, in order, with what the backups really hold.
+    /// Show what would be done, in order, with what the backups really hold; changes nothing.
     Plan(PlanArgs),
-    /// List all recovery points: usable or not, how old, which one a plan takes.
+    /// List all recovery points: usable or not, how old, which ones a plan takes.
     Points(PointsArgs),
     /// Look for what would stand in the way of a recovery: targets, clocks, programs, room, rights.
     Doctor(DoctorArgs),
     /// List the least rights that planning and applying take, and which of them are missing.
     Permissions(PermissionsArgs),
-    /// Keep what a plan rests on in a file, to plan from it where nothing can be read.
+    /// Keep what a plan rests on in a file, for `plan --live` where nothing can be read.
     Snapshot(SnapshotArgs),
     /// Show a plan file; needs neither spec nor cluster nor credentials.
     Show(ShowArgs),
-    /// Do it, and prove it.
+    /// Do what a plan says, step by step, and prove each step.
     Apply(ApplyArgs),
-    /// Play the whole recovery in a world of this process, in virtual time.
+    /// Play the whole recovery in a simulated world, in virtual time; nothing real is touched.
     #[cfg(feature = "rehearse")]
     Rehearse(RehearseArgs),
     /// Tell what a run did, how long it took, and what proves it.
     Report(ReportArgs),
-    /// Check or pack what a run left behind as proof.
+    /// Check what a run left behind as proof, or pack it into one file.
     Evidence(EvidenceArgs),
-    /// Take back what a run changed.
+    /// Take back what a run changed in DNS.
     Revert(RevertOf),
     /// Set going again what the recovery paused and nothing has released.
     Release(ReleaseArgs),
-    /// Draw the order of the steps.
+    /// Draw the order of the steps, for Graphviz or Markdown.
     Graph(GraphArgs),
     /// Say why a step is what it is, or why one waits for another.
     Why(WhyArgs),
     /// Say where runs stand and who holds the lock.
     Status(StatusArgs),
-    /// Let a running apply begin nothing new.
+    /// Let a running apply begin nothing new, until `resume`.
     Pause(RunArgs),
-    /// Let a paused apply go on; what failed before the pause is tried again.
+    /// Let a paused apply go on, and try again what failed; a run that ended goes on with `apply --resume`.
     Resume(RunArgs),
     /// Take away the lock of a run that is surely dead.
     Unlock(UnlockArgs),
-    /// Print the schema of all kinds, or of another document, as JSON.
+    /// Print all kinds with their arguments, or another schema, as JSON.
     Schema(SchemaArgs),
     /// Print the version.
     Version,
@@ -80,10 +94,10 @@ pub enum Command {
 /// Values of variables.
 #[derive(Clone, Debug, Default, Args)]
 pub struct VarArgs {
-    /// Give a variable a value.
+    /// Give a variable a value; `DRPLAN_VAR_NAME` in the environment does the same.
     #[arg(long = "var", value_name = "NAME=VALUE")]
     pub vars: Vec<String>,
-    /// Read values from a file.
+    /// Read values of variables from a file of `name = value` lines.
     #[arg(long = "var-file", value_name = "FILE")]
     pub var_files: Vec<PathBuf>,
 }
@@ -94,7 +108,7 @@ pub struct PlanningArgs {
     /// Values of variables.
     #[command(flatten)]
     pub vars: VarArgs,
-    /// Declare a failure domain lost: nothing in it is read or written.
+    /// Declare a failure domain of the spec lost: nothing in it is read or written.
     #[arg(long, value_name = "DOMAIN")]
     pub lost: Vec<String>,
     /// Plan for a scenario of the spec, which has not happened; such a plan cannot be applied.
@@ -106,16 +120,16 @@ pub struct PlanningArgs {
     /// When the disaster happened (RFC 3339): bounds recovery points and is the zero of all ages.
     #[arg(long, value_name = "TIME")]
     pub incident_at: Option<String>,
-    /// Plan only this and what it depends on; `*` and `?` are wildcards.
+    /// Plan only this and what it depends on; `*` and `?` are wildcards; may be given several times.
     #[arg(long, value_name = "ADDRESS")]
     pub target: Vec<String>,
-    /// Leave this out and what depends on it; `*` and `?` are wildcards.
+    /// Leave this out and what depends on it; `*` and `?` are wildcards; may be given several times.
     #[arg(long, value_name = "ADDRESS")]
     pub exclude: Vec<String>,
     /// Hold everything of this stage and of later ones.
     #[arg(long, value_name = "STAGE", value_parser = stage)]
     pub stop_before: Option<Stage>,
-    /// Refuse a plan that does this.
+    /// Refuse a plan that does this; several with commas.
     #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',')]
     pub forbid: Vec<Forbidden>,
     /// Refuse a plan in which more steps than this change the world.
@@ -127,7 +141,7 @@ pub struct PlanningArgs {
     /// Do a step again though it is true; every instance if it is the address of a block.
     #[arg(long, value_name = "ADDRESS")]
     pub redo: Vec<String>,
-    /// Accept that foreign data at one address is overwritten: `ADDRESS=overwrite`.
+    /// Accept that foreign data at this one address is overwritten.
     #[arg(long, value_name = "ADDRESS=overwrite")]
     pub accept: Vec<String>,
 }
@@ -181,16 +195,16 @@ pub struct PlanArgs {
     /// What the plan is told.
     #[command(flatten)]
     pub planning: PlanningArgs,
-    /// Plan from a snapshot: nothing is opened, no credentials are needed.
+    /// Plan from a file of `drplan snapshot`: nothing is opened, no credentials are needed.
     #[arg(long, value_name = "SNAPSHOT")]
     pub live: Option<PathBuf>,
-    /// Save the plan.
+    /// Save the plan, for `drplan apply FILE` and `drplan show FILE`.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// Sign the saved plan with a private Ed25519 key.
     #[arg(long, value_name = "KEY", requires = "out")]
     pub sign: Option<PathBuf>,
-    /// End with 2 if there is something to do.
+    /// End with exit code 2, not 0, if there is something to do.
     #[arg(long)]
     pub detailed_exitcode: bool,
     /// In which form it is shown.
@@ -257,7 +271,7 @@ pub struct PointsArgs {
     /// What the plan is told.
     #[command(flatten)]
     pub planning: PlanningArgs,
-    /// Read a snapshot instead of the world.
+    /// Read a file of `drplan snapshot` instead of the world.
     #[arg(long, value_name = "SNAPSHOT")]
     pub live: Option<PathBuf>,
     /// Print one JSON document.
@@ -328,7 +342,7 @@ pub struct SnapshotArgs {
     /// What the plan is told.
     #[command(flatten)]
     pub planning: PlanningArgs,
-    /// Where to.
+    /// The file to write.
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
 }
@@ -362,10 +376,10 @@ pub struct ApplyArgs {
     /// What the plan is told; not together with a plan file, except for variables.
     #[command(flatten)]
     pub planning: PlanningArgs,
-    /// Do not ask before starting.
+    /// Do not ask before starting; gates of the plan are still asked.
     #[arg(long)]
     pub auto_approve: bool,
-    /// Answer a gate of the plan with yes.
+    /// Answer a gate of the plan (an `approval`) with yes.
     #[arg(long, value_name = "ADDRESS")]
     pub approve: Vec<String>,
     /// What a person orders for this run.
@@ -522,7 +536,7 @@ pub struct RehearseArgs {
     /// Let a step fail: for good, or only its first N attempts.
     #[arg(long, value_name = "ADDRESS[:N]", value_parser = failure)]
     pub fail: Vec<String>,
-    /// Let requests meet faults, drawn from a seed; with `--listen` yours, too.
+    /// Let requests meet faults, drawn from a seed, which is any number; with `--listen` yours, too.
     #[arg(long, value_name = "SEED")]
     pub faults: Option<u64>,
     /// Keep the world open on loopback until Ctrl-C, in real time; by default on free ports.
@@ -611,7 +625,7 @@ pub struct VerifyArgs {
     /// The run, or the beginning of its id; the newest if it is not given.
     #[arg(value_name = "RUN", conflicts_with = "file")]
     pub run: Option<String>,
-    /// The head that was kept elsewhere.
+    /// Hold it against the last link of the chain, as it was kept elsewhere.
     #[arg(long, value_name = "HEX")]
     pub head: Option<String>,
     /// Check a file that `evidence export` wrote.
@@ -636,7 +650,7 @@ pub struct RevertOf {
 /// What can be taken back.
 #[derive(Debug, Subcommand)]
 pub enum RevertCommand {
-    /// The change of DNS, if nobody changed the record since.
+    /// Take back the change of DNS, if nobody changed the record since.
     Dns(RevertArgs),
 }
 
@@ -674,7 +688,7 @@ pub struct ExportArgs {
     /// The run, or the beginning of its id; the newest if it is not given.
     #[arg(value_name = "RUN")]
     pub run: Option<String>,
-    /// The file.
+    /// The file to write.
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
     /// Sign it with a private Ed25519 key.
@@ -697,7 +711,7 @@ pub enum SchemaOf {
 /// `schema`.
 #[derive(Debug, Args)]
 pub struct SchemaArgs {
-    /// Of what.
+    /// What the schema is of.
     #[arg(value_enum, default_value_t = SchemaOf::Kinds)]
     pub of: SchemaOf,
 }
@@ -728,11 +742,11 @@ pub struct GraphArgs {
 /// `why`.
 #[derive(Debug, Args)]
 pub struct WhyArgs {
-    /// The step.
+    /// The step: `KIND.NAME`, as a plan shows it.
     pub address: String,
-    /// Why it waits for this one.
+    /// Another step: say why the first waits for it, through others too.
     pub waits: Option<String>,
-    /// A plan file; without one, plan.
+    /// Read a plan file; without one, a plan is made.
     #[arg(long, value_name = "PLAN")]
     pub plan: Option<PathBuf>,
     /// What the plan is told.
