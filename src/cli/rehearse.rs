@@ -165,14 +165,16 @@ fn early(plan: &Plan) -> Option<String> {
 /// Keeps what a plan of the world rests on as it is before the recovery.
 async fn keep(scene: &Scene, dir: &Path, out: &Path) -> Result<Exit, Failure> {
     let planning = scene.planning();
-    let mut next = format!(
-        "drplan plan --chdir {} --live {}",
+    let lost = planning
+        .lost
+        .iter()
+        .map(|domain| format!(" --lost {domain}"));
+    let next = format!(
+        "drplan plan --chdir {} --live {}{}",
         dir.display(),
-        out.display()
+        out.display(),
+        lost.collect::<String>()
     );
-    for domain in &planning.lost {
-        next.push_str(&format!(" --lost {domain}"));
-    }
     let (inside, ambient) = (scene.dir(), scene.ambient());
     super::snapshot::keep(inside, &planning, out, &next, ambient).await
 }

@@ -212,12 +212,11 @@ fn work_dir(cli: &Cli) -> Result<PathBuf, Failure> {
     Ok(open_store::folder(&cli.chdir)?.join("work"))
 }
 
+/// What is drawn for a person; `None` if a program reads the run.
+type Drawn = Option<Arc<TextSink>>;
+
 /// Who hears of the run, and what a person is asked beside, unless a program reads it.
-fn sink(
-    json: bool,
-    ambient: &Ambient,
-    at: Timestamp,
-) -> Result<(Arc<dyn Sink>, Option<Arc<TextSink>>), Failure> {
+fn sink(json: bool, ambient: &Ambient, at: Timestamp) -> Result<(Arc<dyn Sink>, Drawn), Failure> {
     let clock = ambient.doors.clock.clone();
     if json {
         print(&(render::json::version_line(at).to_string() + "\n"))?;
