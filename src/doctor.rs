@@ -8,6 +8,8 @@ use drplan_api::ConnId;
 use drplan_api::TargetState;
 use serde::Serialize;
 
+use crate::diag::Code;
+use crate::plan::Do;
 use crate::plan::Plan;
 use crate::rights::Rights;
 
@@ -68,7 +70,7 @@ impl Item {
 pub struct Tool {
     /// The program and the arguments by which it tells its version.
     pub argv: Vec<String>,
-    /// Where it runs from, if that is not the folder of the spec.
+    /// The steps that start it.
     pub used_by: BTreeSet<Address>,
 }
 
@@ -164,6 +166,40 @@ pub fn dump_bytes(plan: &Plan) -> u64 {
     steps
         .filter_map(|step| step.outputs["bytes"].as_u64())
         .sum()
+}
+
+/// Judges the steps: what is in the way of one today is so in a recovery too.
+pub fn steps(plan: &Plan) -> Vec<Item> {
+    let stuck = plan.steps.iter().filter_map(|step| {
+        let hint = match &step.what {
+            Do::Conflict => "a person must decide: see `drplan why`",
+            Do::Blocked { unreadable: true } => {
+                "it could not be read, and must be readable by then"
+            }
+            Do::Blocked { unreadable: false } => "see `drplan why`",
+            _ => return None,
+        };
+        let item = Item::new(step.address.as_str(), State::Bad, step.because.clone());
+        Some(item.hint(hint))
+    });
+    let mut out: Vec<Item> = stuck.collect();
+    if out.is_empty() {
+        let found = format!("{} steps, none blocked", plan.steps.len());
+        out.push(Item::new("plan", State::Good, found));
+    }
+    let findings = plan.findings.iter();
+    // Rights have items of their own.
+    let findings =
+        findings.filter(|f| f.code != Code::RightMissing.as_str() && f.severity != "note");
+    out.extend(findings.map(|finding| {
+        let name = finding.address.as_deref().unwrap_or("plan");
+        let item = Item::new(name, State::Warning, finding.message.clone());
+        match finding.hints.first() {
+            Some(hint) => item.hint(hint.clone()),
+            None => item,
+        }
+    }));
+    out
 }
 
 /// Judges the rights that were asked for.

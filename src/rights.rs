@@ -9,7 +9,10 @@ use std::collections::BTreeSet;
 use drplan_api::Address;
 use drplan_api::Ask;
 use drplan_api::ConnId;
+use drplan_api::Effect;
+use drplan_api::ErrorKind;
 use drplan_api::Facts;
+use drplan_api::ProviderError;
 use drplan_api::Query;
 use drplan_api::Registry;
 use drplan_api::Right;
@@ -76,6 +79,15 @@ impl Rights {
             needed.plan.extend(system.rights_to_ask(asked));
             needed.unread = unread(facts.targets.get(&target.conn));
         }
+        for (query, answer) in &facts.answers {
+            if let Err(error) = answer
+                && error.kind == ErrorKind::Denied
+                && let Some(system) = system(registry, &query.conn)
+                && let Some(needed) = out.conns.get_mut(&query.conn)
+            {
+                needed.was_denied(system, &query.ask, error);
+            }
+        }
         out.store(plan, registry);
         for step in &plan.steps {
             out.step(step, registry);
@@ -118,6 +130,7 @@ impl Rights {
                         of.insert(step.address.clone());
                     }
                 }
+                self.untold.extend(untold(step, effects, registry));
                 if let Some(program) = effects.iter().find(|e| e.verb == "exec") {
                     let why = format!("it starts `{}`", first_word(&program.object));
                     self.untold.push((step.address.clone(), why));
@@ -125,6 +138,10 @@ impl Rights {
             }
             Do::Late { actions, .. } if !actions.is_empty() && has_target(step, registry) => {
                 let why = "it is decided when its turn comes".to_owned();
+                self.untold.push((step.address.clone(), why));
+            }
+            Do::Read => {
+                let why = "it is read when its turn comes".to_owned();
                 self.untold.push((step.address.clone(), why));
             }
             _ => {}
@@ -181,7 +198,32 @@ impl Rights {
     }
 }
 
+/// What the systems of a step cannot say as rights, each once.
+fn untold(step: &Step, effects: &[Effect], registry: &Registry) -> Vec<(Address, String)> {
+    let conns = step.want.iter().flat_map(|want| want.roles.values());
+    let systems = conns.filter_map(|conn| system(registry, conn));
+    let said = systems.flat_map(|system| effects.iter().filter_map(|e| system.untold(e)));
+    let said: BTreeSet<String> = said.collect();
+    said.into_iter()
+        .map(|why| (step.address.clone(), why))
+        .collect()
+}
+
 impl Needed {
+    /// Notes that a question was answered with a refusal.
+    fn was_denied(&mut self, system: &dyn System, ask: &Ask, error: &ProviderError) {
+        let always = system.rights_to_ask(&[]);
+        for right in system.rights_to_ask(&[ask]) {
+            if self.plan.contains(&right) && !always.contains(&right) {
+                let verdict = Verdict {
+                    allowed: false,
+                    why: error.why.join(": "),
+                };
+                self.said.insert(right, verdict);
+            }
+        }
+    }
+
     /// What must be asked to know whether a right is there: whether all objects are allowed, which one
     /// question answers for many rights, and where they are not, whether this one is.
     fn open(&self, right: &Right) -> Option<Right> {
@@ -195,11 +237,10 @@ impl Needed {
 
     /// What the system said of a right, if it was asked.
     pub fn verdict(&self, right: &Right) -> Option<&Verdict> {
-        let of_all = self.said.get(&broad(right))?;
-        if of_all.allowed {
-            return Some(of_all);
-        }
-        self.said.get(right)
+        let of_all = self.said.get(&broad(right));
+        of_all
+            .filter(|v| v.allowed)
+            .or_else(|| self.said.get(right))
     }
 
     fn hear(&mut self, conn: &ConnId, system: &dyn System, facts: &Facts) {
@@ -218,14 +259,22 @@ impl Needed {
         }
     }
 
-    /// The rights that are refused, and the steps that take them.
-    pub fn missing(&self) -> impl Iterator<Item = (&Right, &BTreeSet<Address>)> {
-        let refused = |right: &Right| self.verdict(right).is_some_and(|v| !v.allowed);
-        self.apply.iter().filter(move |(right, _)| refused(right))
+    /// Whether a right is known to be refused.
+    pub fn lacks(&self, right: &Right) -> bool {
+        self.verdict(right).is_some_and(|verdict| !verdict.allowed)
     }
 
+    /// The rights that are refused.
+    pub fn missing(&self) -> impl Iterator<Item = &Right> {
+        let all = self.plan.iter().chain(self.apply.keys());
+        all.filter(|right| self.lacks(right))
+    }
+
+    /// What reading lacks shows where it is read.
     fn refused(&self, conn: &ConnId) -> Vec<Finding> {
-        self.missing()
+        let apply = self.apply.iter();
+        apply
+            .filter(|(right, _)| self.lacks(right))
             .map(|(right, steps)| refusal(conn, right, steps))
             .collect()
     }
@@ -240,10 +289,11 @@ fn broad(right: &Right) -> Right {
 
 fn refusal(conn: &ConnId, right: &Right, steps: &BTreeSet<Address>) -> Finding {
     let named: Vec<&str> = steps.iter().take(NAMED_MAX).map(Address::as_str).collect();
-    let mut of = named.join(", ");
-    if steps.len() > NAMED_MAX {
-        of = format!("{of} and {} more", steps.len() - NAMED_MAX);
-    }
+    let of = match steps.len().saturating_sub(NAMED_MAX) {
+        _ if named.is_empty() => "the run store".to_owned(),
+        0 => named.join(", "),
+        more => format!("{} and {more} more", named.join(", ")),
+    };
     Finding {
         code: Code::RightMissing.as_str().to_owned(),
         severity: Severity::Warning.as_str().to_owned(),

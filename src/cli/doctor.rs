@@ -32,7 +32,8 @@ pub(super) async fn run(cli: &Cli, args: &DoctorArgs, ambient: &Ambient) -> Resu
     let made = session
         .plan_on(&args.planning, ambient, &Basis::World)
         .await?;
-    let mut items = targets(&session, &made, ambient).await;
+    let mut items = doctor::steps(&made.plan);
+    items.extend(targets(&session, &made, ambient).await);
     items.extend(tools(&session, &made, ambient).await);
     items.extend(disk(&session.dir, &made));
     items.extend(doctor::rights(&made.rights));

@@ -37,7 +37,7 @@ pub(super) async fn run(
             serde_json::to_string_pretty(&json).map_err(anyhow::Error::from)? + "\n"
         }
         PermissionsFormat::Text => render::permissions::text(&made.plan, &rights, ambient.style()),
-        PermissionsFormat::Grant => grants(&session, &rights, &args.to),
+        PermissionsFormat::Grant => grants(&session, &rights, &made.plan.head.recovery, &args.to),
     })?;
     if args.check && rights.conns.values().any(|n| n.missing().next().is_some()) {
         return Err(Failure::refused(
@@ -78,7 +78,7 @@ fn chosen(mut rights: Rights, args: &PermissionsArgs) -> Result<Rights, Failure>
 }
 
 /// What an administrator gives. Of one connection alone it is a file for the system's own tools.
-fn grants(session: &Session, rights: &Rights, to: &str) -> String {
+fn grants(session: &Session, rights: &Rights, of: &str, to: &str) -> String {
     let alone = rights.conns.len() == 1;
     let mut out = String::new();
     for (conn, needed) in &rights.conns {
@@ -88,7 +88,7 @@ fn grants(session: &Session, rights: &Rights, to: &str) -> String {
         if !alone {
             out.extend(["# ", conn.as_str(), "\n"]);
         }
-        out.push_str(&system.grant(&all(needed), to));
+        out.push_str(&system.grant(&all(needed), of, to));
     }
     out
 }

@@ -45,6 +45,10 @@ fn end(verified: &Verified) -> String {
 
 fn meaning(verified: &Verified) -> String {
     match verified.signed {
+        Some(true) if !verified.holds => {
+            return "The head is signed by the key that was given, and yet not all of it fits: see above."
+                .to_owned();
+        }
         Some(true) => {
             return "The head is signed by the key that was given: nothing was changed since."
                 .to_owned();

@@ -51,7 +51,15 @@ fn needed_lines(needed: &Needed, style: Style) -> Vec<String> {
     let plan: Vec<Line> = lines(needed.plan.iter().map(|right| (right, None)));
     if !plan.is_empty() {
         out.push("  to plan".to_owned());
-        out.extend(plan.iter().map(|line| format!("    {}", line.text())));
+        for line in &plan {
+            let lacks = line.rights.iter().any(|right| needed.lacks(right));
+            let word = if lacks {
+                style.paint(Tone::Bad, ": REFUSED")
+            } else {
+                String::new()
+            };
+            out.push(format!("    {}{word}", line.text()));
+        }
     }
     let steps = needed.apply.iter();
     let apply: Vec<Line> = lines(steps.map(|(right, steps)| (right, Some(steps))));
@@ -61,6 +69,8 @@ fn needed_lines(needed: &Needed, style: Style) -> Vec<String> {
             let (word, tone) = line.verdict(needed);
             let word = style.paint(tone, word);
             out.push(format!("    {}: {word}", line.text()));
+            let lacking = line.rights.iter().filter(|right| needed.lacks(right));
+            out.extend(lacking.map(|right| refused(needed, right, style)));
             out.push(style.paint(Tone::Dim, &format!("      {}", users(&line.steps))));
         }
     }
@@ -136,13 +146,23 @@ impl Line<'_> {
     }
 }
 
+/// One right that is refused, and what the system says of it.
+fn refused(needed: &Needed, right: &Right, style: Style) -> String {
+    let why = needed.verdict(right).map_or("", |verdict| &verdict.why);
+    let colon = if why.is_empty() { "" } else { ": " };
+    style.paint(Tone::Bad, &format!("      ! {right}{colon}{why}"))
+}
+
 fn users(steps: &BTreeSet<&Address>) -> String {
     let named: Vec<&str> = steps
         .iter()
         .take(NAMED_MAX)
         .map(|step| step.as_str())
         .collect();
-    let named = named.join(", ");
+    let named = match named.is_empty() {
+        true => "the run store".to_owned(),
+        false => named.join(", "),
+    };
     match steps.len().saturating_sub(NAMED_MAX) {
         0 => named,
         more => format!("{named} and {more} more"),

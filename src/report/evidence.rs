@@ -172,6 +172,10 @@ impl Bundle {
             frontier: None,
         };
         let mut out = verify(&texts, kept);
+        if texts.id != self.report.run {
+            let fault = "it names another run than the report in it";
+            out.faults.push(fault.to_owned());
+        }
         if let Ok(stored) = texts.parse() {
             // The next command comes from the frontier, which is no evidence.
             let next = self.report.next.as_deref();

@@ -84,9 +84,14 @@ pub trait System: Send + Sync + 'static {
         let _ = right;
         None
     }
-    /// Writes rights down as whoever administers the system gives them to somebody.
-    fn grant(&self, rights: &[Right], to: &str) -> String {
-        let _ = (rights, to);
+    /// What an effect takes that cannot be said as rights; a sentence about the step without a full stop.
+    fn untold(&self, effect: &Effect) -> Option<String> {
+        let _ = effect;
+        None
+    }
+    /// Writes the rights of a recovery down as whoever administers the system gives them to somebody.
+    fn grant(&self, rights: &[Right], of: &str, to: &str) -> String {
+        let _ = (rights, of, to);
         String::new()
     }
 }

@@ -225,7 +225,17 @@ impl Kind for Command {
         let spec = &want.spec.0;
         let all = spec.check.iter().chain([&spec.apply]);
         let names: BTreeSet<&String> = all.filter_map(|argv| argv.first()).collect();
-        names.into_iter().map(|name| vec![name.clone()]).collect()
+        let at = |name: &String| match (name.contains('/'), spec.working_dir.as_str()) {
+            (true, dir) if !dir.is_empty() && !name.starts_with('/') => format!("{dir}/{name}"),
+            _ => name.clone(),
+        };
+        // With a PATH of its own nobody else can tell what it finds.
+        let finds = |name: &&String| name.contains('/') || !spec.sets("PATH");
+        names
+            .into_iter()
+            .filter(finds)
+            .map(|name| vec![at(name)])
+            .collect()
     }
 
     fn notes(&self, _: &PlanCx, want: &Want<CommandWant>, _: &Seen<CommandState>) -> Notes {

@@ -115,6 +115,13 @@ impl From<Arguments> for CommandSpec {
     }
 }
 
+impl CommandSpec {
+    /// Whether the program gets a variable of its own, or may.
+    pub(crate) fn sets(&self, name: &str) -> bool {
+        self.env.known().is_none_or(|env| env.contains_key(name))
+    }
+}
+
 /// Refuses what can never be right.
 pub(crate) fn check(given: &mut Given<'_>) {
     for name in ["check", "apply"] {

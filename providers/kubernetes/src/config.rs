@@ -133,8 +133,12 @@ impl System for KubernetesSystem {
         Some(Ask::new(asks::MAY, right))
     }
 
-    fn grant(&self, rights: &[Right], to: &str) -> String {
-        rights::grant(rights, to)
+    fn untold(&self, effect: &Effect) -> Option<String> {
+        rights::untold(effect)
+    }
+
+    fn grant(&self, rights: &[Right], of: &str, to: &str) -> String {
+        rights::grant(rights, of, to)
     }
 }
 

@@ -73,6 +73,12 @@ async fn may(conn: &KubeConn, right: &Right) -> Result<Json, ProviderError> {
         .map_err(|e| ProviderError::new(ErrorKind::Bug, &during, conn.server()).caused_by(&e))?;
     let answer = conn.request(&during, request).await?;
     let status = &answer["status"];
+    let said = status["evaluationError"].as_str().unwrap_or_default();
+    let is_sure = status["allowed"] == true || status["denied"] == true || said.is_empty();
+    if !is_sure || !status["allowed"].is_boolean() {
+        let unknown = ProviderError::new(ErrorKind::Invalid, during, conn.server());
+        return Err(unknown.because(format!("the server cannot tell: {said}")));
+    }
     Ok(json!(Verdict {
         allowed: status["allowed"] == true,
         why: status["reason"].as_str().unwrap_or_default().to_owned(),

@@ -16,6 +16,13 @@ use crate::asks::GetArgs;
 use crate::asks::ListArgs;
 use crate::conn::IDENTITY_NAMESPACE;
 
+/// What a grant says of itself.
+const WIDENED: &str = "\
+# Rights to objects in namespaces hold in all of them: a Role cannot be given before its namespace is
+# there, and a recovery makes its namespaces itself. Where they are there, make Roles of them.
+";
+/// What makes many names of one.
+const PATTERN: char = '*';
 /// The group of roles and bindings.
 const RIGHTS: &str = "rbac.authorization.k8s.io";
 
@@ -45,7 +52,7 @@ pub(crate) fn to_ask(questions: &[&Ask]) -> Vec<Right> {
 struct Object<'a> {
     on: String,
     namespace: Option<&'a str>,
-    name: &'a str,
+    name: Option<&'a str>,
 }
 
 fn object_of(effect: &Effect) -> Option<Object<'_>> {
@@ -62,10 +69,12 @@ fn object_of(effect: &Effect) -> Option<Object<'_>> {
         Some((namespace, name)) => (Some(namespace), name),
         None => (None, place),
     };
+    // A pattern is no name, and means many.
+    let one = |text: &&str| !text.contains(PATTERN);
     Some(Object {
         on,
-        namespace,
-        name,
+        namespace: namespace.filter(one),
+        name: Some(name).filter(one),
     })
 }
 
@@ -84,7 +93,7 @@ pub(crate) fn to_do(effect: &Effect) -> Vec<Right> {
         return Vec::new();
     };
     let right = |verb: &str| Right::new(verb, &object.on).within(object.namespace);
-    let named = |verb: &str| right(verb).named(Some(object.name));
+    let named = |verb: &str| right(verb).named(object.name);
     // Objects are looked for with one list of their type, wherever they are.
     let mut out = vec![named("get"), Right::new("list", &object.on)];
     for verb in verbs {
@@ -94,22 +103,17 @@ pub(crate) fn to_do(effect: &Effect) -> Vec<Right> {
             _ => named(verb),
         });
     }
-    if !verbs.is_empty() {
-        out.extend(to_give(&object.on));
-    }
     out
 }
 
-/// Who writes roles and bindings must have what they give, or be allowed to give it.
-fn to_give(on: &str) -> Vec<Right> {
-    let all = |verb: &str, plural: &str| Right::new(verb, format!("{plural}.{RIGHTS}"));
-    match on.strip_suffix(RIGHTS).unwrap_or_default() {
-        "roles." => vec![all("escalate", "roles")],
-        "clusterroles." => vec![all("escalate", "clusterroles")],
-        "rolebindings." => vec![all("bind", "roles"), all("bind", "clusterroles")],
-        "clusterrolebindings." => vec![all("bind", "clusterroles")],
-        _ => Vec::new(),
-    }
+/// What an effect takes that no single right is: who writes roles and bindings must have what they give.
+pub(crate) fn untold(effect: &Effect) -> Option<String> {
+    let writes = matches!(effect.verb.as_str(), "patch" | "create");
+    let given = object_of(effect).filter(|object| writes && object.on.ends_with(RIGHTS))?;
+    Some(format!(
+        "it writes {}: who applies must have all that they give, or the right to `bind` and `escalate`",
+        given.on
+    ))
 }
 
 fn split(on: &str) -> (&str, &str) {
@@ -135,9 +139,14 @@ pub(crate) fn review(right: &Right) -> Json {
 
 /// Writes a ClusterRole and its binding. Namespaces are left out: a role in a namespace cannot be made
 /// before the namespace, and a recovery makes its namespaces itself.
-pub(crate) fn grant(rights: &[Right], to: &str) -> String {
+pub(crate) fn grant(rights: &[Right], of: &str, to: &str) -> String {
     let rules: Vec<Json> = rules(rights);
-    let name = format!("drplan:{to}");
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '@');
+    let who: String = to
+        .chars()
+        .map(|c| if allowed(c) { c } else { '-' })
+        .collect();
+    let name = format!("drplan:{of}:{who}");
     let role = json!({
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "ClusterRole",
@@ -151,11 +160,12 @@ pub(crate) fn grant(rights: &[Right], to: &str) -> String {
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name},
         "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": to}],
     });
-    [role, binding]
+    let objects = [role, binding];
+    let texts = objects
         .iter()
-        .filter_map(|object| serde_saphyr::to_string(object).ok())
-        .collect::<Vec<_>>()
-        .join("---\n")
+        .filter_map(|object| serde_saphyr::to_string(object).ok());
+    let texts = texts.collect::<Vec<_>>().join("---\n");
+    format!("{WIDENED}{texts}")
 }
 
 /// Types of one group with the same verbs are one rule, as are the names of one type.
@@ -228,9 +238,17 @@ mod tests {
         let swap = to_do(&effect("patch", "batch/cronjobs shop/nightly", Repeat::Cas));
         assert!(!texts(&swap).iter().any(|right| right.starts_with("create")));
         let binding = "rbac.authorization.k8s.io/rolebindings shop/ops";
-        let binding = to_do(&effect("patch", binding, Repeat::Converge));
-        let give = "bind clusterroles.rbac.authorization.k8s.io";
-        assert!(texts(&binding).iter().any(|right| right == give));
+        let gives = effect("patch", binding, Repeat::Converge);
+        assert!(untold(&gives).is_some_and(|why| why.contains("`escalate`")));
+        let many = to_do(&effect("patch", "batch/cronjobs shop-*/*", Repeat::Cas));
+        assert_eq!(
+            texts(&many),
+            [
+                "get cronjobs.batch",
+                "list cronjobs.batch",
+                "patch cronjobs.batch"
+            ]
+        );
         assert_eq!(
             to_do(&effect("exec", "helm upgrade velero", Repeat::Named)),
             []
@@ -247,7 +265,8 @@ mod tests {
                 Right::new("get", "pods"),
                 Right::new("create", "restores.velero.io").within(Some("velero")),
             ],
-            "recovery",
+            "shop",
+            "oidc/ops",
         );
         let documents: Vec<Json> = serde_saphyr::from_multiple(&text).expect("it is YAML");
         assert_eq!(
@@ -258,6 +277,7 @@ mod tests {
                 {"apiGroups": [""], "resources": ["secrets"], "verbs": ["patch"], "resourceNames": ["db"]},
             ])
         );
-        assert_eq!(documents[1]["subjects"][0]["name"], "recovery");
+        assert_eq!(documents[1]["subjects"][0]["name"], "oidc/ops");
+        assert_eq!(documents[1]["metadata"]["name"], "drplan:shop:oidc-ops");
     }
 }

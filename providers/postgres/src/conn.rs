@@ -76,7 +76,11 @@ impl System for PostgresSystem {
         rights::to_do(effect)
     }
 
-    fn grant(&self, rights: &[Right], to: &str) -> String {
+    fn untold(&self, effect: &Effect) -> Option<String> {
+        rights::untold(effect)
+    }
+
+    fn grant(&self, rights: &[Right], _: &str, to: &str) -> String {
         rights::grant(rights, to)
     }
 }

@@ -32,12 +32,21 @@ pub(crate) fn to_ask(questions: &[&Ask]) -> Vec<Right> {
     rights.into_iter().collect()
 }
 
-/// What a restore takes: databases that drplan made belong to the role that made them.
+/// What a restore takes, beside what belongs to whom: see [`untold`].
 pub(crate) fn to_do(effect: &Effect) -> Vec<Right> {
     match effect.verb.as_str() {
         "sql" => vec![Right::new(CREATEDB, SERVER)],
         _ => Vec::new(),
     }
+}
+
+/// What a restore takes that depends on who owns what.
+pub(crate) fn untold(effect: &Effect) -> Option<String> {
+    let sql = effect.verb == "sql";
+    sql.then(|| {
+        "its role must be a member of the role that is to own the database, and own what is renamed aside"
+            .to_owned()
+    })
 }
 
 /// Writes the statements that give a role these rights.

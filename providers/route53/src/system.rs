@@ -129,7 +129,7 @@ impl System for Route53System {
         rights::to_do(effect)
     }
 
-    fn grant(&self, rights: &[Right], _: &str) -> String {
+    fn grant(&self, rights: &[Right], _: &str, _: &str) -> String {
         drplan_aws::policy(rights)
     }
 }

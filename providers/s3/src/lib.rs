@@ -21,5 +21,6 @@ pub use bucket::is_bucket_name;
 pub use conn::S3Conn;
 pub use lens::Lens;
 pub use lens::RangeRead;
+pub use rights::to_read;
 pub use store::BucketStore;
 pub use system::S3System;

@@ -9,6 +9,7 @@ use crate::asks;
 use crate::asks::Blob;
 use crate::asks::Keys;
 use crate::asks::ThroughLens;
+use crate::store;
 
 const LIST: &str = "s3:ListBucket";
 const GET: &str = "s3:GetObject";
@@ -67,14 +68,21 @@ pub(crate) fn to_ask(questions: &[&Ask]) -> Vec<Right> {
     out.into_iter().collect()
 }
 
+/// What reading under a prefix takes. Who may not list is told that a missing object is forbidden.
+pub fn to_read(bucket: &str, prefix: &str) -> Vec<Right> {
+    vec![
+        prefixed(LIST, bucket, prefix),
+        Right::new(GET, objects(bucket, prefix)),
+    ]
+}
+
 /// What keeping runs and their lock takes.
 pub(crate) fn to_store(name: &str, prefix: &str) -> Vec<Right> {
-    let on = objects(name, prefix);
-    vec![
-        prefixed(LIST, name, prefix),
-        Right::new(GET, &on),
-        Right::new("s3:PutObject", on),
-    ]
+    let prefix = store::folder(prefix);
+    let put = Right::new("s3:PutObject", objects(name, &prefix));
+    let mut out = to_read(name, &prefix);
+    out.push(put);
+    out
 }
 
 #[cfg(test)]

@@ -26,15 +26,21 @@ pub struct BucketStore {
     prefix: String,
 }
 
+/// What all keys under a prefix begin with, however it is written.
+pub(crate) fn folder(prefix: &str) -> String {
+    match prefix.trim_matches('/') {
+        "" => String::new(),
+        prefix => format!("{prefix}/"),
+    }
+}
+
 impl BucketStore {
     /// A place under a prefix; slashes around it do not matter.
     pub(crate) fn new(conn: Arc<S3Conn>, bucket: &str, prefix: &str) -> Self {
-        let prefix = prefix.trim_matches('/');
-        let slash = if prefix.is_empty() { "" } else { "/" };
         Self {
             conn,
             bucket: bucket.to_owned(),
-            prefix: format!("{prefix}{slash}"),
+            prefix: folder(prefix),
         }
     }
 

@@ -75,7 +75,7 @@ impl System for S3System {
         rights::to_store(bucket, prefix)
     }
 
-    fn grant(&self, rights: &[Right], _: &str) -> String {
+    fn grant(&self, rights: &[Right], _: &str, _: &str) -> String {
         drplan_aws::policy(rights)
     }
 }

@@ -187,7 +187,7 @@ impl Kind for VeleroRestore {
     }
 
     /// What it waits for and proves with, beside the objects that it restores.
-    fn rights(&self, _: &Want<Spec>) -> Vec<(&'static str, Right)> {
+    fn rights(&self, want: &Want<Spec>) -> Vec<(&'static str, Right)> {
         let read = [
             objects::locations(),
             objects::backups(),
@@ -200,7 +200,14 @@ impl Kind for VeleroRestore {
         let list = |of: &drplan_kubernetes::asks::TypeRef| {
             Right::new("list", of.full_name()).within(Some(VELERO_NAMESPACE))
         };
-        read.iter().map(|of| (CLUSTER, list(of))).collect()
+        // What each Restore did lies beside the backups.
+        let place = want.spec.backup.place();
+        let told = drplan_s3::to_read(&place.bucket, &place.folder("restores"));
+        let told = told.into_iter().map(|right| (BUCKET, right));
+        read.iter()
+            .map(|of| (CLUSTER, list(of)))
+            .chain(told)
+            .collect()
     }
 
     fn notes(&self, cx: &PlanCx, want: &Want<Spec>, seen: &Seen<State>) -> Notes {
