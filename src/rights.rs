@@ -97,7 +97,7 @@ impl Rights {
             needed.apply.retain(|right, _| !plan.contains(right));
         }
         out.conns
-            .retain(|_, n| !n.plan.is_empty() || !n.apply.is_empty());
+            .retain(|_, n| !n.plan.is_empty() || !n.apply.is_empty() || n.unread.is_some());
         out.hear(facts, registry);
         out
     }

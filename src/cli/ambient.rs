@@ -12,6 +12,8 @@ use crate::store::Uptime;
 
 /// How wide text is where nobody says it.
 const WIDTH_DEFAULT: usize = 100;
+/// How wide it is on a terminal: as wide as that, within these bounds.
+const WIDTHS: std::ops::RangeInclusive<usize> = 40..=120;
 
 /// What the process finds around it.
 #[derive(Clone)]
@@ -29,6 +31,8 @@ pub struct Ambient {
     /// How long this machine has run, sleep included.
     pub uptime: Uptime,
     color: bool,
+    /// How wide the terminal is, if there is one that tells.
+    columns: Option<usize>,
 }
 
 impl Ambient {
@@ -48,6 +52,7 @@ impl Ambient {
             can_ask: std::io::stdin().is_terminal() && input && !set("CI"),
             color: !set("NO_COLOR") && (set("CLICOLOR_FORCE") || (stdout_is_terminal && !dumb)),
             quiet: false,
+            columns: columns(),
             uptime: Arc::new(uptime),
             doors: Doors::local(),
             env,
@@ -65,6 +70,7 @@ impl Ambient {
             .env
             .get("COLUMNS")
             .and_then(|c| c.parse().ok())
+            .or(self.columns)
             .unwrap_or(WIDTH_DEFAULT);
         Style {
             color: self.color,
@@ -106,4 +112,11 @@ fn uptime() -> Duration {
     let now = rustix::time::clock_gettime(id);
     let seconds = u64::try_from(now.tv_sec).unwrap_or_default();
     Duration::new(seconds, u32::try_from(now.tv_nsec).unwrap_or_default())
+}
+
+/// How wide the terminal of this process is; one that does not know says 0.
+fn columns() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
+    let columns = usize::from(size.ws_col);
+    (columns > 0).then(|| columns.clamp(*WIDTHS.start(), *WIDTHS.end()))
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,6 +56,9 @@ pub(super) async fn run(cli: &Cli, args: &ApplyArgs, ambient: &Ambient) -> Resul
             if let Some(warning) = aged(&plan, ambient.doors.clock.now()) {
                 talk(&warning);
             }
+            if let Some(warning) = elsewhere(&plan, &cli.chdir) {
+                talk(&warning);
+            }
             let world = world_of(
                 cli,
                 &args.planning.vars,
@@ -68,6 +72,17 @@ pub(super) async fn run(cli: &Cli, args: &ApplyArgs, ambient: &Ambient) -> Resul
         (None, Some(run)) => resume(cli, args, run, ambient).await,
         (None, None) => until_nothing_is_left(cli, args, ambient).await,
     }
+}
+
+/// Says that the spec of a plan does not lie here, for programs and relative paths start where it does.
+fn elsewhere(plan: &Plan, dir: &Path) -> Option<String> {
+    let mut files = plan.head.spec.keys();
+    let missing = files.find(|file| !dir.join(file).exists())?;
+    Some(format!(
+        "warning: `{missing}`, which the plan was made from, is not in `{}`: programs and relative paths start \
+         there\n  hint: name the folder of the spec with --chdir",
+        dir.display()
+    ))
 }
 
 /// Says that a plan is old. Each step looks again before it acts, but a recovery point that was chosen

@@ -83,6 +83,13 @@ fn finished(mut words: Vec<String>, args: &ApplyArgs) -> String {
     drplan_api::shell::joined(&words)
 }
 
+/// The command that applies a saved plan, from where it was made.
+pub(super) fn apply_command(cli: &Cli, plan: &Path) -> String {
+    let mut words = start(cli);
+    words.push(plan.display().to_string());
+    drplan_api::shell::joined(&words)
+}
+
 fn start(cli: &Cli) -> Vec<String> {
     let mut words = vec!["drplan".to_owned()];
     if cli.chdir != Path::new(".") {

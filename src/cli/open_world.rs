@@ -27,13 +27,8 @@ pub(super) async fn stay_open(
     moment: Moment,
 ) -> Result<(), Failure> {
     tokio::time::resume();
-    let open = scene.world().listen(address).await.map_err(|e| {
-        Failure::refused(
-            Exit::Error,
-            e.to_string(),
-            "give a free port of a loopback address, such as `--listen=127.0.0.1:7443`, or leave it out: `--listen` takes a port that is free",
-        )
-    })?;
+    let open = scene.world().listen(address).await;
+    let open = open.map_err(|e| taken(e.to_string()))?;
     talk(match moment {
         Moment::Before => {
             "The world is open until Ctrl-C, as it is before the recovery; nothing was rehearsed."
@@ -58,6 +53,22 @@ pub(super) async fn stay_open(
     Ok(())
 }
 
+/// Finds out before a whole rehearsal whether the world can be opened after it.
+pub(super) fn is_free(address: SocketAddr) -> Result<(), Failure> {
+    let bound = std::net::TcpListener::bind(address);
+    let failed = |e| taken(format!("cannot listen on {address}: {e}"));
+    bound.map(drop).map_err(failed)
+}
+
+fn taken(what: String) -> Failure {
+    Failure::refused(
+        Exit::Error,
+        what,
+        "give a free port of a loopback address, such as `--listen=127.0.0.1:7443`, or leave it out: \
+         `--listen` takes a port that is free",
+    )
+}
+
 /// How each cluster is reached; one that does not run answers nobody, and is not said to.
 fn clusters(scene: &Scene, open: &Open, places: &[Place]) -> Result<Vec<String>, Failure> {
     let mut out = Vec::new();
@@ -75,7 +86,9 @@ fn clusters(scene: &Scene, open: &Open, places: &[Place]) -> Result<Vec<String>,
         let path = path.display();
         out.push(format!("  cluster {name}  {url}"));
         out.push(format!("    kubectl --kubeconfig {path} get pods -A"));
-        out.push(format!("    velero --kubeconfig {path} restore get"));
+        if scene.file().cluster.get(name).is_some_and(|c| c.velero) {
+            out.push(format!("    velero --kubeconfig {path} restore get"));
+        }
     }
     if out.is_empty() {
         out.push("  it has no cluster; nothing in it can be reached from outside".to_owned());

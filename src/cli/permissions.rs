@@ -15,6 +15,7 @@ use super::args::Purpose;
 use super::failure::Failure;
 use super::print;
 use super::session::Session;
+use super::talk;
 use crate::render;
 use crate::report::Exit;
 use crate::report::plan_verdict;
@@ -47,7 +48,13 @@ pub(super) async fn run(
         ));
     }
     Ok(match plan_verdict(&made.plan, false) {
-        Exit::Incomplete => Exit::Incomplete,
+        Exit::Incomplete => {
+            talk(
+                "INCOMPLETE: something could not be read (see `drplan plan`), so not all that is needed is \
+                 known; do not give these rights for all of them",
+            );
+            Exit::Incomplete
+        }
         _ => Exit::Ok,
     })
 }

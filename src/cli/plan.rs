@@ -7,6 +7,7 @@ use super::args::PlanForm;
 use super::args::PlanFormat;
 use super::failure::Failure;
 use super::failure::diagnostics;
+use super::next::apply_command;
 use super::print;
 use super::session::Session;
 use super::session::within_limits;
@@ -43,8 +44,8 @@ pub(super) async fn run(cli: &Cli, args: &PlanArgs, ambient: &Ambient) -> Result
             format!("saved; show it with: drplan show {}", path.display())
         } else {
             format!(
-                "saved; apply exactly this with: drplan apply {}",
-                path.display()
+                "saved; apply exactly this with: {}",
+                apply_command(cli, path)
             )
         });
     }

@@ -12,6 +12,7 @@ use super::args::RehearseArgs;
 use super::failure::Failure;
 use super::failure::diagnostics;
 use super::open_world::Moment;
+use super::open_world::is_free;
 use super::open_world::stay_open;
 use super::print;
 use super::talk;
@@ -45,14 +46,18 @@ pub(super) fn run(cli: &Cli, args: &RehearseArgs, ambient: &Ambient) -> Result<E
         tokio::select! {
             // Listens before the first file is copied, so that a signal never leaves one behind.
             biased;
-            () = interrupted() => Ok(known.get().copied().unwrap_or(Exit::Stopped)),
-            done = rehearse(cli, args, ambient, &known) => done,
+            () = interrupted() => None,
+            done = rehearse(cli, args, ambient, &known) => Some(done),
         }
     });
     turnstile.open();
     // What the world still does is of no interest to anybody.
     runtime.shutdown_background();
-    done
+    done.unwrap_or_else(|| {
+        // Said last: what draws is gone only now.
+        talk("stopped; nothing of the rehearsal is left behind");
+        Ok(known.get().copied().unwrap_or(Exit::Stopped))
+    })
 }
 
 /// Waits until somebody ends it: at the keyboard, or as a supervisor or a closed terminal does.
@@ -64,7 +69,6 @@ async fn interrupted() {
     if signal.is_none() {
         std::future::pending::<()>().await;
     }
-    talk("stopped; nothing of the rehearsal is left behind");
 }
 
 /// `known` tells how it ended while the world stays open.
@@ -81,6 +85,9 @@ async fn rehearse(
         fail: Arc::new(Failures::parse(&args.fail)),
         parallelism: args.parallelism,
     };
+    if let Some(address) = args.listen.filter(|address| address.ip().is_loopback()) {
+        is_free(address)?;
+    }
     let scene = Scene::set(dir, script, ambient)?;
     let (warnings, sources) = scene.warnings();
     if !warnings.is_empty() {

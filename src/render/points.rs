@@ -40,7 +40,10 @@ pub fn text(plan: &Plan, style: Style) -> String {
     out.push(String::new());
     out.push(match plan.head.incident_at {
         Some(at) => format!("Loss counts to the incident at {}; {objective}.", time(at)),
-        None => format!("Loss counts to now; {objective}."),
+        None => format!(
+            "Loss counts to {}, when this was read; {objective}.",
+            time(plan.head.observed_at)
+        ),
     });
     out.join("\n") + "\n"
 }

@@ -234,6 +234,11 @@ fn named(name: &str, (tone, text): (Tone, String), style: Style) -> Vec<String> 
     out
 }
 
+/// Whether it joins stages, and is nothing that a spec says.
+fn is_barrier(address: &Address) -> bool {
+    address.as_str().starts_with("barrier.")
+}
+
 /// Everything that went wrong, in full.
 fn causes(report: &Report, style: Style) -> Vec<String> {
     let mut out = Vec::new();
@@ -241,7 +246,7 @@ fn causes(report: &Report, style: Style) -> Vec<String> {
     for entry in &report.steps {
         let tone = match &entry.outcome {
             Outcome::Blocked { by } => {
-                *blocked.entry(by).or_default() += 1;
+                *blocked.entry(by).or_default() += u64::from(!is_barrier(&entry.address));
                 continue;
             }
             Outcome::Refuted { warning: true, .. } => Tone::Change,
@@ -273,8 +278,9 @@ pub fn stand_ins(strangers: &[Vec<String>], style: Style) -> Vec<String> {
     if strangers.is_empty() {
         return Vec::new();
     }
-    let head =
-        "To rehearse these commands, add to rehearsal.hcl, and let each say what its program does:";
+    let head = "To rehearse these commands, add to rehearsal.hcl, and let each say what its program does. A check \
+         that is true from the beginning lets its step pass unrehearsed: give the check `true_if = \
+         [\"made.NAME\"]` instead, and the command that makes it true `makes = [\"NAME\"]`.";
     let mut out = vec![String::new()];
     out.extend(whole(head, style.width));
     for argv in strangers {
@@ -283,7 +289,9 @@ pub fn stand_ins(strangers: &[Vec<String>], style: Style) -> Vec<String> {
         out.push(String::new());
         out.push(format!("  program {} {{", literal(name)));
         out.push(format!("    args = [{}]", args.join(", ")));
-        out.push("    exit = 0  # also: takes, starts, stops, true_if, files, stdout".to_owned());
+        out.push(
+            "    exit = 0  # also: takes, starts, stops, makes, true_if, files, stdout".to_owned(),
+        );
         out.push("  }".to_owned());
     }
     out

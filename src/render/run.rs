@@ -223,8 +223,8 @@ impl TextSink {
             _ => format!(" in {}", stopwatch(took.as_secs())),
         };
         let because = outcome.because();
-        let because = because.map(|b| format!(": {b}")).unwrap_or_default();
-        let text = format!("{address}{took}{because}");
+        let because = because.map(|b| format!(": {}", in_one_line(&b)));
+        let text = format!("{address}{took}{}", because.unwrap_or_default());
         self.told(state, Some(tone), outcome.word(), &text);
     }
 }
@@ -238,6 +238,12 @@ impl Drop for TextSink {
             bars.multi.clear().ok();
         }
     }
+}
+
+/// What a server or program says in several lines.
+fn in_one_line(text: &str) -> String {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.collect::<Vec<_>>().join(" ")
 }
 
 /// Writes to where bars are drawn.
@@ -296,10 +302,11 @@ impl Watch {
         }
     }
 
-    fn foretell(&self, left_ms: Option<u64>, unknown: usize) {
+    fn foretell(&self, left_ms: Option<u64>) {
         let left = left_ms.map(Duration::from_millis);
         let ends = left.and_then(|left| self.now().checked_add(left).ok());
-        let ends = ends.ok_or_else(|| left_text(None, unknown));
+        // How many have none is told once; it would have to be told with each step that ends.
+        let ends = ends.ok_or_else(|| "time left unknown".to_owned());
         *self.ends.lock().unwrap_or_else(PoisonError::into_inner) = Some(ends);
     }
 
@@ -367,7 +374,7 @@ impl Sink for TextSink {
                 ..
             } => self.bar(state, address, note, of.map(|of| (*done, of))),
             Event::Outlook { left_ms, unknown } => {
-                self.watch.foretell(*left_ms, *unknown);
+                self.watch.foretell(*left_ms);
                 if state.bars.is_none() {
                     self.told(state, None, "outlook", &left_text(*left_ms, *unknown));
                 }
@@ -386,6 +393,7 @@ impl Sink for TextSink {
                 because,
                 in_ms,
             } => {
+                let because = in_one_line(because);
                 let text = format!("{address} in {in_ms} ms: {because}");
                 self.told(state, Some(Tone::Change), "retry", &text);
             }

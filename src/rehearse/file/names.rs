@@ -21,16 +21,14 @@ use crate::lang::Span;
 use crate::spec::Module;
 use crate::spec::nearest;
 
-/// The arguments of a program that name servers.
-const SERVERS: &[&str] = &["starts", "stops", "true_if"];
-
 /// Holds what a file names against the file itself and the folder that it lies in.
 pub(super) fn check(blocks: &[Block], folder: &Path) -> Diagnostics {
     let servers = servers(blocks);
+    let standing = standing(blocks, &servers);
     let mut diags = Diagnostics::new();
     for block in blocks {
         match block.kind.as_str() {
-            "program" => program(block, &servers, &mut diags),
+            "program" => program(block, &servers, &standing, &mut diags),
             "page" => page(block, &mut diags),
             "object_store" => {
                 let buckets = block.nested("bucket");
@@ -43,6 +41,15 @@ pub(super) fn check(blocks: &[Block], folder: &Path) -> Diagnostics {
     diags
 }
 
+/// What `true_if` may ask for: servers, and what programs make.
+fn standing(blocks: &[Block], servers: &BTreeSet<String>) -> BTreeSet<String> {
+    let programs = blocks.iter().filter(|b| b.kind == "program");
+    let lists = programs.filter_map(|b| b.attrs.get("makes"));
+    let made = lists.flat_map(|attr| elements(&attr.expr)).filter_map(word);
+    let made = made.map(|name| format!("made.{name}"));
+    servers.iter().cloned().chain(made).collect()
+}
+
 /// The servers that a file declares, as programs name them.
 fn servers(blocks: &[Block]) -> BTreeSet<String> {
     let named = |b: &Block| Some(format!("{}.{}", b.kind, b.label(0)?));
@@ -52,12 +59,21 @@ fn servers(blocks: &[Block]) -> BTreeSet<String> {
     machines.filter_map(named).collect()
 }
 
-fn program(block: &Block, servers: &BTreeSet<String>, diags: &mut Diagnostics) {
-    for name in SERVERS {
-        let list = block.attrs.get(*name).map(|attr| elements(&attr.expr));
+fn program(
+    block: &Block,
+    servers: &BTreeSet<String>,
+    standing: &BTreeSet<String>,
+    diags: &mut Diagnostics,
+) {
+    for (name, known) in [
+        ("starts", servers),
+        ("stops", servers),
+        ("true_if", standing),
+    ] {
+        let list = block.attrs.get(name).map(|attr| elements(&attr.expr));
         for expr in list.unwrap_or_default() {
             if let Some(server) = word(expr) {
-                diags.extend(no_server(&server, expr.span, servers));
+                diags.extend(no_server(&server, expr.span, known));
             }
         }
     }

@@ -299,7 +299,12 @@ const PROGRAM: Shape = Shape {
             may(
                 "true_if",
                 Kind::Servers,
-                "it ends with `exit` if all of these run, else with 1",
+                "it ends with `exit` if all of these run, else with 1; `made.NAME` is what another program `makes`",
+            ),
+            may(
+                "makes",
+                Kind::Texts,
+                "what is there once it ended with 0, by names of your own, for the `true_if` of a check",
             ),
             may(
                 "address_of",

@@ -199,7 +199,9 @@ pub struct Stand {
     pub starts: Vec<String>,
     /// The servers that do not run afterwards.
     pub stops: Vec<String>,
-    /// It ends with 0 if all of these run, else with 1.
+    /// What is there afterwards, by names of the file's own: `made.NAME` elsewhere.
+    pub makes: Vec<String>,
+    /// It ends with `exit` if all of these run or were made, else with 1.
     pub true_if: Vec<String>,
     /// The files that it writes, relative to where it runs.
     pub files: BTreeMap<String, Content>,

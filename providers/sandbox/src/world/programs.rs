@@ -36,6 +36,9 @@ use super::witness::Gallery;
 /// How long a program takes that changes something, if the world file does not say.
 const TAKES_DEFAULT: Duration = Duration::from_secs(1);
 
+/// How what programs made is named where servers are.
+pub(super) const MADE: &str = "made.";
+
 /// How often a program looks for what it waits for.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -64,6 +67,8 @@ struct Inner {
     detached: Mutex<BTreeMap<PathBuf, Detached>>,
     /// The arguments of programs that run, by a number of their own.
     running: Mutex<(u64, BTreeMap<u64, String>)>,
+    /// What programs made, by the names that the world file gives.
+    made: Mutex<BTreeSet<String>>,
     /// What nothing stood in for.
     strangers: Mutex<BTreeSet<Vec<String>>>,
 }
@@ -98,6 +103,7 @@ impl Programs {
             gallery,
             detached: Mutex::default(),
             running: Mutex::default(),
+            made: Mutex::default(),
             strangers: Mutex::default(),
         })))
     }
@@ -195,6 +201,9 @@ impl Inner {
             found = self.look(stand);
         }
         let code = if found.is_some() { stand.exit } else { 1 };
+        if code == 0 {
+            self.made().extend(stand.makes.iter().cloned());
+        }
         let stdout = format!("{}{}", stand.stdout, found.unwrap_or_default());
         Ok(Output {
             code: Some(code),
@@ -229,10 +238,17 @@ impl Inner {
 }
 
 impl Inner {
+    fn made(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// What a program prints of what it asks for; nothing while that is not so.
     fn look(&self, stand: &Stand) -> Option<String> {
-        let runs = |server: &String| self.power.runs(server);
-        if !stand.true_if.iter().all(runs) {
+        let holds = |name: &String| match name.strip_prefix(MADE) {
+            Some(made) => self.made().contains(made),
+            None => self.power.runs(name),
+        };
+        if !stand.true_if.iter().all(holds) {
             return None;
         }
         match &stand.address_of {
@@ -360,7 +376,7 @@ fn prepare(name: &str, stand: Stand, power: &Power) -> Result<Prepared, WorldErr
         .starts
         .iter()
         .chain(&stand.stops)
-        .chain(&stand.true_if)
+        .chain(stand.true_if.iter().filter(|name| !name.starts_with(MADE)))
     {
         power.known(server, &format!("program \"{name}\""))?;
     }
