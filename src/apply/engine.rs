@@ -293,6 +293,10 @@ impl Run {
         mut wishes: Wishes,
         mut lost: watch::Receiver<Option<String>>,
     ) {
+        if lost.borrow().is_some() {
+            // It was lost before anybody listened.
+            lost.mark_changed();
+        }
         loop {
             let asked = *stop.borrow_and_update();
             if asked > self.stopped {

@@ -25,7 +25,8 @@ impl Paths {
         let own = |step: &Step| match step.what {
             _ if !step.is_action() => 0,
             Do::Act { .. } | Do::Late { .. } => foretold_ms(step).unwrap_or(otherwise).max(1),
-            // Nobody knows how long people think, and what cannot go on takes no time.
+            Do::Conflict | Do::Blocked { .. } => 1,
+            // Nobody knows how long people think.
             _ => foretold_ms(step).unwrap_or_default().max(1),
         };
         let own_ms: Vec<u64> = plan.steps.iter().map(own).collect();

@@ -144,6 +144,9 @@ impl Queue {
     }
 
     fn comes(&mut self, i: usize) {
+        if self.blocker(i).is_some() {
+            self.slots.only_ends(i);
+        }
         let group = self.slots.group(i);
         self.ready[group].push((self.paths.left_ms[i], Reverse(i)));
     }

@@ -169,8 +169,10 @@ impl Shared {
         if !matches!(looked.planned, Planned::Nothing(_)) || !self.is_to_redo(&want.address) {
             return Ok(looked);
         }
-        let planned = kind.again(&cx, want, view)?;
-        Ok(Looked { planned, ..looked })
+        Ok(match kind.again(&cx, want, view)? {
+            planned @ Planned::Step(_) => Looked { planned, ..looked },
+            _ => looked,
+        })
     }
 
     /// Whether a step is done again, and has not been yet.

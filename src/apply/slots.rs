@@ -31,6 +31,10 @@ pub(super) struct Slots {
     groups: Vec<Vec<usize>>,
     /// The group of each step.
     of: Vec<usize>,
+    /// The group of what takes no slot.
+    free: usize,
+    /// Steps that only end, because something before them failed: they take no slot whatever they are.
+    only_end: Vec<bool>,
 }
 
 impl Slots {
@@ -42,7 +46,11 @@ impl Slots {
             bounds: Vec::new(),
             groups: Vec::new(),
             of: Vec::with_capacity(plan.steps.len()),
+            free: 0,
+            only_end: vec![false; plan.steps.len()],
         };
+        out.groups.push(Vec::new());
+        alike.insert(Vec::new(), out.free);
         for step in &plan.steps {
             let mut taken = Vec::new();
             for (place, max) in places_of(step, registry, parallelism) {
@@ -68,7 +76,15 @@ impl Slots {
 
     /// The group of a step.
     pub(super) fn group(&self, step: usize) -> usize {
-        self.of[step]
+        match self.only_end[step] {
+            true => self.free,
+            false => self.of[step],
+        }
+    }
+
+    /// A step will not run: it waits for no slot.
+    pub(super) fn only_ends(&mut self, step: usize) {
+        self.only_end[step] = true;
     }
 
     /// The bounds that hold for a step.
@@ -89,14 +105,14 @@ impl Slots {
 
     /// A step begins.
     pub(super) fn take(&mut self, step: usize) {
-        for &bound in &self.groups[self.of[step]] {
+        for &bound in &self.groups[self.group(step)] {
             self.bounds[bound].1 += 1;
         }
     }
 
     /// It runs no more.
     pub(super) fn give_back(&mut self, step: usize) {
-        for &bound in &self.groups[self.of[step]] {
+        for &bound in &self.groups[self.group(step)] {
             self.bounds[bound].1 -= 1;
         }
     }

@@ -375,8 +375,8 @@ impl Turn<'_> {
     ) -> Result<(), Stop> {
         let cx = self.read_cx(want, tries.attempt).await?;
         let landed = match self.reading(op.probe(&cx, n)).await? {
-            // What is done again was there before; only what this run began itself is the answer.
-            Landed::Yes if self.shared.is_to_redo(&self.step.address) && !tries.begun => Landed::No,
+            // What is done again was there before; only of what this run began is this the answer.
+            Landed::Yes if self.shared.is_to_redo(&self.step.address) && !tries.left => Landed::No,
             landed => landed,
         };
         match landed {

@@ -168,14 +168,14 @@ async fn until_nothing_is_left(
         };
         let stop = stop.get_or_insert_with(|| signals::stops(ambient)).clone();
         exit = once(cli, args, ambient, &world, Arc::new(plan), stop).await?;
-        if exit == Exit::Ok {
-            // It has been done again.
-            planning.redo.clear();
-        }
-        // What failed or waits needs a person; what moved, or came to light, only a new plan.
-        if !matches!(exit, Exit::Ok | Exit::Stale) {
+        // What failed or waits needs a person; what moved, or came to light, only a new plan. Where
+        // something should be done once more, nobody but a person knows whether it was.
+        let is_unsure = exit == Exit::Stale && !planning.redo.is_empty();
+        if !matches!(exit, Exit::Ok | Exit::Stale) || is_unsure {
             return Ok(exit);
         }
+        // It has been done again.
+        planning.redo.clear();
     }
     talk(&format!(
         "there is still something to do after {ROUNDS_MAX} plans; nothing more is tried"

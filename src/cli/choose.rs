@@ -117,6 +117,19 @@ pub(super) fn can_be_redone(given: &[String], plan: &Plan) -> Result<(), Failure
                 ),
             ));
         }
+        if let Some(step) = goals()
+            .filter(is_meant)
+            .find(|s| matches!(s.what, Do::Late { .. }))
+        {
+            return Err(Failure::refused(
+                Exit::Refused,
+                format!(
+                    "`{}` cannot be done again: what it does is decided when its turn comes",
+                    step.address
+                ),
+                "leave out `--redo`, and give it once what the step waits for is there",
+            ));
+        }
         let mut meant = goals().filter(is_meant);
         let cannot = |s: &&Step| matches!(s.what, Do::Blocked { unreadable: false });
         if let Some(step) = meant.find(cannot) {

@@ -127,15 +127,16 @@ pub(super) async fn run(
     let orders = orders(&args.orders, &plan)?;
     let at = ambient.doors.clock.now();
     let run = resumed.clone().unwrap_or_else(|| run_id(at));
-    // A wish from before the run goes on is none of now; a new run has none.
-    let known = match resumed {
-        Some(_) => store.wish(&run).await?,
-        None => None,
-    };
     let hold = tokio::select! {
         biased;
         () = signals::asked(Some(&stop)) => return Ok(Exit::Stopped),
         hold = alone(&store, &plan, &run, args.lock_timeout, ambient) => Arc::new(hold?),
+    };
+    // A wish from before the run goes on is none of now; a new run has none. One that cannot be read is
+    // no reason not to go on.
+    let known = match resumed {
+        Some(_) => store.wish(&run).await.ok().flatten(),
+        None => None,
     };
     let (journal, earlier) = match resumed {
         Some(_) => {
@@ -332,6 +333,12 @@ fn with_next(ending: &Ending, exit: Exit, resume: &str) -> Frontier {
         frontier
             .next
             .extend([" --approve ", quote, gate.as_str(), quote]);
+    }
+    for (address, _) in ending.outcomes.iter().filter(|(_, o)| **o == Outcome::Done) {
+        // What was done again is not asked for once more.
+        let again = ["--redo".to_owned(), address.to_string()];
+        let again = format!(" {}", drplan_api::shell::joined(&again));
+        frontier.next = frontier.next.replace(&again, "");
     }
     if exit == Exit::Ok {
         frontier.next.clear();

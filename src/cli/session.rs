@@ -234,7 +234,6 @@ impl Session {
             },
             points,
             accept: accept.iter().cloned().collect(),
-            redo: redo.clone(),
             spec: self.source.digests(),
             files: files.digests(),
             variables: self

@@ -105,6 +105,8 @@ pub struct Instance {
     pub best_effort: bool,
     /// What the kind said; `None` if arguments are not known yet.
     pub looked: Option<Looked>,
+    /// Whether it is true and done again all the same.
+    pub redone: bool,
     /// Which steps its arguments wait for, if it could not be looked at.
     pub waits_for: Vec<Address>,
     /// What it needs and gives.

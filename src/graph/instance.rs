@@ -316,6 +316,7 @@ impl Work<'_, '_> {
             expected: meta.expected,
             best_effort: meta.best_effort,
             looked: None,
+            redone: false,
             waits_for: after.iter().cloned().collect(),
             wires: Wires::default(),
         };
@@ -374,7 +375,8 @@ impl Work<'_, '_> {
         };
         let mut looked = instance.kind.look(&cx, &instance.want, &view);
         let is_true = |l: &Looked| matches!(l.planned, Planned::Nothing(_));
-        if looked.as_ref().is_ok_and(is_true) && self.is_redone(&instance.address) {
+        let is_redone = looked.as_ref().is_ok_and(is_true) && self.is_redone(&instance.address);
+        if is_redone {
             let again = instance.kind.again(&cx, &instance.want, &view);
             looked = looked.and_then(|l| {
                 Ok(Looked {
@@ -398,6 +400,7 @@ impl Work<'_, '_> {
                 {
                     step.because = format!("it counts as gone with `{domain}`").into();
                 }
+                instance.redone = is_redone && matches!(looked.planned, Planned::Step(_));
                 instance.wires = std::mem::take(&mut looked.wires);
                 if instance.address.is_data() {
                     absent_data(instance, &looked)?;

@@ -32,6 +32,7 @@ mod value;
 
 pub use block::Attr;
 pub use block::Block;
+pub use drplan_api::parse_duration;
 pub use eval::Scope;
 pub use eval::eval;
 pub use expr::Expr;
@@ -55,6 +56,5 @@ pub use span::FileId;
 pub use span::Span;
 pub use text::show;
 pub use units::format_duration;
-pub use units::parse_duration;
 pub use value::Residual;
 pub use value::Value;

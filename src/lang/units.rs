@@ -1,46 +1,6 @@
-//! Durations as people write them.
+//! Durations as people read them.
 
 use std::time::Duration;
-
-/// The longest duration that can be written, in seconds (ten years).
-const SECONDS_MAX: u64 = 10 * 366 * 86_400;
-
-/// Parses `90s`, `10m`, `1h30m`, `500ms`, `2d`; units must fall. `None` if it is none of these.
-pub fn parse_duration(text: &str) -> Option<Duration> {
-    let mut rest = text.trim();
-    let mut total_ms: u64 = 0;
-    let mut before = u64::MAX;
-    if rest.is_empty() {
-        return None;
-    }
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
-        let count: u64 = rest[..digits].parse().ok()?;
-        let letters = &rest[digits..];
-        let end = letters
-            .find(|c: char| !c.is_ascii_alphabetic())
-            .unwrap_or(letters.len());
-        let unit = unit_ms(&letters[..end])?;
-        if unit >= before {
-            return None;
-        }
-        before = unit;
-        total_ms = total_ms.checked_add(count.checked_mul(unit)?)?;
-        rest = letters[end..].trim_start();
-    }
-    (total_ms <= SECONDS_MAX * 1000).then(|| Duration::from_millis(total_ms))
-}
-
-fn unit_ms(name: &str) -> Option<u64> {
-    Some(match name {
-        "ms" => 1,
-        "s" => 1000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        _ => return None,
-    })
-}
 
 /// Writes a duration for people with its two largest units: `1h 30m`, `45s`, `0s`.
 pub fn format_duration(duration: Duration) -> String {
@@ -70,6 +30,8 @@ pub fn format_duration(duration: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
+    use drplan_api::parse_duration;
+
     use super::*;
 
     #[test]

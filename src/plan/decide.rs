@@ -80,8 +80,6 @@ pub struct Options {
     pub points: BTreeMap<Address, String>,
     /// Addresses whose foreign data may be overwritten.
     pub accept: Vec<String>,
-    /// Steps, or blocks of steps, that are done again though they are true.
-    pub redo: BTreeSet<String>,
     /// Digests of the spec's files.
     pub spec: BTreeMap<String, String>,
     /// Digests of other files.
@@ -126,12 +124,14 @@ pub fn plan(
     let mut steps = Vec::with_capacity(ordered.list.len());
     let mut early = Vec::with_capacity(ordered.list.len());
     let mut points = Vec::new();
+    let mut redone = BTreeSet::new();
     for address in &ordered.list {
         let Some(node) = graph.nodes.remove(address) else {
             continue;
         };
         if let What::Resource(instance) = &node.what {
             points.extend(points_of(instance, module, options));
+            redone.extend(instance.redone.then(|| instance.address.clone()));
         }
         early.push(node.early);
         let wave = ordered.waves.get(address).copied().unwrap_or_default();
@@ -161,7 +161,9 @@ pub fn plan(
     };
     plan.exprs = graph.exprs.into_list();
     select(&mut plan, &options.selection, &early);
-    plan.head.redo = redone(&plan, &options.redo);
+    let acting = plan.steps.iter().filter(|s| s.action().is_some());
+    let again = acting.map(|s| &s.address).filter(|a| redone.contains(*a));
+    plan.head.redo = again.cloned().collect();
     block_dependents(&mut plan);
     ends_later(&mut plan, registry);
     idle_guards(&mut plan);
@@ -210,14 +212,6 @@ fn head(module: &Module, registry: &Registry, options: &Options, steps: &[Step])
         reverts: None,
         releases: false,
     }
-}
-
-/// The steps with an action of their own that a person wants done again.
-fn redone(plan: &Plan, redo: &BTreeSet<String>) -> Vec<Address> {
-    let is_named = |a: &Address| redo.contains(a.as_str()) || redo.contains(a.block().as_str());
-    let acting = plan.steps.iter().filter(|s| s.action().is_some());
-    let named = acting.filter(|s| is_named(&s.address));
-    named.map(|s| s.address.clone()).collect()
 }
 
 fn target(target: &crate::graph::TargetPlan, facts: &Facts) -> TargetPin {

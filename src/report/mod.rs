@@ -145,6 +145,9 @@ pub fn verdict(
 ) -> Exit {
     let any = |test: fn(&Outcome) -> bool| outcomes.values().any(test);
     let planned = |test: fn(&Do) -> bool| plan.steps.iter().any(|s| test(&s.what));
+    if let Some(Cut::LockLost(_)) = cut {
+        return Exit::Locked;
+    }
     if any(|o| matches!(o, Outcome::Moved { .. })) {
         return Exit::Stale;
     }
@@ -169,6 +172,10 @@ pub fn verdict(
     }
     if any(|o| matches!(o, Outcome::Waiting { .. })) {
         return Exit::Waiting;
+    }
+    // What nobody asked to stop, and stopped, is no pass either.
+    if any(|o| matches!(o, Outcome::Stopped)) {
+        return Exit::Stopped;
     }
     // What somebody left out is no pass, however well the rest went.
     if any(|o| matches!(o, Outcome::Skipped { .. })) {

@@ -596,7 +596,6 @@ impl Case {
         let options = Options {
             observed_at: Timestamp::UNIX_EPOCH,
             accept: accept.into_iter().collect(),
-            redo: self.redo.clone(),
             spec: source.digests(),
             ..Options::default()
         };

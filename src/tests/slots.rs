@@ -14,7 +14,7 @@ fn turn(lines: &[Line], address: &str) -> (u64, u64) {
         let mut about = lines
             .iter()
             .filter(|l| l.record.address() == Some(&address));
-        about.find(|l| is(&l.record)).map_or(0, |l| l.seq)
+        about.find(|l| is(&l.record)).expect("it had its turn").seq
     };
     (
         at(|e| matches!(e, Event::StepStarted { .. })),

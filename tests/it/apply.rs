@@ -181,3 +181,49 @@ fn what_is_true_is_done_once_more_with_redo_and_only_then() {
         .ends_with(64)
         .says("a saved plan is decided already");
 }
+
+#[test]
+fn a_redo_runs_once_what_is_true_and_is_nothing_special_for_what_is_not() {
+    let world = World::of(SHOP);
+    world
+        .run("apply --auto-approve --redo command.site")
+        .ends_with(0);
+    assert_eq!(world.read("log.site"), "x\n", "it was not true yet");
+    world
+        .run("apply --auto-approve --redo command.site")
+        .ends_with(0);
+    assert_eq!(world.read("log.site"), "x\nx\n");
+    assert_eq!(world.read("log.shop"), "x\n");
+}
+
+#[test]
+fn a_redone_command_that_fails_is_not_done_because_its_check_was_true_before() {
+    let world = World::of(
+        r#"
+recovery "shop" {}
+
+resource "command" "site" {
+  stage = "apps"
+  check = ["test", "-e", "site"]
+  apply = ["sh", "-c", "echo x >> log.site; test ! -e site && touch site"]
+}
+
+resource "command" "other" {
+  stage = "apps"
+  check = ["test", "-e", "other"]
+  apply = ["touch", "other"]
+}
+"#,
+    );
+    world.run("apply --auto-approve").ends_with(0);
+    world.remove("other");
+    let failed = world
+        .run("apply --auto-approve --redo command.site --redo command.other")
+        .ends_with(6)
+        .says("FAILED   command.site");
+    let next = world.frontier()["next"].as_str().map(str::to_owned);
+    let next = next.expect("a command");
+    assert!(next.contains("--redo command.site"), "{next}");
+    assert!(!next.contains("command.other"), "it was done: {next}");
+    assert!(!failed.stdout.contains("Recovered"), "{}", failed.stdout);
+}

@@ -45,6 +45,25 @@ fn a_saved_plan_is_shown_and_applied_without_the_spec() {
 }
 
 #[test]
+fn a_plan_that_is_applied_elsewhere_is_warned_of_and_the_printed_command_goes_where_the_spec_lies()
+{
+    let world = saved();
+    std::fs::create_dir(world.path("spec")).expect("a folder");
+    world.write("spec/main.dr.hcl", SHOP);
+    world.remove("main.dr.hcl");
+    world
+        .run("plan --chdir spec --out other.drplan")
+        .ends_with(0)
+        .says("drplan --chdir spec apply other.drplan");
+    world
+        .run("apply saved.drplan")
+        .ends_with(0)
+        .says("`main.dr.hcl`, which the plan was made from, is not in `.`");
+    world.run("--chdir spec apply other.drplan").ends_with(0);
+    assert!(world.holds("spec/shop"));
+}
+
+#[test]
 fn a_plan_that_was_changed_is_refused() {
     let world = saved();
     let text = world.read("saved.drplan");

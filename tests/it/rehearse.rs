@@ -189,6 +189,28 @@ fn a_program_that_nothing_stands_in_for_is_named_and_not_started() {
 }
 
 #[test]
+fn a_command_whose_apply_makes_its_check_true_is_rehearsed() {
+    let world = small();
+    let load = "resource \"command\" \"data\" {\n  stage = \"apps\"\n  check = [\"bin/data\", \"is-loaded\"]\n  \
+                apply = [\"bin/data\", \"load\"]\n}\n";
+    world.write("main.dr.hcl", &format!("{SMALL}{load}"));
+    let stands = "program \"bin/data\" {\n  args    = [\"is-loaded\"]\n  true_if = [\"made.data\"]\n}\n\
+                  program \"bin/data\" {\n  args  = [\"load\"]\n  takes = \"4m\"\n  makes = [\"data\"]\n}\n";
+    world.write("rehearsal.hcl", &format!("{SMALL_WORLD}{stands}"));
+    world
+        .run("rehearse")
+        .ends_with(0)
+        .says("command.data in 4m")
+        .says("comes back in 9m");
+    let wrong = stands.replace("made.data", "made.date");
+    world.write("rehearsal.hcl", &format!("{SMALL_WORLD}{wrong}"));
+    world
+        .run("rehearse")
+        .ends_with(1)
+        .says("did you mean `made.data`?");
+}
+
+#[test]
 fn a_second_plan_that_cannot_be_made_is_a_cause_in_the_report_and_no_second_error() {
     let world = small();
     let spec = SMALL.replace(

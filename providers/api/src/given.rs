@@ -4,11 +4,11 @@
 //! yet is a hole and tells nothing; it is looked at again when it is known.
 
 use std::ops::RangeInclusive;
-use std::time::Duration;
 
 use crate::Json;
 use crate::Timestamp;
 use crate::is_hole;
+use crate::length;
 
 /// How many characters of a wrong value are repeated.
 const SHOWN_CHARACTERS_MAX: usize = 80;
@@ -191,9 +191,9 @@ impl<'a> Given<'a> {
         self.refuse(argument, because, Some(&hint));
     }
 
-    /// Refuses two arguments of which only one can hold.
+    /// Refuses two arguments of which only one can hold. What is not known yet may turn out to be null.
     pub fn not_both(&mut self, one: &'static str, other: &'static str) {
-        if self.has(one) && self.has(other) {
+        if self.get(one).is_some() && self.get(other).is_some() {
             let because = format!("`{one}` and `{other}` exclude each other");
             self.refuse(other, because, Some("leave one of them out"));
         }
@@ -201,17 +201,11 @@ impl<'a> Given<'a> {
 
     /// Refuses an argument that means nothing without another.
     pub fn needs(&mut self, argument: &'static str, other: &str, hint: &str) {
-        if self.has(argument) && !self.has(other) {
+        if self.get(argument).is_some() && !self.has(other) {
             let because = format!("`{argument}` means nothing without `{other}`");
             self.refuse(argument, because, Some(hint));
         }
     }
-}
-
-/// Reads a length of time above zero.
-pub fn length(text: &str) -> Option<Duration> {
-    let signed: jiff::SignedDuration = text.parse().ok()?;
-    Duration::try_from(signed).ok().filter(|d| !d.is_zero())
 }
 
 /// A value in a message, cut if it is long.
@@ -272,7 +266,6 @@ mod tests {
                 "`B` in `names` is no name",
                 "`B` in `map` is no name",
                 "`nothing` is empty",
-                "`few` and `until` exclude each other",
                 "`few` means nothing without `null`",
             ]
         );

@@ -130,12 +130,6 @@ pub fn invalid(system: &str, target: &str, why: &str) -> ProviderError {
     .because(why)
 }
 
-/// Reads a length of time above zero.
-pub fn duration(text: &str) -> Option<Duration> {
-    let signed: jiff::SignedDuration = text.parse().ok()?;
-    Duration::try_from(signed).ok().filter(|d| !d.is_zero())
-}
-
 impl Args {
     /// Reads the common arguments among those of a block; others are the service's own.
     ///
@@ -166,7 +160,7 @@ impl Args {
         };
         let request_timeout = match raw.request_timeout {
             None => REQUEST_TIMEOUT_DEFAULT,
-            Some(text) => duration(&text)
+            Some(text) => drplan_api::length(&text)
                 .ok_or_else(|| invalid("`request_timeout` is no length of time above zero"))?,
         };
         Ok(Self {

@@ -11,7 +11,6 @@ pub use args::Args;
 pub use args::Keys;
 pub use args::arguments;
 pub use args::check;
-pub use args::duration;
 pub use args::invalid;
 pub use args::load;
 pub use policy::policy;

@@ -205,7 +205,11 @@ impl Kind for Command {
         let spec = &want.spec.0;
         let check = named(spec.check.as_deref().unwrap_or_default());
         let because = format!("`{check}` exits 0, and it is run again all the same");
-        Ok(proposed(spec, because, Vec::new()))
+        let spec = CommandSpec {
+            again: true,
+            ..spec.clone()
+        };
+        Ok(proposed(&spec, because, Vec::new()))
     }
 
     fn outputs(&self, _: &Want<CommandWant>, seen: &Seen<CommandState>) -> Json {
@@ -347,7 +351,15 @@ impl Acts for Command {
             let spec = &op.0;
             let found = match cx.doors.process.look(&run::traces(cx, spec)).await? {
                 Detached::Running => return Ok(Landed::Running),
-                Detached::Ended(0) if CheckAsk::of(spec).is_none() => return Ok(Landed::Yes),
+                Detached::Ended(0) if spec.again || CheckAsk::of(spec).is_none() => {
+                    return Ok(Landed::Yes);
+                }
+                Detached::Unknown if spec.again => return Ok(Landed::No),
+                Detached::Ended(_) | Detached::Vanished
+                    if spec.again && spec.on_interrupted == OnInterrupted::Check =>
+                {
+                    return Ok(Landed::No);
+                }
                 Detached::Ended(0) => {
                     "the command ended with exit code 0 and its check does not hold".to_owned()
                 }
@@ -356,7 +368,7 @@ impl Acts for Command {
                 // Its note is written before it starts: without one it never started here.
                 Detached::Unknown => return untraced(cx, spec).await,
             };
-            if let Some(check) = CheckAsk::of(spec) {
+            if let Some(check) = CheckAsk::of(spec).filter(|_| !spec.again) {
                 match check.verdict(&*cx.doors.process, &cx.base_dir).await? {
                     Verdict::True(_) => return Ok(Landed::Yes),
                     Verdict::False if spec.on_interrupted == OnInterrupted::Check => {

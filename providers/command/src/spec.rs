@@ -80,6 +80,9 @@ pub(crate) struct CommandSpec {
     pub(crate) working_dir: String,
     pub(crate) outputs: BTreeMap<String, OutputSpec>,
     pub(crate) on_interrupted: OnInterrupted,
+    /// Whether it runs although its check was true: then the check says nothing of how it went.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) again: bool,
 }
 
 #[derive(Deserialize)]
@@ -95,6 +98,8 @@ struct Arguments {
     outputs: Option<BTreeMap<String, OutputSpec>>,
     #[serde(default)]
     on_interrupted: Option<OnInterrupted>,
+    #[serde(default)]
+    again: bool,
 }
 
 impl From<Arguments> for CommandSpec {
@@ -111,6 +116,7 @@ impl From<Arguments> for CommandSpec {
             working_dir: given.working_dir.unwrap_or_default(),
             outputs: given.outputs.unwrap_or_default(),
             on_interrupted,
+            again: given.again,
         }
     }
 }

@@ -174,10 +174,9 @@ pub(crate) fn check(given: &mut Given<'_>) {
     given.says_something("version");
     given.says_something("helm");
     let is_repository = |text: &str| {
-        let schemes = ["https://", "http://", "oci://"];
-        schemes
-            .iter()
-            .any(|scheme| text.len() > scheme.len() && text.starts_with(scheme))
+        // Plugins of Helm read others, such as `s3://` and `git+https://`.
+        text.split_once("://")
+            .is_some_and(|(scheme, rest)| !scheme.is_empty() && !rest.is_empty())
     };
     let hint = "write `https://…` with `chart_name`, or the whole reference `oci://…`";
     given.is("repository", is_repository, "URL of charts", hint);
@@ -206,11 +205,11 @@ fn check_chart(given: &mut Given<'_>) {
             "give `chart` (a path), `repository` and `chart_name`, or `repository = \"oci://…\"`";
         given.refuse("chart", "nothing says where the chart is", Some(hint));
     }
-    if given.has("chart") && given.has("version") {
+    if given.get("chart").is_some() && given.get("version").is_some() {
         let because = "a chart in the spec's folder has its own version";
         given.refuse("version", because, Some("remove `version`"));
     }
-    if given.has("repository") && !given.has("version") {
+    if given.get("repository").is_some() && !given.has("version") {
         let hint = "add `version`, so that the chart stays the same one";
         given.refuse("repository", "the chart is not pinned", Some(hint));
     }
@@ -218,7 +217,7 @@ fn check_chart(given: &mut Given<'_>) {
         .text("repository")
         .map(|text| text.starts_with("oci://"))
     {
-        Some(true) if given.has("chart_name") => {
+        Some(true) if given.get("chart_name").is_some() => {
             let because = "a reference `oci://…` names the chart already";
             given.refuse("chart_name", because, Some("remove `chart_name`"));
         }
@@ -234,10 +233,8 @@ fn wait_timeout(text: Option<&str>) -> Result<Duration, String> {
     let Some(text) = text else {
         return Ok(WAIT_TIMEOUT_DEFAULT);
     };
-    text.parse::<jiff::SignedDuration>()
-        .ok()
-        .and_then(|d| Duration::try_from(d).ok())
-        .filter(|d| d.as_secs() > 0)
+    drplan_api::length(text)
+        .filter(|length| length.as_secs() > 0)
         .ok_or_else(|| format!("`wait_timeout` is `{text}`; write a length of time such as \"5m\""))
 }
 

@@ -114,7 +114,7 @@ impl From<CheckSpec> for Arguments {
 /// Refuses what can never be right.
 pub(crate) fn check(given: &mut Given<'_>) {
     if let Some(url) = given.text("url") {
-        given.take("url", check_url(url, given.has("tls")));
+        given.take("url", check_url(url, given.get("tls").is_some()));
     }
     if let Some(pattern) = given.text("body_matches") {
         given.take("body_matches", check_pattern(pattern));
@@ -182,13 +182,9 @@ pub(crate) fn duration(
     let Some(text) = text else {
         return Ok(default);
     };
-    let signed: Option<jiff::SignedDuration> = text.parse().ok();
-    signed
-        .and_then(|signed| Duration::try_from(signed).ok())
-        .filter(|duration| !duration.is_zero())
-        .ok_or_else(|| {
-            format!("`{name}` is `{text}`, which is no length of time above zero such as \"90s\"")
-        })
+    drplan_api::length(text).ok_or_else(|| {
+        format!("`{name}` is `{text}`, which is no length of time above zero such as \"90s\"")
+    })
 }
 
 impl CheckSpec {

@@ -145,14 +145,16 @@ fn judge(spec: &ClusterSpec, state: &ClusterState) -> Verdict {
     }
 }
 
-/// Returns major, minor and patch of `v1.35.4+k3s1`.
-/// Tells whether a version is one to three numbers, perhaps with a `v` in front.
+/// Tells whether a version is one to three numbers, perhaps with a `v` in front and a vendor's mark
+/// behind, as in `v1.35.4+k3s1`, `1.33.1-gke.100` or `1.30+`.
 fn is_version(text: &str) -> bool {
-    let parts: Vec<&str> = text.strip_prefix('v').unwrap_or(text).split('.').collect();
-    let is_number = |part: &&str| part.parse::<u32>().is_ok() && !part.starts_with('+');
-    parts.len() <= 3 && parts.iter().all(is_number)
+    let text = text.strip_prefix('v').unwrap_or(text);
+    let numbers = text.split(['-', '+']).next().unwrap_or_default();
+    let parts: Vec<&str> = numbers.split('.').collect();
+    parts.len() <= 3 && parts.iter().all(|part| part.parse::<u32>().is_ok())
 }
 
+/// Returns major, minor and patch of `v1.35.4+k3s1`.
 fn numbers(version: &str) -> Vec<u64> {
     let number = |part: &str| {
         let digits: String = part.chars().take_while(char::is_ascii_digit).collect();

@@ -2,6 +2,7 @@
 //! shows in an event only. So those that a specification names are looked for by name.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use drplan_api::ErrorKind;
 use drplan_api::Json;
@@ -13,6 +14,8 @@ use crate::asks::TypeRef;
 const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 /// How many Secrets are looked for at once.
 const NAMES_MAX: usize = 20;
+/// How long that may take in all: it explains a wait, and must not be one.
+const LOOK_MAX: Duration = Duration::from_secs(2);
 
 /// Lists the Secrets that pods of an object cannot start without: those of a pod, or of the template of
 /// a workload. What is optional is left out.
@@ -53,22 +56,30 @@ fn items(list: &Json) -> impl Iterator<Item = &Json> {
 /// Names those of some Secrets that are not there, for who waits for what needs them; `None` if all are
 /// there, or nobody may look.
 pub async fn absent(conn: &KubeConn, namespace: &str, names: &BTreeSet<&str>) -> Option<String> {
-    let of = TypeRef::new("", "v1", "secrets");
-    let mut missing = Vec::new();
-    for name in names.iter().take(NAMES_MAX) {
-        let path = of.path(Some(namespace), Some(name));
-        let during = format!("look for the Secret `{namespace}/{name}`");
-        if let Err(error) = conn.get_json(&during, &path, Some(METADATA)).await
-            && error.kind == ErrorKind::NotFound
-        {
-            missing.push(format!("`{namespace}/{name}`"));
-        }
-    }
-    match missing.as_slice() {
+    let missing = tokio::time::timeout(LOOK_MAX, missing(conn, namespace, names)).await;
+    match missing.unwrap_or_default().as_slice() {
         [] => None,
         [one] => Some(format!("Secret {one} is not there")),
         several => Some(format!("Secrets {} are not there", several.join(", "))),
     }
+}
+
+/// Stops at the first that nobody may look for, or that cannot be asked for now.
+async fn missing(conn: &KubeConn, namespace: &str, names: &BTreeSet<&str>) -> Vec<String> {
+    let of = TypeRef::new("", "v1", "secrets");
+    let mut out = Vec::new();
+    for name in names.iter().take(NAMES_MAX) {
+        let path = of.path(Some(namespace), Some(name));
+        let during = format!("look for the Secret `{namespace}/{name}`");
+        match conn.get_json(&during, &path, Some(METADATA)).await {
+            Ok(_) => {}
+            Err(error) if error.kind == ErrorKind::NotFound => {
+                out.push(format!("`{namespace}/{name}`"));
+            }
+            Err(_) => break,
+        }
+    }
+    out
 }
 
 #[cfg(test)]

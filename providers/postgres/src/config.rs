@@ -113,7 +113,7 @@ impl Config {
         let mut config = read_url(&raw.connection).map_err(|why| invalid(why).hint(FORM))?;
         let time = |name: &str, text: Option<String>, default| match text {
             None => Ok(default),
-            Some(text) => duration(&text)
+            Some(text) => drplan_api::length(&text)
                 .ok_or_else(|| invalid(&format!("`{name}` is no length of time above zero"))),
         };
         config.connect_timeout = time(
@@ -136,11 +136,6 @@ impl Config {
     pub(crate) fn place(&self) -> String {
         format!("{}:{}", self.host, self.port)
     }
-}
-
-fn duration(text: &str) -> Option<Duration> {
-    let signed: jiff::SignedDuration = text.parse().ok()?;
-    Duration::try_from(signed).ok().filter(|d| !d.is_zero())
 }
 
 fn read_url(text: &str) -> Result<Config, &'static str> {

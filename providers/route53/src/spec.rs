@@ -169,7 +169,7 @@ fn check_values(given: &mut Given<'_>) {
         );
     }
     given.is_whole("ttl", 0..=TTL_S_MAX);
-    if given.has("alias") && given.has("ttl") {
+    if given.get("alias").is_some() && given.get("ttl").is_some() {
         let because = "an alias has no `ttl` of its own";
         given.refuse("ttl", because, Some("remove it"));
     }
@@ -222,7 +222,7 @@ fn check_routing(given: &mut Given<'_>) {
     given.needs("weight", "set_identifier", hint);
     given.needs("failover", "set_identifier", hint);
     given.not_both("weight", "failover");
-    if given.has("set_identifier") && !given.has("weight") && !given.has("failover") {
+    if given.get("set_identifier").is_some() && !given.has("weight") && !given.has("failover") {
         let because = "`set_identifier` means nothing without `weight` or `failover`";
         given.refuse(
             "set_identifier",

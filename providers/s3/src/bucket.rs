@@ -9,8 +9,13 @@ pub const BUCKET_FORM: &str =
 
 /// Tells whether a bucket of any store can have this name.
 pub fn is_bucket_name(text: &str) -> bool {
-    let is_inside = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
-    !text.is_empty() && text.len() <= NAME_CHARACTERS_MAX && text.chars().all(is_inside)
+    // Ceph knows `tenant:bucket`, and AWS takes the ARN of an access point.
+    let is_inside = |c: char| c.is_ascii_alphanumeric() || "-._:".contains(c);
+    let name = match text.strip_prefix("arn:") {
+        Some(rest) => rest.replacen('/', "", 1),
+        None => text.to_owned(),
+    };
+    !name.is_empty() && text.len() <= NAME_CHARACTERS_MAX && name.chars().all(is_inside)
 }
 
 #[cfg(test)]
@@ -22,6 +27,11 @@ mod tests {
         for (text, is_bucket) in [
             ("shop-backups", true),
             ("shop.backups_1", true),
+            ("tenant:backups", true),
+            (
+                "arn:aws:s3:eu-west-1:123456789012:accesspoint/backups",
+                true,
+            ),
             ("s3://shop-backups", false),
             ("shop-backups/velero", false),
             ("shop backups", false),

@@ -15,7 +15,7 @@ use super::args::Args;
 use super::args::Fault;
 use super::exact;
 use crate::lang::Value;
-use crate::lang::units::parse_duration;
+use drplan_api::parse_duration;
 
 pub(super) const TABLE: &[Function] = &[
     exact("formatdate", "format, time", 2, formatdate),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use drplan_api::Action;
+use drplan_api::Address;
 use drplan_api::Change;
 use drplan_api::ConnId;
 use drplan_api::Effect;
@@ -21,10 +22,11 @@ use crate::plan::step::TargetPin;
 pub(super) fn steps(plan: &Plan, broken: &mut Vec<String>) {
     let targets: BTreeMap<&ConnId, &TargetPin> =
         plan.targets.iter().map(|t| (&t.conn, t)).collect();
+    let redo: BTreeSet<&Address> = plan.head.redo.iter().collect();
     let accepted: BTreeSet<&str> = plan.head.accept.iter().map(String::as_str).collect();
     for step in &plan.steps {
         shown(step, broken);
-        if plan.redoes(&step.address) {
+        if redo.contains(&step.address) {
             converges(step, broken);
         }
         accepted_or_not(step, accepted.contains(step.address.as_str()), broken);
