@@ -376,7 +376,13 @@ impl Turn<'_> {
         let cx = self.read_cx(want, tries.attempt).await?;
         let landed = match self.reading(op.probe(&cx, n)).await? {
             // What is done again was there before; only of what this run began is this the answer.
-            Landed::Yes if self.shared.is_to_redo(&self.step.address) && !tries.left => Landed::No,
+            Landed::Yes
+                if self.shared.is_to_redo(&self.step.address)
+                    && !tries.begun
+                    && !self.shared.has_left(&self.step.address, n) =>
+            {
+                Landed::No
+            }
             landed => landed,
         };
         match landed {

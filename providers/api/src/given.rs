@@ -52,6 +52,13 @@ impl<'a> Given<'a> {
         self.args.get(name).is_some_and(|value| !value.is_null())
     }
 
+    /// Whether an argument has a value for sure: what a step makes first may turn out to be null, and a
+    /// secret is a text.
+    pub fn is_sure(&self, name: &str) -> bool {
+        let value = self.args.get(name).filter(|value| !value.is_null());
+        value.is_some_and(|value| is_hole(value).is_none_or(|hole| hole.after.is_empty()))
+    }
+
     /// The value of an argument, unless it is not known. Holes may lie inside of it.
     pub fn get(&self, name: &str) -> Option<&'a Json> {
         let value = self.args.get(name)?;
@@ -193,7 +200,7 @@ impl<'a> Given<'a> {
 
     /// Refuses two arguments of which only one can hold. What is not known yet may turn out to be null.
     pub fn not_both(&mut self, one: &'static str, other: &'static str) {
-        if self.get(one).is_some() && self.get(other).is_some() {
+        if self.is_sure(one) && self.is_sure(other) {
             let because = format!("`{one}` and `{other}` exclude each other");
             self.refuse(other, because, Some("leave one of them out"));
         }
@@ -201,7 +208,7 @@ impl<'a> Given<'a> {
 
     /// Refuses an argument that means nothing without another.
     pub fn needs(&mut self, argument: &'static str, other: &str, hint: &str) {
-        if self.get(argument).is_some() && !self.has(other) {
+        if self.is_sure(argument) && !self.has(other) {
             let because = format!("`{argument}` means nothing without `{other}`");
             self.refuse(argument, because, Some(hint));
         }

@@ -96,29 +96,22 @@ impl KubeConn {
         &self.server
     }
 
-    /// Waits for a free slot and makes one attempt within the deadline. `during` says what is done:
-    /// "create `restores.velero.io`".
+    /// Sends one write with a JSON body and returns the JSON of the answer. The typed client would do the
+    /// same and forget when a busy server wishes to be asked again.
     ///
     /// # Errors
     ///
-    /// As [`kube_error`]; [`ErrorKind::Unreachable`] if the deadline passes.
-    pub async fn call<T>(
+    /// As [`kube_error`], with the wait that the server asked for; [`ErrorKind::Unreachable`] if the
+    /// deadline passes.
+    pub async fn write(
         &self,
         during: &str,
-        attempt: impl Future<Output = Result<T, kube::Error>>,
-    ) -> Result<T, ProviderError> {
-        let (_, used) = self.session.client();
-        let attempt = async {
-            attempt.await.map_err(|e| Refusal {
-                code: match &e {
-                    kube::Error::Api(status) => Some(status.code),
-                    _ => None,
-                },
-                error: kube_error(during, &self.server, &e),
-            })
-        };
-        let answer = self.bounded(during, attempt).await;
-        Ok(self.settled(used, answer).await?)
+        method: Method,
+        path: &str,
+        content_type: &str,
+        body: &Json,
+    ) -> Result<Json, ProviderError> {
+        Ok(self.sent(during, method, path, content_type, body).await?)
     }
 
     /// Sends one request and returns the JSON of the answer; for what the client has no words for.
@@ -195,8 +188,20 @@ impl KubeConn {
         content_type: &str,
         body: &Json,
     ) -> Result<Json, Refusal> {
+        self.sent(during, Method::PATCH, path, content_type, body)
+            .await
+    }
+
+    async fn sent(
+        &self,
+        during: &str,
+        method: Method,
+        path: &str,
+        content_type: &str,
+        body: &Json,
+    ) -> Result<Json, Refusal> {
         let request = Request::builder()
-            .method(Method::PATCH)
+            .method(method)
             .uri(path)
             .header(ACCEPT, "application/json")
             .header(CONTENT_TYPE, content_type);

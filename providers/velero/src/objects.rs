@@ -7,19 +7,16 @@ use drplan_api::stamp;
 use drplan_kubernetes::KubeConn;
 use drplan_kubernetes::asks::TypeRef;
 use drplan_kubernetes::secrets;
-use kube::api::Api;
-use kube::api::ApiResource;
-use kube::api::DeleteParams;
-use kube::api::DynamicObject;
-use kube::api::Patch;
-use kube::api::PatchParams;
-use kube::api::PostParams;
-use kube::api::Preconditions;
+use http::Method;
+use serde_json::json;
 
 /// The namespace of Velero if nobody says another.
 pub(crate) const VELERO_NAMESPACE: &str = "velero";
 
 const GROUP: &str = "velero.io";
+/// How bodies are written.
+const JSON: &str = "application/json";
+const MERGE_PATCH: &str = "application/merge-patch+json";
 const VERSION: &str = "v1";
 
 pub(crate) fn locations() -> TypeRef {
@@ -64,28 +61,14 @@ pub(crate) async fn find(
     }
 }
 
-fn api(conn: &KubeConn, of: &TypeRef, kind: &str, namespace: &str) -> Api<DynamicObject> {
-    let resource = ApiResource {
-        group: of.group.clone(),
-        version: of.version.clone(),
-        api_version: if of.group.is_empty() {
-            of.version.clone()
-        } else {
-            format!("{}/{}", of.group, of.version)
-        },
-        kind: kind.to_owned(),
-        plural: of.plural.clone(),
-    };
-    Api::namespaced_with(conn.client(), namespace, &resource)
+/// The path of a write, which says whose it is.
+fn path(of: &TypeRef, namespace: &str, name: Option<&str>) -> String {
+    let path = of.path(Some(namespace), name);
+    format!("{path}?fieldManager={}", stamp::FIELD_MANAGER)
 }
 
-fn decode(body: &Json, what: &str) -> Result<DynamicObject, ProviderError> {
-    serde_json::from_value(body.clone()).map_err(|e| {
-        ProviderError::new(ErrorKind::Bug, format!("build {what}"), "drplan").caused_by(&e)
-    })
-}
-
-/// Creates an object under its fixed name; one that is already there is [`ErrorKind::Conflict`].
+/// Creates an object under its fixed name; one that is already there is
+/// [`drplan_api::ErrorKind::Conflict`].
 pub(crate) async fn create(
     conn: &KubeConn,
     of: &TypeRef,
@@ -94,13 +77,8 @@ pub(crate) async fn create(
 ) -> Result<(), ProviderError> {
     let (kind, name) = (text(&body["kind"]), text(&body["metadata"]["name"]));
     let during = format!("create {kind} `{name}`");
-    let object = decode(body, &during)?;
-    let api = api(conn, of, kind, namespace);
-    let params = PostParams {
-        field_manager: Some(stamp::FIELD_MANAGER.to_owned()),
-        ..PostParams::default()
-    };
-    conn.call(&during, api.create(&params, &object)).await?;
+    let path = path(of, namespace, None);
+    conn.write(&during, Method::POST, &path, JSON, body).await?;
     Ok(())
 }
 
@@ -113,16 +91,15 @@ pub(crate) async fn delete(
 ) -> Result<(), ProviderError> {
     let (kind, meta) = (text(&object["kind"]), &object["metadata"]);
     let name = text(&meta["name"]);
-    let params = DeleteParams {
-        preconditions: Some(Preconditions {
-            uid: Some(text(&meta["uid"]).to_owned()),
-            resource_version: None,
-        }),
-        ..DeleteParams::default()
-    };
     let during = format!("delete {kind} `{name}`");
-    let api = api(conn, of, kind, namespace);
-    conn.call(&during, api.delete(name, &params)).await?;
+    let options = json!({
+        "apiVersion": "v1",
+        "kind": "DeleteOptions",
+        "preconditions": {"uid": meta["uid"]},
+    });
+    let path = of.path(Some(namespace), Some(name));
+    conn.write(&during, Method::DELETE, &path, JSON, &options)
+        .await?;
     Ok(())
 }
 
@@ -136,12 +113,8 @@ pub(crate) async fn merge(
     fields: &Json,
 ) -> Result<(), ProviderError> {
     let during = format!("change {kind} `{name}`");
-    let params = PatchParams {
-        field_manager: Some(stamp::FIELD_MANAGER.to_owned()),
-        ..PatchParams::default()
-    };
-    let api = api(conn, of, kind, namespace);
-    conn.call(&during, api.patch(name, &params, &Patch::Merge(fields)))
+    let path = path(of, namespace, Some(name));
+    conn.write(&during, Method::PATCH, &path, MERGE_PATCH, fields)
         .await?;
     Ok(())
 }

@@ -90,6 +90,7 @@ program "bin/site" {
   true_if    = ["cluster.b"]
   address_of = "b/shop/frontend"
   within     = "5m"
+  makes      = ["data"]
   stdout     = "out"
   stderr     = "err"
   exit       = 3

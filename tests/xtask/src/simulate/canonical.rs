@@ -13,6 +13,8 @@ use drplan_sandbox_kubernetes::ObjectKey;
 use drplan_sandbox_postgres::Server;
 use serde_json::Value;
 
+use super::foreign::RUN_BEFORE;
+
 /// What comes and goes by itself.
 const PASSING: &[&str] = &["events", "leases", "endpoints", "endpointslices"];
 /// The type of the Secrets of Helm's revisions.
@@ -163,6 +165,10 @@ fn objects(cluster_name: &str, cluster: &Cluster, out: &mut State) {
             key.group, key.resource, key.namespace
         );
         let mut value = plain(&object, &drawn);
+        if is_of_last_year(&object) {
+            // Velero ends what it finds unended when it starts, if it is there by then.
+            value["status"] = Value::Null;
+        }
         let sealed =
             value["type"] == HELM || value["type"] == "kubernetes.io/service-account-token";
         if let Some(map) = value.as_object_mut().filter(|_| sealed) {
@@ -215,6 +221,11 @@ fn databases(server_name: &str, server: &Server, out: &mut State) {
 /// Whether it is a revision of a Helm release that did not come to its end. It stays for people.
 fn is_attempt(object: &Value) -> bool {
     object["type"] == HELM && object["metadata"]["labels"]["status"] != "deployed"
+}
+
+/// Whether it was there before any life began.
+fn is_of_last_year(object: &Value) -> bool {
+    object["metadata"]["annotations"]["drplan.io/run"] == RUN_BEFORE
 }
 
 fn plain(value: &Value, drawn: &Drawn) -> Value {

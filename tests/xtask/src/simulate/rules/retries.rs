@@ -30,6 +30,7 @@ pub(super) fn broken(life: &Life) -> Vec<String> {
     let mut out = Vec::new();
     for (n, run) in life.runs.iter().enumerate() {
         let mut watch = Watch::of(run.plan.as_deref());
+        watch.has_spoken = n == 0;
         for entry in life.trace.iter().filter(|entry| entry.run == n) {
             let hows = watch.see(&entry.what, entry.at).into_iter();
             out.extend(hows.map(|how| format!("run {n}: {how}, at {}", entry.at)));
@@ -101,6 +102,9 @@ struct Watch<'a> {
     plan: Option<&'a Plan>,
     writes: BTreeMap<Place, Attempts>,
     effects: BTreeMap<(Address, usize), usize>,
+    /// Whether the run has said anything. What comes before is on its way since the run before, which
+    /// was cut off.
+    has_spoken: bool,
 }
 
 impl<'a> Watch<'a> {
@@ -110,15 +114,18 @@ impl<'a> Watch<'a> {
             plan,
             writes: BTreeMap::new(),
             effects: BTreeMap::new(),
+            has_spoken: false,
         }
     }
 
     fn see(&mut self, what: &What, at: Timestamp) -> Vec<String> {
         match what {
             What::Event(event) => {
+                self.has_spoken = true;
                 self.turns.hear(event, at);
                 self.effect(event, at)
             }
+            What::Came(_) if !self.has_spoken => Vec::new(),
             What::Came(asked) if asked.is_our_change() => self.came(asked, at),
             What::Left(asked, status) if asked.is_our_change() => {
                 let busy = Some(at + BUSY).filter(|_| *status == 429 && says_until_when(asked));
