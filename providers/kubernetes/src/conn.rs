@@ -86,7 +86,7 @@ impl KubeConn {
         self.session.kubeconfig()
     }
 
-    /// Returns the client, for requests that this crate does not know; send them through [`Self::call`].
+    /// Returns the client as it is, without slots, deadline and renewed credentials.
     pub fn client(&self) -> kube::Client {
         self.session.client().0
     }
