@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::diag::Code;
 use crate::plan::Do;
 use crate::plan::Plan;
+use crate::plan::some;
 use crate::rights::Rights;
 
 /// From which difference between two clocks on somebody should look, in milliseconds.
@@ -80,7 +81,7 @@ pub fn target(conn: &ConnId, state: Option<&TargetState>, ahead_ms: Option<i64>)
     match state {
         None => Item::new(name, State::Open, "nothing was asked of it"),
         Some(TargetState::NotYet { made_by }) => {
-            let found = format!("is made by {}", some(made_by.iter()));
+            let found = format!("is made by {}", some(made_by.iter(), NAMED_MAX));
             Item::new(name, State::Open, found)
         }
         Some(TargetState::Lost { domain }) => Item::new(
@@ -124,7 +125,7 @@ pub fn tool(tool: &Tool, said: Result<String, String>) -> Item {
     match said {
         Ok(said) => Item::new(name, State::Good, said),
         Err(why) => {
-            let users = some(tool.used_by.iter());
+            let users = some(tool.used_by.iter(), NAMED_MAX);
             Item::new(name, State::Bad, format!("{why}; {users} needs it"))
                 .hint("install it on every machine that may recover")
         }
@@ -284,16 +285,6 @@ pub fn tools(plan: &Plan, of: impl Fn(&crate::plan::Step) -> Vec<Vec<String>>) -
         .into_iter()
         .map(|(argv, used_by)| Tool { argv, used_by });
     tools.collect()
-}
-
-fn some<'a>(addresses: impl ExactSizeIterator<Item = &'a Address>) -> String {
-    let more = addresses.len().saturating_sub(NAMED_MAX);
-    let named: Vec<&str> = addresses.take(NAMED_MAX).map(|a| a.as_str()).collect();
-    let named = named.join(", ");
-    match more {
-        0 => named,
-        more => format!("{named} and {more} more"),
-    }
 }
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ use crate::plan::Do;
 use crate::plan::Finding;
 use crate::plan::Plan;
 use crate::plan::Step;
+use crate::plan::some;
 
 /// How many rights of one target are asked for; the rest shows when its turn comes.
 const ASKED_MAX: usize = 512;
@@ -288,11 +289,9 @@ fn broad(right: &Right) -> Right {
 }
 
 fn refusal(conn: &ConnId, right: &Right, steps: &BTreeSet<Address>) -> Finding {
-    let named: Vec<&str> = steps.iter().take(NAMED_MAX).map(Address::as_str).collect();
-    let of = match steps.len().saturating_sub(NAMED_MAX) {
-        _ if named.is_empty() => "the run store".to_owned(),
-        0 => named.join(", "),
-        more => format!("{} and {more} more", named.join(", ")),
+    let of = match steps.is_empty() {
+        true => "the run store".to_owned(),
+        false => some(steps.iter(), NAMED_MAX),
     };
     Finding {
         code: Code::RightMissing.as_str().to_owned(),

@@ -24,6 +24,8 @@ mod report;
 mod revert;
 mod run;
 mod session;
+#[cfg(all(test, feature = "rehearse"))]
+mod shop;
 mod show;
 mod signals;
 mod snapshot;

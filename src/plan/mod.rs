@@ -31,6 +31,7 @@ pub use forecast::Forecast;
 pub use forecast::From;
 pub use forecast::Saving;
 pub use history::History;
+pub(crate) use notice::some;
 pub(crate) use policy::Deed;
 pub use policy::Forbidden;
 pub use policy::Policy;

@@ -9,11 +9,15 @@ use super::step::Plan;
 /// How many addresses a notice names.
 const NAMED_MAX: usize = 5;
 
-/// The first few of a list.
-fn some(addresses: &[Address]) -> String {
-    let named = addresses.iter().take(NAMED_MAX).map(Address::as_str);
-    let named = named.collect::<Vec<_>>().join(", ");
-    match addresses.len().saturating_sub(NAMED_MAX) {
+/// The first few of a list of addresses, and how many there are beside them.
+pub(crate) fn some<'a>(
+    addresses: impl ExactSizeIterator<Item = &'a Address>,
+    named_max: usize,
+) -> String {
+    let more = addresses.len().saturating_sub(named_max);
+    let named: Vec<&str> = addresses.take(named_max).map(Address::as_str).collect();
+    let named = named.join(", ");
+    match more {
         0 => named,
         more => format!("{named} and {more} more"),
     }
@@ -48,11 +52,19 @@ impl Plan {
             partial.of
         );
         if left_out > 0 {
-            let _ = write!(text, " Left out: {}.", some(&partial.left_out));
+            let _ = write!(
+                text,
+                " Left out: {}.",
+                some(partial.left_out.iter(), NAMED_MAX)
+            );
         }
         if let Some(stage) = partial.stop_before.filter(|_| held > 0) {
             let stage = stage.as_str();
-            let _ = write!(text, " Held before `{stage}`: {}.", some(&partial.held));
+            let _ = write!(
+                text,
+                " Held before `{stage}`: {}.",
+                some(partial.held.iter(), NAMED_MAX)
+            );
         }
         Some(text)
     }

@@ -367,11 +367,6 @@ impl Plan {
         self.head.accept.iter().any(|a| a == address.as_str())
     }
 
-    /// Whether a person asked that a step is done again though it is true.
-    pub fn redoes(&self, address: &Address) -> bool {
-        self.head.redo.contains(address)
-    }
-
     /// The indexes of the steps that each step waits for.
     pub fn before(&self) -> Vec<Vec<usize>> {
         let mut out = vec![Vec::new(); self.steps.len()];

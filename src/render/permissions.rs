@@ -12,6 +12,7 @@ use super::style::Tone;
 use super::style::count;
 use super::style::whole;
 use crate::plan::Plan;
+use crate::plan::some;
 use crate::rights::Needed;
 use crate::rights::Rights;
 
@@ -154,18 +155,9 @@ fn refused(needed: &Needed, right: &Right, style: Style) -> String {
 }
 
 fn users(steps: &BTreeSet<&Address>) -> String {
-    let named: Vec<&str> = steps
-        .iter()
-        .take(NAMED_MAX)
-        .map(|step| step.as_str())
-        .collect();
-    let named = match named.is_empty() {
+    match steps.is_empty() {
         true => "the run store".to_owned(),
-        false => named.join(", "),
-    };
-    match steps.len().saturating_sub(NAMED_MAX) {
-        0 => named,
-        more => format!("{named} and {more} more"),
+        false => some(steps.iter().copied(), NAMED_MAX),
     }
 }
 

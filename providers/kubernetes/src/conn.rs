@@ -86,11 +86,6 @@ impl KubeConn {
         self.session.kubeconfig()
     }
 
-    /// Returns the client as it is, without slots, deadline and renewed credentials.
-    pub fn client(&self) -> kube::Client {
-        self.session.client().0
-    }
-
     /// Returns the address of the server, without credentials.
     pub fn server(&self) -> &str {
         &self.server
@@ -382,7 +377,7 @@ impl Conn for KubeConn {
     fn time(&self) -> Fut<'_, Option<Timestamp>> {
         Box::pin(async move {
             let request = Request::get("/version").body(Body::empty()).ok()?;
-            let client = self.client();
+            let (client, _) = self.session.client();
             let asked = tokio::time::timeout(self.request_timeout, client.send(request));
             let answer = asked.await.ok()?.ok()?;
             let date = answer.headers().get(DATE)?.to_str().ok()?;

@@ -10,8 +10,7 @@ use drplan_api::ProviderError;
 use drplan_api::Right;
 use drplan_api::Verdict;
 use drplan_api::stamp::FIELD_MANAGER;
-use http::header::ACCEPT;
-use http::header::CONTENT_TYPE;
+use http::Method;
 use serde_json::json;
 
 use crate::KubeConn;
@@ -65,13 +64,15 @@ async fn discovery(conn: &KubeConn) -> Result<Json, ProviderError> {
 
 async fn may(conn: &KubeConn, right: &Right) -> Result<Json, ProviderError> {
     let during = format!("ask for the right to {right}");
-    let review = rights::review(right).to_string().into_bytes();
-    let request = http::Request::post(ACCESS_REVIEWS)
-        .header(ACCEPT, "application/json")
-        .header(CONTENT_TYPE, "application/json")
-        .body(review)
-        .map_err(|e| ProviderError::new(ErrorKind::Bug, &during, conn.server()).caused_by(&e))?;
-    let answer = conn.request(&during, request).await?;
+    let review = rights::review(right);
+    let sent = conn.write(
+        &during,
+        Method::POST,
+        ACCESS_REVIEWS,
+        "application/json",
+        &review,
+    );
+    let answer = sent.await?;
     let status = &answer["status"];
     let said = status["evaluationError"].as_str().unwrap_or_default();
     let is_sure = status["allowed"] == true || status["denied"] == true || said.is_empty();

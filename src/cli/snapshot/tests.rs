@@ -1,46 +1,18 @@
-//! The shop of the examples in the rehearsal world, before and after its recovery: real backups, an API
-//! with Secrets in it, and every provider.
+//! The shop before and after its recovery: its plan from a snapshot, and what is not in it.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use drplan_api::Json;
 
 use super::*;
-use crate::apply::Event;
-use crate::apply::Sink;
-use crate::cli::PlanningArgs;
-use crate::cli::VarArgs;
-use crate::rehearse::Failures;
+use crate::cli::shop;
+use crate::cli::shop::session;
+use crate::cli::shop::sure;
 use crate::rehearse::Scene;
-use crate::rehearse::Script;
-use crate::rehearse::Turnstile;
-use crate::render::style::Style;
-
-struct Deaf;
-
-impl Sink for Deaf {
-    fn hear(&self, _: u64, _: &Event) {}
-}
-
-fn sure<T>(result: Result<T, Failure>) -> T {
-    result.unwrap_or_else(|failure| panic!("{}", failure.render(Style::PLAIN)))
-}
-
-fn session(scene: &Scene) -> Session {
-    sure(Session::open(
-        scene.dir(),
-        &VarArgs::default(),
-        scene.ambient(),
-    ))
-}
 
 /// Plans against the world and against a snapshot of it; returns the snapshot's text.
 async fn planned_twice(scene: &Scene, folder: &Path) -> String {
-    let planning = PlanningArgs {
-        lost: scene.file().lost.clone(),
-        ..PlanningArgs::default()
-    };
+    let planning = shop::planning(scene);
     let first = session(scene);
     let made = first.plan_on(&planning, scene.ambient(), &Basis::World);
     let made = sure(made.await);
@@ -75,23 +47,12 @@ fn secret_values(json: &Json, out: &mut Vec<Json>) {
     }
 }
 
-async fn shop() {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/shop");
-    let script = Script {
-        vars: VarArgs::default(),
-        faults: None,
-        fail: Arc::new(Failures::parse(&[])),
-        parallelism: 10,
-    };
-    let mut ambient = Ambient::of_this_process();
-    ambient.quiet = true;
-    let scene = sure(Scene::set(&dir, script, &ambient));
+async fn before_and_after() {
+    let scene = shop::scene();
     let folder = tempfile::tempdir().expect("a folder");
     planned_twice(&scene, folder.path()).await;
 
-    let planned = sure(scene.plan().await);
-    let ended = scene.apply(&planned, folder.path(), "run", Arc::new(Deaf));
-    ended.await.expect("a journal");
+    shop::recover(&scene, folder.path()).await;
     let text = planned_twice(&scene, folder.path()).await;
     for (name, value) in &scene.file().variables {
         assert!(
@@ -113,14 +74,5 @@ async fn shop() {
 
 #[test]
 fn the_shop_is_planned_from_a_snapshot_byte_for_byte_and_its_secrets_are_not_in_it() {
-    rustls::crypto::ring::default_provider()
-        .install_default()
-        .ok();
-    let mut builder = tokio::runtime::Builder::new_current_thread();
-    let turnstile = Turnstile::default();
-    turnstile.between(&mut builder);
-    let runtime = builder.enable_all().build().expect("a runtime");
-    runtime.block_on(shop());
-    turnstile.open();
-    runtime.shutdown_background();
+    shop::play(before_and_after());
 }
