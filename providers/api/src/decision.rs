@@ -221,7 +221,9 @@ pub struct Proposal<Op> {
     /// the index of one of these.
     pub effects: Vec<Effect>,
     /// That part of the live state on which the decision rests. If it is another one when the step's
-    /// turn comes, the step has *moved* and does not run. Never a secret; nothing volatile.
+    /// turn comes, the step has *moved* and does not run. Of a JSON object each entry is bound apart, and
+    /// one that is gone by then came true by itself, which is no reason to refuse the rest. Never a
+    /// secret; nothing volatile.
     pub binding: Json,
 }
 

@@ -25,6 +25,7 @@ use crate::ProviderError;
 use crate::RawWant;
 use crate::ReadCx;
 use crate::Right;
+use crate::Room;
 use crate::Seen;
 use crate::Shape;
 use crate::Slots;
@@ -133,6 +134,11 @@ pub trait DynKind: Send + Sync {
         let _ = want;
         Vec::new()
     }
+    /// See [`Kind::demand`]; none, unless implemented or if something is not known.
+    fn demand(&self, want: &RawWant, view: &View<'_>) -> Option<(&'static str, Room)> {
+        let _ = (want, view);
+        None
+    }
     /// See [`Kind::takes_back`]; a payload that cannot be read takes nothing back.
     fn takes_back(&self, inverse: &Json, op: &Json) -> bool {
         let _ = (inverse, op);
@@ -145,6 +151,10 @@ pub trait DynKind: Send + Sync {
     /// See [`Kind::ends_all`]; `None`, unless implemented.
     fn ends_all(&self) -> Option<Json> {
         None
+    }
+    /// See [`Kind::fleeting`]; none, unless implemented.
+    fn fleeting(&self) -> &'static [&'static str] {
+        &[]
     }
     /// Decodes the payload of a step, once for all that is done with it.
     ///
@@ -373,6 +383,9 @@ impl<K: Kind> DynKind for Reading<K> {
     fn shape(&self, want: &RawWant) -> Result<Shape, LookError> {
         Self::shape(self, want)
     }
+    fn fleeting(&self) -> &'static [&'static str] {
+        self.kind.fleeting()
+    }
     fn bind<'k>(
         &'k self,
         _: &Json,
@@ -422,6 +435,9 @@ impl<K: Acts> DynKind for Acting<K> {
     fn ends_all(&self) -> Option<Json> {
         self.0.kind.ends_all()
     }
+    fn fleeting(&self) -> &'static [&'static str] {
+        self.0.kind.fleeting()
+    }
     fn tools(&self, want: &RawWant) -> Vec<Vec<String>> {
         let want = self.0.decode(want);
         want.map(|want| self.0.kind.tools(&want))
@@ -431,6 +447,11 @@ impl<K: Acts> DynKind for Acting<K> {
         let want = self.0.decode(want);
         want.map(|want| self.0.kind.rights(&want))
             .unwrap_or_default()
+    }
+    fn demand(&self, want: &RawWant, view: &View<'_>) -> Option<(&'static str, Room)> {
+        let want = self.0.decode(want).ok()?;
+        let seen = self.0.kind.observe(&want, view).ok()?;
+        self.0.kind.demand(&want, &seen)
     }
     fn takes_back(&self, inverse: &Json, op: &Json) -> bool {
         K::Op::deserialize(op).is_ok_and(|op| self.0.kind.takes_back(inverse, &op))

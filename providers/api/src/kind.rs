@@ -24,6 +24,7 @@ use crate::ProviderError;
 use crate::ReadCx;
 use crate::RecoveryPoint;
 use crate::Right;
+use crate::Room;
 use crate::Shape;
 use crate::TargetState;
 use crate::View;
@@ -312,6 +313,17 @@ pub trait Kind: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// Says how much room for workloads acting takes, with the role of the connection where it is taken, as
+    /// far as that can be told.
+    fn demand(
+        &self,
+        want: &Want<Self::Spec>,
+        seen: &Seen<Self::State>,
+    ) -> Option<(&'static str, Room)> {
+        let _ = (want, seen);
+        None
+    }
+
     /// Says how many steps of this kind can act on one connection at once, where the domain bounds that.
     /// The others wait in drplan, where their time-outs do not run yet.
     fn slots(&self) -> Option<Slots> {
@@ -322,6 +334,12 @@ pub trait Kind: Send + Sync + 'static {
     /// recovery left behind there; `None` if the kind ends nothing.
     fn ends_all(&self) -> Option<Json> {
         None
+    }
+
+    /// Names the exports that change by themselves, such as what was measured: that one of them is another
+    /// now makes nothing stale.
+    fn fleeting(&self) -> &'static [&'static str] {
+        &[]
     }
 
     /// Says what else there is to say.

@@ -17,8 +17,10 @@ use crate::Given;
 use crate::Json;
 use crate::ProviderError;
 use crate::Right;
+use crate::Room;
 use crate::Schema;
 use crate::SharedStore;
+use crate::Standing;
 use crate::Timestamp;
 
 /// Who a target is, whatever its address: the uid of `kube-system`, an account and endpoint, a
@@ -94,6 +96,17 @@ pub trait System: Send + Sync + 'static {
         let _ = (rights, of, to);
         String::new()
     }
+    /// What recorded answers of one connection say about what stood behind it, so that a rehearsal can
+    /// begin there. Pure: it asks nobody.
+    ///
+    /// Each answer is one that [`Conn::fetch`] gave, out of a file that anybody may have edited: never
+    /// index or unwrap what is in it, and leave out what does not fit. An `Err` means that it is not known,
+    /// never that something is absent. Secrets are digests (`{"$digest": …}`) or `(secret)`; they stay so.
+    /// What no world can be made of is told as [`Standing::Unknown`].
+    fn recall(&self, who: &TargetId, answers: &[(&Ask, &Answer)]) -> Vec<Standing> {
+        let _ = (who, answers);
+        Vec::new()
+    }
 }
 
 /// An open connection. The provider's own kinds downcast it through [`Conn::as_any`] to act.
@@ -108,6 +121,19 @@ pub trait Conn: Send + Sync + 'static {
     /// Says what time it is there, where the system tells. One bounded attempt.
     fn time(&self) -> Fut<'_, Option<Timestamp>> {
         Box::pin(async { None })
+    }
+    /// Says until when the system takes what the connection proves itself with, where that can be told and
+    /// nothing renews it by itself. One bounded attempt.
+    fn good_until(&self) -> Fut<'_, Option<Timestamp>> {
+        Box::pin(async { None })
+    }
+    /// Says how much room for workloads is left, where the system has such. One bounded attempt.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read.
+    fn room(&self) -> Fut<'_, Result<Option<Room>, ProviderError>> {
+        Box::pin(async { Ok(None) })
     }
     /// A place for small objects under a prefix of a bucket, where the system has such places.
     fn store(self: Arc<Self>, bucket: &str, prefix: &str) -> Option<Arc<dyn SharedStore>> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use drplan_api::ErrorKind;
 use drplan_api::Json;
 use drplan_api::ProviderError;
+use drplan_api::Standing;
 use drplan_api::process::Output;
 use drplan_api::process::ProcessDoor;
 use drplan_api::process::Program;
@@ -118,6 +119,17 @@ impl CheckAsk {
                 ))
             }
         }
+    }
+
+    /// How the program ended, by a recorded answer; nothing if a signal ended it.
+    pub(crate) fn ended(self, answer: CheckAnswer) -> Option<Standing> {
+        Some(Standing::Ended {
+            argv: self.argv,
+            env: self.env,
+            cwd: self.cwd,
+            code: answer.code?,
+            stdout: answer.stdout_tail,
+        })
     }
 
     /// Runs the check and says what it means.

@@ -7,6 +7,7 @@ mod approval;
 mod check;
 mod command;
 mod outputs;
+mod recall;
 mod run;
 mod spec;
 mod system;

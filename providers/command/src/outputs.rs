@@ -7,6 +7,7 @@ use drplan_api::ErrorKind;
 use drplan_api::Json;
 use drplan_api::ProviderError;
 use drplan_api::SecretRef;
+use drplan_api::Standing;
 use serde::Deserialize;
 use serde::Serialize;
 use serde_json::json;
@@ -65,6 +66,19 @@ impl OutputsAsk {
             files.insert(name.clone(), file.read(base_dir).await?);
         }
         Ok(OutputsAnswer { files })
+    }
+
+    /// Which files were there, by a recorded answer.
+    pub(crate) fn files(self, answer: &OutputsAnswer) -> Vec<Standing> {
+        let one = |(name, file): (String, FileAsk)| {
+            let found = answer.files.get(&name)?;
+            Some(Standing::File {
+                path: file.path,
+                present: found.present,
+                content: found.content.clone(),
+            })
+        };
+        self.files.into_iter().filter_map(one).collect()
     }
 
     /// Returns the path of each output that is not there.

@@ -15,6 +15,7 @@ use drplan_api::Fut;
 use drplan_api::Json;
 use drplan_api::ProviderError;
 use drplan_api::Schema;
+use drplan_api::Standing;
 use drplan_api::System;
 use drplan_api::TargetId;
 use drplan_api::process::ProcessDoor;
@@ -23,6 +24,7 @@ use serde::Serialize;
 
 use crate::check::CheckAsk;
 use crate::outputs::OutputsAsk;
+use crate::recall;
 
 /// The question whether a command's work is done.
 pub(crate) const CHECK: &str = "check";
@@ -96,6 +98,10 @@ impl System for LocalSystem {
             let conn = LocalConn::new(cx.base_dir.clone(), Arc::clone(&cx.doors.process));
             Ok(Arc::new(conn) as Arc<dyn Conn>)
         })
+    }
+
+    fn recall(&self, _: &TargetId, answers: &[(&Ask, &Answer)]) -> Vec<Standing> {
+        recall::standing(answers)
     }
 }
 

@@ -140,6 +140,10 @@ impl Kind for HttpCheck {
         }
     }
 
+    fn fleeting(&self) -> &'static [&'static str] {
+        &["latency_ms"]
+    }
+
     fn notes(&self, _: &PlanCx, want: &Want<CheckSpec>, _: &Seen<Reply>) -> Notes {
         Notes {
             manual: vec![want.spec.manual()],

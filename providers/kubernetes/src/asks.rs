@@ -3,6 +3,7 @@
 //! Equal questions of different resources are one request. In every answer the values of Secrets are
 //! salted digests (`{"$digest": "…"}`, see [`crate::salt`]) and `managedFields` is left out.
 
+use drplan_api::Ask;
 use drplan_api::ConnId;
 use drplan_api::ErrorKind;
 use drplan_api::Json;
@@ -120,12 +121,20 @@ pub fn discovery(conn: &ConnId) -> Query {
 /// All objects of a type in all namespaces: `{"items": […], "resource_version": "…"}`. Each item has
 /// its `apiVersion` and `kind`. A type that is not served is [`ErrorKind::NoSuchType`].
 pub fn list(conn: &ConnId, of: &TypeRef) -> Query {
+    Query {
+        conn: conn.clone(),
+        ask: every(of),
+    }
+}
+
+/// The same question, whoever is asked.
+pub(crate) fn every(of: &TypeRef) -> Ask {
     let args = ListArgs {
         of: of.clone(),
         namespace: None,
         labels: None,
     };
-    Query::new(conn, LIST, &args)
+    Ask::new(LIST, &args)
 }
 
 /// The objects of a type in one namespace, of those that a label selector chooses. A namespace that

@@ -239,6 +239,11 @@ impl Kind for KubernetesCluster {
         }
     }
 
+    /// A patch of the control plane changes nothing about what was planned with it.
+    fn fleeting(&self) -> &'static [&'static str] {
+        &["version"]
+    }
+
     fn check(&self, given: &mut Given<'_>) {
         given.is_whole("min_ready_nodes", 0..=i64::MAX);
         let hint = "write it as the server does, for example \"1.33\"";

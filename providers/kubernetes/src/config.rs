@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use drplan_api::Answer;
 use drplan_api::Arg;
 use drplan_api::Ask;
 use drplan_api::Conn;
@@ -21,7 +22,9 @@ use drplan_api::Network;
 use drplan_api::ProviderError;
 use drplan_api::Right;
 use drplan_api::Schema;
+use drplan_api::Standing;
 use drplan_api::System;
+use drplan_api::TargetId;
 use drplan_api::Type;
 use kube::Client;
 use kube::Config;
@@ -36,6 +39,7 @@ use tower::ServiceBuilder;
 
 use crate::KubeConn;
 use crate::asks;
+use crate::recall;
 use crate::rights;
 use crate::session::Opened;
 
@@ -139,6 +143,10 @@ impl System for KubernetesSystem {
 
     fn grant(&self, rights: &[Right], of: &str, to: &str) -> String {
         rights::grant(rights, of, to)
+    }
+
+    fn recall(&self, who: &TargetId, answers: &[(&Ask, &Answer)]) -> Vec<Standing> {
+        recall::standing(who, answers)
     }
 }
 

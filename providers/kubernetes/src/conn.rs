@@ -12,6 +12,7 @@ use drplan_api::ErrorKind;
 use drplan_api::Fut;
 use drplan_api::Json;
 use drplan_api::ProviderError;
+use drplan_api::Room;
 use drplan_api::TargetId;
 use drplan_api::Timestamp;
 use futures::StreamExt as _;
@@ -28,11 +29,14 @@ use kube::core::Status;
 use tokio::sync::Semaphore;
 
 use crate::Discovered;
+use crate::asks;
 use crate::asks::TypeRef;
 use crate::discovery;
 use crate::error::status_error;
 use crate::kube_error;
+use crate::lifetime;
 use crate::read;
+use crate::room;
 use crate::session::Open;
 use crate::session::Session;
 
@@ -384,6 +388,20 @@ impl Conn for KubeConn {
             jiff::fmt::rfc2822::parse(date)
                 .ok()
                 .map(|at| at.timestamp())
+        })
+    }
+
+    fn good_until(&self) -> Fut<'_, Option<Timestamp>> {
+        Box::pin(async move { lifetime::ends(&self.session.kubeconfig()?) })
+    }
+
+    fn room(&self) -> Fut<'_, Result<Option<Room>, ProviderError>> {
+        Box::pin(async move {
+            let asks = ["nodes", "pods"].map(|plural| asks::every(&TypeRef::new("", "v1", plural)));
+            let answers = self.fetch(&asks).await;
+            let answers = answers.into_iter().collect::<Result<Vec<_>, _>>()?;
+            let items = |n: usize| answers[n]["items"].as_array().into_iter().flatten();
+            Ok(Some(room::free(items(0), items(1))))
         })
     }
 

@@ -17,8 +17,10 @@ use drplan_api::Json;
 use drplan_api::ProviderError;
 use drplan_api::Right;
 use drplan_api::Schema;
+use drplan_api::Standing;
 use drplan_api::System;
 use drplan_api::TargetId;
+use drplan_api::Timestamp;
 use drplan_api::digest;
 
 use crate::asks;
@@ -27,6 +29,7 @@ use crate::client::PgClient;
 use crate::config;
 use crate::config::Config;
 use crate::marker;
+use crate::recall;
 use crate::rights;
 
 /// The name under which reads show among the server's sessions.
@@ -82,6 +85,10 @@ impl System for PostgresSystem {
 
     fn grant(&self, rights: &[Right], _: &str, to: &str) -> String {
         rights::grant(rights, to)
+    }
+
+    fn recall(&self, who: &TargetId, answers: &[(&Ask, &Answer)]) -> Vec<Standing> {
+        recall::standing(who, answers)
     }
 }
 
@@ -178,7 +185,7 @@ impl Conn for PgConn {
                 .value::<String>(sql, &[], "read the system identifier")
                 .await
             {
-                Ok(Some(id)) => Ok(TargetId(format!("postgres:{id}"))),
+                Ok(Some(id)) => Ok(TargetId(format!("{}{id}", recall::BY_NUMBER))),
                 Err(e) if e.kind != ErrorKind::Denied => Err(e),
                 _ => {
                     let mut id = digest(self.config.place().as_bytes());
@@ -209,6 +216,18 @@ impl Conn for PgConn {
                 }
             }
             answers.into_values().collect()
+        })
+    }
+
+    fn good_until(&self) -> Fut<'_, Option<Timestamp>> {
+        Box::pin(async move {
+            let client = self.maintenance("", READER).await.ok()?;
+            // A role that never ends says so with null or with infinity.
+            let sql = "select extract(epoch from rolvaliduntil)::bigint from pg_roles \
+                       where rolname = current_user and rolvaliduntil < 'infinity'";
+            let during = "read how long the role is valid";
+            let ends_s = client.value::<i64>(sql, &[], during).await.ok()??;
+            Timestamp::from_second(ends_s).ok()
         })
     }
 

@@ -379,6 +379,11 @@ fn choose(
                 ));
                 corrupt.push((object, error));
             }
+            // A person has named another one: what is not it may come and go.
+            Err(error) if spec.point.is_some() && !is_named(spec, object) => {
+                let why = error.why.join(": ");
+                others.push(other(object, object.modified, "", Some(why)));
+            }
             Err(error) => return Err(error),
         }
     }

@@ -14,6 +14,7 @@ mod conn;
 mod dump;
 mod error;
 mod marker;
+mod recall;
 mod restore;
 mod rights;
 mod sql;

@@ -9,6 +9,7 @@ mod client;
 mod config;
 mod error;
 mod name;
+mod recall;
 mod record;
 mod rights;
 mod route53_record;

@@ -95,6 +95,13 @@ impl RecordSet {
         out
     }
 
+    /// The same set with its values in order, which means nothing to Route 53.
+    pub(crate) fn in_order(&self) -> Self {
+        let mut out = self.clone();
+        out.resource_records.sort_by(|a, b| a.value.cmp(&b.value));
+        out
+    }
+
     /// Returns what it answers with, for people.
     pub(crate) fn shown(&self) -> Vec<String> {
         match &self.alias_target {

@@ -317,7 +317,7 @@ impl RecordState {
                 repeat: Repeat::Cas,
                 inverse: Some(record::batch(Some(&self.wanted), self.live.as_ref())),
             }],
-            binding: json!({ "old": self.live }),
+            binding: json!({ "old": self.live.as_ref().map(RecordSet::in_order) }),
         }))
     }
 

@@ -17,6 +17,7 @@ use drplan_api::Json;
 use drplan_api::ProviderError;
 use drplan_api::Right;
 use drplan_api::Schema;
+use drplan_api::Standing;
 use drplan_api::System;
 use drplan_api::TargetId;
 use drplan_api::digest;
@@ -27,6 +28,7 @@ use serde::Serialize;
 
 use crate::client::Requests;
 use crate::config;
+use crate::recall;
 use crate::record::RecordSet;
 use crate::rights;
 
@@ -131,6 +133,10 @@ impl System for Route53System {
 
     fn grant(&self, rights: &[Right], _: &str, _: &str) -> String {
         drplan_aws::policy(rights)
+    }
+
+    fn recall(&self, _: &TargetId, answers: &[(&Ask, &Answer)]) -> Vec<Standing> {
+        recall::standing(answers)
     }
 }
 

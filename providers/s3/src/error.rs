@@ -70,13 +70,19 @@ fn refused(
         (Some(code), None) => error.because(code),
         (None, _) => error.because(format!("status {status}")),
     };
-    match kind {
-        ErrorKind::Denied => {
+    match (kind, code) {
+        (_, Some(SKEWED)) => {
+            error.hint("set the clock of this machine: requests are signed with its time")
+        }
+        (ErrorKind::Denied, _) => {
             error.hint("check the keys and the rights of their user on this bucket")
         }
         _ => error,
     }
 }
+
+/// The time with which a request was signed is too far from the server's.
+const SKEWED: &str = "RequestTimeTooSkewed";
 
 fn is_about_keys(code: &str) -> bool {
     matches!(
@@ -98,9 +104,10 @@ fn explain(code: &str) -> String {
 fn kind_of(code: Option<&str>, status: u16) -> Option<ErrorKind> {
     let by_code = match code.unwrap_or_default() {
         "NoSuchBucket" | "NoSuchKey" | "NotFound" | "NoSuchVersion" => Some(ErrorKind::NotFound),
-        "AccessDenied" | "AllAccessDisabled" | "AccountProblem" | "RequestTimeTooSkewed" => {
-            Some(ErrorKind::Denied)
-        }
+        "AccessDenied" | "AllAccessDisabled" | "AccountProblem" => Some(ErrorKind::Denied),
+        // The client learns from this answer what time it is there, and signs the next request with that: a
+        // clock that was set just now ends no run.
+        SKEWED => Some(ErrorKind::Unreachable),
         code if is_about_keys(code) => Some(ErrorKind::Denied),
         "SlowDown" | "TooManyRequests" | "RequestLimitExceeded" | "Throttling" => {
             Some(ErrorKind::Throttled { after_ms: None })
@@ -132,6 +139,7 @@ mod tests {
             (Some("InvalidAccessKeyId"), 403, ErrorKind::Denied),
             (Some("SignatureDoesNotMatch"), 403, ErrorKind::Denied),
             (None, 403, ErrorKind::Denied),
+            (Some("RequestTimeTooSkewed"), 403, ErrorKind::Unreachable),
             (Some("SlowDown"), 503, throttled),
             (Some("PreconditionFailed"), 412, ErrorKind::Conflict),
             (Some("InternalError"), 500, ErrorKind::Unreachable),

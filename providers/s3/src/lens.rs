@@ -30,4 +30,9 @@ pub trait Lens: Send + Sync + 'static {
         object: &'a dyn RangeRead,
         args: &'a Json,
     ) -> Fut<'a, Result<Json, ProviderError>>;
+    /// An object that reads as these facts again, where they are all that it holds.
+    fn written_back(&self, facts: &Json) -> Option<Vec<u8>> {
+        let _ = facts;
+        None
+    }
 }

@@ -12,6 +12,7 @@ mod conn;
 mod error;
 mod lens;
 mod object;
+mod recall;
 mod rights;
 mod store;
 mod system;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use aws_sdk_s3::config::RequestChecksumCalculation;
 use aws_sdk_s3::config::ResponseChecksumValidation;
+use drplan_api::Answer;
 use drplan_api::Ask;
 use drplan_api::Conn;
 use drplan_api::Connecting;
@@ -14,12 +15,15 @@ use drplan_api::Given;
 use drplan_api::ProviderError;
 use drplan_api::Right;
 use drplan_api::Schema;
+use drplan_api::Standing;
 use drplan_api::System;
+use drplan_api::TargetId;
 
 use crate::Lens;
 use crate::S3Conn;
 use crate::config;
 use crate::config::Config;
+use crate::recall;
 use crate::rights;
 
 /// The region in signatures for an endpoint that has none of its own.
@@ -77,6 +81,10 @@ impl System for S3System {
 
     fn grant(&self, rights: &[Right], _: &str, _: &str) -> String {
         drplan_aws::policy(rights)
+    }
+
+    fn recall(&self, _: &TargetId, answers: &[(&Ask, &Answer)]) -> Vec<Standing> {
+        recall::standing(answers, &self.lenses)
     }
 }
 

@@ -96,6 +96,13 @@ pub(crate) fn json<T: DeserializeOwned>(key: &str, packed: &[u8]) -> Result<T, P
     serde_json::from_slice(&plain).map_err(|e| corrupt(key, position.get(), &e.to_string()))
 }
 
+/// Packs a JSON file as Velero does.
+pub(crate) fn packed(json: &Json) -> std::io::Result<Vec<u8>> {
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    serde_json::to_writer(&mut gzip, json)?;
+    gzip.finish()
+}
+
 /// Leaves out the bookkeeping of fields and the values of Secrets, as lists of live objects do.
 fn hidden(mut body: Json) -> Json {
     if let Some(Json::Object(metadata)) = body.get_mut("metadata") {

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use drplan_api::Json;
+use drplan_api::Room;
 use drplan_kubernetes::asks::TypeRef;
 use drplan_kubernetes::split_api_version;
 use serde::Deserialize;
@@ -82,6 +83,9 @@ pub(crate) struct Facts {
     /// Of what can be paused: how it runs when it is not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) runs: Option<Original>,
+    /// How much room it asks for.
+    #[serde(skip_serializing_if = "Room::is_none")]
+    pub(crate) room: Room,
     /// Of what was paused when it was backed up: the run that paused it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) paused_by: Option<String>,
@@ -179,6 +183,7 @@ fn facts(resource: &str, body: &Json) -> Facts {
         images: slot::images(resource, body),
         runs: mark::running(resource, body),
         paused_by: mark::paused_by(body),
+        room: drplan_kubernetes::room::asked(body),
         ..Facts::default()
     };
     let string = |json: &Json| json.as_str().map(str::to_owned);

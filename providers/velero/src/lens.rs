@@ -97,6 +97,10 @@ impl Lens for Gzip {
     ) -> Fut<'a, Result<Json, ProviderError>> {
         Box::pin(async move { archive::json(object.key(), &object.whole().await?) })
     }
+
+    fn written_back(&self, facts: &Json) -> Option<Vec<u8>> {
+        archive::packed(facts).ok()
+    }
 }
 
 fn to_json(key: &str, data: &impl Serialize) -> Result<Json, ProviderError> {

@@ -417,7 +417,10 @@ fn step(
     Planned::Step(Box::new(Proposal {
         action,
         because: because.into(),
-        binding: json!({"changes": diff.iter().map(|c| (&c.path, &c.before)).collect::<Vec<_>>()}),
+        binding: diff
+            .iter()
+            .map(|c| (c.path.clone(), json!(c.before)))
+            .collect(),
         diff,
         hazard,
         effects: vec![Effect {

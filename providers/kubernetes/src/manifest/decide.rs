@@ -23,6 +23,7 @@ use drplan_api::PlanCx;
 use drplan_api::Planned;
 use drplan_api::Proposal;
 use drplan_api::Repeat;
+use drplan_api::Room;
 use drplan_api::Schema;
 use drplan_api::Seen;
 use drplan_api::Stage;
@@ -58,6 +59,7 @@ use crate::normalise::differences;
 use crate::normalise::overlay;
 use crate::normalise::text_diff;
 use crate::redact::is_secret;
+use crate::room;
 
 /// The namespaces that every cluster has.
 const BORN_NAMESPACES: &[&str] = &["default", "kube-node-lease", "kube-public", "kube-system"];
@@ -170,6 +172,25 @@ impl Kind for KubernetesManifest {
             Err(Hindered::Pending) => Err(Pending),
             Err(Hindered::Unreadable(e)) => Ok(Seen::Unreadable(e)),
         }
+    }
+
+    fn demand(
+        &self,
+        want: &Want<ManifestSpec>,
+        seen: &Seen<ManifestState>,
+    ) -> Option<(&'static str, Room)> {
+        let missing: Room = match seen {
+            Seen::Present(ManifestState(Found::Objects(placed))) => {
+                let missing = placed.iter().filter(|p| p.standing == Standing::Missing);
+                missing.map(|p| room::asked(&p.item.object)).sum()
+            }
+            Seen::Absent(_) => {
+                let items = parse::items(&want.spec, None).unwrap_or_default();
+                items.iter().map(|item| room::asked(&item.object)).sum()
+            }
+            _ => return None,
+        };
+        Some((CLUSTER, missing))
     }
 
     fn wires(&self, want: &Want<ManifestSpec>, view: &View<'_>) -> Wires {

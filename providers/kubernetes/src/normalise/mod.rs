@@ -5,7 +5,7 @@
 mod align;
 mod compare;
 mod embedded;
-mod quantity;
+pub(crate) mod quantity;
 mod tables;
 
 use drplan_api::Json;

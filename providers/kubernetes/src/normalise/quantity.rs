@@ -1,4 +1,4 @@
-//! Quantities of Kubernetes, compared by value.
+//! Quantities of Kubernetes, read and compared by value.
 
 use drplan_api::Json;
 
@@ -15,7 +15,8 @@ pub(super) fn equal(a: &Json, b: &Json) -> bool {
     }
 }
 
-fn nanos(json: &Json) -> Option<i128> {
+/// The value in billionths; `None` for what is no quantity.
+pub(crate) fn nanos(json: &Json) -> Option<i128> {
     match json {
         Json::String(text) => parse(text),
         Json::Number(number) => parse(&number.to_string()),

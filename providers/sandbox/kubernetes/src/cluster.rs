@@ -32,7 +32,7 @@ use crate::store::ResourceId;
 /// A Kubernetes cluster in memory.
 #[derive(Clone)]
 pub struct Cluster {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 /// What all handles, requests and background tasks share.

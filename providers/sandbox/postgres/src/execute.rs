@@ -12,7 +12,7 @@ use crate::state::State;
 use crate::value::Value;
 
 /// The schemas in which users keep nothing.
-const MARKER_SCHEMA: &str = "drplan";
+pub(crate) const MARKER_SCHEMA: &str = "drplan";
 
 /// Who runs a statement, where and when.
 pub(crate) struct Cx<'a> {

@@ -27,6 +27,7 @@ mod lexer;
 mod listen;
 mod options;
 mod psql;
+mod recall;
 mod restore;
 mod script;
 mod server;

@@ -26,6 +26,7 @@ use crate::listing;
 use crate::listing::Line;
 use crate::listing::Query;
 use crate::lock::Protection;
+use crate::object::Body;
 use crate::object::Object;
 use crate::object::ObjectInfo;
 use crate::object::Version;
@@ -264,6 +265,42 @@ impl Store {
             Line::Prefix(_) => None,
         });
         Ok(infos.collect())
+    }
+
+    /// Says of an object what another store said of it: when it was written, and its ETag without quotes.
+    ///
+    /// # Errors
+    ///
+    /// If bucket or key do not exist.
+    pub fn date(
+        &self,
+        bucket: &str,
+        key: &str,
+        modified: Option<Timestamp>,
+        etag: &str,
+    ) -> Result<(), Refusal> {
+        let mut state = self.state();
+        let (found, _) = state.bucket_mut(bucket)?;
+        let newest = found.objects.get_mut(key).and_then(|all| all.last_mut());
+        let newest = newest.ok_or_else(|| Refusal::NoSuchKey {
+            key: key.to_owned(),
+            marker: None,
+        })?;
+        newest.modified = modified.unwrap_or(newest.modified);
+        if let Body::Object(object) = &mut newest.body {
+            Arc::make_mut(object).etag = etag.to_owned();
+        }
+        Ok(())
+    }
+
+    /// Lets a key never have been there, with all its versions.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NoSuchBucket`].
+    pub fn forget(&self, bucket: &str, key: &str) -> Result<(), Refusal> {
+        self.state().bucket_mut(bucket)?.0.objects.remove(key);
+        Ok(())
     }
 
     /// Deletes a key, as a client would: where versions are kept, it is marked as deleted.

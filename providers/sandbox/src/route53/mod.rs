@@ -22,6 +22,7 @@ mod log;
 mod name;
 mod operation;
 mod query;
+mod recall;
 mod record;
 mod refusal;
 mod server;

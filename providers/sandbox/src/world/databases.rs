@@ -39,12 +39,10 @@ impl DatabaseMachine {
         name: &str,
         part: &PostgresPart,
         clock: Clock,
-        seed: u64,
+        identity: u64,
         faults: Arc<Faults>,
     ) -> Result<Self, WorldError> {
         let troubles = Arc::new(Drawn::new(faults, name));
-        // SQL shows it as a number with a sign.
-        let identity = seed_of(seed, &format!("postgres.{name}")) >> 1;
         let mut options = Options::new(clock, identity).troubled(troubles);
         options.version = version(name, part)?;
         options.roles = vec![Role::superuser(&part.user, Some(&part.password))];
@@ -61,6 +59,12 @@ impl DatabaseMachine {
             version: version(name, part)?,
         })
     }
+}
+
+/// The number of a server that was never anywhere else.
+pub(super) fn identity(seed: u64, name: &str) -> u64 {
+    // SQL shows it as a number with a sign.
+    seed_of(seed, &format!("postgres.{name}")) >> 1
 }
 
 fn url(name: &str, part: &PostgresPart) -> Result<url::Url, WorldError> {

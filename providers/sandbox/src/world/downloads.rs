@@ -160,6 +160,7 @@ mod tests {
     use tokio::net::TcpStream;
 
     use super::super::Faults;
+    use super::super::witness::Gallery;
     use super::*;
 
     fn wish(lifetime: Duration) -> Download<'static> {
@@ -207,7 +208,12 @@ mod tests {
         );
 
         let faults = Arc::new(Faults::none());
-        let between = Between::outside("here".to_owned(), Service::ObjectStore, faults);
+        let between = Between::outside(
+            "here".to_owned(),
+            Service::ObjectStore,
+            faults,
+            Gallery::default(),
+        );
         let beside: SocketAddr = "127.0.0.1:0".parse().expect("an address");
         let serving = downloads.listen(beside, between).await.expect("a port");
         let url = sign(&wish(Duration::from_secs(60))).expect("an address");

@@ -130,6 +130,11 @@ pub struct ClusterPart {
     /// Whether it runs from the beginning.
     #[serde(default)]
     pub running: bool,
+    /// The file, relative to the spec, that leads to it if it runs from the beginning.
+    pub kubeconfig: Option<String>,
+    /// The connections of the spec that lead to it; the one of its name if none is given.
+    #[serde(default)]
+    pub connections: Vec<String>,
     /// Storage classes by name.
     #[serde(default)]
     pub storage_class: BTreeMap<String, StorageClass>,
@@ -157,6 +162,9 @@ pub struct PostgresPart {
     pub password: String,
     /// Its major version.
     pub version: Option<String>,
+    /// The connections of the spec that lead to it; the one of its name if none is given.
+    #[serde(default)]
+    pub connections: Vec<String>,
     /// Roles that exist beside the user.
     #[serde(default)]
     pub roles: Vec<String>,

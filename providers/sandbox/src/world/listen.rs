@@ -26,7 +26,7 @@ pub struct Open {
 impl World {
     /// Opens the clusters, for whoever has the kubeconfig. The first one gets `address`, the others
     /// free ports beside it, and so does what Velero offers for download. The other servers stay inside: their
-    /// keys stand in a file. The world's faults stand before what listens, from their beginning and
+    /// keys stand in a file. Who was admitted sees these requests too. The world's faults stand before what listens, from their beginning and
     /// uncounted. The runtime's time should not be paused.
     ///
     /// # Errors
@@ -60,6 +60,7 @@ impl World {
                 place.unwrap_or(server),
                 Service::Kubernetes,
                 Arc::clone(&faults),
+                self.gallery.clone(),
             );
             let listening = listen_behind(&machine.cluster, next, Arc::new(between))
                 .await
@@ -70,7 +71,12 @@ impl World {
             open.listening.push(Box::new(listening));
             next = free;
         }
-        let between = Between::outside(DOWNLOADS.to_owned(), Service::ObjectStore, faults);
+        let between = Between::outside(
+            DOWNLOADS.to_owned(),
+            Service::ObjectStore,
+            faults,
+            self.gallery.clone(),
+        );
         let downloads = self.velero.downloads().listen(address, between).await;
         let downloads = downloads.map_err(|e| failed("downloads of Velero", e.to_string()))?;
         open.listening.push(Box::new(downloads));
@@ -116,6 +122,7 @@ mod tests {
             base_dir: Path::new("."),
             seed: SEED,
             faults: Faults::from_seed(SEED),
+            recall: None,
         };
         World::new(&file.expect("a world file"), from).expect("a world")
     }

@@ -16,6 +16,7 @@ mod names;
 mod network;
 mod power;
 mod programs;
+mod recall;
 mod refusal;
 mod seeds;
 mod serve;
@@ -31,8 +32,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use drplan_api::Clock;
+use drplan_api::ConnId;
 use drplan_api::Doors;
 use drplan_api::Network;
+use drplan_api::Standing;
 use drplan_api::Timestamp;
 use drplan_sandbox_kubernetes::Cluster;
 use drplan_sandbox_s3::Store;
@@ -67,6 +70,9 @@ pub use listen::Open;
 pub use power::Place;
 pub use programs::Said;
 pub use programs::Tool;
+pub use recall::Loaded;
+pub use recall::LoadedConnection;
+pub use recall::Recall;
 pub use refusal::Refusal;
 pub use simulation::By;
 pub use simulation::CLIENTS;
@@ -109,6 +115,37 @@ pub enum WorldError {
         /// Why not.
         why: String,
     },
+    /// The recording holds a connection, and nothing of the world stands behind it.
+    #[error(
+        "the snapshot holds `{connection}`, and the world file declares nothing that is behind it"
+    )]
+    NoPlace {
+        /// The connection.
+        connection: String,
+        /// A block that would be.
+        block: String,
+    },
+    /// Two connections of the recording led to two servers, and lead to one here.
+    #[error(
+        "`{one}` and `{other}` both lead to {block} \"{name}\", and the snapshot says that they led to \
+         different servers"
+    )]
+    TwoInOne {
+        /// A connection.
+        one: String,
+        /// Another.
+        other: String,
+        /// The sort of the server.
+        block: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// The recording says what can never have been.
+    #[error("the snapshot is no beginning of a world: {why}")]
+    Recording {
+        /// What is wrong with it.
+        why: String,
+    },
 }
 
 /// What a world is made from beside its file.
@@ -121,6 +158,8 @@ pub struct Beginning<'a> {
     pub seed: u64,
     /// What goes wrong between clients and servers.
     pub faults: Faults,
+    /// What a recording says about how things stood; `None` for what the file says.
+    pub recall: Option<Recall>,
 }
 
 /// A world to rehearse in. What runs in it ends when it is dropped.
@@ -137,6 +176,7 @@ pub struct World {
     zones: Vec<String>,
     faults: Arc<Faults>,
     gallery: Gallery,
+    loaded: Option<Loaded>,
 }
 
 impl World {
@@ -146,13 +186,35 @@ impl World {
     ///
     /// If the file names what it does not declare, or a part cannot be made.
     pub fn new(file: &WorldFile, from: Beginning<'_>) -> Result<Self, WorldError> {
-        let clock = Clock::starting_at(file.start.unwrap_or_else(Timestamp::now));
+        let mut file = file.clone();
+        let recall = from.recall.as_ref();
+        let places = recall.map(|r| recall::places(&file, r)).transpose()?;
+        let places = places.unwrap_or_default();
+        if let Some(recall) = recall {
+            recall::awake(&mut file, recall, &places);
+        }
+        let starts_at = match recall {
+            Some(recall) => recall::begins(recall)?,
+            None => file.start.unwrap_or_else(Timestamp::now),
+        };
+        let clock = Clock::starting_at(starts_at);
         let faults = Arc::new(from.faults);
         let object_store = file.object_store.clone().unwrap_or_default();
         let store = services::object_store(&object_store, from.data_dir, clock.clone(), from.seed)?;
         let dns_part = file.dns.clone().unwrap_or_default();
-        let dns = services::dns(&dns_part, clock.clone())?;
-        let zones: Vec<String> = dns_part.zone.keys().cloned().collect();
+        let mut loaded = Loaded::default();
+        let mut zones: Vec<String> = dns_part.zone.keys().cloned().collect();
+        let mut dns = services::dns(&dns_part, clock.clone())?;
+        for (connection, standing) in standing(recall, "route53") {
+            let (service, names, told) = recall::zones(connection, dns, standing)?;
+            dns = service;
+            zones.extend(names);
+            loaded.connections.push(told);
+        }
+        zones.sort_unstable();
+        zones.dedup();
+        let listed: Vec<_> = standing(recall, "s3").collect();
+        loaded.connections.extend(recall::buckets(&store, &listed));
         let settings = durations::settings(&file.durations, from.seed)?;
         let velero = Arc::new(Velero::new(
             store.clone(),
@@ -170,15 +232,41 @@ impl World {
                 Ok((name.clone(), Arc::new(machine)))
             })
             .collect::<Result<_, WorldError>>()?;
+        let identities = recall
+            .map(|r| recall::numbers(r, &places))
+            .unwrap_or_default();
         let databases: BTreeMap<_, _> = file
             .postgres
             .iter()
             .map(|(name, part)| {
                 let faults = Arc::clone(&faults);
-                let machine = DatabaseMachine::new(name, part, clock.clone(), from.seed, faults)?;
+                let known = identities.get(name).copied();
+                let identity = known.unwrap_or_else(|| databases::identity(from.seed, name));
+                let machine = DatabaseMachine::new(name, part, clock.clone(), identity, faults)?;
                 Ok((name.clone(), Arc::new(machine)))
             })
             .collect::<Result<_, WorldError>>()?;
+        for (connection, (block, name)) in &places {
+            let standing = recall.and_then(|r| r.connections.get(connection));
+            let standing = standing.map(Vec::as_slice).unwrap_or_default();
+            loaded
+                .connections
+                .extend(match (clusters.get(name), databases.get(name)) {
+                    (Some(machine), _) if *block == "cluster" => Some(recall::cluster(
+                        connection,
+                        name,
+                        &machine.cluster,
+                        standing,
+                    )),
+                    (_, Some(machine)) => Some(recall::database(
+                        connection,
+                        name,
+                        &machine.server,
+                        standing,
+                    )),
+                    _ => None,
+                });
+        }
         let balancers = Balancers {
             clusters: clusters.values().map(|c| c.cluster.clone()).collect(),
             pages: file.page.clone(),
@@ -200,7 +288,7 @@ impl World {
             Arc::clone(&faults),
             gallery.clone(),
         ));
-        let sockets = sockets(file, &clusters, &databases)?;
+        let sockets = sockets(&file, &clusters, &databases)?;
         let mut places = BTreeMap::new();
         for (name, machine) in &databases {
             let name = format!("postgres.{name}");
@@ -221,13 +309,25 @@ impl World {
             power.clone(),
             gallery.clone(),
         )?;
-        for (name, part) in &file.cluster {
-            power.set(&format!("cluster.{name}"), part.running);
+        let started = started(&file);
+        for name in &started {
+            power.set(name, true);
         }
-        for (name, part) in &file.postgres {
-            power.set(&format!("postgres.{name}"), part.running);
+        leave_files(
+            &file,
+            &programs,
+            recall.map(|_| started.as_slice()).unwrap_or_default(),
+        )?;
+        for (connection, standing) in standing(recall, "local") {
+            loaded
+                .connections
+                .push(recall::machine(connection, &programs, standing));
+        }
+        if let Some(recall) = recall {
+            loaded.complete(recall);
         }
         Ok(Self {
+            loaded: recall.map(|_| loaded),
             clock,
             network,
             programs,
@@ -251,6 +351,19 @@ impl World {
             network: Some(Arc::clone(&self.network) as Arc<dyn Network>),
             clock: self.clock.clone(),
         }
+    }
+
+    /// Lets time pass until the moment of the recording that the world begins with; of others none.
+    pub async fn settle(&self) {
+        if self.loaded.is_some() {
+            tokio::time::sleep(recall::SETTLES).await;
+        }
+    }
+
+    /// What was made of a recording, if the world began with one.
+    #[must_use]
+    pub fn loaded(&self) -> Option<&Loaded> {
+        self.loaded.as_ref()
     }
 
     /// Lets somebody see every request and every start of a program from now on. There is room for
@@ -313,6 +426,47 @@ impl World {
     pub fn zones(&self) -> &[String] {
         &self.zones
     }
+}
+
+/// What a recording says of the connections of one system.
+fn standing<'r>(
+    recall: Option<&'r Recall>,
+    system: &'static str,
+) -> impl Iterator<Item = (&'r ConnId, &'r [Standing])> {
+    let connections = recall.into_iter().flat_map(|r| &r.connections);
+    let of = connections.filter(move |(connection, _)| connection.system() == system);
+    of.map(|(connection, standing)| (connection, standing.as_slice()))
+}
+
+/// The servers that run from the beginning.
+fn started(file: &WorldFile) -> Vec<String> {
+    let clusters = file.cluster.iter().filter(|(_, part)| part.running);
+    let clusters = clusters.map(|(name, _)| format!("cluster.{name}"));
+    let databases = file.postgres.iter().filter(|(_, part)| part.running);
+    clusters
+        .chain(databases.map(|(name, _)| format!("postgres.{name}")))
+        .collect()
+}
+
+/// Leaves the files that lead to servers which run from the beginning: those that the file asks for, and
+/// those of the programs that had started the given ones.
+fn leave_files(file: &WorldFile, programs: &Programs, had: &[String]) -> Result<(), WorldError> {
+    let failed = |name: &str, why: drplan_api::ProviderError| WorldError::Part {
+        part: format!("what leads to `{name}`"),
+        why: why.to_string(),
+    };
+    for name in had {
+        programs.ran(name).map_err(|e| failed(name, e))?;
+    }
+    for (name, part) in file.cluster.iter().filter(|(_, part)| part.running) {
+        if let Some(path) = &part.kubeconfig {
+            let content = file::Content::Kubeconfig(name.clone());
+            programs
+                .lead_to(content, path)
+                .map_err(|e| failed(name, e))?;
+        }
+    }
+    Ok(())
 }
 
 /// What answers under names of AWS, and under those that the file gives.

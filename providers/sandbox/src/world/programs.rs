@@ -14,6 +14,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use drplan_api::ErrorKind;
@@ -32,6 +34,9 @@ use super::file::Content;
 use super::file::Stand;
 use super::power::Power;
 use super::witness::Gallery;
+
+/// How names of the files end that a spec is read from.
+const SPEC: &str = "hcl";
 
 /// How long a program takes that changes something, if the world file does not say.
 const TAKES_DEFAULT: Duration = Duration::from_secs(1);
@@ -71,6 +76,38 @@ struct Inner {
     made: Mutex<BTreeSet<String>>,
     /// What nothing stood in for.
     strangers: Mutex<BTreeSet<Vec<String>>>,
+    /// How programs end that nothing stands in for: what was recorded of them.
+    recalled: Mutex<BTreeMap<Start, (i32, String)>>,
+    /// Whether a program of the world did something, so that what was not true when it was recorded may be.
+    acted: AtomicBool,
+    /// The files that programs of the world left before it began.
+    left: Mutex<BTreeSet<PathBuf>>,
+}
+
+/// What tells one start of a program from another: arguments, environment and folder.
+type Start = (Vec<String>, BTreeMap<String, String>, PathBuf);
+
+/// A check that was recorded.
+pub(super) struct Check<'a> {
+    /// The program and its arguments.
+    pub(super) argv: &'a [String],
+    /// Its environment.
+    pub(super) env: &'a BTreeMap<String, String>,
+    /// Its folder, relative to that of the spec.
+    pub(super) cwd: &'a str,
+}
+
+/// What became of a file that was recorded.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Restored {
+    /// It is as it was.
+    Same,
+    /// What stood in it is not known, and it is not there.
+    Secret,
+    /// It is none that a rehearsal may write.
+    Outside,
+    /// It cannot be written or removed.
+    Failed(String),
 }
 
 struct Prepared {
@@ -105,6 +142,9 @@ impl Programs {
             running: Mutex::default(),
             made: Mutex::default(),
             strangers: Mutex::default(),
+            recalled: Mutex::default(),
+            acted: AtomicBool::new(false),
+            left: Mutex::default(),
         })))
     }
 
@@ -121,13 +161,98 @@ impl Programs {
         let _seen = inner.seen(program);
         let name = program.argv.first().map(String::as_str).unwrap_or_default();
         let known = plain(name, &inner.base_dir);
-        if let Some(stand) = inner.stands.get(&known).and_then(|l| fitting(l, program)) {
+        if let Some(stand) = inner
+            .stands
+            .get(&known)
+            .and_then(|l| fitting(l, &program.argv))
+        {
             return inner.act(stand, program).await;
         }
         match inner.tools.iter().find(|t| t.knows(program)) {
             Some(tool) => Ok(tool.run(program, said).await),
-            None => Err(inner.nobody(program)),
+            None => inner.recalled(program).ok_or_else(|| inner.nobody(program)),
         }
+    }
+
+    /// Leaves what the programs left that started a server which runs from the beginning.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be written.
+    pub(super) fn ran(&self, server: &str) -> Result<(), ProviderError> {
+        let inner = &*self.0;
+        let stands = inner.stands.values().flatten().map(|p| &p.stand);
+        for stand in stands.filter(|s| s.starts.iter().any(|name| name == server)) {
+            inner.made().extend(stand.makes.iter().cloned());
+            for path in inner.leave(stand, &inner.base_dir)? {
+                locked(&inner.left).insert(path);
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves the file that leads to a server which runs from the beginning.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub(super) fn lead_to(&self, content: Content, path: &str) -> Result<(), ProviderError> {
+        let inner = &*self.0;
+        let stand = Stand {
+            files: BTreeMap::from([(path.to_owned(), content)]),
+            ..Stand::default()
+        };
+        locked(&inner.left).extend(inner.leave(&stand, &inner.base_dir)?);
+        Ok(())
+    }
+
+    /// Lets a check end as it was recorded, unless something of the world file stands in for it; then what
+    /// it found true is made, and the answer is `true`.
+    pub(super) fn recall(&self, check: &Check<'_>, code: i32, stdout: &str) -> bool {
+        let inner = &*self.0;
+        let cwd = inner.base_dir.join(check.cwd);
+        let (argv, env, cwd) = inner.start(check.argv, check.env, &cwd);
+        let list = argv.first().and_then(|name| inner.stands.get(name));
+        let Some(found) = list.and_then(|list| fitting(list, &argv)) else {
+            locked(&inner.recalled).insert((argv, env, cwd), (code, stdout.to_owned()));
+            return false;
+        };
+        if code == 0 {
+            let made = found
+                .stand
+                .true_if
+                .iter()
+                .filter_map(|name| name.strip_prefix(MADE));
+            inner.made().extend(made.map(str::to_owned));
+        }
+        true
+    }
+
+    /// Lets a file be there or not, as it was recorded. What programs of the world left leads into it, and
+    /// stays.
+    pub(super) fn recall_file(&self, path: &str, present: bool, content: Option<&str>) -> Restored {
+        let inner = &*self.0;
+        let Ok(path) = inside(&inner.base_dir, &inner.base_dir, path) else {
+            return Restored::Outside;
+        };
+        if locked(&inner.left).contains(&path) {
+            return Restored::Same;
+        }
+        let done = match (present, content) {
+            (true, None) if path.exists() => return Restored::Same,
+            (true, None) => return Restored::Secret,
+            (false, _) if !path.exists() => return Restored::Same,
+            // Whoever edits a recording must not write the spec that is rehearsed.
+            _ if path
+                .extension()
+                .is_some_and(|e| e.eq_ignore_ascii_case(SPEC)) =>
+            {
+                return Restored::Outside;
+            }
+            (false, _) => std::fs::remove_file(&path),
+            (true, Some(text)) => write(&path, text.as_bytes()),
+        };
+        done.map_or_else(|e| Restored::Failed(e.to_string()), |()| Restored::Same)
     }
 
     /// The commands that nothing stood in for, as somebody writes them.
@@ -182,18 +307,7 @@ impl Inner {
         for server in &stand.starts {
             self.power.set(server, true);
         }
-        for (path, content) in &stand.files {
-            let text = self.power.content(content);
-            let path = inside(&self.base_dir, &program.cwd, path)?;
-            write(&path, &text).map_err(|e| {
-                ProviderError::new(
-                    ErrorKind::Invalid,
-                    "write a file of the rehearsal",
-                    path.display().to_string(),
-                )
-                .caused_by(&e)
-            })?;
-        }
+        self.leave(stand, &program.cwd)?;
         let until = Instant::now() + prepared.within;
         let mut found = self.look(stand);
         while found.is_none() && Instant::now() < until {
@@ -214,6 +328,51 @@ impl Inner {
 }
 
 impl Inner {
+    /// Writes the files of a program that ran in a folder.
+    fn leave(&self, stand: &Stand, cwd: &Path) -> Result<Vec<PathBuf>, ProviderError> {
+        let mut written = Vec::new();
+        for (path, content) in &stand.files {
+            let text = self.power.content(content);
+            let path = inside(&self.base_dir, cwd, path)?;
+            write(&path, &text).map_err(|e| {
+                ProviderError::new(
+                    ErrorKind::Invalid,
+                    "write a file of the rehearsal",
+                    path.display().to_string(),
+                )
+                .caused_by(&e)
+            })?;
+            written.push(path);
+        }
+        Ok(written)
+    }
+
+    /// What tells the start of a program from others, wherever the folder of the spec lies.
+    fn start(&self, argv: &[String], env: &BTreeMap<String, String>, cwd: &Path) -> Start {
+        let mut argv = argv.to_vec();
+        if let Some(name) = argv.first_mut() {
+            *name = plain(name, &self.base_dir);
+        }
+        let cwd = cwd.strip_prefix(&self.base_dir).unwrap_or(cwd);
+        (argv, env.clone(), cwd.components().collect())
+    }
+
+    /// How a program ends of which only that is known. Once a program of the world has done something, a
+    /// check that was not true is not known any more.
+    fn recalled(&self, program: &Program) -> Option<Output> {
+        let start = self.start(&program.argv, &program.env, &program.cwd);
+        let (code, stdout) = locked(&self.recalled).get(&start)?.clone();
+        // What was not done then may be done now: only who says what the check asks for knows.
+        if code != 0 && self.acted.load(Ordering::Relaxed) {
+            return None;
+        }
+        Some(Output {
+            code: Some(code),
+            stdout: stdout.into_bytes(),
+            stderr: Vec::new(),
+        })
+    }
+
     /// Refuses a program that nothing stands in for, and keeps it. No argument is a secret: those stand in
     /// the environment or in files.
     fn nobody(&self, program: &Program) -> ProviderError {
@@ -290,7 +449,11 @@ impl ProcessDoor for Programs {
                 // What is lost here stands in the whole output at the end.
                 let said = move |line: &str| append(&stderr, line).unwrap_or_default();
                 let ended = match world.simulate(&program, &said).await {
-                    Ok(output) => leave(&traces, &output),
+                    Ok(output) => {
+                        // Checks are waited for; what is detached changes something.
+                        world.0.acted.store(true, Ordering::Relaxed);
+                        leave(&traces, &output)
+                    }
                     Err(error) => leave(
                         &traces,
                         &Output {
@@ -412,7 +575,12 @@ fn plain(name: &str, base_dir: &Path) -> String {
     path.display().to_string()
 }
 
-fn fitting<'a>(stands: &'a [Prepared], program: &Program) -> Option<&'a Prepared> {
-    let args = program.argv.get(1..).unwrap_or_default();
+/// What is never left half done can be looked at after a panic.
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn fitting<'a>(stands: &'a [Prepared], argv: &[String]) -> Option<&'a Prepared> {
+    let args = argv.get(1..).unwrap_or_default();
     stands.iter().find(|p| args.starts_with(&p.stand.args))
 }

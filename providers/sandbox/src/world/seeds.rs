@@ -33,6 +33,7 @@ mod tests {
             base_dir: Path::new("."),
             seed,
             faults: Faults::none(),
+            recall: None,
         };
         let world = World::new(&file.expect("a world file"), from).expect("a world");
         let clusters = world.clusters().map(|(_, cluster)| cluster.uid());

@@ -50,14 +50,19 @@ pub(super) struct Between {
 }
 
 impl Between {
-    /// What stands before a server for clients of other processes; no witness sees them.
-    pub(super) fn outside(place: String, service: Service, faults: Arc<Faults>) -> Self {
+    /// What stands before a server for clients of other processes.
+    pub(super) fn outside(
+        place: String,
+        service: Service,
+        faults: Arc<Faults>,
+        gallery: Gallery,
+    ) -> Self {
         Self {
             host: place.clone(),
             place,
             service,
             faults,
-            gallery: Gallery::default(),
+            gallery,
         }
     }
 }

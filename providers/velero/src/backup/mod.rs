@@ -196,6 +196,11 @@ impl Kind for VeleroBackup {
         }
     }
 
+    /// Whoever keeps a backup for longer changes nothing in it.
+    fn fleeting(&self) -> &'static [&'static str] {
+        &["expiration"]
+    }
+
     fn notes(&self, _: &PlanCx, want: &Want<Spec>, seen: &Seen<State>) -> Notes {
         let place = Place::new(&want.spec.bucket, want.spec.prefix.as_deref());
         let mut notes = Notes {

@@ -30,6 +30,23 @@ pub(crate) struct Group {
 }
 
 impl Group {
+    /// What it brings back, in words; no two groups of one step have the same.
+    pub(crate) fn title(&self) -> String {
+        let part = if self.kinds.is_empty() {
+            ""
+        } else {
+            "kinds of "
+        };
+        match (self.cluster, self.namespaces.is_empty()) {
+            (true, true) => "objects without a namespace".to_owned(),
+            (true, false) => format!(
+                "{part}{}, and objects without a namespace",
+                self.namespaces.join(", ")
+            ),
+            (false, _) => format!("{part}{}", self.namespaces.join(", ")),
+        }
+    }
+
     /// Whether a Restore of this group brings an object back.
     pub(crate) fn covers(&self, item: &Item) -> bool {
         let namespace = if item.is_namespace() {

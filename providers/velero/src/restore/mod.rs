@@ -42,6 +42,7 @@ use drplan_api::Planned;
 use drplan_api::Proposal;
 use drplan_api::Repeat;
 use drplan_api::Right;
+use drplan_api::Room;
 use drplan_api::Seen;
 use drplan_api::Slots;
 use drplan_api::View;
@@ -58,8 +59,10 @@ use serde_json::json;
 use self::decide::Decision;
 use self::decide::Known;
 use self::decide::Verdict;
+use self::judge::Presence;
 use self::look::State;
 use self::name::Names;
+use self::select::Sort;
 use self::spec::BUCKET;
 use self::spec::CLUSTER;
 use self::spec::Existing;
@@ -119,6 +122,16 @@ impl Kind for VeleroRestore {
             Ok(state) => Seen::Present(state),
             Err(error) => Seen::Unreadable(error),
         })
+    }
+
+    fn demand(&self, _: &Want<Spec>, seen: &Seen<State>) -> Option<(&'static str, Room)> {
+        let Seen::Present(state) = seen else {
+            return None;
+        };
+        let both = state.index.items.iter().zip(&state.judgement.judged);
+        let missing = both
+            .filter(|(_, one)| one.sort == Sort::Restorable && one.presence == Presence::Missing);
+        Some((CLUSTER, missing.map(|(item, _)| item.facts.room).sum()))
     }
 
     fn wires(&self, want: &Want<Spec>, view: &View<'_>) -> Wires {
@@ -352,11 +365,15 @@ fn step(
         .any(|r| r.body["existingResourcePolicy"] == "update");
     let updates = decision.verdicts.contains(&Verdict::Update);
     let only_updates = updates && !decision.verdicts.contains(&Verdict::Wanted);
-    let groups: Vec<Json> = restores
-        .iter()
+    let mut binding = serde_json::Map::new();
+    // With a blank, so that it is the name of no namespace and of no group.
+    let pin = json!([backup, want.spec.backup.uid]);
+    binding.insert("the backup".to_owned(), pin);
+    for planned in &restores {
         // The name counts attempts, so it moves while this very step makes progress.
-        .map(|r| json!({"group": r.group, "update": overwrites}))
-        .collect();
+        let value = json!({"kinds": planned.group.kinds, "update": overwrites});
+        binding.insert(planned.group.title(), value);
+    }
     Planned::Step(Box::new(Proposal {
         action: if only_updates {
             Action::Update
@@ -375,7 +392,7 @@ fn step(
             ),
         },
         effects,
-        binding: json!({"backup": want.spec.backup.uid, "name": backup, "restores": groups}),
+        binding: Json::Object(binding),
         op: Op {
             spec: want.spec.clone(),
             hash: want.hash.clone(),

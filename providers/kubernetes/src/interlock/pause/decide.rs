@@ -210,7 +210,7 @@ fn warnings(found: &[Found], named: &[(Spot, &Json)]) -> Vec<String> {
     }
     if !still.is_empty() {
         out.push(format!(
-            "{} stood still before and is left alone, also by a release",
+            "{} stood still before; a release leaves that alone too",
             some(&still)
         ));
     }
@@ -267,7 +267,8 @@ fn proposed(want: &Want<PauseSpec>, found: &[Found]) -> Planned<PauseOp> {
     let bound = found
         .iter()
         .filter(|f| deed(f).is_some() || matches!(f.standing, Standing::Ours(_)));
-    let binding = bound.map(|f| f.spot.title()).collect();
+    let binding = bound.map(|f| (f.spot.title(), json!("to be paused")));
+    let binding = Json::Object(binding.collect());
     let effects = deeds.iter().map(effect).collect();
     step(want, because, diff.collect(), effects, binding, deeds)
 }

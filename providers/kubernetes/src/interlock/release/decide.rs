@@ -204,14 +204,22 @@ fn proposed(ours: &[(Spot, Mark)]) -> Planned<ReleaseOp> {
         wakes: mark.holds,
     });
     let deeds: Vec<Deed> = deeds.collect();
+    let binding = deeds.iter().map(|deed| {
+        let was = deed.original.value();
+        (
+            deed.spot.title(),
+            json!({"set_going": deed.wakes, "as": was}),
+        )
+    });
+    let binding = Json::Object(binding.collect());
     Planned::Step(Box::new(Proposal {
         action: Action::Update,
         because,
         diff: deeds.iter().map(change).collect(),
         hazard: Hazard::reversible("pause it again by hand; the plan names the commands"),
         effects: deeds.iter().map(effect).collect(),
-        // A run that died in between left fewer of them; more of them nobody makes beside this run.
-        binding: Json::Null,
+        // What was released in between is gone from it.
+        binding,
         op: ReleaseOp { deeds },
     }))
 }

@@ -36,6 +36,11 @@ const OWNERLESS: &[&[&str]] = &[
     &["metadata", "resourceVersion"],
 ];
 
+/// Fields that nobody owns.
+pub(super) fn ownerless() -> Set {
+    Set::of_paths(OWNERLESS)
+}
+
 /// One write to one object.
 #[derive(Clone)]
 pub(super) struct Write<'a> {
