@@ -1,5 +1,6 @@
-//! Folders and files that only their owner can read.
+//! Folders and files that only their owner can read, and what a person does where there can be none.
 
+use std::io::ErrorKind;
 use std::io::Write as _;
 use std::path::Path;
 
@@ -23,10 +24,44 @@ pub(crate) fn folder(path: &Path) -> std::io::Result<()> {
 /// What the system said.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
-    // A temporary file of this crate is made with mode 0600.
-    let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
-    file.write_all(bytes)?;
+    let mut options = std::fs::File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut refused = None;
+    let made = tempfile::Builder::new().make_in(folder.unwrap_or(Path::new(".")), |temporary| {
+        let made = options.open(temporary);
+        made.inspect_err(|e| refused = e.raw_os_error())
+    });
+    // Its own error names the temporary file, which nobody knows.
+    let mut file = made.map_err(|e| refused.map_or(e, std::io::Error::from_raw_os_error))?;
+    file.as_file_mut().write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|e| e.error)?;
     Ok(())
+}
+
+/// What a person does about a place that takes no file; nothing where the error says enough.
+pub(crate) fn remedy(why: ErrorKind) -> Option<&'static str> {
+    match why {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            Some("there is no room: make some there, then go on")
+        }
+        ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => {
+            Some("nothing can be written there: name a place that you may write to")
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_no_file_can_be_made_the_error_is_the_systems_own() {
+        let error = write(Path::new("/nowhere/at/all/x"), b"x").expect_err("no file");
+        assert!(error.raw_os_error().is_some(), "{error}");
+        assert!(!error.to_string().contains("nowhere"), "{error}");
+    }
 }

@@ -42,6 +42,8 @@ pub enum SealError {
         path: String,
         /// What the system said.
         why: String,
+        /// What a person does about it, where that can be told.
+        remedy: Option<&'static str>,
     },
     /// It is no such file, or it was changed.
     #[error("`{path}` is not an intact {noun}: {why}")]
@@ -66,6 +68,29 @@ impl SealError {
     }
 }
 
+/// Who vouches for a file that is written.
+#[derive(Clone, Copy)]
+pub enum Voucher<'a> {
+    /// Nobody.
+    Nobody,
+    /// A key that is here.
+    Key(&'a Signer),
+    /// A key that vouched for the same data before.
+    Kept(&'a Signature),
+}
+
+impl<'a> From<Option<&'a Signer>> for Voucher<'a> {
+    fn from(signer: Option<&'a Signer>) -> Self {
+        signer.map_or(Self::Nobody, Self::Key)
+    }
+}
+
+impl<'a> From<Option<&'a Signature>> for Voucher<'a> {
+    fn from(signature: Option<&'a Signature>) -> Self {
+        signature.map_or(Self::Nobody, Self::Kept)
+    }
+}
+
 /// The bytes of a file.
 ///
 /// # Errors
@@ -74,11 +99,15 @@ impl SealError {
 pub(crate) fn encode(
     noun: &'static str,
     data: &impl Serialize,
-    signer: Option<&Signer>,
+    voucher: Voucher<'_>,
 ) -> Result<Vec<u8>, serde_json::Error> {
     let mut bytes = canonical(data)?;
     let sha256 = digest(&bytes);
-    let signature = signer.map(|signer| signer.sign(noun, &sha256));
+    let signature = match voucher {
+        Voucher::Nobody => None,
+        Voucher::Key(signer) => Some(signer.sign(noun, &sha256)),
+        Voucher::Kept(signature) => Some(signature.clone()),
+    };
     let seal = serde_json::to_value(Seal { sha256, signature })?;
     let seal = drplan_api::canonical(&seal);
     bytes.push(b'\n');
@@ -95,17 +124,18 @@ pub(crate) fn encode(
 pub(crate) fn write(
     noun: &'static str,
     data: &impl Serialize,
-    signer: Option<&Signer>,
+    voucher: Voucher<'_>,
     path: &Path,
 ) -> Result<(), SealError> {
-    let io = |why: &dyn std::fmt::Display| SealError::Io {
+    let io = |why: &dyn std::fmt::Display, remedy| SealError::Io {
         during: "write",
         noun,
         path: path.display().to_string(),
         why: why.to_string(),
+        remedy,
     };
-    let bytes = encode(noun, data, signer).map_err(|e| io(&e))?;
-    private::write(path, &bytes).map_err(|e| io(&e))
+    let bytes = encode(noun, data, voucher).map_err(|e| io(&e, None))?;
+    private::write(path, &bytes).map_err(|e| io(&e, private::remedy(e.kind())))
 }
 
 /// Reads the text of a file, within a bound.
@@ -120,6 +150,7 @@ pub(crate) fn read(noun: &'static str, path: &Path) -> Result<String, SealError>
         noun,
         path: name.clone(),
         why: why.to_string(),
+        remedy: None,
     };
     if std::fs::metadata(path).map_err(|e| io(&e))?.len() > FILE_BYTES_MAX {
         return Err(SealError::broken(noun, &name, "it is too large"));

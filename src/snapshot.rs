@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use drplan_api::Answer;
+use drplan_api::Ask;
 use drplan_api::ConnId;
 use drplan_api::ErrorKind;
 use drplan_api::Facts;
@@ -31,6 +32,7 @@ use crate::lang::Expr;
 use crate::plan::History;
 use crate::sealed;
 use crate::sealed::SealError;
+use crate::sealed::Voucher;
 use crate::secrets::Secrets;
 
 /// The version of the format: major is refused if unknown, minor is additive.
@@ -75,6 +77,16 @@ pub struct Snapshot {
     recovery: String,
     targets: BTreeMap<ConnId, Target>,
     answers: BTreeMap<Query, Answer>,
+    sameness: Sameness,
+}
+
+/// When a connection of the spec is one of the snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sameness {
+    /// If it has the same name and the same arguments.
+    Arguments,
+    /// If it has the same name.
+    Name,
 }
 
 /// One connection.
@@ -191,7 +203,39 @@ impl Snapshot {
             recovery: recovery.to_owned(),
             targets,
             answers: answers.collect(),
+            sameness: Sameness::Arguments,
         }
+    }
+
+    /// Takes connections for the same that have the same name: in another world they are reached otherwise.
+    #[must_use]
+    pub fn by_name(mut self) -> Self {
+        self.sameness = Sameness::Name;
+        self
+    }
+
+    /// The connections whose arguments are others now. `fingerprints` are those of now.
+    pub fn with_other_arguments(&self, fingerprints: &BTreeMap<ConnId, String>) -> Vec<ConnId> {
+        let other = |(conn, target): &(&ConnId, &Target)| {
+            let now = fingerprints.get(*conn);
+            now.is_some_and(|now| *now != target.arguments)
+        };
+        let found = self.targets.iter().filter(other);
+        found.map(|(conn, _)| conn.clone()).collect()
+    }
+
+    /// What each connection was asked, with its answers.
+    pub fn answers(&self) -> BTreeMap<ConnId, Vec<(&Ask, &Answer)>> {
+        let mut out: BTreeMap<ConnId, Vec<(&Ask, &Answer)>> = BTreeMap::new();
+        for (query, answer) in &self.answers {
+            match out.get_mut(&query.conn) {
+                Some(all) => all.push((&query.ask, answer)),
+                None => {
+                    out.insert(query.conn.clone(), vec![(&query.ask, answer)]);
+                }
+            }
+        }
+        out
     }
 
     /// How many answers it holds, and how many connections.
@@ -221,7 +265,7 @@ impl Snapshot {
             targets: self.targets.clone(),
             answers: self.answers.iter().map(recorded).collect(),
         };
-        Ok(sealed::write(NOUN, &file, None, path)?)
+        Ok(sealed::write(NOUN, &file, Voucher::Nobody, path)?)
     }
 
     /// Reads one that was made for a recovery.
@@ -258,6 +302,7 @@ impl Snapshot {
             recovery: file.recovery,
             targets: file.targets,
             answers: answers.collect(),
+            sameness: Sameness::Arguments,
         })
     }
 
@@ -287,7 +332,7 @@ impl Snapshot {
 
     fn target(&self, conn: &ConnId, arguments: &str) -> TargetState {
         let why = match self.targets.get(conn) {
-            Some(target) if target.arguments == arguments => {
+            Some(target) if target.arguments == arguments || self.sameness == Sameness::Name => {
                 return match &target.state {
                     Reached::Ready(id) => TargetState::Ready(id.clone()),
                     Reached::Unreadable(error) => TargetState::Unreadable(error.clone()),

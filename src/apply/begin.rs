@@ -1,6 +1,7 @@
 //! What happens when a step's turn comes: it ends at once, or it runs.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,6 +38,8 @@ pub(super) struct Begin<'a> {
     pub(super) answered: &'a BTreeMap<Address, Ended>,
     /// What was found true at the start, and why.
     pub(super) seen: &'a BTreeMap<Address, String>,
+    /// What was true when planned, and of which nobody knew at the start whether it is.
+    pub(super) unsure: &'a BTreeSet<Address>,
 }
 
 /// What came of a step's turn.
@@ -60,7 +63,7 @@ impl Begin<'_> {
         }
         match &step.what {
             Do::Barrier | Do::Idle => outcome(Outcome::Passed),
-            Do::Nothing if !queue.behind_action(i) || step.address.is_data() => {
+            Do::Nothing if step.address.is_data() || !self.is_in_doubt(i, queue) => {
                 Ok(Begun::Ended(self.passed(step)))
             }
             Do::Conflict | Do::Blocked { .. } => outcome(Outcome::Failed {
@@ -72,9 +75,14 @@ impl Begin<'_> {
                 Ok(Begun::Ended(ended))
             }
             Do::Gate { ask } => self.gate(i, ask).await,
-            // What was true may not be any more once something before it has acted.
             Do::Act { .. } | Do::Late { .. } | Do::Read | Do::Nothing => self.turn(i).await,
         }
+    }
+
+    /// What was true may not be any more: nobody knew at the start, or something before it has acted.
+    fn is_in_doubt(&self, i: usize, queue: &Queue) -> bool {
+        let address = &self.shared.plan.steps[i].address;
+        queue.behind_action(i) || self.unsure.contains(address)
     }
 
     /// What was true at the start and that nothing of this run can have changed.

@@ -55,18 +55,24 @@ pub(super) fn left(earlier: Option<&Earlier>) -> BTreeSet<(Address, usize)> {
     begun.collect()
 }
 
-/// What is to be done again; what the run did has been.
-pub(super) fn to_redo(plan: &Plan, earlier: Option<&Earlier>) -> BTreeSet<Address> {
-    let mut redo: BTreeSet<Address> = plan.head.redo.iter().cloned().collect();
-    for line in lines(earlier) {
-        if let Event::StepEnded {
+/// What the run has done.
+pub(super) fn done(earlier: Option<&Earlier>) -> BTreeSet<Address> {
+    let done = lines(earlier).filter_map(|line| match &line.record {
+        Event::StepEnded {
             address,
             outcome: Outcome::Done,
             ..
-        } = &line.record
-        {
-            redo.remove(address);
-        }
+        } => Some(address.clone()),
+        _ => None,
+    });
+    done.collect()
+}
+
+/// What is to be done again; what the run did has been.
+pub(super) fn to_redo(plan: &Plan, earlier: Option<&Earlier>) -> BTreeSet<Address> {
+    let mut redo: BTreeSet<Address> = plan.head.redo.iter().cloned().collect();
+    for address in done(earlier) {
+        redo.remove(&address);
     }
     redo
 }

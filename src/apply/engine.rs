@@ -1,6 +1,7 @@
 //! The loop of a run: what runs next, what waits, and how it ends.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -35,7 +36,8 @@ use super::queue::Queue;
 use super::shared::Shared;
 use super::shared::pins;
 use super::shared::places;
-use super::stale::stale;
+use super::slots::Bounds;
+use super::stale;
 use super::step::Ended;
 use crate::observe::Observer;
 use crate::outs::Outs;
@@ -181,14 +183,19 @@ pub async fn apply(apply: Apply) -> Result<Ending, JournalError> {
         &shared.plan,
         Arc::clone(&shared.places),
         &apply.registry,
-        apply.parallelism.max(1),
+        &Bounds {
+            run: apply.parallelism.max(1),
+            targets: shared.orders.slots.clone(),
+        },
     );
     let mut run = Run {
         outlook: Outlook::new(&shared.plan, &queue),
         queue,
         outs: Arc::new(Outs::of(&shared.plan)),
         answered: earlier::answered(&shared.plan, apply.earlier.as_ref()),
+        done: earlier::done(apply.earlier.as_ref()),
         seen: BTreeMap::new(),
+        unsure: BTreeSet::new(),
         registry: apply.registry,
         gatekeeper: apply.gatekeeper,
         deadline,
@@ -248,8 +255,12 @@ struct Run {
     outlook: Outlook,
     outs: Arc<Outs>,
     answered: BTreeMap<Address, Ended>,
+    /// What the run did before it was resumed.
+    done: BTreeSet<Address>,
     /// What was found true at the start, and why.
     seen: BTreeMap<Address, String>,
+    /// What was true when planned, and of which nobody knows whether it is.
+    unsure: BTreeSet<Address>,
     deadline: Option<Instant>,
     running: JoinSet<(Ended, Duration)>,
     who: BTreeMap<tokio::task::Id, usize>,
@@ -260,7 +271,7 @@ struct Run {
     /// What was asked for from outside, be it heeded yet or not.
     stop: watch::Receiver<Stop>,
     cut: Option<Cut>,
-    /// A journal that cannot be written any more: nothing new is begun, what runs may end.
+    /// A journal that cannot be written any more: nothing new is begun, what runs is left as it is.
     broken: Option<JournalError>,
     cancel: watch::Sender<bool>,
     drain: watch::Sender<bool>,
@@ -269,12 +280,12 @@ struct Run {
 impl Run {
     async fn refuse_stale(&mut self) -> Result<(), JournalError> {
         let mut stop = self.stop.clone();
-        let (stale, seen) = tokio::select! {
+        let start = tokio::select! {
             biased;
             _ = stop.wait_for(|how_far| *how_far != Stop::No) => return Ok(()),
-            looked = stale(&self.shared, &self.registry, &self.outs) => looked,
+            start = stale::look(&self.shared, &self.registry, &self.outs, &self.done) => start,
         };
-        for (address, because) in stale {
+        for (address, because) in start.stale {
             if let Some(i) = self.queue.index(&address) {
                 let because = self.shared.secrets.scrub(&because);
                 let ended = Ended::with(Outcome::Moved { because });
@@ -282,8 +293,9 @@ impl Run {
             }
         }
         if !self.shared.orders.prove_changed_only {
-            self.seen = seen;
+            self.seen = start.seen;
         }
+        self.unsure = start.unsure;
         Ok(())
     }
 
@@ -358,7 +370,7 @@ impl Run {
         while self.may_begin() && !self.is_held_up() {
             let Some(i) = self.queue.pop() else { break };
             if let Err(error) = self.begin(i).await {
-                self.broken.get_or_insert(error);
+                self.breaks(error);
             }
         }
     }
@@ -371,6 +383,7 @@ impl Run {
             outs: &self.outs,
             answered: &self.answered,
             seen: &self.seen,
+            unsure: &self.unsure,
         };
         match turn.begin(i, &self.queue).await? {
             Begun::Ended(ended) => self.ended(i, ended, Duration::ZERO).await,
@@ -403,10 +416,18 @@ impl Run {
         match self.ended(i, ended, took).await {
             Ok(()) if is_over => self.shared.clear_work_dir(self.queue.name(i)),
             Ok(()) => {}
-            Err(error) => {
-                self.broken.get_or_insert(error);
-            }
+            Err(error) => self.breaks(error),
         }
+    }
+
+    /// Nothing can be kept any more: what runs is left as it is, for whoever goes on. A journal that somebody
+    /// else writes says what a lock would that was looked at later.
+    fn breaks(&mut self, error: JournalError) {
+        if error.is_taken() {
+            self.cut.get_or_insert_with(taken_over);
+        }
+        self.stop(Stop::Cancel);
+        self.broken.get_or_insert(error);
     }
 
     /// Keeps how a step ended, and does what the run was told to do about a failure.
@@ -529,20 +550,28 @@ impl Run {
         };
         let exit = crate::report::verdict(&shared.plan, &queue.ended, stopped, self.cut.as_ref());
         let exit_code = exit.code();
-        let mut broken = self.broken;
+        let (mut broken, mut cut) = (self.broken, self.cut);
         if let Err(error) = shared.write(Event::RunEnded { exit_code }).await {
+            if error.is_taken() {
+                cut.get_or_insert_with(taken_over);
+            }
             broken.get_or_insert(error);
         }
         Ending {
             outcomes: queue.ended,
             frontier,
             stopped,
-            cut: self.cut,
+            cut,
             events: shared.journal.last(),
             head: shared.journal.head(),
             broken,
         }
     }
+}
+
+/// What a journal says that somebody else writes.
+fn taken_over() -> Cut {
+    Cut::LockLost("another apply has gone on with this run".to_owned())
 }
 
 async fn passed(deadline: Option<Instant>) {

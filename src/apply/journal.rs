@@ -26,6 +26,8 @@ pub struct JournalError {
     during: &'static str,
     name: String,
     why: String,
+    remedy: Option<&'static str>,
+    is_taken: bool,
 }
 
 impl JournalError {
@@ -35,7 +37,34 @@ impl JournalError {
             during,
             name: name.to_owned(),
             why: why.to_string(),
+            remedy: None,
+            is_taken: false,
         }
+    }
+
+    /// The same with what a person does about it, where that can be told.
+    pub(crate) fn with_remedy(self, remedy: Option<&'static str>) -> Self {
+        Self { remedy, ..self }
+    }
+
+    /// Somebody else has gone on with the run: the journal is theirs.
+    pub(crate) fn taken(name: &str) -> Self {
+        Self {
+            is_taken: true,
+            ..Self::new("write", name, "another apply has gone on with this run")
+        }
+    }
+
+    /// What a person does about it, where that can be told.
+    #[must_use]
+    pub fn remedy(&self) -> Option<&'static str> {
+        self.remedy
+    }
+
+    /// Whether somebody else has gone on with the run.
+    #[must_use]
+    pub fn is_taken(&self) -> bool {
+        self.is_taken
     }
 }
 

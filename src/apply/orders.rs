@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use drplan_api::Address;
+use drplan_api::ConnId;
 use drplan_api::ProviderError;
 use tokio::sync::watch;
 
@@ -36,6 +37,8 @@ pub struct Orders {
     pub by_hand: BTreeMap<Address, String>,
     /// How long the run may take.
     pub deadline: Option<Duration>,
+    /// How many steps may act on a target at once, where that is not what its system says.
+    pub slots: BTreeMap<ConnId, usize>,
     /// Whether what was true already is not proven again.
     pub prove_changed_only: bool,
 }

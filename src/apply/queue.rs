@@ -10,6 +10,7 @@ use drplan_api::Registry;
 
 use super::event::Outcome;
 use super::paths::Paths;
+use super::slots::Bounds;
 use super::slots::Slots;
 use crate::plan::Do;
 use crate::plan::Plan;
@@ -42,7 +43,7 @@ impl Queue {
         plan: &Plan,
         places: Arc<BTreeMap<Address, usize>>,
         registry: &Registry,
-        parallelism: usize,
+        bounds: &Bounds,
     ) -> Self {
         let steps = plan.steps.len();
         let before = plan.before();
@@ -52,7 +53,7 @@ impl Queue {
                 after[b].push(i);
             }
         }
-        let slots = Slots::new(plan, registry, parallelism);
+        let slots = Slots::new(plan, registry, bounds);
         let mut queue = Self {
             places,
             names: plan.steps.iter().map(|s| s.address.clone()).collect(),

@@ -25,12 +25,10 @@ use crate::secrets::Secrets;
 use drplan_api::Address;
 use drplan_api::Doors;
 use drplan_api::DynKind;
-use drplan_api::ErrorKind;
 use drplan_api::LookError;
 use drplan_api::Looked;
 use drplan_api::PlanCx;
 use drplan_api::Planned;
-use drplan_api::ProviderError;
 use drplan_api::RawWant;
 use drplan_api::TargetState;
 use drplan_api::View;
@@ -90,11 +88,10 @@ fn another(id: &ConnId, known: &TargetId, found: &TargetId) -> String {
 
 impl Shared {
     /// Writes a record and then tells it.
-    pub(crate) async fn record(&self, event: Event) -> Result<(), ProviderError> {
-        self.write(event).await.map_err(|e| {
-            ProviderError::new(ErrorKind::Invalid, "write the journal", "this machine")
-                .caused_by(&e)
-        })
+    pub(super) async fn record(&self, event: Event) -> Result<(), Stop> {
+        // Nothing failed in the world: the step is left as it is, and the engine, which hears of the journal at
+        // the next record, ends the run.
+        self.write(event).await.map_err(|_| Stop::Cancelled)
     }
 
     /// The private folder of a step.

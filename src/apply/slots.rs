@@ -23,6 +23,14 @@ enum Place {
     Kind(String, ConnId),
 }
 
+/// What a person says.
+pub(super) struct Bounds {
+    /// How many steps may run at once, at least one.
+    pub(super) run: usize,
+    /// How many may act on a target, in place of what its system says.
+    pub(super) targets: BTreeMap<ConnId, usize>,
+}
+
 /// The bounds of a run, what is taken of each, and which hold for which step.
 pub(super) struct Slots {
     /// How many may run, and how many do.
@@ -39,7 +47,7 @@ pub(super) struct Slots {
 
 impl Slots {
     /// Reads the bounds of systems and kinds; those who wait for nothing but a person need no slot.
-    pub(super) fn new(plan: &Plan, registry: &Registry, parallelism: usize) -> Self {
+    pub(super) fn new(plan: &Plan, registry: &Registry, bounds: &Bounds) -> Self {
         let mut places: BTreeMap<Place, usize> = BTreeMap::new();
         let mut alike: BTreeMap<Vec<usize>, usize> = BTreeMap::new();
         let mut out = Self {
@@ -53,7 +61,7 @@ impl Slots {
         alike.insert(Vec::new(), out.free);
         for step in &plan.steps {
             let mut taken = Vec::new();
-            for (place, max) in places_of(step, registry, parallelism) {
+            for (place, max) in places_of(step, registry, bounds) {
                 let bound = *places.entry(place).or_insert_with(|| {
                     out.bounds.push((max.max(1), 0));
                     out.bounds.len() - 1
@@ -119,10 +127,10 @@ impl Slots {
 }
 
 /// What a step takes a slot of, and how many slots there are.
-fn places_of(step: &Step, registry: &Registry, parallelism: usize) -> Vec<(Place, usize)> {
+fn places_of(step: &Step, registry: &Registry, bounds: &Bounds) -> Vec<(Place, usize)> {
     let mut out = match step.what {
         Do::Act { .. } | Do::Late { .. } | Do::Read | Do::Nothing => {
-            vec![(Place::Run, parallelism)]
+            vec![(Place::Run, bounds.run)]
         }
         _ => return Vec::new(),
     };
@@ -131,7 +139,8 @@ fn places_of(step: &Step, registry: &Registry, parallelism: usize) -> Vec<(Place
     };
     for conn in want.roles.values() {
         let system = registry.get_system(conn.system());
-        let max = system.and_then(|system| system.slots());
+        let ordered = bounds.targets.get(conn).copied();
+        let max = ordered.or_else(|| system.and_then(|system| system.slots()));
         out.extend(max.map(|max| (Place::Target(conn.clone()), max)));
     }
     let slots = registry.get_resource(&step.kind).and_then(|k| k.slots());

@@ -1,72 +1,69 @@
 //! At its start, apply decides again about every step that can be decided now; a decision that changed
 //! makes the step stale, and it is refused before anything is begun.
+//!
+//! A decision rests on more than the state of its own resource: on the recovery points that the plan took,
+//! and on what true steps export. Those are held against the plan too.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use drplan_api::Address;
+use drplan_api::DynKind;
+use drplan_api::ErrorKind;
 use drplan_api::Facts;
+use drplan_api::Json;
 use drplan_api::LookError;
+use drplan_api::Looked;
 use drplan_api::Planned;
+use drplan_api::ProviderError;
 use drplan_api::RawWant;
 use drplan_api::Registry;
 use drplan_api::TargetState;
 use drplan_api::View;
+use serde_json::json;
 
 use super::envelope::because_of;
+use super::envelope::differing;
 use super::envelope::within;
 use super::shared::Shared;
 use crate::bind::settle;
+use crate::graph::EdgeWhy;
 use crate::outs::Outs;
 use crate::plan::Do;
+use crate::plan::Plan;
+use crate::plan::Point;
 use crate::plan::Step;
 use crate::plan::Sure;
 
 /// How often kinds may come back for more answers.
 const ROUNDS_MAX: usize = 16;
+/// The argument by which a data source is told which recovery point to take.
+const POINT: &str = "point";
 
-/// Returns the stale steps and what changed, and the true ones and why they are. All reads are shared: one list for each kind and target,
+/// What was found at the start of a run.
+#[derive(Default)]
+pub(super) struct Start {
+    /// The stale steps, and what changed.
+    pub(super) stale: BTreeMap<Address, String>,
+    /// The true ones, and why they are.
+    pub(super) seen: BTreeMap<Address, String>,
+    /// Those that were true when planned, and of which nobody knows now whether they are.
+    pub(super) unsure: BTreeSet<Address>,
+}
+
+/// Looks at everything that can be decided now. All reads are shared: one list for each kind and target,
 /// however many steps need it.
-pub(crate) async fn stale(
+/// `done` is what the run did before it was resumed.
+pub(super) async fn look(
     shared: &Shared,
     registry: &Registry,
     outs: &Outs,
-) -> (BTreeMap<Address, String>, BTreeMap<Address, String>) {
+    done: &BTreeSet<Address>,
+) -> Start {
+    let mut start = Start::default();
     let mut facts = Facts::default();
-    let (mut moved, mut seen) = (BTreeMap::new(), BTreeMap::new());
-    let mut open: Vec<(&Step, RawWant)> = Vec::new();
-    for step in shared.plan.steps.iter().filter(|s| can_be_decided(s)) {
-        let Some(raw) = &step.want else { continue };
-        let Ok(args) = settle(&raw.args, &shared.plan.exprs, outs) else {
-            continue;
-        };
-        open.push((
-            step,
-            RawWant {
-                args,
-                ..raw.clone()
-            },
-        ));
-    }
-    let conns: BTreeSet<_> = open
-        .iter()
-        .flat_map(|(_, want)| want.roles.values().cloned())
-        .collect();
-    for conn in conns {
-        match shared.target(&conn, outs).await {
-            Ok(state) => {
-                facts.targets.insert(conn, state);
-            }
-            Err(because) => {
-                for (step, _) in open
-                    .iter()
-                    .filter(|(_, w)| w.roles.values().any(|c| *c == conn))
-                {
-                    moved.insert(step.address.clone(), because.clone());
-                }
-            }
-        }
-    }
+    let mut open = to_look_at(shared, outs);
+    targets(shared, outs, &open, &mut facts, &mut start).await;
     for _ in 0..ROUNDS_MAX {
         let mut queries = BTreeSet::new();
         let mut pending = Vec::new();
@@ -77,32 +74,20 @@ pub(crate) async fn stale(
                     Some(TargetState::Ready(_) | TargetState::Lost { .. })
                 )
             });
-            if !ready {
+            let Some(kind) = kind_of(registry, step).filter(|_| ready) else {
                 // What cannot be read now is read again at its turn.
-                continue;
-            }
-            let Some(kind) = kind_of(registry, step) else {
                 continue;
             };
             let view = View::new(&facts);
-            let looked = shared.looked(&*kind, &want, &view);
-            match looked {
+            match shared.looked(&**kind, &want, &view) {
                 Err(LookError::Pending) => {
                     queries.extend(view.missing().0);
                     pending.push((step, want));
                 }
                 Err(LookError::Decode(why)) => {
-                    moved.insert(step.address.clone(), why);
+                    start.stale.insert(step.address.clone(), why);
                 }
-                Ok(looked) if looked.present.is_err() => {}
-                Ok(looked) => {
-                    if let Planned::Nothing(because) = &looked.planned {
-                        seen.insert(step.address.clone(), because.to_string());
-                    }
-                    if let Some(because) = changed(step, &*kind, &looked.planned) {
-                        moved.insert(step.address.clone(), because);
-                    }
-                }
+                Ok(looked) => start.judge(&shared.plan, step, &**kind, &looked),
             }
         }
         if pending.is_empty() {
@@ -111,7 +96,175 @@ pub(crate) async fn stale(
         shared.observer.fetch(queries, &mut facts).await;
         open = pending;
     }
-    (moved, seen)
+    start.spare(&shared.plan, done);
+    let true_then = shared.plan.steps.iter().filter(|s| {
+        s.what == Do::Nothing && can_be_decided(s) && !start.seen.contains_key(&s.address)
+    });
+    start.unsure = true_then.map(|s| s.address.clone()).collect();
+    start
+}
+
+/// The steps that can be decided now and the recovery points that steps of this plan restore from, with
+/// their arguments.
+fn to_look_at<'a>(shared: &'a Shared, outs: &Outs) -> Vec<(&'a Step, RawWant)> {
+    let plan = &shared.plan;
+    let steps = plan.steps.iter();
+    let steps = steps.filter_map(|step| match step.address.is_data() {
+        true => Some((step, Some(taken(plan, step)?))),
+        false => can_be_decided(step).then_some((step, None)),
+    });
+    let wants = steps.filter_map(|(step, point)| {
+        let raw = step.want.as_ref()?;
+        let mut args = settle(&raw.args, &plan.exprs, outs).ok()?;
+        if let Some(point) = point {
+            // A newer one makes nothing stale.
+            args[POINT] = point.id.as_str().into();
+        }
+        Some((
+            step,
+            RawWant {
+                args,
+                ..raw.clone()
+            },
+        ))
+    });
+    wants.collect()
+}
+
+/// Opens the connections. Whoever else answers makes all steps stale that go there.
+async fn targets(
+    shared: &Shared,
+    outs: &Outs,
+    open: &[(&Step, RawWant)],
+    facts: &mut Facts,
+    start: &mut Start,
+) {
+    let conns = open.iter().flat_map(|(_, want)| want.roles.values());
+    let conns: BTreeSet<_> = conns.cloned().collect();
+    for conn in conns {
+        match shared.target(&conn, outs).await {
+            Ok(state) => {
+                facts.targets.insert(conn, state);
+            }
+            Err(because) => {
+                let goes_there = |want: &RawWant| want.roles.values().any(|c| *c == conn);
+                for (step, _) in open.iter().filter(|(_, want)| goes_there(want)) {
+                    start.stale.insert(step.address.clone(), because.clone());
+                }
+            }
+        }
+    }
+}
+
+/// The point that a data source took while planning, if steps of the plan restore from it.
+fn taken<'a>(plan: &'a Plan, step: &Step) -> Option<&'a Point> {
+    if !step.address.is_data() || step.what != Do::Nothing {
+        return None;
+    }
+    let is_it = |p: &&Point| p.address == step.address && p.chosen && p.used;
+    plan.points.iter().find(is_it)
+}
+
+impl Start {
+    fn judge(&mut self, plan: &Plan, step: &Step, kind: &dyn DynKind, looked: &Looked) {
+        let address = &step.address;
+        if let Some(point) = taken(plan, step) {
+            if let Some(because) = moved_point(step, point, kind, looked) {
+                self.stale.insert(address.clone(), because);
+            }
+            return;
+        }
+        if looked.present.is_err() {
+            return;
+        }
+        if let Planned::Nothing(because) = &looked.planned {
+            self.seen.insert(address.clone(), because.to_string());
+            self.exports(plan, step, kind, &looked.outputs);
+        }
+        if let Some(because) = changed(step, kind, &looked.planned) {
+            self.stale.insert(address.clone(), because);
+        }
+    }
+
+    /// A point from which the run has restored everything already may be gone. What only looks restored is no
+    /// reason: of another backup, nothing may be missing.
+    fn spare(&mut self, plan: &Plan, done: &BTreeSet<Address>) {
+        let is_left = |step: &Step| step.is_action() && !done.contains(&step.address);
+        for step in plan.steps.iter().filter(|step| step.address.is_data()) {
+            if self.stale.contains_key(&step.address) && !referring(plan, step).any(is_left) {
+                self.stale.remove(&step.address);
+            }
+        }
+    }
+
+    /// What refers to a true step was planned with what that exported then.
+    fn exports(&mut self, plan: &Plan, step: &Step, kind: &dyn DynKind, now: &Json) {
+        let parts = match (&step.outputs, now) {
+            (Json::Object(then), Json::Object(now)) if step.what == Do::Nothing => {
+                differing(then, now, kind.fleeting())
+            }
+            _ => return,
+        };
+        if parts.is_empty() {
+            return;
+        }
+        let (of, what) = (&step.address, parts.join("; "));
+        let because = format!("it was planned with what `{of}` exports: {what}");
+        for after in referring(plan, step) {
+            self.stale
+                .entry(after.address.clone())
+                .or_insert_with(|| because.clone());
+        }
+    }
+}
+
+/// The steps that refer to one.
+fn referring<'a>(plan: &'a Plan, step: &Step) -> impl Iterator<Item = &'a Step> {
+    let refers = |why: &EdgeWhy| matches!(why, EdgeWhy::Reference { .. });
+    let place = plan.steps.iter().position(|s| s.address == step.address);
+    let edges = plan.edges.iter();
+    let edges = edges.filter(move |e| Some(e.before) == place && refers(&e.why));
+    edges.map(|e| &plan.steps[e.after])
+}
+
+/// What became of a recovery point that the plan rests on. One that cannot be read just now is found by
+/// the step that restores from it.
+fn moved_point(step: &Step, point: &Point, kind: &dyn DynKind, looked: &Looked) -> Option<String> {
+    let id = &point.id;
+    let unusable = |why: &str| Some(format!("`{id}` cannot be taken any more: {why}"));
+    match (&looked.present, &looked.planned) {
+        (Err(error), _) if is_about_the_point(error) => return unusable(&error.why.join(": ")),
+        (Err(_), _) => return None,
+        (Ok(_), Planned::Nothing(_)) => {}
+        (Ok(_), other) => return unusable(&because_of(other)),
+    }
+    let sized = |outputs: &Json, bytes: Option<u64>| {
+        let mut all = outputs.as_object().cloned().unwrap_or_default();
+        if point.bytes.is_some() {
+            all.insert("bytes".to_owned(), json!(bytes));
+        }
+        all
+    };
+    let then = sized(&step.outputs, point.bytes);
+    let now = sized(
+        &looked.outputs,
+        looked.notes.points.first().and_then(|p| p.bytes),
+    );
+    let parts = differing(&then, &now, kind.fleeting());
+    (!parts.is_empty()).then(|| {
+        format!(
+            "`{id}` is not what it was when planned: {}",
+            parts.join("; ")
+        )
+    })
+}
+
+/// Whether an error says something of what was read, and not of the way there.
+fn is_about_the_point(error: &ProviderError) -> bool {
+    matches!(
+        error.kind,
+        ErrorKind::NotFound | ErrorKind::Corrupt | ErrorKind::Invalid
+    )
 }
 
 fn can_be_decided(step: &Step) -> bool {
@@ -120,16 +273,15 @@ fn can_be_decided(step: &Step) -> bool {
         && !step.address.is_data()
 }
 
-fn kind_of(registry: &Registry, step: &Step) -> Option<std::sync::Arc<dyn drplan_api::DynKind>> {
-    registry.get_resource(&step.kind).cloned()
+fn kind_of<'a>(registry: &'a Registry, step: &Step) -> Option<&'a std::sync::Arc<dyn DynKind>> {
+    match step.address.is_data() {
+        true => registry.get_data(&step.kind),
+        false => registry.get_resource(&step.kind),
+    }
 }
 
 /// What changed about a decision, if it did. That something came true by itself is no reason to refuse.
-fn changed(
-    step: &Step,
-    kind: &dyn drplan_api::DynKind,
-    now: &Planned<drplan_api::Json>,
-) -> Option<String> {
+fn changed(step: &Step, kind: &dyn DynKind, now: &Planned<Json>) -> Option<String> {
     match now {
         Planned::Nothing(_) => None,
         Planned::Step(proposal) => within(step, kind, proposal).err(),

@@ -407,13 +407,16 @@ impl Turn<'_> {
                 disposable: true, ..
             } => {
                 let secrets = &self.shared.secrets;
+                // One in which a secret stood would lead back to something else.
+                let inverse = effect.inverse.clone();
+                let inverse = inverse.filter(|inverse| secrets.scrub_json(inverse) == *inverse);
                 let started = Event::EffectStarted {
                     address: self.step.address.clone(),
                     effect: n,
                     attempt: tries.attempt,
                     verb: effect.verb.clone(),
                     object: secrets.scrub(&effect.object),
-                    inverse: effect.inverse.as_ref().map(|i| secrets.scrub_json(i)),
+                    inverse,
                 };
                 self.shared.record(started).await?;
                 let cx = self.write_cx(want, tries.attempt).await?;

@@ -41,9 +41,14 @@ use crate::render;
 use crate::render::style::span;
 use crate::report::Exit;
 use crate::secrets::Secrets;
+use crate::signature::Signature;
+use crate::signature::Trusted;
 
 /// Up to which age a plan is as good as a new one.
 const PLAN_FRESH: Duration = Duration::from_secs(60 * 60);
+
+/// How far clocks of two machines may be apart without a word.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(60);
 
 /// How often `apply` without a plan file plans anew.
 const ROUNDS_MAX: usize = 10;
@@ -51,7 +56,8 @@ const ROUNDS_MAX: usize = 10;
 pub(super) async fn run(cli: &Cli, args: &ApplyArgs, ambient: &Ambient) -> Result<Exit, Failure> {
     match (&args.plan, &args.resume) {
         (Some(path), _) => {
-            let plan = Arc::new(trusted(given(path, args.signed_by.as_deref())?)?);
+            let (plan, signature) = given(path, args.signed_by.as_deref())?;
+            let plan = Arc::new(trusted(plan)?);
             decided(args)?;
             if let Some(warning) = aged(&plan, ambient.doors.clock.now()) {
                 talk(&warning);
@@ -67,9 +73,14 @@ pub(super) async fn run(cli: &Cli, args: &ApplyArgs, ambient: &Ambient) -> Resul
                 ambient,
             )?;
             let stop = signals::stops(ambient);
-            once(cli, args, ambient, &world, plan, stop).await
+            once(cli, args, ambient, &world, (plan, signature), stop).await
         }
         (None, Some(run)) => resume(cli, args, run, ambient).await,
+        (None, None) if args.signed_by.is_some() => Err(Failure::refused(
+            Exit::Usage,
+            "`--signed-by` needs a plan that is signed already",
+            "name a plan file, or a run with `--resume`",
+        )),
         (None, None) => until_nothing_is_left(cli, args, ambient).await,
     }
 }
@@ -89,6 +100,14 @@ fn elsewhere(plan: &Plan, dir: &Path) -> Option<String> {
 /// then stays chosen.
 fn aged(plan: &Plan, now: Timestamp) -> Option<String> {
     let age_s = now.duration_since(plan.head.observed_at).as_secs();
+    let ahead_s = u64::try_from(-age_s).unwrap_or_default();
+    if ahead_s > CLOCKS_DIFFER.as_secs() {
+        return Some(format!(
+            "warning: by the clock of this machine the plan was made {} from now: this clock, or the one that it was \
+             made by, is wrong, and nobody can tell how old the plan is or what is lost by now",
+            span(ahead_s)
+        ));
+    }
     let age_s = u64::try_from(age_s).unwrap_or_default();
     if age_s < PLAN_FRESH.as_secs() {
         return None;
@@ -156,6 +175,9 @@ async fn until_nothing_is_left(
             }
             print(&render::plan::summary(&plan, ambient.style()))?;
         }
+        // A mistake in an option shows before anybody is asked.
+        known_gates(&plan, &args.approve)?;
+        super::orders::orders(&args.orders, &plan)?;
         let within = round > 0 && approved.covers(&plan);
         if !args.auto_approve && !plan.is_empty() && !within {
             confirm(&plan, ambient)?;
@@ -167,7 +189,7 @@ async fn until_nothing_is_left(
             registry: session.registry,
         };
         let stop = stop.get_or_insert_with(|| signals::stops(ambient)).clone();
-        exit = once(cli, args, ambient, &world, Arc::new(plan), stop).await?;
+        exit = once(cli, args, ambient, &world, (Arc::new(plan), None), stop).await?;
         // What failed or waits needs a person; what moved, or came to light, only a new plan. Where
         // something should be done once more, nobody but a person knows whether it was.
         let is_unsure = exit == Exit::Stale && !planning.redo.is_empty();
@@ -224,7 +246,7 @@ async fn once(
     args: &ApplyArgs,
     ambient: &Ambient,
     world: &World,
-    plan: Arc<Plan>,
+    (plan, signature): (Arc<Plan>, Option<Signature>),
     stop: watch::Receiver<Stop>,
 ) -> Result<Exit, Failure> {
     ready(&plan, world, args)?;
@@ -232,6 +254,7 @@ async fn once(
     let beginning = Beginning {
         next: next_command(cli, args, &plan),
         plan,
+        signature,
         resumed: None,
         store,
         stop,
@@ -265,7 +288,11 @@ async fn resume(
             "`drplan plan` says what there is to do now",
         ));
     }
-    let plan = Arc::new(trusted(stored.plan)?);
+    let by = args.signed_by.as_deref().map(Trusted::read).transpose()?;
+    let kept = store.texts(&run).await?.plan;
+    let name = format!("the plan of run {run}");
+    let (plan, signature) = crate::plan::parse_signed(&kept, &name, by.as_ref())?;
+    let plan = Arc::new(trusted(plan)?);
     let world = world_of(cli, &args.planning.vars, &plan, &run, ambient)?;
     ready(&plan, &world, args)?;
     // The lock lies where the plan says, whatever has become of the spec.
@@ -273,6 +300,7 @@ async fn resume(
     let beginning = Beginning {
         next: next_command(cli, args, &plan),
         plan,
+        signature,
         resumed: Some(run),
         store,
         stop: signals::stops(ambient),
@@ -445,4 +473,29 @@ fn nothing_to_do(plan: &Plan, at: Timestamp) -> Result<(), Failure> {
     let version = render::json::version_line(at);
     let summary = render::json::summary_line(at, 1, Exit::Ok.code(), &frontier, "");
     print(&format!("{version}\n{summary}\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::memory::Case;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_plan_that_is_old_or_comes_from_the_future_is_applied_with_a_warning() {
+        let plan = Case::new("resource \"thing\" \"a\" {\n  value = 1\n}\n")
+            .plan()
+            .await;
+        let at = |seconds: i64| {
+            let made = plan.head.observed_at;
+            let now = made.checked_add(jiff::SignedDuration::from_secs(seconds));
+            aged(&plan, now.expect("a time"))
+        };
+        for seconds in [-60, 0, 3599] {
+            assert_eq!(at(seconds), None, "{seconds}");
+        }
+        let ahead = at(-3600).expect("a warning");
+        assert!(ahead.contains("made 1h from now"), "{ahead}");
+        let old = at(7200).expect("a warning");
+        assert!(old.contains("2h ago"), "{old}");
+    }
 }

@@ -367,8 +367,8 @@ pub struct ApplyArgs {
     /// The plan file; without one, plan and ask, and repeat that until nothing is left.
     #[arg(value_name = "PLAN")]
     pub plan: Option<PathBuf>,
-    /// Apply the plan file only if it is signed by this public key.
-    #[arg(long, value_name = "KEY", requires = "plan")]
+    /// Apply the plan file, or go on with the run, only if its plan is signed by this public key.
+    #[arg(long, value_name = "KEY")]
     pub signed_by: Option<PathBuf>,
     /// Go on with a run that ended or died, by the beginning of its id: its plan, its answers.
     #[arg(long, value_name = "RUN", conflicts_with = "plan")]
@@ -419,6 +419,7 @@ impl ApplyArgs {
                 skip: Vec::new(),
                 by_hand: Vec::new(),
                 deadline: None,
+                slots: Vec::new(),
                 prove: ProveArg::All,
             },
             lock_timeout: Duration::ZERO,
@@ -444,6 +445,9 @@ pub struct OrderArgs {
     /// How long the run may take; then it stops at a safe point.
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub deadline: Option<Duration>,
+    /// How many steps may act on one target at once, in place of what its system allows.
+    #[arg(long, value_name = "CONNECTION=N")]
+    pub slots: Vec<String>,
     /// Whether what is true already is evidence too, or only what the run changed.
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = ProveArg::All)]
     pub prove: ProveArg,
@@ -554,6 +558,9 @@ pub struct RehearseArgs {
     /// Keep what a plan rests on before the recovery, as `drplan snapshot` does, and rehearse nothing.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["fail", "faults", "json", "full", "listen"])]
     pub snapshot: Option<PathBuf>,
+    /// Begin as `drplan snapshot --out FILE` recorded it: what the world file declares is then as it was.
+    #[arg(long, value_name = "FILE")]
+    pub from_snapshot: Option<PathBuf>,
     /// Print one JSON object for each event, and one for the report.
     #[arg(long)]
     pub json: bool,

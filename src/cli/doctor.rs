@@ -4,6 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use drplan_api::ConnId;
+use drplan_api::Timestamp;
+use drplan_api::View;
 use drplan_api::process::Program;
 use futures::future::join_all;
 
@@ -20,8 +22,11 @@ use crate::doctor;
 use crate::doctor::Item;
 use crate::doctor::State;
 use crate::doctor::Tool;
+use crate::plan::Do;
+use crate::plan::Step;
 use crate::render;
 use crate::report::Exit;
+use crate::store::LockError;
 use crate::store::RunStore;
 
 /// How long a program may take to tell its version.
@@ -34,12 +39,14 @@ pub(super) async fn run(cli: &Cli, args: &DoctorArgs, ambient: &Ambient) -> Resu
         .await?;
     let mut items = doctor::steps(&made.plan);
     items.extend(targets(&session, &made, ambient).await);
+    items.extend(lifetimes(&session, &made, ambient).await);
+    items.extend(rooms(&session, &made).await);
     items.extend(tools(&session, &made, ambient).await);
     items.extend(disk(&session.dir, &made));
     items.extend(doctor::rights(&made.rights));
     let given = |name: &str| session.secrets.has_variable(name);
     items.push(doctor::secrets(&made.plan.head.secrets, given));
-    items.push(runs(&session, &made).await);
+    items.push(runs(&session, &made, ambient.doors.clock.now()).await);
     print(&if args.json {
         let json = render::doctor::json(&made.plan, &items);
         serde_json::to_string_pretty(&json).map_err(anyhow::Error::from)? + "\n"
@@ -73,8 +80,43 @@ async fn ahead_ms(session: &Session, conn: &ConnId, ambient: &Ambient) -> Option
     Some(theirs.as_millisecond() + 500 - ours)
 }
 
+/// When credentials end, where they say so.
+async fn lifetimes(session: &Session, made: &Made, ambient: &Ambient) -> Vec<Item> {
+    let (now, lasts_s) = (ambient.doors.clock.now(), doctor::lasts_s(&made.plan));
+    let judged = made.plan.targets.iter().map(|target| async move {
+        let conn = session.observer.opened(&target.conn).await?;
+        let ends = conn.good_until().await?;
+        Some(doctor::lifetime(&target.conn, ends, now, lasts_s))
+    });
+    join_all(judged).await.into_iter().flatten().collect()
+}
+
+/// Whether what the steps bring fits on the targets that answer.
+async fn rooms(session: &Session, made: &Made) -> Vec<Item> {
+    let view = View::new(&made.facts);
+    let acting = |step: &&Step| matches!(step.what, Do::Act { .. } | Do::Late { .. });
+    let demand = |step: &Step| {
+        let kind = session.registry.get_resource(&step.kind)?;
+        let want = step.want.as_ref()?;
+        let (role, room) = kind.demand(want, &view)?;
+        Some((want.roles.get(role)?.clone(), room))
+    };
+    let demands = made.plan.steps.iter().filter(acting).filter_map(demand);
+    let judged = doctor::wanted(demands)
+        .into_iter()
+        .map(|(id, wanted)| async move {
+            let conn = session.observer.opened(&id).await?;
+            let free = conn
+                .room()
+                .await
+                .map_err(|e| session.observer.scrub(e).to_string());
+            Some(doctor::room(&id, wanted, free.transpose()?))
+        });
+    join_all(judged).await.into_iter().flatten().collect()
+}
+
 async fn tools(session: &Session, made: &Made, ambient: &Ambient) -> Vec<Item> {
-    let of = |step: &crate::plan::Step| {
+    let of = |step: &Step| {
         let kind = session.registry.get_resource(&step.kind);
         let both = kind.zip(step.want.as_ref());
         both.map(|(kind, want)| kind.tools(want))
@@ -139,12 +181,27 @@ fn disk(dir: &Path, made: &Made) -> Option<Item> {
     Some(doctor::disk(&folder, free, doctor::dump_bytes(&made.plan)))
 }
 
-async fn runs(session: &Session, made: &Made) -> Item {
+/// Whether a folder can keep runs: it, or the first above it that is there.
+fn writable(store: &RunStore) -> Result<(), LockError> {
+    let RunStore::Folder(dir) = store else {
+        return Ok(());
+    };
+    let there = dir.ancestors().find(|dir| dir.exists()).unwrap_or(dir);
+    rustix::fs::access(there, rustix::fs::Access::WRITE_OK)
+        .map_err(|error| LockError::io(dir, &error.into()))
+}
+
+async fn runs(session: &Session, made: &Made, now: Timestamp) -> Item {
     let store = open_store::of_plan(&made.plan, &session.observer, &session.dir).await;
     let (place, outlives, held) = match store {
         Ok(store) => {
             let outlives = matches!(store, RunStore::Shared(_));
-            let held = super::status::holder(&store, &made.plan.head.recovery).await;
+            let held = match writable(&store) {
+                Ok(()) => super::status::holder(&store, &made.plan.head.recovery, now)
+                    .await
+                    .map(|held| held.as_ref().map(super::status::Holder::told)),
+                Err(error) => Err(error.into()),
+            };
             (store.name(), outlives, held)
         }
         Err(failure) => (String::new(), false, Err(failure)),

@@ -154,7 +154,7 @@ impl From<PlanFileError> for Failure {
     fn from(error: PlanFileError) -> Self {
         let hint = match error {
             PlanFileError::Signature(error) => return error.into(),
-            PlanFileError::Sealed(SealError::Io { .. }) => None,
+            PlanFileError::Sealed(SealError::Io { remedy, .. }) => remedy.map(str::to_owned),
             PlanFileError::Sealed(SealError::Broken { .. }) => {
                 Some("make a new one with `drplan plan --out FILE`".to_owned())
             }
@@ -172,7 +172,13 @@ impl From<PlanFileError> for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
+        let error = match error {
+            StoreError::Plan(error) => return error.into(),
+            other => other,
+        };
         let (exit, hint) = match &error {
+            StoreError::Io { remedy, .. } => (Exit::Error, remedy.map(str::to_owned)),
+            StoreError::Journal(error) => (Exit::Error, error.remedy().map(str::to_owned)),
             StoreError::Unknown { known, .. } if !known.is_empty() => (
                 Exit::Usage,
                 Some(format!("the newest are: {}", known.join(", "))),
@@ -185,7 +191,7 @@ impl From<StoreError> for Failure {
                 Exit::Usage,
                 Some("runs are kept beside the spec, or in its `run_store`".to_owned()),
             ),
-            _ => (Exit::Error, None),
+            StoreError::Plan(_) => (Exit::Error, None),
         };
         Self::Other {
             exit,
@@ -219,7 +225,7 @@ impl From<LeaseError> for Failure {
 impl From<SnapshotError> for Failure {
     fn from(error: SnapshotError) -> Self {
         let hint = match &error {
-            SnapshotError::Sealed(SealError::Io { .. }) => None,
+            SnapshotError::Sealed(SealError::Io { remedy, .. }) => remedy.map(str::to_owned),
             SnapshotError::Sealed(SealError::Broken { .. }) | SnapshotError::Foreign { .. } => {
                 Some("make a new one with `drplan snapshot --out FILE`".to_owned())
             }
@@ -242,13 +248,13 @@ impl From<LockError> for Failure {
                 exit: Exit::Locked,
                 error: error.into(),
                 hint: Some(
-                    "wait until it has ended; the lock is free as soon as it has".to_owned(),
+                    "wait until it has ended; `drplan status` says what it does, and `drplan resume` lets it go on if it is paused".to_owned(),
                 ),
             },
-            LockError::Io { .. } => Self::Other {
+            LockError::Io { remedy, .. } => Self::Other {
                 exit: Exit::Error,
                 error: error.into(),
-                hint: None,
+                hint: remedy.map(str::to_owned),
             },
         }
     }

@@ -48,6 +48,10 @@ pub(crate) use args::PlanningArgs;
 pub use args::VarArgs;
 pub use failure::Failure;
 #[cfg(feature = "rehearse")]
+pub(crate) use session::Basis;
+#[cfg(feature = "rehearse")]
+pub(crate) use session::Made;
+#[cfg(feature = "rehearse")]
 pub(crate) use session::Session;
 
 use args::RevertCommand;
@@ -68,6 +72,7 @@ pub fn run(argv: impl IntoIterator<Item = OsString>, ambient: Ambient) -> u8 {
             };
         }
     };
+    quietly_panic();
     // One TLS provider for every client, before the first of them starts.
     rustls::crypto::ring::default_provider()
         .install_default()
@@ -94,6 +99,18 @@ pub fn run(argv: impl IntoIterator<Item = OsString>, ambient: Ambient) -> u8 {
         Ok(exit) => exit.code(),
         Err(failure) => say(&ambient, failure),
     }
+}
+
+/// A bug says where it is and not what it saw: that may be a secret. What a step says of its own bug is
+/// scrubbed and stands in its outcome.
+fn quietly_panic() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        let place = place.unwrap_or_else(|| "an unknown place".to_owned());
+        talk(&format!(
+            "this is a bug of drplan, at {place}; please report it"
+        ));
+    }));
 }
 
 async fn dispatch(cli: &Cli, ambient: &Ambient) -> Result<Exit, Failure> {

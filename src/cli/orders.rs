@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use drplan_api::Address;
+use drplan_api::ConnId;
 
 use super::args::OnFailureArg;
 use super::args::OrderArgs;
@@ -33,8 +34,35 @@ pub(super) fn orders(args: &OrderArgs, plan: &Plan) -> Result<Orders, Failure> {
         skip: reasons("--skip", &args.skip, plan, goal)?,
         by_hand: reasons("--by-hand", &args.by_hand, plan, goal)?,
         deadline: args.deadline,
+        slots: slots(&args.slots, plan)?,
         prove_changed_only: args.prove == ProveArg::Changed,
     })
+}
+
+/// Connections of the plan with numbers.
+fn slots(given: &[String], plan: &Plan) -> Result<BTreeMap<ConnId, usize>, Failure> {
+    let mut out = BTreeMap::new();
+    for text in given {
+        let refused = |why: &str, hint: String| {
+            Failure::refused(Exit::Usage, format!("`--slots {text}`: {why}"), hint)
+        };
+        let parts = text.split_once('=');
+        let both = parts.and_then(|(conn, n)| Some((conn, n.parse().ok().filter(|n| *n > 0)?)));
+        let Some((conn, n)) = both else {
+            let hint = "write `--slots CONNECTION=N` with N from 1 on";
+            return Err(refused(
+                "that is no connection with a number",
+                hint.to_owned(),
+            ));
+        };
+        let Some(target) = plan.targets.iter().find(|t| t.conn.as_str() == conn) else {
+            let all: Vec<&str> = plan.targets.iter().map(|t| t.conn.as_str()).collect();
+            let hint = format!("its connections are: {}", all.join(", "));
+            return Err(refused("the plan has no such connection", hint));
+        };
+        out.insert(target.conn.clone(), n);
+    }
+    Ok(out)
 }
 
 /// Addresses with reasons. Checks, questions and other guards stand between a person and harm: they

@@ -88,7 +88,10 @@ async fn rehearse(
     if let Some(address) = args.listen.filter(|address| address.ip().is_loopback()) {
         is_free(address)?;
     }
-    let scene = Scene::set(dir, script, ambient)?;
+    let scene = match &args.from_snapshot {
+        Some(path) => Scene::from_snapshot(dir, script, ambient, path).await?,
+        None => Scene::set(dir, script, ambient)?,
+    };
     let (warnings, sources) = scene.warnings();
     if !warnings.is_empty() {
         talk(&diagnostics(warnings, sources, ambient.style()));
@@ -113,6 +116,9 @@ async fn rehearse(
     if !session.warnings.is_empty() {
         let sources = &session.source.sources;
         talk(&diagnostics(&session.warnings, sources, ambient.style()));
+    }
+    if let Some(began) = scene.began(&planned.plan).filter(|_| !args.json) {
+        print(&render::began::text(&began, ambient.style()))?;
     }
     scene.can_be_rehearsed(&planned.plan)?;
     if let Some(warning) = early(&planned.plan) {
@@ -236,6 +242,7 @@ async fn play(scene: &Scene, planned: &Planned, json: bool) -> Result<Played, Fa
     let head = &planned.plan.head;
     let report = Report {
         recovery: head.recovery.clone(),
+        snapshot: scene.began(&planned.plan),
         began_at,
         ended_at,
         time: Time::judged(took_s(began_at, ended_at), head.rto_s, without.is_some()),

@@ -52,6 +52,7 @@ pub(super) async fn run(cli: &Cli, args: &ReleaseArgs, ambient: &Ambient) -> Res
     let store = open_store::of_plan(&plan, &session.observer, &cli.chdir).await?;
     let beginning = Beginning {
         plan: Arc::new(plan),
+        signature: None,
         resumed: None,
         store,
         next: "drplan release".to_owned(),

@@ -86,7 +86,21 @@ pub(super) async fn evidence(
 }
 
 async fn verify(cli: &Cli, args: &VerifyArgs, ambient: &Ambient) -> Result<Exit, Failure> {
+    if args.signed_by.is_some() && args.file.is_none() {
+        return Err(Failure::refused(
+            Exit::Usage,
+            "`--signed-by` is about exported evidence, which alone bears a signature",
+            "name it with `--file`; `drplan evidence export --sign KEY` writes one",
+        ));
+    }
     let head = args.head.as_deref();
+    if let Some(head) = head.filter(|head| !is_head(head)) {
+        return Err(Failure::refused(
+            Exit::Usage,
+            format!("`--head {head}` is no head of a journal"),
+            "give the 64 hexadecimal digits that `apply` printed when it ended",
+        ));
+    }
     let verified = match &args.file {
         Some(path) => {
             let by = args.signed_by.as_deref().map(Trusted::read).transpose()?;
@@ -108,6 +122,11 @@ async fn verify(cli: &Cli, args: &VerifyArgs, ambient: &Ambient) -> Result<Exit,
     } else {
         Exit::Error
     })
+}
+
+/// Whether a text can be the digest of a line.
+fn is_head(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
 fn bundle(path: &Path) -> Result<Bundle, Failure> {
@@ -147,7 +166,8 @@ fn write(path: &Path, text: &str) -> Result<(), Failure> {
         Failure::refused(
             Exit::Error,
             format!("cannot write `{}`: {e}", path.display()),
-            "name a file in a folder that you may write to",
+            crate::private::remedy(e.kind())
+                .unwrap_or("name a file in a folder that you may write to"),
         )
     })?;
     talk(&format!("wrote {}", path.display()));

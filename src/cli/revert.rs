@@ -38,6 +38,7 @@ pub(super) async fn run(cli: &Cli, args: &RevertArgs, ambient: &Ambient) -> Resu
     }
     let beginning = Beginning {
         plan: Arc::new(plan),
+        signature: None,
         resumed: None,
         store,
         next: format!("drplan revert dns {}", stored.id),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use drplan_api::Clock;
 use drplan_api::Timestamp;
 use tokio::sync::watch;
 
@@ -12,7 +13,9 @@ use super::args::ApplyArgs;
 use super::args::Cli;
 use super::failure::Failure;
 use super::gate::Asks;
+use super::next::anew_command;
 use super::next::resume_command;
+use super::next::status_command;
 use super::open_store;
 use super::orders::orders;
 use super::print;
@@ -36,15 +39,23 @@ use crate::report::Exit;
 use crate::report::done_without;
 use crate::report::verdict;
 use crate::secrets::Secrets;
+use crate::signature::Signature;
 use crate::store::Claim;
 use crate::store::Lease;
+use crate::store::LeaseError;
 use crate::store::Lock;
+use crate::store::LockError;
 use crate::store::RunStore;
+use crate::store::StoreError;
 use crate::store::StoredRun;
 use crate::store::Wish;
 
 /// How often a run asks whether somebody at another terminal wishes something of it.
 const WISH_EVERY: Duration = Duration::from_secs(1);
+
+/// How long a run whose journal could not be written tries to leave frontier and lock as they should be:
+/// the same store has just been asked long enough.
+const LEFT_WITHIN: Duration = Duration::from_secs(5);
 
 /// What applying needs besides the plan.
 pub(super) struct World {
@@ -56,6 +67,8 @@ pub(super) struct World {
 /// A run that begins, or goes on.
 pub(super) struct Beginning {
     pub(super) plan: Arc<Plan>,
+    /// Who vouches for it, if somebody does; the run keeps it.
+    pub(super) signature: Option<Signature>,
     /// The run that goes on.
     pub(super) resumed: Option<String>,
     pub(super) store: RunStore,
@@ -84,7 +97,7 @@ pub(super) async fn alone(
     match store {
         RunStore::Folder(dir) => {
             let about = format!("run {run} of {holder}");
-            crate::private::folder(dir).map_err(anyhow::Error::from)?;
+            crate::private::folder(dir).map_err(|e| LockError::io(dir, &e))?;
             let until = tokio::time::Instant::now() + patience;
             loop {
                 match Lock::take(&dir.join("lock"), &about) {
@@ -119,6 +132,7 @@ pub(super) async fn run(
 ) -> Result<Exit, Failure> {
     let Beginning {
         plan,
+        signature,
         resumed,
         store,
         next,
@@ -148,7 +162,7 @@ pub(super) async fn run(
             };
             (journal, Some(earlier))
         }
-        None => (store.begin(&run, &plan).await?, None),
+        None => (store.begin(&run, &plan, signature.as_ref()).await?, None),
     };
     let (wishes, watching) = watched(&store, &run, known);
     let (sink, drawn) = sink(args.json, ambient, at)?;
@@ -176,17 +190,44 @@ pub(super) async fn run(
     })
     .await;
     watching.abort();
-    let ending = ending.map_err(anyhow::Error::from)?;
-    let resume = resume_command(cli, args, &run);
-    let exit = told(&plan, &store, &resume, ending, args.json, ambient).await;
-    if let Some(Hold::Everywhere(lease)) = Arc::into_inner(hold)
-        && let Err(error) = lease.release().await
-    {
-        talk(&format!(
-            "the lock was not given back and expires by itself: {error}"
-        ));
+    let ending = ending.map_err(StoreError::from)?;
+    let after = After {
+        resume: resume_command(cli, args, &run),
+        status: status_command(cli, &run),
+        anew: anew_command(cli, args, &plan),
+    };
+    let is_broken = ending.broken.is_some();
+    let exit = told(&plan, &store, &after, ending, args.json, ambient).await;
+    if let Some(Hold::Everywhere(lease)) = Arc::into_inner(hold) {
+        let is_lost = matches!(exit, Ok(Exit::Locked));
+        match within(is_broken, lease.release()).await {
+            Some(Err(LeaseError::Lost { .. })) if is_lost => {}
+            Some(Ok(())) => {}
+            Some(Err(error)) => talk(&format!(
+                "the lock was not given back and expires by itself: {error}"
+            )),
+            None => talk("the lock was not given back and expires by itself"),
+        }
     }
     exit
+}
+
+/// The commands by which a person goes on after a run.
+struct After {
+    /// Goes on with it.
+    resume: String,
+    /// Shows what somebody else makes of it.
+    status: String,
+    /// Makes its plan file anew, if it came with one.
+    anew: Option<String>,
+}
+
+/// Waits for the last words to a store, and not long for one that does not answer; `None` if it did not.
+async fn within<T>(is_broken: bool, last: impl Future<Output = T>) -> Option<T> {
+    match is_broken {
+        true => tokio::time::timeout(LEFT_WITHIN, last).await.ok(),
+        false => Some(last.await),
+    }
 }
 
 /// Answers and guards of a run belong to the plan that it began with.
@@ -218,14 +259,28 @@ type Drawn = Option<Arc<TextSink>>;
 
 /// Who hears of the run, and what a person is asked beside, unless a program reads it.
 fn sink(json: bool, ambient: &Ambient, at: Timestamp) -> Result<(Arc<dyn Sink>, Drawn), Failure> {
-    let clock = ambient.doors.clock.clone();
     if json {
         print(&(render::json::version_line(at).to_string() + "\n"))?;
+        let clock = ambient.doors.clock.clone();
         return Ok((Arc::new(render::run::JsonSink::new(clock)), None));
     }
     let live = ambient.stdout_is_terminal;
-    let drawn = Arc::new(TextSink::new(ambient.style(), live, clock));
+    let drawn = Arc::new(TextSink::new(ambient.style(), live, stopwatch(ambient)));
     Ok((Arc::clone(&drawn) as Arc<dyn Sink>, Some(drawn)))
+}
+
+/// A clock for the time since the start, which shows no jump where that of the machine is set.
+fn stopwatch(ambient: &Ambient) -> Clock {
+    let clock = ambient.doors.clock.clone();
+    if clock.is_bound() {
+        return clock;
+    }
+    let (start, uptime) = (clock.now(), Arc::clone(&ambient.uptime));
+    let since = uptime();
+    Clock::told_by(move || {
+        let passed = uptime().saturating_sub(since);
+        start.checked_add(passed).unwrap_or(start)
+    })
 }
 
 /// Asks again and again what is wished of a run.
@@ -256,20 +311,29 @@ fn watched(
 async fn told(
     plan: &Plan,
     store: &RunStore,
-    resume: &str,
+    after: &After,
     ending: Ending,
     json: bool,
     ambient: &Ambient,
 ) -> Result<Exit, Failure> {
     let mut exit = verdict(plan, &ending.outcomes, ending.stopped, ending.cut.as_ref());
-    if let Some(error) = &ending.broken {
+    let is_lost = matches!(ending.cut, Some(Cut::LockLost(_)));
+    if let Some(error) = ending.broken.as_ref().filter(|_| !is_lost) {
         talk(&format!("error: {error}; nothing new was begun"));
+        if let Some(remedy) = error.remedy() {
+            talk(&format!("  hint: {remedy}"));
+        }
         exit = Exit::Partial;
     }
     match &ending.cut {
-        Some(Cut::LockLost(about)) => talk(&format!(
-            "error: the lock of this recovery was lost: {about}; what ran was left at a safe point"
-        )),
+        Some(Cut::LockLost(about)) => {
+            let us = ambient.holder();
+            let taker = taker(store, plan, &ending.frontier.run, &us);
+            let about = taker.await.unwrap_or_else(|| about.clone());
+            talk(&format!(
+                "error: the lock of this recovery was lost: {about}; what ran was left at a safe point"
+            ));
+        }
         Some(Cut::Deadline) => talk("the deadline of the run has passed"),
         Some(Cut::Failure(address)) => talk(&format!("stopped because `{address}` failed")),
         None => {}
@@ -277,9 +341,12 @@ async fn told(
     let last = ending.events + 1;
     let without = done_without(plan, &ending.outcomes);
     let without = without.filter(|_| ending.stopped == Stop::No);
-    let frontier = with_next(&ending, exit, resume);
-    if let Err(error) = keep(store, &frontier, ending.cut.as_ref()).await {
-        talk(&format!("error: {error}"));
+    let frontier = with_next(&ending, exit, after);
+    let kept = keep(store, &frontier, ending.cut.as_ref());
+    match within(ending.broken.is_some(), kept).await {
+        Some(Ok(())) => {}
+        Some(Err(error)) => talk(&format!("error: {error}")),
+        None => talk("error: where the run stands could not be kept: the store does not answer"),
     }
     if json {
         let now = ambient.doors.clock.now();
@@ -302,6 +369,25 @@ async fn told(
     Ok(exit)
 }
 
+/// Who has the lock, or had it last; `run` by `holder` is who lost it.
+async fn taker(store: &RunStore, plan: &Plan, run: &str, holder: &str) -> Option<String> {
+    let RunStore::Shared(store) = store else {
+        return None;
+    };
+    let held = crate::store::held(&**store, &plan.head.recovery);
+    let held = within(true, held).await?.ok().flatten();
+    let (held, _) = held?;
+    Some(
+        match (held.run == run && held.holder == holder, held.released) {
+            (true, true) => "somebody gave it back with `drplan unlock`".to_owned(),
+            // Ours still: it could not be renewed in time.
+            (true, false) => return None,
+            (false, true) => format!("{}, which has ended", held.about()),
+            (false, false) => held.about(),
+        },
+    )
+}
+
 /// Keeps where the run stands. After a lost lock the run is somebody else's, and so is the word on that.
 async fn keep(
     store: &RunStore,
@@ -315,17 +401,27 @@ async fn keep(
 }
 
 /// The frontier with the command that fits: what stopped or waits goes on with the same plan, what
-/// failed or moved is planned anew.
-fn with_next(ending: &Ending, exit: Exit, resume: &str) -> Frontier {
+/// failed or moved is planned anew, and what somebody else has taken over is looked at.
+fn with_next(ending: &Ending, exit: Exit, after: &After) -> Frontier {
     let mut frontier = ending.frontier.clone();
+    if exit == Exit::Locked {
+        frontier.next.clone_from(&after.status);
+        return frontier;
+    }
     let moved = |o: &Outcome| matches!(o, Outcome::Moved { .. });
     let same_plan = match exit {
         Exit::Stopped | Exit::Killed | Exit::Deadline | Exit::Waiting => true,
-        Exit::Partial => matches!(ending.cut, Some(Cut::Failure(_))),
+        Exit::Partial => matches!(ending.cut, Some(Cut::Failure(_))) || ending.broken.is_some(),
         _ => false,
     };
-    if same_plan && ending.broken.is_none() && !ending.outcomes.values().any(moved) {
-        resume.clone_into(&mut frontier.next);
+    let has_moved = ending.outcomes.values().any(moved);
+    if same_plan && !has_moved {
+        frontier.next.clone_from(&after.resume);
+    }
+    if let Some(anew) = after.anew.as_ref().filter(|_| has_moved) {
+        // The same plan would only be refused again.
+        frontier.next.clone_from(anew);
+        return frontier;
     }
     for gate in frontier.waiting.keys() {
         // An instance's key stands in quotes, which a shell would take away.

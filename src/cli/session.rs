@@ -258,6 +258,7 @@ impl Session {
         choose::can_be_redone(&planning.redo, &plan)?;
         let rights = self.preflight(&plan, basis, &mut facts).await;
         plan.findings.extend(rights.refused());
+        crate::plan::scrub(&mut plan, &self.secrets);
         Ok(Made {
             plan: trusted(plan)?,
             facts,

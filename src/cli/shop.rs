@@ -2,6 +2,7 @@
 //! backups, an API with Secrets in it, and every provider.
 
 use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Ambient;
@@ -17,7 +18,8 @@ use crate::rehearse::Script;
 use crate::rehearse::Turnstile;
 use crate::render::style::Style;
 
-struct Deaf;
+/// Hears nothing.
+pub(super) struct Deaf;
 
 impl Sink for Deaf {
     fn hear(&self, _: u64, _: &Event) {}
@@ -27,8 +29,8 @@ pub(super) fn sure<T>(result: Result<T, Failure>) -> T {
     result.unwrap_or_else(|failure| panic!("{}", failure.render(Style::PLAIN)))
 }
 
-/// The world as it is before the recovery.
-pub(super) fn scene() -> Scene {
+/// The shop's folder, and a rehearsal in which nothing fails.
+pub(super) fn rehearsed() -> (PathBuf, Script) {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/shop");
     let script = Script {
         vars: VarArgs::default(),
@@ -36,6 +38,12 @@ pub(super) fn scene() -> Scene {
         fail: Arc::new(Failures::parse(&[])),
         parallelism: 10,
     };
+    (dir, script)
+}
+
+/// The world as it is before the recovery.
+pub(super) fn scene() -> Scene {
+    let (dir, script) = rehearsed();
     let mut ambient = Ambient::of_this_process();
     ambient.quiet = true;
     sure(Scene::set(&dir, script, &ambient))

@@ -101,6 +101,8 @@ codes! {
         "A target was asked whether the credentials of this connection may do what a step does, and refuses it. If the plan is applied with the same credentials, that step fails. Often it is not: a plan needs rights to read alone, so whoever plans in CI need not be whoever applies. `drplan permissions` lists what is needed, and writes it down as roles, policies and statements."
     BadValue "DR0032" "Value that cannot be right"
         "The value of an argument has the right type and can never be right: a time that is no time, a number out of its bounds, a name that no such thing can have, two arguments that exclude each other, or one that means nothing without another. The kind or provider says so before anything is read, as soon as the value is known. The message says what to write instead."
+    PointFromTheFuture "DR0033" "Recovery point from the future"
+        "The recovery point that the plan takes was made after the plan was, by more than a minute. One of two clocks is wrong: that of the machine that plans, or that of whatever made the backup. Ages, losses and the comparison with `rpo` rest on them. Set the clock, and plan again."
 }
 
 impl fmt::Display for Code {

@@ -21,6 +21,7 @@ use drplan_api::holes;
 use super::forecast::expected;
 use super::forecast::forecast;
 use super::history::History;
+use super::points::doubtful_points;
 use super::policy::Policy;
 use super::select::Selection;
 use super::select::select;
@@ -38,7 +39,6 @@ use super::step::Step;
 use super::step::Sure;
 use super::step::TargetPin;
 use super::step::Where;
-use crate::diag::Code;
 use crate::diag::Diagnostic;
 use crate::diag::Diagnostics;
 use crate::diag::Severity;
@@ -169,7 +169,7 @@ pub fn plan(
     idle_guards(&mut plan);
     accepted_blindly(&mut plan);
     mark_used_points(&mut plan);
-    late_points(&mut plan);
+    doubtful_points(&mut plan);
     plan.head.secrets = secrets(&plan);
     plan.forecast = forecast(&plan);
     Ok(plan)
@@ -423,6 +423,7 @@ fn points_of(instance: &Instance, module: &Module, options: &Options) -> Vec<Poi
                 loss_s,
                 incomplete: point.incomplete.clone(),
                 unusable: point.unusable.clone(),
+                bytes: point.bytes,
                 // A data source names the point that it took first.
                 chosen: i == 0,
                 violates_rpo: module
@@ -551,30 +552,6 @@ fn mark_used_points(plan: &mut Plan) {
     for point in plan.points.iter_mut().filter(|p| p.chosen) {
         point.used = used.contains(&point.address);
     }
-}
-
-/// A point that a person chose may lie after the incident, and must not do so unsaid.
-fn late_points(plan: &mut Plan) {
-    let Some(incident_at) = plan.head.incident_at else {
-        return;
-    };
-    let late = plan
-        .points
-        .iter()
-        .filter(|p| p.chosen && p.at > incident_at);
-    let findings = late.map(|point| Finding {
-        code: Code::PointAfterIncident.as_str().to_owned(),
-        severity: "warning".to_owned(),
-        address: Some(point.address.to_string()),
-        message: format!(
-            "`{}` of `{}` was made at {}, after the incident at {incident_at}",
-            point.id, point.address, point.at
-        ),
-        at: None,
-        hints: vec!["`drplan points` lists earlier ones".to_owned()],
-    });
-    let findings: Vec<Finding> = findings.collect();
-    plan.findings.extend(findings);
 }
 
 /// The sensitive variables that some hole of the plan starts at.

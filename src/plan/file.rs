@@ -10,8 +10,9 @@ use super::step::FORMAT;
 use super::step::Plan;
 use crate::sealed;
 use crate::sealed::SealError;
+use crate::sealed::Voucher;
+use crate::signature::Signature;
 use crate::signature::SignatureError;
-use crate::signature::Signer;
 use crate::signature::Trusted;
 
 /// How the format of snapshots begins, which look alike.
@@ -44,17 +45,17 @@ pub enum PlanFileError {
 /// # Errors
 ///
 /// If the plan cannot be expressed as JSON.
-pub fn encode(plan: &Plan) -> Result<Vec<u8>, serde_json::Error> {
-    sealed::encode(NOUN, plan, None)
+pub fn encode(plan: &Plan, voucher: Voucher<'_>) -> Result<Vec<u8>, serde_json::Error> {
+    sealed::encode(NOUN, plan, voucher)
 }
 
-/// Writes a plan: whole or not at all, readable by its owner only. With a key, signed.
+/// Writes a plan: whole or not at all, readable by its owner only.
 ///
 /// # Errors
 ///
 /// If the file cannot be written.
-pub fn write(plan: &Plan, signer: Option<&Signer>, path: &Path) -> Result<(), PlanFileError> {
-    Ok(sealed::write(NOUN, plan, signer, path)?)
+pub fn write(plan: &Plan, voucher: Voucher<'_>, path: &Path) -> Result<(), PlanFileError> {
+    Ok(sealed::write(NOUN, plan, voucher, path)?)
 }
 
 /// The digest that seals a plan file.
@@ -76,16 +77,35 @@ pub fn read(path: &Path) -> Result<Plan, PlanFileError> {
     Ok(parse(&text, &path.display().to_string())?.0)
 }
 
-/// Reads a plan that somebody must vouch for.
+/// Reads a plan with its signature, if it bears one.
 ///
 /// # Errors
 ///
-/// As [`read`]; if it is not signed by the key.
-pub fn read_signed(path: &Path, by: &Trusted) -> Result<Plan, PlanFileError> {
+/// As [`read`]; if it is not signed by a key that must vouch for it.
+pub fn read_signed(
+    path: &Path,
+    by: Option<&Trusted>,
+) -> Result<(Plan, Option<Signature>), PlanFileError> {
     let text = sealed::read(NOUN, path)?;
-    let (plan, digest) = parse(&text, &path.display().to_string())?;
-    by.check(NOUN, &digest, sealed::signature(&text).as_ref())?;
-    Ok(plan)
+    parse_signed(&text, &path.display().to_string(), by)
+}
+
+/// The same for the text of a plan file, which errors call `name`.
+///
+/// # Errors
+///
+/// As [`read_signed`].
+pub fn parse_signed(
+    text: &str,
+    name: &str,
+    by: Option<&Trusted>,
+) -> Result<(Plan, Option<Signature>), PlanFileError> {
+    let (plan, digest) = parse(text, name)?;
+    let signature = sealed::signature(text);
+    if let Some(by) = by {
+        by.check(NOUN, &digest, signature.as_ref())?;
+    }
+    Ok((plan, signature))
 }
 
 /// Reads the text of a plan file, which errors call `name`; returns the plan and its digest.

@@ -332,6 +332,9 @@ pub struct Point {
     pub loss_s: u64,
     /// Why it is incomplete, if it is.
     pub incomplete: Option<String>,
+    /// Its size in bytes, if known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
     /// Whether the loss is more than the objective allows.
     pub violates_rpo: bool,
     /// Why it cannot be taken, if it cannot.

@@ -17,6 +17,7 @@ use drplan_api::Landed;
 use drplan_api::LookError;
 use drplan_api::Looked;
 use drplan_api::PlanCx;
+use drplan_api::Planned;
 use drplan_api::Progress;
 use drplan_api::Proof;
 use drplan_api::ProviderError;
@@ -24,6 +25,7 @@ use drplan_api::RawWant;
 use drplan_api::ReadCx;
 use drplan_api::Registry;
 use drplan_api::Shape;
+use drplan_api::Slots;
 use drplan_api::View;
 use drplan_api::Wires;
 use drplan_api::WriteCx;
@@ -124,8 +126,25 @@ impl DynKind for Failing {
         self.inner.look(cx, want, view)
     }
 
+    fn again(
+        &self,
+        cx: &PlanCx,
+        want: &RawWant,
+        view: &View<'_>,
+    ) -> Result<Planned<Json>, LookError> {
+        self.inner.again(cx, want, view)
+    }
+
     fn shape(&self, want: &RawWant) -> Result<Shape, LookError> {
         self.inner.shape(want)
+    }
+
+    fn slots(&self) -> Option<Slots> {
+        self.inner.slots()
+    }
+
+    fn fleeting(&self) -> &'static [&'static str] {
+        self.inner.fleeting()
     }
 
     fn wires(&self, want: &RawWant, view: &View<'_>) -> Result<Wires, LookError> {

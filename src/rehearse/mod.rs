@@ -4,6 +4,8 @@
 //! the world file becomes data, failures that were asked for are put in front of kinds, and what
 //! happened is kept for the report.
 
+mod began;
+mod compare;
 mod failing;
 mod file;
 mod objective;
@@ -13,6 +15,9 @@ mod stage;
 mod timeline;
 mod turnstile;
 
+pub use began::Began;
+pub use compare::Difference;
+pub use compare::Differs;
 pub use failing::Failures;
 pub(crate) use file::FILE;
 pub(crate) use file::schema;

@@ -7,6 +7,7 @@ use drplan_api::Timestamp;
 use drplan_sandbox::world::By;
 use serde::Serialize;
 
+use super::began::Began;
 use super::objective::Loss;
 use super::objective::Time;
 use super::timeline::Entry;
@@ -17,6 +18,9 @@ use crate::apply::Outcome;
 pub struct Report {
     /// The recovery that was rehearsed.
     pub recovery: String,
+    /// How its world began, if it began as a snapshot recorded it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<Began>,
     /// What the clock of the world showed at the beginning.
     pub began_at: Timestamp,
     /// And at the end.

@@ -9,14 +9,17 @@ use drplan_sandbox::world::Beginning;
 use drplan_sandbox::world::Faults;
 use drplan_sandbox::world::Stand;
 use drplan_sandbox::world::World;
+use drplan_sandbox::world::WorldError;
 use drplan_sandbox::world::WorldFile;
 use drplan_sandbox::world::simulation;
 use tokio::sync::watch;
 
+use super::Began;
 use super::FILE;
 use super::Failures;
 use super::Stage;
 use super::StageError;
+use super::began::Recorded;
 use crate::apply::Apply;
 use crate::apply::Asked;
 use crate::apply::Ending;
@@ -64,6 +67,7 @@ pub struct Scene {
     world: World,
     ambient: Ambient,
     script: Script,
+    recorded: Option<Recorded>,
 }
 
 /// A plan, and what is needed to apply it.
@@ -82,23 +86,62 @@ impl Scene {
     ///
     /// If the folder holds no world file, it has mistakes, or the world cannot be made.
     pub fn set(dir: &Path, script: Script, ambient: &Ambient) -> Result<Self, Failure> {
-        // A folder without a spec is told before one without a world.
-        let source = crate::spec::Source::load(dir)?;
-        // Its own mistakes are told when it is planned.
-        let (module, _) = crate::spec::parse(&source);
-        let stage = Stage::set(dir, &module).map_err(|e| no_stage(e, dir))?;
+        Self::made(staged(dir)?, script, ambient, None)
+    }
+
+    /// Sets the stage and makes a world that begins as a snapshot recorded it. Time passes in it until it is
+    /// as it was. Must be called inside of the runtime whose time the world follows.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::set`]; and if the snapshot cannot be used, or holds a connection that the world file says
+    /// nothing of.
+    pub async fn from_snapshot(
+        dir: &Path,
+        script: Script,
+        ambient: &Ambient,
+        snapshot: &Path,
+    ) -> Result<Self, Failure> {
+        let stage = staged(dir)?;
+        let outside = with_variables(ambient, &stage);
+        let planning = planning(&script, &stage);
+        let recorded = Recorded::read(snapshot, &stage, &planning, &outside).await?;
+        let scene = Self::made(stage, script, ambient, Some(recorded))?;
+        scene.world.settle().await;
+        Ok(scene)
+    }
+
+    fn made(
+        stage: Stage,
+        script: Script,
+        ambient: &Ambient,
+        recorded: Option<Recorded>,
+    ) -> Result<Self, Failure> {
+        let registry = crate::registry::registry();
         let beginning = Beginning {
             data_dir: &stage.origin,
             base_dir: stage.dir(),
             seed: script.faults.unwrap_or(SEED_DEFAULT),
             faults: script.faults.map_or_else(Faults::none, Faults::from_seed),
+            recall: recorded.as_ref().map(|r| r.recall(&registry)),
         };
         let world = World::new(&stage.world, beginning).map_err(|e| {
-            Failure::refused(
-                Exit::Error,
-                e.to_string(),
-                format!("correct `{}`", stage.origin.join(FILE).display()),
-            )
+            let file = stage.origin.join(FILE);
+            let hint = match &e {
+                WorldError::NoPlace { connection, block } => format!(
+                    "add to {}: {block}; or, if a block there is it, give that one `connections = [\"{connection}\"]`",
+                    file.display()
+                ),
+                WorldError::Recording { .. } => {
+                    "make a new one with `drplan snapshot --out FILE`".to_owned()
+                }
+                WorldError::TwoInOne { other, block, .. } => format!(
+                    "declare a second `{block}` in {} with `connections = [\"{other}\"]`",
+                    file.display()
+                ),
+                _ => format!("correct `{}`", file.display()),
+            };
+            Failure::refused(Exit::Error, e.to_string(), hint)
         })?;
         let ambient = inside(ambient, &stage, &world);
         Ok(Self {
@@ -106,7 +149,16 @@ impl Scene {
             world,
             ambient,
             script,
+            recorded,
         })
+    }
+
+    /// How the world began, if it began as a snapshot recorded it: what was loaded, and how its first plan
+    /// compares with that of the snapshot.
+    #[must_use]
+    pub fn began(&self, plan: &Plan) -> Option<Began> {
+        let loaded = self.world.loaded()?;
+        Some(self.recorded.as_ref()?.began(loaded, plan))
     }
 
     /// The world.
@@ -160,11 +212,7 @@ impl Scene {
 
     /// What each plan is told.
     pub(crate) fn planning(&self) -> PlanningArgs {
-        PlanningArgs {
-            vars: self.script.vars.clone(),
-            lost: self.stage.world.lost.clone(),
-            ..PlanningArgs::default()
-        }
+        planning(&self.script, &self.stage)
     }
 
     /// Plans against the world as it is now.
@@ -173,14 +221,30 @@ impl Scene {
     ///
     /// If the spec has mistakes.
     pub async fn plan(&self) -> Result<Planned, Failure> {
-        let planning = self.planning();
-        let mut session = Session::open(self.stage.dir(), &planning.vars, &self.ambient)?;
-        session.registry = Arc::new(self.script.fail.in_front_of(&session.registry));
-        let plan = session.plan(&planning, &self.ambient, false).await?;
+        let session = self.session()?;
+        let plan = session.plan(&self.planning(), &self.ambient, false).await?;
         Ok(Planned {
             plan: Arc::new(plan),
             session,
         })
+    }
+
+    /// The same plan with connections of its own, as if another process had read it from a file.
+    ///
+    /// # Errors
+    ///
+    /// If the spec has mistakes now.
+    pub fn reopen(&self, planned: &Planned) -> Result<Planned, Failure> {
+        Ok(Planned {
+            plan: Arc::clone(&planned.plan),
+            session: self.session()?,
+        })
+    }
+
+    fn session(&self) -> Result<Session, Failure> {
+        let mut session = Session::open(self.stage.dir(), &self.planning().vars, &self.ambient)?;
+        session.registry = Arc::new(self.script.fail.in_front_of(&session.registry));
+        Ok(session)
     }
 
     /// Refuses a plan with steps that nothing stands in for, and failures of steps that it has not.
@@ -280,6 +344,23 @@ impl Scene {
     }
 }
 
+/// What each plan on a stage is told.
+fn planning(script: &Script, stage: &Stage) -> PlanningArgs {
+    PlanningArgs {
+        vars: script.vars.clone(),
+        lost: stage.world.lost.clone(),
+        ..PlanningArgs::default()
+    }
+}
+
+fn staged(dir: &Path) -> Result<Stage, Failure> {
+    // A folder without a spec is told before one without a world.
+    let source = crate::spec::Source::load(dir)?;
+    // Its own mistakes are told when it is planned.
+    let (module, _) = crate::spec::parse(&source);
+    Stage::set(dir, &module).map_err(|e| no_stage(e, dir))
+}
+
 fn no_stage(error: StageError, dir: &Path) -> Failure {
     match error {
         StageError::Mistakes(both) => Failure::Spec(both),
@@ -301,9 +382,15 @@ fn no_stage(error: StageError, dir: &Path) -> Failure {
 
 /// The person's surroundings with the world in the place of this machine.
 fn inside(ambient: &Ambient, stage: &Stage, world: &World) -> Ambient {
-    let mut ambient = ambient.clone();
+    let mut ambient = with_variables(ambient, stage);
     ambient.doors = world.doors();
     ambient.can_ask = false;
+    ambient
+}
+
+/// The person's surroundings with the variables of the world file.
+fn with_variables(ambient: &Ambient, stage: &Stage) -> Ambient {
+    let mut ambient = ambient.clone();
     // What the person keeps for the real recovery must not get into a rehearsal.
     ambient.env.retain(|name, _| !name.starts_with(VARIABLE));
     for (name, value) in &stage.world.variables {

@@ -1,6 +1,8 @@
 //! The only place that formats for people or machines. Holds no logic: whatever text says, JSON says
 //! too, and both say only what the plan or the run holds.
 
+#[cfg(feature = "rehearse")]
+pub mod began;
 pub mod doctor;
 pub mod evidence;
 pub mod graph;

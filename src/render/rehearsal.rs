@@ -7,6 +7,7 @@ use drplan_api::Evidence;
 use drplan_api::Timestamp;
 use drplan_sandbox::world::By;
 
+use super::began;
 use super::json::ended_text;
 use super::run::CLOCK_WIDTH;
 use super::style::Style;
@@ -62,6 +63,9 @@ pub fn report(report: &Report, style: Style, detail: Detail) -> String {
     out.extend(verdict(report, style));
     out.extend(named("Time", time_text(&report.time), style));
     out.extend(named("Data lost", loss_text(&report.data_loss), style));
+    if let Some(began) = &report.snapshot {
+        out.extend(named("Snapshot", began::verdict(began), style));
+    }
     out.extend(causes(report, style));
     out.extend(stand_ins(&report.strangers, style));
     out.join("\n") + "\n"
@@ -356,6 +360,7 @@ mod tests {
         });
         Report {
             recovery: "r".to_owned(),
+            snapshot: None,
             began_at: began,
             ended_at: began,
             time: Time::judged(3900, Some(3600), true),

@@ -348,7 +348,7 @@ impl Sink for TextSink {
                 self.begin(state, *steps);
             }
             Event::RunPaused { because } => {
-                let text = format!("{because}; nothing new is begun");
+                let text = format!("{because}; nothing new is begun until `drplan resume`");
                 self.told(state, Some(Tone::Ask), "PAUSED", &text);
             }
             Event::RunWentOn { by, .. } => {
@@ -537,16 +537,23 @@ pub fn ending(
             "    {address}: begun and not ended; it is probed when applied again"
         ));
     }
-    for (address, what) in &frontier.left {
-        out.push(format!("    {address}: {what}, and nothing has ended that"));
-    }
-    if !frontier.left.is_empty() {
-        out.push("  `drplan release` ends what is left behind".to_owned());
-    }
+    out.extend(left(frontier));
     if exit_code != 0 {
         out.push(format!("  next: {}", frontier.next));
     }
     out.join("\n") + "\n"
+}
+
+/// What is left behind, and what ends it.
+pub(super) fn left(frontier: &Frontier) -> Vec<String> {
+    let line = |(address, what): (&Address, &String)| {
+        format!("    {address}: {what}, and this run has not ended that")
+    };
+    let mut out: Vec<String> = frontier.left.iter().map(line).collect();
+    if !out.is_empty() {
+        out.push("  `drplan release` ends what is still left behind".to_owned());
+    }
+    out
 }
 
 /// How many steps stand where, in a line.

@@ -1,6 +1,7 @@
 //! Where a run stands, for people.
 
 use super::run::counts;
+use super::run::left;
 use super::style::Style;
 use super::style::Tone;
 use super::style::count;
@@ -34,6 +35,10 @@ pub fn status<'a>(
     }
     for (address, because) in &f.skipped {
         out.push(format!("    {address}: left out: {because}"));
+    }
+    // While a run goes on, what it paused is meant to stand still.
+    if !matches!(standing.state, State::Running) {
+        out.extend(left(f));
     }
     out.push(match lock {
         Some(about) => format!("  lock: held by {about}"),

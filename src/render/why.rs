@@ -78,7 +78,7 @@ pub fn one(plan: &Plan, index: usize, sources: Option<&Sources>, style: Style) -
 }
 
 /// What becomes of a step, in a word.
-fn word(step: &Step) -> &'static str {
+pub(crate) fn word(step: &Step) -> &'static str {
     match &step.what {
         Do::Gate { .. } => "ask",
         Do::Check { .. } => "check",

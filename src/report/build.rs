@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use drplan_api::HazardLevel;
 use drplan_api::Timestamp;
 
+use super::clock;
 use super::course::Course;
 use super::data::Approval;
 use super::data::Barrier;
@@ -73,7 +74,7 @@ pub fn report(
         counts.simulated = counts.done + counts.already_true;
     }
     let verdict = verdict(&run, plan, &not_done, counts.outside_the_plan);
-    let took_ms = between(run.started_at, run.last_at);
+    let took_ms = took_ms(&run, &steps);
     Ok(Report {
         format: FORMAT.to_owned(),
         run: run.id.clone(),
@@ -99,7 +100,10 @@ pub fn report(
         cutovers: cutovers(plan, &run),
         lost: plan.head.lost.clone(),
         accepted: plan.head.accept.clone(),
-        warnings: warnings(plan),
+        warnings: clock::warnings(plan, &run)
+            .into_iter()
+            .chain(warnings(plan))
+            .collect(),
         contacts: plan.head.contacts.clone(),
         steps,
         barriers,
@@ -120,6 +124,16 @@ pub fn report(
 /// Clocks are set now and then: what seems to have ended before it began took no time.
 fn between(from: Timestamp, to: Timestamp) -> u64 {
     u64::try_from(to.duration_since(from).as_millis()).unwrap_or_default()
+}
+
+/// From the beginning to the last record. Where the clock was set back nobody knows, but no less than what
+/// passed on it before and after, and than the longest step.
+fn took_ms(run: &Run, steps: &[StepReport]) -> u64 {
+    if !clock::was_set_back(run) {
+        return between(run.started_at, run.last_at);
+    }
+    let longest_ms = steps.iter().filter_map(|step| step.ran_ms).max();
+    run.took_ms.max(longest_ms.unwrap_or_default())
 }
 
 fn pairs<'a>(plan: &'a Plan, run: &'a Run) -> impl Iterator<Item = (&'a Step, &'a Track)> {
@@ -180,7 +194,10 @@ impl Telling<'_> {
             ended_at,
             waited_ms: ready_at.map(|at| between(self.run.started_at, at)),
             queued_ms: ready_at.zip(began_at).map(|(from, to)| between(from, to)),
-            ran_ms: began_at.map(|from| between(from, ended_at.unwrap_or(self.run.last_at))),
+            // What was measured is true also where the clock was set back.
+            ran_ms: began_at.map(|from| {
+                between(from, ended_at.unwrap_or(self.run.last_at)).max(track.elapsed_ms)
+            }),
             timeout_s: step.timeout_s,
             waited_for: self.course.last[i].map(|b| self.plan.steps[b].address.to_string()),
             waits_for: self.names(&self.before[i]),
@@ -441,7 +458,7 @@ fn legs(plan: &Plan, run: &Run, course: &Course) -> Vec<Leg> {
         out.push(Leg {
             address: plan.steps[i].address.to_string(),
             queued_ms: between(from, began),
-            ran_ms: between(began, ended),
+            ran_ms: between(began, ended).max(track.elapsed_ms),
             asked: track.asked.is_some(),
         });
         from = ended;

@@ -73,6 +73,10 @@ pub struct Run {
     pub ended: Option<(Timestamp, u8)>,
     /// When the last record was written.
     pub last_at: Timestamp,
+    /// How far the clock went back from one record to the next at most, in milliseconds.
+    pub set_back_ms: u64,
+    /// From the beginning to the last record, in milliseconds: only forward, where the clock went back.
+    pub took_ms: u64,
     /// What happened to each step of the plan, in its order.
     pub tracks: Vec<Track>,
 }
@@ -96,8 +100,12 @@ pub struct Track {
     pub ended: Option<(Timestamp, Outcome)>,
     /// What was read to prove it.
     pub evidence: Vec<Evidence>,
+    /// How long it ran in the process that ended it, in milliseconds, on a clock that nobody sets.
+    pub elapsed_ms: u64,
     /// Whether its turn may come once more: the run was resumed, or went on behind a pause.
     again: bool,
+    /// What it was when the run had done it, before its turn came once more.
+    done: Option<Box<Self>>,
 }
 
 /// What happened to one effect.
@@ -151,6 +159,8 @@ pub fn fold(plan: &Plan, lines: &[Line]) -> Result<Run, Illegal> {
         started_at: first.at,
         ended: None,
         last_at: first.at,
+        set_back_ms: 0,
+        took_ms: 0,
         tracks: vec![Track::default(); plan.steps.len()],
     };
     for line in rest {
@@ -185,6 +195,13 @@ pub fn fold(plan: &Plan, lines: &[Line]) -> Result<Run, Illegal> {
                         })?;
                 }
             }
+        }
+        let forward_ms = line.at.duration_since(out.last_at).as_millis();
+        out.took_ms += u64::try_from(forward_ms).unwrap_or_default();
+        // Another machine, which goes on, has another clock.
+        if !resumed {
+            let back_ms = u64::try_from(-forward_ms).unwrap_or_default();
+            out.set_back_ms = out.set_back_ms.max(back_ms);
         }
         out.last_at = line.at;
     }
@@ -226,10 +243,20 @@ impl Track {
                 self.passed = Some((at, how.clone()));
             }
             Event::StepEnded {
-                outcome, evidence, ..
+                outcome,
+                evidence,
+                elapsed_ms,
+                ..
             } => {
+                // What the run finds true because it did it itself, it has done.
+                if let (Outcome::AlreadyTrue, Some(done)) = (outcome, self.done.take()) {
+                    *self = *done;
+                    self.evidence.clone_from(evidence);
+                    return Ok(());
+                }
                 self.ended = Some((at, outcome.clone()));
                 self.evidence.clone_from(evidence);
+                self.elapsed_ms = *elapsed_ms;
             }
             Event::EffectStarted { .. } | Event::EffectFinished { .. } | Event::Retry { .. } => {
                 if self.started_at.is_none() {
@@ -252,9 +279,13 @@ impl Track {
     /// Forgets how it ended before, and keeps what it did.
     fn reopen(&mut self) {
         self.again = false;
+        if matches!(self.ended, Some((_, Outcome::Done))) {
+            self.done = Some(Box::new(self.clone()));
+        }
         self.started_at = None;
         self.asked = None;
         self.ended = None;
+        self.elapsed_ms = 0;
         self.evidence.clear();
         for effect in self.effects.values_mut() {
             effect.finished = None;

@@ -2,6 +2,7 @@
 //! report of a run. Pure.
 
 mod build;
+mod clock;
 mod course;
 mod evidence;
 mod fold;

@@ -8,6 +8,8 @@ use super::Verdict;
 use super::data::End;
 use super::data::Report;
 use super::fold::Illegal;
+use super::fold::Run;
+use super::fold::Track;
 use super::fold::fold;
 use super::report;
 use crate::apply::Event;
@@ -41,6 +43,15 @@ fn began(run: &str) -> Event {
         run: run.to_owned(),
         recovery: "chain".to_owned(),
         plan: "seal".to_owned(),
+        tool: "0".to_owned(),
+        steps: 3,
+    }
+}
+
+fn resumed() -> Event {
+    Event::RunResumed {
+        run: "run".to_owned(),
+        by: "somebody".to_owned(),
         tool: "0".to_owned(),
         steps: 3,
     }
@@ -131,6 +142,14 @@ fn effect(plan: &Plan, address: &str) -> (String, String) {
     }
 }
 
+fn track<'r>(plan: &Plan, run: &'r Run, address: &str) -> &'r Track {
+    let place = plan
+        .steps
+        .iter()
+        .position(|s| s.address.as_str() == address);
+    &run.tracks[place.expect("the step")]
+}
+
 fn told(plan: &Plan, events: &[(i64, Event)]) -> Report {
     report(plan, "seal", &journal(events), None).expect("a report")
 }
@@ -156,6 +175,42 @@ async fn the_time_is_explained_by_who_waited_for_whom_last() {
         (Some(2100), Some(200), Some(3000))
     );
     assert_eq!(report.rto.as_ref().and_then(|r| r.met), Some(true));
+}
+
+/// The same run on a machine whose clock was set by so many milliseconds while `thing.b` ran.
+fn set_by(plan: &Plan, set_ms: i64) -> Vec<(i64, Event)> {
+    let mut events = well(plan);
+    for (at, event) in &mut events {
+        let before = *at;
+        if before > 5000 {
+            *at += set_ms;
+        }
+        if let Event::StepEnded { elapsed_ms, .. } = event {
+            *elapsed_ms = if before > 5000 { 3000 } else { 1 };
+        }
+    }
+    events
+}
+
+#[tokio::test]
+async fn a_clock_that_was_set_during_a_run_is_said_and_makes_nothing_shorter_than_it_was() {
+    let plan = Case::new(CHAIN).plan().await;
+    assert_eq!(told(&plan, &set_by(&plan, 0)).warnings, [""; 0]);
+
+    let back = told(&plan, &set_by(&plan, -3_600_000));
+    let says = |report: &Report, text: &str| report.warnings.iter().any(|w| w.contains(text));
+    assert!(says(&back, "set back by 59m 57s"), "{:?}", back.warnings);
+    let b = back.steps.iter().find(|s| s.address == "thing.b");
+    assert_eq!(b.and_then(|b| b.ran_ms), Some(3000));
+    assert!(back.took_ms >= 3000, "{}", back.took_ms);
+
+    let ahead = told(&plan, &set_by(&plan, 86_400_000));
+    assert!(
+        says(&ahead, "`thing.b` ran, 1d more passed"),
+        "{:?}",
+        ahead.warnings
+    );
+    assert_eq!(ahead.rto.and_then(|rto| rto.met), Some(false));
 }
 
 #[tokio::test]
@@ -333,30 +388,45 @@ async fn a_resumed_run_tells_how_each_step_ended_last_and_keeps_what_it_did_befo
         because: "reset".to_owned(),
         in_ms: 1,
     };
-    let resumed = Event::RunResumed {
-        run: "run".to_owned(),
-        by: "somebody".to_owned(),
-        tool: "0".to_owned(),
-        steps: 3,
-    };
     let records = journal(&[
         (0, began("run")),
         (1, started("thing.c")),
         (2, retry),
         (3, ended("thing.c", Outcome::Stopped)),
         (4, Event::RunEnded { exit_code: 7 }),
-        (9, resumed),
+        (9, resumed()),
         (10, started("thing.c")),
         (11, ended("thing.c", Outcome::Done)),
         (12, Event::RunEnded { exit_code: 0 }),
     ]);
     let run = fold(&plan, &records.lines).expect("a run");
     assert_eq!(run.ended.map(|(_, code)| code), Some(0));
-    let c = plan
-        .steps
-        .iter()
-        .position(|s| s.address.as_str() == "thing.c");
-    let track = &run.tracks[c.expect("a step")];
+    let track = track(&plan, &run, "thing.c");
     assert_eq!(track.ended.as_ref().map(|(_, o)| o), Some(&Outcome::Done));
     assert_eq!(track.retries.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_run_did_before_it_was_resumed_it_has_done() {
+    let plan = Case::new(CHAIN).plan().await;
+    let (verb, object) = effect(&plan, "thing.c");
+    let records = journal(&[
+        (0, began("run")),
+        (1, started("thing.c")),
+        (2, requested("thing.c", &verb, &object)),
+        (900, finished("thing.c")),
+        (1_000, ended("thing.c", Outcome::Done)),
+        (1_100, Event::RunEnded { exit_code: 7 }),
+        (9_000, resumed()),
+        (9_010, started("thing.c")),
+        (9_011, ended("thing.c", Outcome::AlreadyTrue)),
+        (9_020, Event::RunEnded { exit_code: 6 }),
+    ]);
+    let run = fold(&plan, &records.lines).expect("a run");
+    let track = track(&plan, &run, "thing.c");
+    let end = track.ended.as_ref().expect("an end");
+    assert_eq!(end.1, Outcome::Done);
+    let took = end.0.duration_since(track.began_at().expect("a beginning"));
+    assert_eq!(took.as_millis(), 999);
+    assert!(track.effects[&0].finished.is_some());
 }

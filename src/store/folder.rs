@@ -113,11 +113,13 @@ impl Journal {
 /// If it cannot be read, or its lines do not fit each other.
 pub fn read(path: &Path) -> Result<Records, JournalError> {
     let bytes = std::fs::read(path).map_err(|e| failed("read", path, &e))?;
-    parse_journal(&decoded_journal(&bytes)).map_err(|e| failed("read", path, &e))
+    parse_journal(&decoded_journal(&bytes))
+        .map_err(|e| JournalError::new("read", &path.display().to_string(), e))
 }
 
-fn failed(during: &'static str, path: &Path, why: &dyn std::fmt::Display) -> JournalError {
+fn failed(during: &'static str, path: &Path, why: &std::io::Error) -> JournalError {
     JournalError::new(during, &path.display().to_string(), why)
+        .with_remedy(crate::private::remedy(why.kind()))
 }
 
 #[cfg(test)]

@@ -95,6 +95,19 @@ impl Held {
         take(self) == take(other) && !self.released
     }
 
+    /// Whether whoever holds it has not renewed it for so long that it seems to be dead. For people only: who
+    /// takes over compares no clocks.
+    #[must_use]
+    pub fn is_silent(&self, now: Timestamp) -> bool {
+        let silent = now.duration_since(self.renewed_at);
+        jiff::SignedDuration::try_from(self.lives()).is_ok_and(|lives| silent > lives)
+    }
+
+    /// How long it holds without being renewed.
+    fn lives(&self) -> Duration {
+        Duration::from_secs(self.ttl_s) + GRACE
+    }
+
     /// Who holds it, for people.
     #[must_use]
     pub fn about(&self) -> String {
@@ -222,7 +235,7 @@ impl Lease {
                         _ => uptime(),
                     };
                     watched = Some((tag.clone(), first));
-                    uptime().saturating_sub(first) > Duration::from_secs(held.ttl_s) + GRACE
+                    uptime().saturating_sub(first) > held.lives()
                 }
             };
             if free
@@ -232,6 +245,11 @@ impl Lease {
                 return Ok(lease);
             }
             if uptime().saturating_sub(since) + WATCHED_EVERY > claim.patience {
+                // Who was faster just now is named, not who had it before.
+                let found = match free {
+                    true => held(&*store, &claim.recovery).await?,
+                    false => found,
+                };
                 let about = match found {
                     Some((held, _)) => held.about(),
                     None => "it was taken just now".to_owned(),
@@ -448,6 +466,10 @@ mod tests {
     use std::sync::atomic::AtomicU64;
     use std::sync::atomic::Ordering;
 
+    use drplan_api::Fut;
+    use drplan_api::Kept;
+    use drplan_api::Put;
+
     use super::*;
     use crate::store::memory::MemoryStore;
 
@@ -563,5 +585,67 @@ mod tests {
             take(&store, &machine, "b", 200)
         );
         assert!(a.is_ok() != b.is_ok());
+    }
+
+    /// A store in which somebody else's lock lands right before the first write.
+    struct Overtaken {
+        store: Arc<dyn SharedStore>,
+        by: Mutex<Option<Held>>,
+    }
+
+    impl SharedStore for Overtaken {
+        fn name(&self) -> String {
+            self.store.name()
+        }
+
+        fn get<'a>(&'a self, key: &'a str) -> Fut<'a, Result<Kept, ProviderError>> {
+            self.store.get(key)
+        }
+
+        fn put<'a>(
+            &'a self,
+            key: &'a str,
+            bytes: Vec<u8>,
+            when: When,
+        ) -> Fut<'a, Result<Put, ProviderError>> {
+            let first = self.by.lock().expect("no panic").take();
+            Box::pin(async move {
+                if let Some(first) = first {
+                    let theirs = serde_json::to_vec(&first).expect("JSON");
+                    self.store.put(key, theirs, when.clone()).await?;
+                }
+                self.store.put(key, bytes, when).await
+            })
+        }
+
+        fn list<'a>(&'a self, prefix: &'a str) -> Fut<'a, Result<Vec<String>, ProviderError>> {
+            self.store.list(prefix)
+        }
+
+        fn folders<'a>(&'a self, prefix: &'a str) -> Fut<'a, Result<Vec<String>, ProviderError>> {
+            self.store.folders(prefix)
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_overtaken_at_the_same_moment_learns_by_whom_and_not_who_had_it_before() {
+        let (memory, machine) = (MemoryStore::shared(), Machine::default());
+        let before = take(&memory, &machine, "before", 0).await.expect("a lock");
+        before.release().await.expect("given back");
+        let (last, _) = held(&*memory, "shop").await.expect("read").expect("there");
+        let faster = Held {
+            holder: "faster@test".to_owned(),
+            released: false,
+            number: last.number + 1,
+            ..last
+        };
+        let store: Arc<dyn SharedStore> = Arc::new(Overtaken {
+            store: memory,
+            by: Mutex::new(Some(faster)),
+        });
+        let Err(LeaseError::Held { about }) = take(&store, &machine, "slower", 0).await else {
+            panic!("taken twice");
+        };
+        assert!(about.contains("faster@test"), "{about}");
     }
 }

@@ -2,10 +2,15 @@
 //! releases when the holder ends, however it ends.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::io::Read as _;
 use std::io::Seek as _;
 use std::io::Write as _;
 use std::path::Path;
+
+/// What helps where neither lock nor journal can be kept.
+const NOWHERE: &str = "lock and journal are kept there, and nothing is begun without them: apply from a \
+                       folder that you may write to, or name a `run_store` in the spec";
 
 /// A held lock; dropped, it is free.
 pub struct Lock {
@@ -28,7 +33,23 @@ pub enum LockError {
         path: String,
         /// What the system said.
         why: String,
+        /// What a person does about it, where that can be told.
+        remedy: Option<&'static str>,
     },
+}
+
+impl LockError {
+    /// Says that the system does not let a file or folder be used.
+    pub(crate) fn io(path: &Path, why: &std::io::Error) -> Self {
+        Self::Io {
+            path: path.display().to_string(),
+            why: why.to_string(),
+            remedy: match why.kind() {
+                ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => Some(NOWHERE),
+                other => crate::private::remedy(other),
+            },
+        }
+    }
 }
 
 impl Lock {
@@ -38,10 +59,7 @@ impl Lock {
     ///
     /// If another process holds it or the file cannot be used.
     pub fn take(path: &Path, about: &str) -> Result<Self, LockError> {
-        let io = |e: std::io::Error| LockError::Io {
-            path: path.display().to_string(),
-            why: e.to_string(),
-        };
+        let io = |e: std::io::Error| LockError::io(path, &e);
         let mut file = File::options()
             .read(true)
             .write(true)
@@ -72,13 +90,10 @@ impl Lock {
     ///
     /// If the file cannot be used.
     pub fn holder(path: &Path) -> Result<Option<String>, LockError> {
-        let io = |e: std::io::Error| LockError::Io {
-            path: path.display().to_string(),
-            why: e.to_string(),
-        };
+        let io = |e: std::io::Error| LockError::io(path, &e);
         let mut file = match File::open(path) {
             Ok(file) => file,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(io(e)),
         };
         match file.try_lock_shared() {

@@ -29,6 +29,7 @@ use crate::plan;
 use crate::plan::Plan;
 use crate::plan::PlanFileError;
 use crate::private;
+use crate::signature::Signature;
 
 /// How many runs an error names.
 const NAMED_MAX: usize = 5;
@@ -76,6 +77,8 @@ pub enum StoreError {
         name: String,
         /// What the system said.
         why: String,
+        /// What a person does about it, where that can be told.
+        remedy: Option<&'static str>,
     },
     /// The plan of a run.
     #[error(transparent)]
@@ -104,22 +107,31 @@ impl RunStore {
         }
     }
 
-    /// Keeps the plan of a new run and starts its journal.
+    /// Keeps the plan of a new run, with the signature that it came with, and starts its journal.
     ///
     /// # Errors
     ///
     /// If it cannot be kept, or there is a run of that id.
-    pub async fn begin(&self, run: &str, plan: &Plan) -> Result<Journal, StoreError> {
+    pub async fn begin(
+        &self,
+        run: &str,
+        plan: &Plan,
+        signature: Option<&Signature>,
+    ) -> Result<Journal, StoreError> {
         match self {
             Self::Folder(dir) => {
                 let dir = folder_of(dir, run);
-                private::folder(&dir).map_err(|e| io("make", &dir.display(), &e))?;
-                plan::write(plan, None, &dir.join(PLAN))?;
+                private::folder(&dir).map_err(|e| unwritten("make", &dir.display(), &e))?;
+                plan::write(plan, signature.into(), &dir.join(PLAN)).inspect_err(|_| {
+                    // A run without a plan is none; what is not empty stays.
+                    std::fs::remove_dir(&dir).ok();
+                })?;
                 Ok(Journal::create(&dir.join(JOURNAL))?)
             }
             Self::Shared(store) => {
                 let key = key(run, PLAN);
-                let bytes = plan::encode(plan).map_err(|e| io("write", &key, &e))?;
+                let bytes = plan::encode(plan, signature.into());
+                let bytes = bytes.map_err(|e| io("write", &key, &e))?;
                 let put = put_surely(&**store, &key, &bytes, When::Absent).await;
                 match put.map_err(|e| io("write", &key, &e))? {
                     Some(_) => {}
@@ -326,10 +338,10 @@ impl RunStore {
         bytes.push(b'\n');
         match self {
             Self::Folder(dir) => {
-                let dir = folder_of(dir, run);
-                private::folder(&dir)
-                    .and_then(|()| private::write(&dir.join(file), &bytes))
-                    .map_err(|e| failed(&e))
+                let path = folder_of(dir, run).join(file);
+                private::folder(&folder_of(dir, run))
+                    .and_then(|()| private::write(&path, &bytes))
+                    .map_err(|e| unwritten("write", &path.display(), &e))
             }
             Self::Shared(store) => overwrite(&**store, &name, &bytes)
                 .await
@@ -399,5 +411,20 @@ fn io(
         during,
         name: name.to_string(),
         why: why.to_string(),
+        remedy: None,
+    }
+}
+
+/// A file or folder that the system does not let be written.
+fn unwritten(
+    during: &'static str,
+    name: &dyn std::fmt::Display,
+    why: &std::io::Error,
+) -> StoreError {
+    StoreError::Io {
+        during,
+        name: name.to_string(),
+        why: why.to_string(),
+        remedy: private::remedy(why.kind()),
     }
 }

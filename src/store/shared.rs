@@ -162,7 +162,7 @@ impl SharedLog {
                 self.tag = Some(tag);
                 Ok(())
             }
-            Ok(None) => Err(failed(&"another run has gone on with it")),
+            Ok(None) => Err(JournalError::taken(&Log::name(self))),
             Err(error) => Err(failed(&error)),
         }
     }

@@ -43,7 +43,7 @@ async fn a_run_is_found_and_gone_on_with_from_another_machine() {
     let store = MemoryStore::shared();
     let plan = plan().await;
     let journal = shared(&store)
-        .begin("20260101-a", &plan)
+        .begin("20260101-a", &plan, None)
         .await
         .expect("a run");
     assert!(write(&journal, 1).await && write(&journal, 2).await);
@@ -69,7 +69,7 @@ async fn a_run_is_found_and_gone_on_with_from_another_machine() {
 async fn a_lost_answer_writes_no_line_twice_and_loses_none() {
     let store = MemoryStore::losing_answers(3);
     let journal = shared(&store)
-        .begin("r", &plan().await)
+        .begin("r", &plan().await, None)
         .await
         .expect("a run");
     assert!(write(&journal, 1).await && write(&journal, 2).await);
@@ -89,7 +89,7 @@ async fn a_lost_answer_writes_no_line_twice_and_loses_none() {
 async fn of_two_who_go_on_with_one_run_only_one_writes() {
     let store = MemoryStore::shared();
     let journal = shared(&store)
-        .begin("r", &plan().await)
+        .begin("r", &plan().await, None)
         .await
         .expect("a run");
     assert!(write(&journal, 1).await);
@@ -103,7 +103,7 @@ async fn of_two_who_go_on_with_one_run_only_one_writes() {
 async fn whoever_held_a_run_cannot_write_once_another_has_gone_on_with_it() {
     let store = MemoryStore::shared();
     let runs = shared(&store);
-    let old = runs.begin("r", &plan().await).await.expect("a run");
+    let old = runs.begin("r", &plan().await, None).await.expect("a run");
     assert!(write(&old, 1).await);
     let (_, new) = runs.go_on("r").await.expect("whole");
     assert!(write(&new, 2).await);
@@ -117,7 +117,7 @@ async fn whoever_held_a_run_cannot_write_once_another_has_gone_on_with_it() {
 async fn a_full_segment_is_closed_so_that_only_one_makes_the_next() {
     let store = MemoryStore::shared();
     let runs = shared(&store);
-    let old = runs.begin("r", &plan().await).await.expect("a run");
+    let old = runs.begin("r", &plan().await, None).await.expect("a run");
     let segments = async || store.list("runs/r/journal/").await.expect("a list").len();
     while segments().await < 2 {
         assert!(write(&old, 0).await);
@@ -137,7 +137,7 @@ async fn a_full_segment_is_closed_so_that_only_one_makes_the_next() {
 async fn a_long_journal_is_kept_in_segments_and_read_whole() {
     let store = MemoryStore::shared();
     let journal = shared(&store)
-        .begin("r", &plan().await)
+        .begin("r", &plan().await, None)
         .await
         .expect("a run");
     for _ in 0..2000 {
@@ -166,7 +166,7 @@ async fn a_run_that_nobody_knows_is_named_beside_those_that_there_are() {
         Err(StoreError::None { .. })
     ));
     for run in ["a1", "a2", "b1"] {
-        runs.begin(run, &plan().await).await.expect("a run");
+        runs.begin(run, &plan().await, None).await.expect("a run");
     }
     assert_eq!(runs.find(None).await.expect("the newest"), "b1");
     let unknown = runs.find(Some("c")).await;
@@ -197,7 +197,7 @@ async fn runs_are_listed_by_one_name_each_however_long_their_journals_are() {
     let store = Arc::clone(&memory) as Arc<dyn SharedStore>;
     let plan = plan().await;
     for run in ["20260101-a", "20260102-b"] {
-        shared(&store).begin(run, &plan).await.expect("a run");
+        shared(&store).begin(run, &plan, None).await.expect("a run");
         for segment in 1..50 {
             let key = format!("runs/{run}/journal/{segment:06}.jsonl");
             let put = store.put(&key, Vec::new(), drplan_api::When::Absent);

@@ -57,6 +57,48 @@ async fn a_last_record_that_cannot_be_kept_is_said_and_takes_nothing_back() {
     assert!(error.contains("no space is left"), "{error}");
 }
 
+/// A journal with which somebody else goes on once an effect was begun.
+struct Taken;
+
+impl Log for Taken {
+    fn name(&self) -> String {
+        "taken".to_owned()
+    }
+
+    fn append<'a>(&'a mut self, lines: &'a [u8]) -> Fut<'a, Result<(), JournalError>> {
+        let is_theirs = String::from_utf8_lossy(lines).contains("\"effect_finished\"");
+        let kept = (!is_theirs).then_some(());
+        Box::pin(std::future::ready(
+            kept.ok_or_else(|| JournalError::taken("taken")),
+        ))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_journal_that_somebody_else_goes_on_with_ends_the_run_as_a_lost_lock_and_fails_no_step() {
+    let behind = "resource \"thing\" \"b\" {\n  value = 2\n  depends_on = [thing.a]\n}\n";
+    let (case, work) = (
+        Case::new(&format!("{ONE}{behind}")),
+        tempfile::tempdir().unwrap(),
+    );
+    let plan = case.plan().await;
+    let journal = Journal::new(Box::new(Taken));
+    let ending = case.apply_as(&plan, How::on(journal, work.path())).await;
+    assert!(matches!(ending.cut, Some(Cut::LockLost(_))));
+    assert_eq!(ending.outcomes[&Address::new("thing.a")], Outcome::Stopped);
+    assert_eq!(case.world.get("thing.b"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_whose_end_cannot_be_kept_is_left_to_be_probed_and_not_called_failed() {
+    let (case, work) = (Case::new(ONE), tempfile::tempdir().unwrap());
+    let plan = case.plan().await;
+    let journal = Journal::new(Box::new(Breaks("\"effect_finished\"")));
+    let ending = case.apply_as(&plan, How::on(journal, work.path())).await;
+    assert_eq!(ending.frontier.running, [Address::new("thing.a")]);
+    assert!(ending.broken.is_some() && ending.cut.is_none());
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_traces_of_a_step_stay_until_its_end_is_kept() {
     for (text, stays) in [("\"step_ended\"", true), ("nothing", false)] {

@@ -1,6 +1,7 @@
 //! Slots: what may run at once, and that nobody waits behind somebody who has none.
 
 use drplan_api::Address;
+use drplan_api::ConnId;
 
 use super::memory::Case;
 use crate::apply::Event;
@@ -107,6 +108,29 @@ resource "thing" "long" {
     let plan = case.plan().await;
     let (_, lines) = case.apply_told(&plan, Orders::default()).await;
     assert!(turn(&lines, "thing.long").1 < turn(&lines, "thing.short").0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_person_says_how_many_may_act_on_a_target_in_place_of_its_system() {
+    let case = Case::new(
+        r#"
+provider "narrow" "small" {}
+resource "cell" "many" {
+  count   = 6
+  value   = 1
+  takes_s = 10
+}
+"#,
+    )
+    .at_once(64);
+    let plan = case.plan().await;
+    let slots = [(ConnId::new("narrow.small"), 3)].into();
+    let orders = Orders {
+        slots,
+        ..Orders::default()
+    };
+    case.apply_with(&plan, orders).await;
+    assert_eq!(case.world.lock().busiest["narrow.small"], 3);
 }
 
 #[tokio::test(start_paused = true)]

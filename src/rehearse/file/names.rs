@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use drplan_api::ConnId;
 use drplan_sandbox::world::CLIENTS;
 use drplan_sandbox::world::STARTERS;
 
@@ -206,6 +207,11 @@ pub(super) fn against(
     if let (Some(attr), Some(known)) = (attrs.get("lost"), domains(module)) {
         lost(&attr.expr, &known, &mut diags);
     }
+    for block in blocks {
+        if let Some(attr) = block.attrs.get("connections") {
+            connections(&attr.expr, module, &mut diags);
+        }
+    }
     if let Some(lines) = command_lines(module) {
         let programs = blocks.iter().filter(|b| b.kind == "program");
         let idle = programs.filter(|p| !lines.iter().any(|line| starts(line, p)));
@@ -228,6 +234,23 @@ fn variables(expr: &Expr, module: &Module, diags: &mut Diagnostics) {
                 None => d,
             },
         );
+    }
+}
+
+fn connections(expr: &Expr, module: &Module, diags: &mut Diagnostics) {
+    for element in elements(expr) {
+        let known = |name: &String| module.providers.contains_key(&ConnId::new(name));
+        let Some(name) = word(element).filter(|name| !known(name)) else {
+            continue;
+        };
+        let all = module.providers.keys().map(ConnId::as_str);
+        let text = format!("the spec has no connection `{name}`");
+        let d = Diagnostic::error(Code::UnknownReference, text)
+            .label(element.span, "no snapshot of the spec holds it");
+        diags.push(match nearest(&name, all) {
+            Some(near) => d.hint(format!("did you mean `{near}`?")),
+            None => d.hint("name it as the spec does, for example `kubernetes.site`"),
+        });
     }
 }
 

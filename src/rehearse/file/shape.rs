@@ -102,6 +102,10 @@ const fn block(
     }
 }
 
+/// What `connections` says.
+const CONNECTIONS: &str = "the connections of the spec, as \"kubernetes.site\", whose part of a snapshot it begins \
+                           with; the one of its name if not given";
+
 /// How many nodes a cluster may have.
 const NODES_MAX: i64 = 1000;
 
@@ -211,6 +215,12 @@ const CLUSTER: Shape = block(
         ),
         may("version", Kind::Text, "its version, such as \"v1.35.3\""),
         may(
+            "kubeconfig",
+            Kind::Text,
+            "the file, relative to the spec, that leads to it if it runs from the beginning",
+        ),
+        may("connections", Kind::Texts, CONNECTIONS),
+        may(
             "velero",
             Kind::Flag,
             "whether a Velero server runs once the Deployment `velero/velero` is ready",
@@ -242,6 +252,7 @@ const POSTGRES: Shape = block(
             "its version, such as \"17\" or \"17.6\"",
         ),
         may("roles", Kind::Texts, "roles that exist beside the user"),
+        may("connections", Kind::Texts, CONNECTIONS),
         may(
             "running",
             Kind::Flag,

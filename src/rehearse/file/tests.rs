@@ -61,6 +61,8 @@ cluster "b" {
   version = "v1.35.3"
   velero  = true
   running = true
+  kubeconfig  = "b.kubeconfig"
+  connections = ["s3.b"]
   storage_class "standard" {
     default     = true
     provisioner = "p"
@@ -230,7 +232,7 @@ const BAD: &[(&str, &str, &str, &str)] = &[
         "cluster \"b\" {\n server = \"https://b\"\n zzz = 1\n}",
         "DR0005",
         "zzz",
-        "there are the arguments server, nodes, version, velero, running and the blocks storage_class",
+        "there are the arguments server, nodes, version, kubeconfig, connections, velero, running and the blocks storage_class",
     ),
     (
         "clutser \"b\" {}",

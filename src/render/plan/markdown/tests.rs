@@ -33,6 +33,7 @@ fn filled(mut plan: Plan, text: &str) -> Plan {
         at: Timestamp::UNIX_EPOCH,
         loss_s: 60,
         incomplete: Some(text.to_owned()),
+        bytes: None,
         violates_rpo: true,
         unusable: None,
         chosen: true,

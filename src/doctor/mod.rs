@@ -1,5 +1,8 @@
 //! What stands in the way of a recovery, looked for on a quiet day. Pure: what was found comes as data.
 
+mod lifetime;
+mod room;
+
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
@@ -13,6 +16,11 @@ use crate::plan::Do;
 use crate::plan::Plan;
 use crate::plan::some;
 use crate::rights::Rights;
+
+pub use lifetime::lasts_s;
+pub use lifetime::lifetime;
+pub use room::room;
+pub use room::wanted;
 
 /// From which difference between two clocks on somebody should look, in milliseconds.
 const SKEW_WARNS_MS: i64 = 2_000;
