@@ -6,7 +6,7 @@ use crate::drplan::World;
 const SLOW: &str = r#"
 resource "command" "slow" {
   check = ["test", "-e", "slow"]
-  apply = ["sh", "-c", "echo x >> log.slow; touch begun; while [ ! -e let ]; do sleep 0.05; done; touch slow"]
+  apply = ["sh", "-c", "echo x >> log.slow; touch begun; while [ ! -e let ] && [ -e begun ]; do sleep 0.05; done; touch slow"]
 }
 
 resource "command" "behind" {
@@ -173,6 +173,13 @@ fn a_killed_run_is_called_dead_and_resumed() {
     run.signal("KILL");
     run.ended();
     world.run("status").ends_with(0).says("has died");
+    for wish in ["pause", "resume"] {
+        world
+            .run(wish)
+            .ends_with(64)
+            .says("has died")
+            .says("apply --resume");
+    }
     world.write("let", "");
     world.wait_for("slow");
     world.run("apply --resume 2").ends_with(0);

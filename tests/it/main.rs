@@ -6,6 +6,7 @@
 )]
 
 mod apply;
+mod canaries;
 mod cases;
 mod doctor;
 mod drplan;
@@ -19,6 +20,7 @@ mod part;
 mod plan_file;
 mod redact;
 mod rehearse;
+mod rehearse_recorded;
 mod release;
 mod report;
 mod revert;

@@ -245,6 +245,11 @@ fn a_plan_is_applied_only_if_the_key_that_is_named_signed_it() {
         .says("no public Ed25519 key");
     assert!(!world.holds("site") && !world.holds(".drplan"));
     world
+        .run("apply --auto-approve --signed-by ours.pub")
+        .ends_with(64)
+        .says("needs a plan that is signed already");
+    assert!(!world.holds("site"));
+    world
         .run("apply saved.drplan --signed-by ours.pub")
         .ends_with(0);
 
@@ -259,4 +264,58 @@ fn a_plan_is_applied_only_if_the_key_that_is_named_signed_it() {
         .run("evidence verify --file run.json --signed-by other.pub")
         .ends_with(1)
         .says("NOT signed");
+}
+
+#[test]
+fn a_run_goes_on_only_with_the_plan_that_the_named_key_signed() {
+    let world = World::of(
+        "resource \"command\" \"site\" {\n  check = [\"test\", \"-e\", \"site\"]\n  \
+         apply = [\"sh\", \"-c\", \"test -e mended && touch site\"]\n}\n",
+    );
+    world.write("key.pem", KEY);
+    world.write("ours.pub", KEY_PUBLIC);
+    world.write("other.pub", OTHER_PUBLIC);
+    world.run("plan --out plain.drplan").ends_with(0);
+    world.run("apply plain.drplan").ends_with(6);
+    world
+        .run("apply --resume 2 --signed-by ours.pub")
+        .ends_with(9)
+        .says("is not signed");
+    std::fs::remove_dir_all(world.latest_run().parent().expect("a folder of runs")).expect("gone");
+    world
+        .run("plan --out saved.drplan --sign key.pem")
+        .ends_with(0);
+    // The signature stays with the plan, whether or not somebody asks for it.
+    world
+        .run("apply saved.drplan --signed-by ours.pub")
+        .ends_with(6)
+        .says("--signed-by ours.pub");
+    world.write("mended", "");
+    world
+        .run("apply --resume 2 --signed-by other.pub")
+        .ends_with(9)
+        .says("is not that of the key");
+    assert!(!world.holds("site"));
+    world
+        .run("apply --resume 2 --signed-by ours.pub")
+        .ends_with(0);
+    assert!(world.holds("site"));
+}
+
+#[test]
+fn slots_of_what_is_no_connection_of_the_plan_are_refused() {
+    let world = saved();
+    for (slots, because) in [
+        ("local.default", "that is no connection with a number"),
+        ("local.default=0", "that is no connection with a number"),
+        ("other.default=2", "the plan has no such connection"),
+    ] {
+        world
+            .run(&format!("apply saved.drplan --slots {slots}"))
+            .ends_with(64)
+            .says(because);
+    }
+    world
+        .run("apply saved.drplan --slots local.default=1")
+        .ends_with(0);
 }

@@ -122,8 +122,13 @@ fn what_a_failed_recovery_left_paused_is_named_and_released() {
         .run("apply --auto-approve")
         .ends_with(6)
         .says("kubernetes_pause.writers: it pauses what fights the recovery")
-        .says("`drplan release` ends what is left behind");
+        .says("`drplan release` ends what is still left behind");
     assert_eq!(site.standing(), paused());
+    world
+        .run("status")
+        .ends_with(0)
+        .says("kubernetes_pause.writers: it pauses what fights the recovery")
+        .says("`drplan release` ends what is still left behind");
     world
         .run("release")
         .ends_with(9)
@@ -136,6 +141,7 @@ fn what_a_failed_recovery_left_paused_is_named_and_released() {
         .says("Released")
         .hides("Recovered");
     assert_eq!(site.standing(), (false, None));
+    world.run("status").ends_with(0).hides("drplan release");
     let told = world.run("report --json").ends_with(0).json();
     assert_eq!(told["verdict"], "released");
     assert_eq!(told["counts"]["outside_the_plan"], 0);

@@ -73,7 +73,7 @@ check "name" {
 const SLOW: &str = r#"
 resource "command" "slow" {
   check = ["test", "-e", "slow"]
-  apply = ["sh", "-c", "touch begun; while [ ! -e let ]; do sleep 0.05; done; touch slow"]
+  apply = ["sh", "-c", "touch begun; while [ ! -e let ] && [ -e begun ]; do sleep 0.05; done; touch slow"]
 }
 
 resource "command" "behind" {
@@ -346,9 +346,16 @@ fn evidence_holds_until_somebody_touches_it() {
     verify(&world, &format!("--head {head}"))
         .ends_with(0)
         .says("nothing was changed");
-    verify(&world, "--head 00")
+    verify(&world, &format!("--head {}", "0".repeat(64)))
         .ends_with(1)
         .says("not in the journal");
+    verify(&world, "--head 00")
+        .ends_with(64)
+        .says("is no head of a journal");
+    // Only what was exported bears a signature: nothing else may look as if one had been checked.
+    verify(&world, &format!("{id} --signed-by nofile"))
+        .ends_with(64)
+        .says("name it with `--file`");
 
     let (plan, journal) = (
         format!("{folder}/plan.json"),

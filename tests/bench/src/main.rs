@@ -1,6 +1,6 @@
 //! What `cargo xtask bench` measures of drplan itself, one process for each measurement.
 //!
-//! `generate` writes one layered graph for drplan and for OpenTofu; `plan` runs the pipeline of
+//! `generate` writes one graph for drplan and for OpenTofu; `plan` runs the pipeline of
 //! `drplan plan --out` over a world in memory; `makespan` lets the engine do random work in virtual time.
 #![expect(clippy::print_stdout, reason = "a command line prints")]
 #![allow(
@@ -8,7 +8,7 @@
     reason = "developer commands read clocks and files freely"
 )]
 
-mod layered;
+mod graph;
 mod makespan;
 mod pipeline;
 mod work;
@@ -24,9 +24,14 @@ use anyhow::Result;
 use clap::Parser;
 use clap::Subcommand;
 
-use layered::Layered;
+use graph::Graph;
+use graph::Shape;
 use pipeline::Phases;
 use world::State;
+
+/// As in `drplan` itself.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const KIB_PER_MIB: u64 = 1024;
 
@@ -39,8 +44,11 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Write a layered graph as a spec, as a configuration of OpenTofu, and as a finished world
+    /// Write a graph as a spec, as a configuration of OpenTofu, and as a finished world
     Generate {
+        /// How the nodes hang together
+        #[arg(long, default_value = "layered")]
+        shape: Shape,
         /// How many nodes
         #[arg(long)]
         size: usize,
@@ -86,11 +94,12 @@ enum Command {
 fn main() -> Result<()> {
     match Cli::parse().command {
         Command::Generate {
+            shape,
             size,
             spec,
             peer,
             world,
-        } => generate(size, &spec, &peer, &world),
+        } => generate(shape, size, &spec, &peer, &world),
         Command::Makespan { size, seed, slots } => makespan::print(size, seed, &slots),
         Command::Plan {
             spec,
@@ -101,8 +110,8 @@ fn main() -> Result<()> {
     }
 }
 
-fn generate(size: usize, spec: &Path, peer: &Path, world: &Path) -> Result<()> {
-    let graph = Layered::new(size)?;
+fn generate(shape: Shape, size: usize, spec: &Path, peer: &Path, world: &Path) -> Result<()> {
+    let graph = Graph::new(shape, size)?;
     graph.write_spec(spec)?;
     graph.write_peer(peer)?;
     fs::write(world, serde_json::to_string(&graph.world())?)
@@ -120,7 +129,9 @@ fn plan(spec: &Path, world: Option<&Path>, out: &Path, print_phases: bool) -> Re
         .enable_all()
         .build()?;
     let planned = pipeline::plan(spec, world::registry(world), out, &mut phases);
-    let (_plan, summary) = runtime.block_on(planned)?;
+    let (plan, summary) = runtime.block_on(planned)?;
+    // As `drplan plan` does.
+    std::mem::forget(plan);
     if print_phases {
         for phase in &phases.ended {
             let peak = phase.peak_kib.map_or_else(String::new, |kib| {

@@ -25,7 +25,7 @@ use drplan_api::Address;
 use drplan_api::Doors;
 use drplan_api::Fut;
 
-use crate::layered::Chance;
+use crate::graph::Chance;
 use crate::pipeline;
 use crate::pipeline::Phases;
 use crate::work::Done;

@@ -14,6 +14,7 @@ use drplan::graph::SpecFiles;
 use drplan::observe::Observer;
 use drplan::plan::Options;
 use drplan::plan::Plan;
+use drplan::plan::Voucher;
 use drplan::render::style::Style;
 use drplan::secrets::Secrets;
 use drplan::spec;
@@ -121,7 +122,7 @@ pub(crate) async fn plan(
         bail!("the plan breaks rules: {}", broken.join("; "));
     }
     phases.end("check of the plan");
-    drplan::plan::write(&plan, None, out)?;
+    drplan::plan::write(&plan, Voucher::Nobody, out)?;
     phases.end("plan file");
     let summary = drplan::render::plan::summary(&plan, Style::PLAIN);
     phases.end("summary");

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use drplan_api::Action;
+use drplan_api::Address;
 use drplan_api::Answer;
 use drplan_api::Arg;
 use drplan_api::Ask;
@@ -107,6 +108,12 @@ struct Op {
 
 struct Node;
 
+/// What follows the kind in an address, the key of an instance included.
+fn key(address: &Address) -> &str {
+    let text = address.as_str();
+    text.split_once('.').map_or(text, |(_, rest)| rest)
+}
+
 impl Node {
     fn proposal(want: &Want<Inputs>, old: Option<&State>) -> Proposal<Op> {
         let create = old.is_none();
@@ -135,12 +142,12 @@ impl Node {
                 Hazard::reversible("set them back")
             },
             op: Op {
-                name: want.address.name().to_owned(),
+                name: key(&want.address).to_owned(),
                 inputs: want.spec.inputs.clone(),
             },
             effects: vec![Effect {
                 verb: "put".to_owned(),
-                object: want.address.name().to_owned(),
+                object: key(&want.address).to_owned(),
                 repeat: Repeat::Named,
                 inverse: None,
             }],
@@ -174,7 +181,7 @@ impl Kind for Node {
     }
 
     fn observe(&self, want: &Want<Inputs>, view: &View<'_>) -> Result<Seen<State>, Pending> {
-        let query = Query::new(want.conn(BENCH), "node", &want.address.name());
+        let query = Query::new(want.conn(BENCH), "node", &key(&want.address));
         Ok(match view.get(&query)? {
             Ok(state) => match State::deserialize(&**state) {
                 Ok(state) => Seen::Present(state),

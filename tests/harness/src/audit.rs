@@ -7,6 +7,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use anyhow::Result;
+use jiff::Timestamp;
 use serde::Deserialize;
 
 /// Verbs that change something.
@@ -39,22 +40,34 @@ pub struct Write {
 /// When the log cannot be read or a line is no event. A last line without its end is left out: the
 /// server may be writing it.
 pub fn writes(log: &Path, user: &str) -> Result<Vec<Write>> {
+    let timed = timed_writes(log, user)?;
+    let mut writes: Vec<Write> = timed.into_iter().map(|(_, write)| write).collect();
+    writes.sort();
+    Ok(writes)
+}
+
+/// The same with the instants at which the server received them, in the log's own order.
+///
+/// # Errors
+///
+/// As [`writes`].
+pub fn timed_writes(log: &Path, user: &str) -> Result<Vec<(Timestamp, Write)>> {
     let text = fs::read_to_string(log)
         .with_context(|| format!("cannot read the audit log `{}`", log.display()))?;
     parse(&text, user).with_context(|| format!("in the audit log `{}`", log.display()))
 }
 
-fn parse(text: &str, user: &str) -> Result<Vec<Write>> {
+fn parse(text: &str, user: &str) -> Result<Vec<(Timestamp, Write)>> {
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
     let mut writes = Vec::new();
     for (index, line) in whole.lines().enumerate() {
         let event: Event = serde_json::from_str(line)
             .with_context(|| format!("line {} is no audit event", index + 1))?;
         if event.user.username == user && event.is_successful_write() {
-            writes.extend(event.into_write());
+            let at = event.request_received_timestamp;
+            writes.extend(event.into_write().map(|write| (at, write)));
         }
     }
-    writes.sort();
     Ok(writes)
 }
 
@@ -65,6 +78,7 @@ struct Event {
     verb: String,
     #[serde(rename = "requestURI")]
     request_uri: String,
+    request_received_timestamp: Timestamp,
     user: User,
     object_ref: Option<ObjectRef>,
     response_status: Option<Status>,
@@ -145,7 +159,7 @@ mod tests {
 
     fn event(user: &str, verb: &str, uri: &str, code: u16, stage: &str, object: &str) -> String {
         format!(
-            r#"{{"kind":"Event","stage":"{stage}","verb":"{verb}","requestURI":"{uri}","user":{{"username":"{user}"}},"objectRef":{object},"responseStatus":{{"code":{code}}}}}"#
+            r#"{{"kind":"Event","stage":"{stage}","verb":"{verb}","requestURI":"{uri}","requestReceivedTimestamp":"2026-01-05T03:10:00.000001Z","user":{{"username":"{user}"}},"objectRef":{object},"responseStatus":{{"code":{code}}}}}"#
         ) + "\n"
     }
 
@@ -187,12 +201,12 @@ mod tests {
         let found: Vec<String> = parse(&log, "drplan")
             .unwrap()
             .iter()
-            .map(|w| format!("{} {} {} {}", w.verb, w.resource, w.namespace, w.name))
+            .map(|(_, w)| format!("{} {} {} {}", w.verb, w.resource, w.namespace, w.name))
             .collect();
         let expected = [
+            "patch deployments.apps/scale shop web",
             "create pods shop p",
             "delete namespaces  shop",
-            "patch deployments.apps/scale shop web",
         ];
         assert_eq!(found, expected);
     }

@@ -2,6 +2,7 @@
 //!
 //! It starts empty. It has one user, who may do everything.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use aws_sdk_s3::config::BehaviorVersion;
 use aws_sdk_s3::config::Region;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
+use rustix::process::Signal;
 
 use crate::components::Components;
 use crate::credentials::Credentials;
@@ -56,29 +58,50 @@ impl ObjectStore {
         let held = Held::take(None)?;
         let port = held.number()?;
         let credentials = Credentials::load_or_create(&dir.join("credentials"))?;
-        let launch = Launch::of(&components.minio)
-            .arg("server")
-            .arg(dir.join("data").display().to_string())
-            .arg(format!("--address=127.0.0.1:{port}"))
-            .env("MINIO_ROOT_USER", &credentials.access_key)
-            .env("MINIO_ROOT_PASSWORD", &credentials.secret_key)
-            .env("MINIO_REGION_NAME", REGION)
-            .env("MINIO_BROWSER", "off")
-            .env("MINIO_UPDATE", "off");
         drop(held);
-        let process = launch.start(
-            &dir.join("home"),
-            &private::random_word()?,
-            &dir.join("minio.log"),
-        )?;
+        let process = launched(&dir, port, &credentials, components)?;
         let store = Self {
             dir,
             port,
             credentials,
             process,
         };
-        let client = store.client();
-        wait::until("the object store", UP_LIMIT, &store.process, || async {
+        store.answers().await?;
+        Ok(store)
+    }
+
+    /// Stops the server where it stands: connections stay, and nothing is answered.
+    pub fn freeze(&self) {
+        self.process.signal(Signal::STOP);
+    }
+
+    /// Lets a frozen server go on.
+    pub fn thaw(&self) {
+        self.process.signal(Signal::CONT);
+    }
+
+    /// Kills the server, as a power cut would; its data stays.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be killed.
+    pub fn cut(&self) -> Result<()> {
+        end_all(&[&self.process], Ending::Abrupt)
+    }
+
+    /// Starts the server again at its old address, after [`Self::cut`].
+    ///
+    /// # Errors
+    ///
+    /// When it does not answer in time; with the end of its log.
+    pub async fn restart(&mut self, components: &Components) -> Result<()> {
+        self.process = launched(&self.dir, self.port, &self.credentials, components)?;
+        self.answers().await
+    }
+
+    async fn answers(&self) -> Result<()> {
+        let client = self.client();
+        wait::until("the object store", UP_LIMIT, &self.process, || async {
             client
                 .list_buckets()
                 .send()
@@ -86,8 +109,7 @@ impl ObjectStore {
                 .map_err(aws_sdk_s3::Error::from)?;
             Ok(())
         })
-        .await?;
-        Ok(store)
+        .await
     }
 
     /// The address of the server.
@@ -106,6 +128,51 @@ impl ObjectStore {
     #[must_use]
     pub fn credentials(&self) -> &Credentials {
         &self.credentials
+    }
+
+    /// Everything that a bucket holds: keys with the tags of their content.
+    ///
+    /// # Errors
+    ///
+    /// When a page of the list cannot be read.
+    pub async fn contents(&self, bucket: &str) -> Result<BTreeMap<String, String>> {
+        let request = self.client().list_objects_v2().bucket(bucket);
+        let mut pages = request.into_paginator().send();
+        let mut out = BTreeMap::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(aws_sdk_s3::Error::from);
+            let page = page.with_context(|| format!("cannot list the bucket `{bucket}`"))?;
+            for object in page.contents() {
+                let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+                out.insert(text(object.key()), text(object.e_tag()));
+            }
+        }
+        Ok(out)
+    }
+
+    /// The names of all buckets.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be listed.
+    pub async fn buckets(&self) -> Result<Vec<String>> {
+        let answer = self.client().list_buckets().send().await;
+        let answer = answer.map_err(aws_sdk_s3::Error::from);
+        let buckets = answer.context("cannot list the buckets")?;
+        let names = buckets.buckets().iter().filter_map(|b| b.name());
+        Ok(names.map(str::to_owned).collect())
+    }
+
+    /// What an object holds.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub async fn get(&self, bucket: &str, key: &str) -> Result<Vec<u8>> {
+        let request = self.client().get_object().bucket(bucket).key(key);
+        let answer = request.send().await.map_err(aws_sdk_s3::Error::from);
+        let body = answer.with_context(|| format!("cannot read `{key}`"))?.body;
+        Ok(body.collect().await?.into_bytes().to_vec())
     }
 
     /// A client that does not retry.
@@ -158,6 +225,28 @@ impl ObjectStore {
     pub async fn end(self) -> Result<()> {
         end_all(&[&self.process], Ending::Orderly)
     }
+}
+
+fn launched(
+    dir: &Path,
+    port: u16,
+    credentials: &Credentials,
+    components: &Components,
+) -> Result<Process> {
+    let launch = Launch::of(&components.minio)
+        .arg("server")
+        .arg(dir.join("data").display().to_string())
+        .arg(format!("--address=127.0.0.1:{port}"))
+        .env("MINIO_ROOT_USER", &credentials.access_key)
+        .env("MINIO_ROOT_PASSWORD", &credentials.secret_key)
+        .env("MINIO_REGION_NAME", REGION)
+        .env("MINIO_BROWSER", "off")
+        .env("MINIO_UPDATE", "off");
+    launch.start(
+        &dir.join("home"),
+        &private::random_word()?,
+        &dir.join("minio.log"),
+    )
 }
 
 impl Drop for ObjectStore {

@@ -111,7 +111,7 @@ impl Process {
         })
     }
 
-    fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         if self.is_alive() {
             signal_one(self.pid, signal, || self.is_alive());
         }

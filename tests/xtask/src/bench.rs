@@ -2,9 +2,10 @@
 //!
 //! What both sides decide is asserted; how long they take is only reported.
 
-mod layered;
+mod graph;
 mod live_diff;
 mod measure;
+mod start;
 mod table;
 
 use std::fs;
@@ -34,14 +35,20 @@ pub(crate) struct Args {
     #[arg(long)]
     only: Option<Part>,
     /// How many resources the layered graphs have
-    #[arg(long, value_delimiter = ',', default_values_t = [1_000, 2_000, 10_000])]
-    sizes: Vec<usize>,
+    #[arg(long, value_delimiter = ',', default_values_t = [1_000, 2_000, 10_000, 100_000])]
+    layered: Vec<usize>,
+    /// How many resources the chains have
+    #[arg(long, value_delimiter = ',', default_values_t = [1_000, 10_000])]
+    chain: Vec<usize>,
+    /// How many keys the `for_each` has
+    #[arg(long, value_delimiter = ',', default_values_t = [1_000, 10_000])]
+    for_each: Vec<usize>,
     /// How often each measurement is taken
     #[arg(long, default_value_t = 5)]
     runs: usize,
-    /// Let OpenTofu plan 2,000 resources too, which takes it many minutes
-    #[arg(long)]
-    peer_2000: bool,
+    /// The largest graphs that OpenTofu plans too; from 2,000 on it takes many minutes
+    #[arg(long, default_value_t = 1_000)]
+    peer_max: usize,
     /// This OpenTofu [default: the component of that name]
     #[arg(long)]
     opentofu: Option<PathBuf>,
@@ -55,10 +62,12 @@ pub(crate) struct Args {
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
 enum Part {
-    /// The layered graph: plan, plan file and no-op plan
+    /// Graphs: plan, plan file and no-op plan
     Graph,
-    /// 2,000 ConfigMaps that are as they should be, on a real API server
+    /// 5,000 ConfigMaps that are as they should be, on a real API server
     Diff,
+    /// From the start of the process to the first line
+    Start,
 }
 
 pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
@@ -66,27 +75,22 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
     let folder = folder()?;
     let meter = Meter::new(args.runs)?;
     let mut table = Table::default();
-    if args.only != Some(Part::Diff) {
-        let peer = match &args.opentofu {
-            Some(file) => file.clone(),
-            None => locate_opentofu().context("or name one with `--opentofu FILE`")?,
-        };
-        let program = build("drplan-bench")?;
-        let workload = layered::Workload {
-            folder: folder.path().join("layered"),
-            program,
-            peer: absolute(&peer)?,
-            sizes: args.sizes.clone(),
-            peer_size_max: if args.peer_2000 { 2_000 } else { 1_000 },
-        };
-        workload.run(&meter, &mut table)?;
+    let wanted = |part| args.only.is_none_or(|only| only == part);
+    if wanted(Part::Graph) {
+        graphs(args, folder.path(), &meter, &mut table)?;
     }
-    if args.only != Some(Part::Graph) {
+    if wanted(Part::Diff) || wanted(Part::Start) {
         let program = match &args.drplan {
             Some(file) => absolute(file)?,
             None => build("drplan")?,
         };
-        live_diff::run(&folder.path().join("diff"), &program, &meter, &mut table).await?;
+        if wanted(Part::Start) {
+            start::run(&folder.path().join("start"), &program, &mut table)?;
+        }
+        if wanted(Part::Diff) {
+            let folder = folder.path().join("diff");
+            live_diff::run(&folder, &program, &meter, &mut table).await?;
+        }
     }
     print!("{}", table.markdown());
     if let Some(file) = &args.json {
@@ -94,6 +98,29 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
             .with_context(|| format!("cannot write `{}`", file.display()))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn graphs(args: &Args, folder: &Path, meter: &Meter, table: &mut Table) -> Result<()> {
+    let peer = match &args.opentofu {
+        Some(file) => file.clone(),
+        None => locate_opentofu().context("or name one with `--opentofu FILE`")?,
+    };
+    let shapes = [
+        (graph::Shape::Layered, &args.layered),
+        (graph::Shape::Chain, &args.chain),
+        (graph::Shape::ForEach, &args.for_each),
+    ];
+    let sized = shapes
+        .iter()
+        .flat_map(|(shape, sizes)| sizes.iter().map(|size| (*shape, *size)));
+    let workload = graph::Workload {
+        folder: folder.join("graph"),
+        program: build("drplan-bench")?,
+        peer: absolute(&peer)?,
+        graphs: sized.collect(),
+        peer_size_max: args.peer_max,
+    };
+    workload.run(meter, table)
 }
 
 fn folder() -> Result<tempfile::TempDir> {

@@ -1,4 +1,4 @@
-//! 2,000 ConfigMaps that are as they should be: who finds that out, how fast, by which requests.
+//! 5,000 ConfigMaps that are as they should be: who finds that out, how fast, by which requests.
 //!
 //! The requests are asserted, by the API server's own counters; the times are only reported.
 
@@ -25,7 +25,7 @@ use super::table::Row;
 use super::table::Table;
 
 /// How many ConfigMaps.
-const OBJECTS: usize = 2_000;
+const OBJECTS: usize = 5_000;
 
 /// How many objects drplan asks for in one page; the namespace holds one more, the cluster's own.
 const PAGE_OBJECTS: usize = 500;
@@ -224,20 +224,14 @@ mod tests {
     #[test]
     fn one_list_in_pages_is_all_that_equal_objects_may_cost() {
         let before = requests(3, 2);
-        assert!(
-            requests(13, 2)
-                .since(&before)
-                .are_one_list_for_each_of(2)
-                .is_ok()
-        );
-        assert!(
-            requests(14, 2)
-                .since(&before)
-                .are_one_list_for_each_of(2)
-                .is_err()
-        );
-        let more = requests(13, 3).since(&before);
+        // 5,000 objects and the cluster's own, 500 on a page, twice.
+        let lists = 3 + 2 * 11;
+        let same = requests(lists, 2).since(&before);
+        assert!(same.are_one_list_for_each_of(2).is_ok());
+        let longer = requests(lists + 1, 2).since(&before);
+        assert!(longer.are_one_list_for_each_of(2).is_err());
+        let more = requests(lists, 3).since(&before);
         let error = more.are_one_list_for_each_of(2).unwrap_err().to_string();
-        assert!(error.ends_with("1 APPLY as dry run, 10 LIST"), "{error}");
+        assert!(error.ends_with("1 APPLY as dry run, 22 LIST"), "{error}");
     }
 }

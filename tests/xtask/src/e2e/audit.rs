@@ -17,7 +17,7 @@ use super::lab::Lab;
 use super::recovery::effects;
 
 /// Verbs of effects that the API server sees as writes.
-const WRITES: &[&str] = &["create", "update", "patch", "delete"];
+pub(super) const WRITES: &[&str] = &["create", "update", "patch", "delete"];
 
 /// How many differences an error names.
 const SHOWN_MAX: usize = 10;
@@ -39,7 +39,7 @@ pub(super) async fn drplan_writes_exactly_the_plan(lab: &mut Lab) -> Result<()> 
 }
 
 /// Reads `GROUP/RESOURCE NAMESPACE/NAME`.
-fn write(verb: &str, object: &str) -> Result<Write> {
+pub(super) fn write(verb: &str, object: &str) -> Result<Write> {
     let (kind, name) = object
         .split_once(' ')
         .with_context(|| format!("an effect on `{object}`"))?;
@@ -56,9 +56,25 @@ fn write(verb: &str, object: &str) -> Result<Write> {
     })
 }
 
+/// A write in words: `patch deployments.apps shop/web`. Helm's records are the same for each revision.
+pub(super) fn named(write: &Write) -> String {
+    let name = match write.name.rsplit_once(".v") {
+        Some((release, _)) if release.starts_with("sh.helm.release.") => format!("{release}.v*"),
+        _ => write.name.clone(),
+    };
+    let Write {
+        verb,
+        resource,
+        namespace,
+        ..
+    } = write;
+    let slash = if namespace.is_empty() { "" } else { "/" };
+    format!("{verb} {resource} {namespace}{slash}{name}")
+}
+
 /// What `helm upgrade --install` of the plan means in requests: the namespace and the chart's
 /// objects, applied by the server, and Helm's own record, written as pending and then as deployed.
-fn helm_writes() -> Vec<Write> {
+pub(super) fn helm_writes() -> Vec<Write> {
     let write = |verb: &str, resource: &str, namespace: &str, name: &str| Write {
         verb: verb.to_owned(),
         resource: resource.to_owned(),

@@ -117,11 +117,54 @@ pub(crate) fn tail(text: &str) -> String {
 }
 
 /// When a run that is watched is killed.
-pub(crate) struct Trigger {
+pub(crate) struct Trigger<'t> {
     /// Says whether this event is the point.
-    pub(crate) hit: fn(&Value) -> bool,
+    pub(crate) hit: &'t (dyn Fn(&Value) -> bool + Sync),
     /// How long drplan lives on after it.
     pub(crate) grace: Duration,
+}
+
+/// A command that runs; dropped, it is killed.
+pub(crate) struct Running {
+    spec: Spec,
+    args: Vec<String>,
+    begun: Begun,
+}
+
+impl Running {
+    /// Its process number.
+    pub(crate) fn pid(&self) -> Result<u32> {
+        self.begun.child.id().context("drplan has ended already")
+    }
+
+    /// Whether it has ended.
+    pub(crate) fn has_ended(&mut self) -> Result<bool> {
+        Ok(self.begun.child.try_wait()?.is_some())
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn ended(mut self) -> Result<Ran> {
+        let child = &mut self.begun.child;
+        let stdout = child.stdout.take().context("no standard output")?;
+        let mut lines = BufReader::new(stdout).lines();
+        let talk = async {
+            let mut text = String::new();
+            while let Some(line) = lines.next_line().await? {
+                text.push_str(&line);
+                text.push('\n');
+            }
+            Ok::<_, anyhow::Error>((text, child.wait().await?))
+        };
+        let (stdout, status) = timeout(RUN_LIMIT, talk).await.with_context(|| {
+            format!(
+                "`drplan {}` took over {} s",
+                self.args.join(" "),
+                RUN_LIMIT.as_secs()
+            )
+        })??;
+        let args: Vec<&str> = self.args.iter().map(String::as_str).collect();
+        self.spec.ran(&args, status.code(), stdout, &self.begun)
+    }
 }
 
 impl Spec {
@@ -136,25 +179,16 @@ impl Spec {
 
     /// Runs a command to its end.
     pub(crate) async fn run(&self, args: &[&str]) -> Result<Ran> {
-        let (mut child, start) = self.spawn(args)?;
-        let stdout = child.stdout.take().context("no standard output")?;
-        let mut lines = BufReader::new(stdout).lines();
-        let talk = async {
-            let mut text = String::new();
-            while let Some(line) = lines.next_line().await? {
-                text.push_str(&line);
-                text.push('\n');
-            }
-            Ok::<_, anyhow::Error>((text, child.wait().await?))
-        };
-        let (stdout, status) = timeout(RUN_LIMIT, talk).await.with_context(|| {
-            format!(
-                "`drplan {}` took over {} s",
-                args.join(" "),
-                RUN_LIMIT.as_secs()
-            )
-        })??;
-        self.ran(args, status.code(), stdout, start)
+        self.start(args)?.ended().await
+    }
+
+    /// Starts a command and leaves it running.
+    pub(crate) fn start(&self, args: &[&str]) -> Result<Running> {
+        Ok(Running {
+            spec: self.clone(),
+            args: args.iter().map(|&arg| arg.to_owned()).collect(),
+            begun: self.spawn(args)?,
+        })
     }
 
     /// Runs a command whose standard output is an event stream, and kills drplan alone, with
@@ -163,9 +197,13 @@ impl Spec {
     /// # Errors
     ///
     /// When it ends before that.
-    pub(crate) async fn run_until(&self, args: &[&str], trigger: &Trigger) -> Result<Vec<Value>> {
-        let (mut child, start) = self.spawn(args)?;
-        let stdout = child.stdout.take().context("no standard output")?;
+    pub(crate) async fn run_until(
+        &self,
+        args: &[&str],
+        trigger: &Trigger<'_>,
+    ) -> Result<Vec<Value>> {
+        let mut begun = self.spawn(args)?;
+        let stdout = begun.child.stdout.take().context("no standard output")?;
         let mut lines = BufReader::new(stdout).lines();
         let mut events = Vec::new();
         let mut text = String::new();
@@ -182,7 +220,10 @@ impl Spec {
                 let hit = (trigger.hit)(&event);
                 events.push(event);
                 if hit {
-                    tokio::time::sleep(trigger.grace).await;
+                    // A timer that is set to nothing takes a millisecond all the same.
+                    if !trigger.grace.is_zero() {
+                        tokio::time::sleep(trigger.grace).await;
+                    }
                     return Ok(true);
                 }
             }
@@ -196,9 +237,10 @@ impl Spec {
             )
         })??;
         // Only this one process: what it started lives on.
-        child.start_kill().ok();
-        let status = child.wait().await.context("cannot wait for drplan")?;
-        let ran = self.ran(args, status.code(), text, start)?;
+        begun.child.start_kill().ok();
+        let status = begun.child.wait().await;
+        let status = status.context("cannot wait for drplan")?;
+        let ran = self.ran(args, status.code(), text, &begun)?;
         if !met || ran.code.is_some() {
             bail!(
                 "`{}` ended by itself with {:?} before the point was met; its last lines:\n{}{}",
@@ -213,16 +255,21 @@ impl Spec {
 
     /// Runs a command whose output goes to this terminal.
     pub(crate) async fn show(&self, args: &[&str]) -> Result<Option<i32>> {
+        let mut child = self.shown(args)?;
+        let status = timeout(RUN_LIMIT, child.wait())
+            .await
+            .context("drplan does not end")??;
+        Ok(status.code())
+    }
+
+    /// Starts one.
+    pub(crate) fn shown(&self, args: &[&str]) -> Result<Child> {
         let mut command = self.command(args);
         command.env_remove("NO_COLOR");
         if let Ok(term) = std::env::var("TERM") {
             command.env("TERM", term);
         }
-        let mut child = command.spawn().context("cannot start drplan")?;
-        let status = timeout(RUN_LIMIT, child.wait())
-            .await
-            .context("drplan does not end")??;
-        Ok(status.code())
+        command.spawn().context("cannot start drplan")
     }
 
     fn command(&self, args: &[&str]) -> Command {
@@ -237,33 +284,45 @@ impl Spec {
         command
     }
 
-    fn stderr_file(&self) -> PathBuf {
-        self.dir.join("stderr.txt")
-    }
-
-    fn spawn(&self, args: &[&str]) -> Result<(Child, Instant)> {
-        // A file, not a pipe: children that outlive drplan would keep a pipe open.
-        let stderr = fs::File::create(self.stderr_file()).context("cannot keep standard error")?;
+    fn spawn(&self, args: &[&str]) -> Result<Begun> {
+        // A file, not a pipe: children that outlive drplan would keep a pipe open. One of its own for
+        // each run, because two may go on at once.
+        let stderr = tempfile::Builder::new()
+            .prefix("stderr-")
+            .tempfile_in(&self.dir)
+            .context("cannot keep standard error")?;
         let child = self
             .command(args)
             .stdout(Stdio::piped())
-            .stderr(stderr)
+            .stderr(stderr.reopen().context("cannot keep standard error")?)
             .spawn()
             .with_context(|| format!("cannot start `{}`", self.drplan.program.display()))?;
-        Ok((child, Instant::now()))
+        Ok(Begun {
+            child,
+            at: Instant::now(),
+            stderr,
+        })
     }
 
-    fn ran(&self, args: &[&str], code: Option<i32>, stdout: String, start: Instant) -> Result<Ran> {
+    fn ran(&self, args: &[&str], code: Option<i32>, stdout: String, begun: &Begun) -> Result<Ran> {
+        let stderr = fs::read_to_string(begun.stderr.path());
         let ran = Ran {
             command: format!("drplan {}", args.join(" ")),
             code,
             stdout,
-            stderr: fs::read_to_string(self.stderr_file()).context("cannot read standard error")?,
-            took: start.elapsed(),
+            stderr: stderr.context("cannot read standard error")?,
+            took: begun.at.elapsed(),
         };
         keep(&self.drplan.report, &ran)?;
         Ok(ran)
     }
+}
+
+/// A run that was started.
+struct Begun {
+    child: Child,
+    at: Instant,
+    stderr: tempfile::NamedTempFile,
 }
 
 /// Writes a run down, numbered in the order of all runs.

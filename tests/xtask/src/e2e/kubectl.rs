@@ -82,6 +82,22 @@ impl Kubectl {
         Ok(())
     }
 
+    /// Deletes namespaces and waits until they are gone. Their pods get no time to end: else the
+    /// namespaces would wait for them.
+    pub(crate) async fn without_namespaces(&self, names: &[&str]) -> Result<()> {
+        let absent_is_fine = "--ignore-not-found";
+        let delete = ["delete", "namespace", "--wait=false", absent_is_fine];
+        self.run(&[&delete, names].concat()).await?;
+        for name in names {
+            let pods = ["delete", "pods", "--all", "-n", name, absent_is_fine];
+            let at_once = ["--force", "--grace-period=0", "--wait=false"];
+            self.run(&[&pods[..], &at_once].concat()).await?;
+        }
+        let wait = ["delete", "namespace", "--wait", absent_is_fine];
+        self.run(&[&wait, names].concat()).await?;
+        Ok(())
+    }
+
     /// Returns the items of a list; `what` is one or more resources and flags.
     pub(crate) async fn list(&self, what: &[&str]) -> Result<Vec<Value>> {
         let mut args = vec!["get"];

@@ -58,6 +58,12 @@ pub(crate) struct Lab {
     pub(crate) is_clean: bool,
     /// How many Restores the cluster held when it was last asked.
     pub(crate) restores_seen: usize,
+    /// What the bucket held when site A died: keys with their tags.
+    pub(crate) left_by_a: BTreeMap<String, String>,
+    /// The keys that scenarios have written themselves.
+    pub(crate) put_by_hand: BTreeSet<String>,
+    /// The audit logs of all lives of site B that are over.
+    pub(crate) audit_logs: Vec<PathBuf>,
     sources: PathBuf,
     specs: usize,
 }
@@ -99,6 +105,7 @@ impl Lab {
         fs::copy(a.kubeconfig(Identity::Drplan), &lost_kubeconfig)
             .context("cannot keep A's kubeconfig")?;
         a.destroy(Ending::Abrupt).await?;
+        let left_by_a = store.contents(BUCKET).await?;
         progress("site A destroyed");
         let b = SiteDir::new(&root.join("b"))?;
         let env = environment(
@@ -129,6 +136,9 @@ impl Lab {
             main: None,
             is_clean: false,
             restores_seen: 0,
+            left_by_a,
+            put_by_hand: BTreeSet::new(),
+            audit_logs: Vec::new(),
             sources,
             specs: 0,
         })
@@ -183,6 +193,9 @@ impl Lab {
     /// Makes site B what it is before a recovery: nothing. DNS points to A again.
     pub(crate) async fn nothing_of_b(&mut self) -> Result<()> {
         self.learn_secrets()?;
+        // First its processes, so that nothing is written any more when the log is kept.
+        self.b.down(Ending::Abrupt).await?;
+        self.keep_audit_log()?;
         self.b.destroy(Ending::Abrupt).await?;
         if self.b.path().exists() {
             bail!("`{}` is still there", self.b.path().display());
@@ -190,17 +203,28 @@ impl Lab {
         self.zone.points_to_a()
     }
 
+    /// Keeps the audit log of site B beyond its life, if it has lived.
+    fn keep_audit_log(&mut self) -> Result<()> {
+        if !self.b.audit_log().exists() {
+            return Ok(());
+        }
+        let folder = self.drplan.report.join("audit");
+        fs::create_dir_all(&folder)?;
+        let kept = folder.join(format!("{:02}.log", self.audit_logs.len() + 1));
+        fs::copy(self.b.audit_log(), &kept).context("cannot keep the audit log")?;
+        self.audit_logs.push(kept);
+        Ok(())
+    }
+
     /// Puts an object into the bucket.
-    pub(crate) async fn put(&self, key: &str, content: Vec<u8>) -> Result<()> {
+    pub(crate) async fn put(&mut self, key: &str, content: Vec<u8>) -> Result<()> {
+        self.put_by_hand.insert(key.to_owned());
         put(&self.store, key, content).await
     }
 
     /// Reads an object of the bucket.
     pub(crate) async fn get(&self, key: &str) -> Result<Vec<u8>> {
-        let request = self.store.client().get_object().bucket(BUCKET).key(key);
-        let answer = request.send().await.map_err(aws_sdk_s3::Error::from);
-        let body = answer.with_context(|| format!("cannot read `{key}`"))?.body;
-        Ok(body.collect().await?.into_bytes().to_vec())
+        self.store.get(BUCKET, key).await
     }
 
     /// The keys below a prefix.

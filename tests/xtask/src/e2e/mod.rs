@@ -4,20 +4,30 @@
 //! on site B, the bucket and the zone, and says in one sentence what must hold.
 
 mod audit;
+mod audit_all;
 mod bad_input;
+mod clock;
 pub(crate) mod database;
+mod disk;
 mod dns;
 mod drift;
 mod drplan;
 mod kill;
 pub(crate) mod kubectl;
 pub(crate) mod lab;
+mod ledger;
+mod pauses;
 mod recovery;
 mod rights;
+mod rivals;
 mod scenarios;
 mod secrets;
 mod shop;
+mod store;
+mod team;
 mod truth;
+mod watch;
+mod yard;
 mod zone;
 
 use std::env;
@@ -33,6 +43,8 @@ use anyhow::Context;
 use anyhow::Result;
 use anyhow::bail;
 
+use kill::Depth;
+use kill::Tally;
 use lab::Lab;
 use lab::Places;
 use scenarios::Scenario;
@@ -50,12 +62,18 @@ pub(crate) struct Args {
     /// Only scenarios whose name or sentence contains this
     #[arg(long, value_name = "PATTERN")]
     only: Option<String>,
+    /// Resume from the same folder and from an empty one after every kill, not from one of them in turn
+    #[arg(long)]
+    both: bool,
     /// Keep the world's folder also when everything holds
     #[arg(long)]
     keep: bool,
     /// Only the main recovery, with drplan's own output on this terminal
     #[arg(long)]
     watch: bool,
+    /// With `--watch`: drplan is killed in the middle, and goes on
+    #[arg(long, requires = "watch")]
+    cut: bool,
     /// Print the scenarios and run none
     #[arg(long)]
     list: bool,
@@ -65,7 +83,12 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
-    let chosen = chosen(args.only.as_deref())?;
+    let depth = if args.both {
+        Depth::Both
+    } else {
+        Depth::Alternating
+    };
+    let chosen = chosen(args.only.as_deref(), depth)?;
     if args.list {
         for scenario in &chosen {
             println!("{:<24} {}", scenario.name, scenario.sentence);
@@ -135,8 +158,8 @@ pub(crate) async fn asked_to_end() -> anyhow::Error {
     }
 }
 
-fn chosen(pattern: Option<&str>) -> Result<Vec<Scenario>> {
-    let mut all = scenarios::all();
+fn chosen(pattern: Option<&str>, depth: Depth) -> Result<Vec<Scenario>> {
+    let mut all = scenarios::all(depth);
     if let Some(pattern) = pattern {
         all.retain(|s| s.name.contains(pattern) || s.sentence.contains(pattern));
         if all.is_empty() {
@@ -221,7 +244,7 @@ fn prepare_report(report: &Path) -> Result<()> {
 
 async fn work(lab: &mut Lab, args: &Args, chosen: &[Scenario], report: &Path) -> Result<bool> {
     if args.watch {
-        watch(lab).await
+        watch::watch(lab, args.cut).await
     } else {
         all(lab, chosen, report).await
     }
@@ -231,10 +254,14 @@ async fn work(lab: &mut Lab, args: &Args, chosen: &[Scenario], report: &Path) ->
 async fn all(lab: &mut Lab, chosen: &[Scenario], report: &Path) -> Result<bool> {
     let mut results = String::new();
     let mut failed = 0;
+    let mut tally = Tally::default();
     for scenario in chosen {
         let start = Instant::now();
         let outcome = scenario.run(lab).await;
         lab.is_clean = outcome.is_ok();
+        if let Some(point) = scenario.kills_at() {
+            tally.add(point, &outcome, start.elapsed());
+        }
         let took_s = start.elapsed().as_secs_f64();
         let word = if outcome.is_ok() { "ok  " } else { "FAIL" };
         let mut text = format!(
@@ -250,30 +277,12 @@ async fn all(lab: &mut Lab, chosen: &[Scenario], report: &Path) -> Result<bool> 
         results.push_str(&text);
         fs::write(report.join("results.txt"), &results).context("cannot write the results")?;
     }
+    if let Some(line) = tally.line() {
+        println!("{line}");
+        results.push_str(&line);
+        results.push('\n');
+        fs::write(report.join("results.txt"), &results).context("cannot write the results")?;
+    }
     println!("{} of {} hold", chosen.len() - failed, chosen.len());
     Ok(failed == 0)
-}
-
-/// The main recovery as somebody would do it by hand, on this terminal.
-async fn watch(lab: &mut Lab) -> Result<bool> {
-    lab.nothing_of_b().await?;
-    let spec = lab.spec("shop")?;
-    let plan = ["plan", "--lost", "cluster:a", "--out", "shop.plan"];
-    let apply = ["apply", "shop.plan", "--approve", "approval.cutover"];
-    let again = ["plan", "--lost", "cluster:a", "--detailed-exitcode"];
-    for args in [&plan[..], &apply, &again] {
-        println!("\n$ drplan {}", args.join(" "));
-        let code = spec.show(args).await?;
-        if code != Some(0) {
-            println!("drplan ended with {code:?}");
-            return Ok(false);
-        }
-    }
-    lab.is_as_on_a().await?;
-    println!(
-        "\nEvery one of {} objects and {} tables is on B as it was on A, and www.shop.example leads there.",
-        lab.truth.objects.len(),
-        lab.truth.tables.rows.len()
-    );
-    Ok(true)
 }

@@ -16,7 +16,7 @@ use super::recovery::LOST;
 /// The account that recovers.
 const ACCOUNT: &str = "recovery";
 /// The account as a user of the cluster.
-const USER: &str = "system:serviceaccount:default:recovery";
+pub(super) const USER: &str = "system:serviceaccount:default:recovery";
 /// The connection that it is about.
 const CLUSTER: &str = "kubernetes.b";
 

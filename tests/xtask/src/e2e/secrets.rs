@@ -8,15 +8,21 @@ use anyhow::Result;
 use anyhow::ensure;
 
 use super::lab::Lab;
+use super::store::APPLY;
+use super::team::Team;
 
 /// Shorter texts would be found by chance.
 const SECRET_CHARACTERS_MIN: usize = 12;
+
+/// What the names of buckets that keep runs begin with.
+const SHARED_RUNS: &str = "runs-";
 
 pub(super) async fn no_secret_is_in_any_output_plan_journal_or_frontier(
     lab: &mut Lab,
 ) -> Result<()> {
     lab.recovered_from_nothing().await?;
     lab.learn_secrets()?;
+    leave_a_shared_run(lab).await?;
     let mut files = Vec::new();
     // Everything that was printed, standard error included.
     collect(&lab.drplan.report.join("outputs"), &mut files)?;
@@ -42,30 +48,63 @@ pub(super) async fn no_secret_is_in_any_output_plan_journal_or_frontier(
     let mut found = Vec::new();
     for file in &files {
         let text = fs::read(file).with_context(|| format!("cannot read `{}`", file.display()))?;
-        let text = String::from_utf8_lossy(&text);
-        for secret in lab
-            .secrets
-            .iter()
-            .filter(|s| s.len() >= SECRET_CHARACTERS_MIN)
-        {
-            if let Some(at) = text.find(secret.as_str()) {
-                let line = text[..at].lines().count().max(1);
-                found.push(format!(
-                    "{}:{line} holds the secret that begins with `{}…`",
-                    file.display(),
-                    &secret[..6]
-                ));
-            }
-        }
+        found.extend(held(lab, &file.display().to_string(), &text));
     }
+    let shared = shared(lab, &mut found).await?;
     ensure!(
         found.is_empty(),
-        "{} secrets in {} files:\n    {}",
+        "{} secrets in {} files and {shared} objects of buckets:\n    {}",
         found.len(),
         files.len(),
         found.join("\n    ")
     );
     Ok(())
+}
+
+/// Makes a run whose journal and frontier lie in a bucket, so that there is one whatever ran before.
+async fn leave_a_shared_run(lab: &mut Lab) -> Result<()> {
+    let spec = lab.spec("store")?;
+    let team = Team::new(lab, &lab.store, "secrets").await?;
+    team.shared.let_go()?;
+    team.machine(&spec)?.run(APPLY).await?.expect(0)?;
+    Ok(())
+}
+
+/// Searches everything in the buckets that keep runs of several machines, and returns how many objects
+/// those are.
+async fn shared(lab: &Lab, found: &mut Vec<String>) -> Result<usize> {
+    let mut searched = 0;
+    for bucket in lab.store.buckets().await? {
+        if !bucket.starts_with(SHARED_RUNS) {
+            continue;
+        }
+        for key in lab.store.contents(&bucket).await?.into_keys() {
+            let content = lab.store.get(&bucket, &key).await?;
+            found.extend(held(lab, &format!("s3://{bucket}/{key}"), &content));
+            searched += 1;
+        }
+    }
+    ensure!(
+        searched > 0,
+        "there is no bucket with shared runs to search"
+    );
+    Ok(searched)
+}
+
+/// Which secrets stand in a file or an object, and where.
+fn held(lab: &Lab, place: &str, content: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(content);
+    let secrets = lab.secrets.iter();
+    let secrets = secrets.filter(|secret| secret.len() >= SECRET_CHARACTERS_MIN);
+    let one = |secret: &String| {
+        let at = text.find(secret.as_str())?;
+        let line = text[..at].lines().count().max(1);
+        let begins = &secret[..6];
+        Some(format!(
+            "{place}:{line} holds the secret that begins with `{begins}…`"
+        ))
+    };
+    secrets.filter_map(one).collect()
 }
 
 /// All files below a folder, which need not be there.

@@ -14,6 +14,7 @@ use drplan_sandbox::route53::Operation;
 use drplan_sandbox::route53::Outcome;
 use drplan_sandbox::route53::RecordSet;
 use drplan_sandbox::route53::RecordType;
+use jiff::Timestamp;
 
 /// The zone's name.
 const ZONE: &str = "shop.example";
@@ -78,6 +79,32 @@ impl Zone {
     pub(crate) fn changes(&self) -> u64 {
         let service = self.server.service();
         service.count(Operation::ChangeResourceRecordSets, Outcome::Done)
+    }
+
+    /// When each of them was answered, also where the answer was lost.
+    ///
+    /// # Errors
+    ///
+    /// When the server does not remember all of them any more.
+    pub(crate) fn changed_at(&self) -> Result<Vec<Timestamp>> {
+        let changes = Operation::ChangeResourceRecordSets;
+        let made = [Outcome::Done, Outcome::AnswerLost];
+        let log = self.server.service().log();
+        let of = log
+            .iter()
+            .filter(|entry| entry.operation == Some(changes) && made.contains(&entry.outcome));
+        let at: Vec<Timestamp> = of.map(|entry| entry.at).collect();
+        let counted: u64 = made
+            .iter()
+            .map(|outcome| self.server.service().count(changes, *outcome))
+            .sum();
+        if counted != at.len() as u64 {
+            bail!(
+                "the zone was changed {counted} times and remembers {}",
+                at.len()
+            );
+        }
+        Ok(at)
     }
 
     pub(crate) async fn end(self) {

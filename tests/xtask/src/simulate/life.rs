@@ -258,7 +258,7 @@ async fn look_again(scene: &Scene, without: &[Address]) -> Result<(Arc<Plan>, Ve
 }
 
 /// The surroundings of nobody: the variables of a person at this machine have no meaning.
-fn nobody() -> Ambient {
+pub(super) fn nobody() -> Ambient {
     let mut ambient = Ambient::of_this_process();
     ambient.env.clear();
     ambient.can_ask = false;
@@ -266,7 +266,7 @@ fn nobody() -> Ambient {
     ambient
 }
 
-fn said(failure: Failure) -> anyhow::Error {
+pub(super) fn said(failure: Failure) -> anyhow::Error {
     let style = drplan::render::style::Style {
         color: false,
         width: 100,

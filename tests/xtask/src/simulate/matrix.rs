@@ -19,8 +19,10 @@ use super::verdict::Verdict;
 /// One cell: a life with one crash.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cell {
-    at: Point,
-    empty_folder: bool,
+    /// Where it is cut off.
+    pub(super) at: Point,
+    /// Whether it is gone on with from an empty folder.
+    pub(super) empty_folder: bool,
 }
 
 impl Cell {

@@ -10,6 +10,7 @@ mod entry;
 mod foreign;
 mod life;
 mod matrix;
+mod processes;
 mod rules;
 mod side_by_side;
 mod tally;
@@ -77,15 +78,38 @@ pub(crate) struct Args {
     /// empty one
     #[arg(long, conflicts_with_all = ["seeds", "seed", "from", "twice"])]
     matrix: bool,
+    /// As the matrix, with the real drplan, ended with SIGKILL over a world of this process, at one of so
+    /// many points
+    #[arg(
+        long,
+        value_name = "N",
+        num_args = 0..=1,
+        default_missing_value = "10",
+        require_equals = true,
+        conflicts_with_all = ["seeds", "seed", "from", "twice", "matrix", "spec"]
+    )]
+    processes: Option<std::num::NonZeroUsize>,
     /// Of the matrix, only one point in so many of the small spec and, after the colon, of the shop
     #[arg(long, default_value = "1:1", value_parser = strides, requires = "matrix")]
     every: (usize, usize),
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    match args.matrix {
-        true => crash_everywhere(args),
-        false => from_seeds(args),
+    match (args.processes, args.matrix) {
+        (Some(every), _) => {
+            // They wait for each other more than they work.
+            let clean = processes::run(every.get(), 2 * args.jobs, args.verbose)?;
+            Ok(code(clean))
+        }
+        (None, true) => crash_everywhere(args),
+        (None, false) => from_seeds(args),
+    }
+}
+
+fn code(clean: bool) -> ExitCode {
+    match clean {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
     }
 }
 
@@ -99,10 +123,7 @@ fn crash_everywhere(args: &Args) -> Result<ExitCode> {
     for (spec, every) in stages {
         clean &= matrix::run(&Stage::measure(&spec)?, every, args)?;
     }
-    Ok(match clean {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::FAILURE,
-    })
+    Ok(code(clean))
 }
 
 /// `N:M`, both at least one.
@@ -155,10 +176,7 @@ fn from_seeds(args: &Args) -> Result<ExitCode> {
         args.first && !verdict.broken.is_empty()
     });
     tally.print(began);
-    Ok(match tally.is_clean() {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::FAILURE,
-    })
+    Ok(code(tally.is_clean()))
 }
 
 /// How many lives this machine can live at once.

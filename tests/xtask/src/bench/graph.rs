@@ -1,4 +1,4 @@
-//! The layered graph: plan and plan file when nothing exists, and again when everything does.
+//! Graphs of some shapes: plan and plan file when nothing exists, and again when everything does.
 //!
 //! Both sides get the same graph and must come to the same decisions before their times count.
 
@@ -20,8 +20,8 @@ use super::table::Row;
 use super::table::Table;
 
 const PEER: &str = "OpenTofu";
-const PLAN: &str = "plan and plan file, nothing exists";
-const NO_OP: &str = "plan and plan file, everything exists";
+const PLAN: &str = "nothing exists";
+const NO_OP: &str = "everything exists";
 
 /// How many resources either side works on at once.
 const PARALLELISM: usize = 10;
@@ -34,68 +34,117 @@ pub(super) struct Workload {
     pub(super) program: PathBuf,
     /// OpenTofu.
     pub(super) peer: PathBuf,
-    /// How many resources.
-    pub(super) sizes: Vec<usize>,
+    /// Which graphs, and how many resources each has.
+    pub(super) graphs: Vec<(Shape, usize)>,
     /// Beyond this OpenTofu is left out.
     pub(super) peer_size_max: usize,
 }
 
+/// How the resources hang together, as the package `drplan-bench` calls it.
+#[derive(Clone, Copy)]
+pub(super) enum Shape {
+    /// Twenty layers, three parents each.
+    Layered,
+    /// One behind the other.
+    Chain,
+    /// One block, many keys.
+    ForEach,
+}
+
+impl Shape {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Layered => "layered",
+            Self::Chain => "chain",
+            Self::ForEach => "for-each",
+        }
+    }
+}
+
 impl Workload {
     pub(super) fn run(&self, meter: &Meter, table: &mut Table) -> Result<()> {
-        for size in &self.sizes {
-            let folder = self.folder.join(size.to_string());
+        for (shape, size) in &self.graphs {
+            let folder = self.folder.join(format!("{}-{size}", shape.word()));
             fs::create_dir_all(&folder)
                 .with_context(|| format!("cannot make `{}`", folder.display()))?;
-            self.generate(*size, &folder)?;
-            let ours = self.ours(*size, &folder, meter, table)?;
-            if *size <= self.peer_size_max {
-                let theirs = self.theirs(*size, &folder.join("peer"), meter, table)?;
-                for (what, ours, theirs) in
-                    [(PLAN, &ours.0, &theirs.0), (NO_OP, &ours.1, &theirs.1)]
-                {
-                    ensure!(
-                        ours == theirs,
-                        "{what}: drplan and OpenTofu do not decide the same about {size} resources"
-                    );
-                }
-            } else {
-                table.note(format!("{PEER} was not measured with {size} resources."));
+            self.generate(*shape, *size, &folder)?;
+            let mut lane = Lane {
+                work: self,
+                meter,
+                table,
+                shape: shape.word(),
+                size: *size,
+            };
+            let ours = lane.ours(&folder)?;
+            if *size > self.peer_size_max {
+                let shape = shape.word();
+                table.note(format!("{PEER} was not measured with {shape} × {size}."));
+                continue;
+            }
+            let theirs = lane.theirs(&folder.join("peer"))?;
+            for (what, ours, theirs) in [(PLAN, &ours.0, &theirs.0), (NO_OP, &ours.1, &theirs.1)] {
+                ensure!(
+                    ours == theirs,
+                    "{what}: drplan and OpenTofu do not decide the same about {} × {size}",
+                    shape.word()
+                );
             }
         }
         Ok(())
     }
 
-    fn generate(&self, size: usize, folder: &Path) -> Result<()> {
+    fn generate(&self, shape: Shape, size: usize, folder: &Path) -> Result<()> {
         let size = size.to_string();
-        let args = [
-            "generate", "--size", &size, "--spec", "spec", "--peer", "peer",
-        ];
+        let shape = ["generate", "--shape", shape.word(), "--size", &size];
+        let files = ["--spec", "spec", "--peer", "peer", "--world", "world.json"];
         let program = Subject::new(&self.program, folder);
-        program
-            .args(&[&args[..], &["--world", "world.json"]].concat())
-            .output()?;
+        program.args(&[&shape[..], &files].concat()).output()?;
+        Ok(())
+    }
+}
+
+/// One graph on its way through both tools.
+struct Lane<'a> {
+    work: &'a Workload,
+    meter: &'a Meter,
+    table: &'a mut Table,
+    shape: &'static str,
+    size: usize,
+}
+
+impl Lane<'_> {
+    fn push(
+        &mut self,
+        what: &str,
+        tool: &'static str,
+        costs: Vec<super::measure::Cost>,
+        file: &Path,
+    ) -> Result<()> {
+        let about = || format!("{tool} wrote no `{}`", file.display());
+        self.table.push(Row {
+            workload: format!("plan and plan file, {}, {what}", self.shape),
+            size: self.size,
+            tool,
+            costs,
+            file_bytes: Some(fs::metadata(file).with_context(about)?.len()),
+        });
         Ok(())
     }
 
-    fn ours(
-        &self,
-        size: usize,
-        folder: &Path,
-        meter: &Meter,
-        table: &mut Table,
-    ) -> Result<(Decided, Decided)> {
-        let program = Subject::new(&self.program, folder);
+    fn ours(&mut self, folder: &Path) -> Result<(Decided, Decided)> {
+        let program = Subject::new(&self.work.program, folder);
         let mut decide = |what: &str, action: &str, world: &[&str]| {
             let args = [&["plan", "--spec", "spec", "--out", "plan.json"], world].concat();
             let file = folder.join("plan.json");
-            let costs = meter.measure(&program.args(&args))?;
-            push(table, what, size, OURS, costs, &file)?;
+            let costs = self.meter.measure(&program.args(&args))?;
+            self.push(what, OURS, costs, &file)?;
             let text = fs::read_to_string(&file).context("the plan file is gone")?;
             let plan = serde_json::from_str(text.lines().next().unwrap_or_default())?;
             let decided = of_drplan(&plan);
             ensure!(
-                decided.len() == size && decided.values().all(|node| node.action == action),
-                "{what}: drplan does not plan to {action} all {size} resources"
+                decided.len() == self.size && decided.values().all(|node| node.action == action),
+                "{what}: drplan does not plan to {action} all {} resources",
+                self.size
             );
             Ok(decided)
         };
@@ -105,13 +154,7 @@ impl Workload {
         ))
     }
 
-    fn theirs(
-        &self,
-        size: usize,
-        folder: &Path,
-        meter: &Meter,
-        table: &mut Table,
-    ) -> Result<(Decided, Decided)> {
+    fn theirs(&mut self, folder: &Path) -> Result<(Decided, Decided)> {
         let settings = folder.join("empty.tfrc");
         fs::write(&settings, "").context("cannot write OpenTofu's settings")?;
         let tofu = Subject {
@@ -120,7 +163,7 @@ impl Workload {
                 ("TF_IN_AUTOMATION", "1".to_owned()),
                 ("CHECKPOINT_DISABLE", "1".to_owned()),
             ],
-            ..Subject::new(&self.peer, folder)
+            ..Subject::new(&self.work.peer, folder)
         };
         let file = folder.join("plan.bin");
         let parallelism = format!("-parallelism={PARALLELISM}");
@@ -133,35 +176,18 @@ impl Workload {
             Ok(of_peer(&serde_json::from_slice(&json)?))
         };
 
-        push(table, PLAN, size, PEER, meter.measure(&plan)?, &file)?;
+        self.push(PLAN, PEER, self.meter.measure(&plan)?, &file)?;
         let first = shown()?;
-        let apply = meter.once(&run(&["apply"], &[&parallelism, "plan.bin"]))?;
-        table.note(format!(
-            "{PEER} took {:.1} s to apply its plan of {size} resources, once, so that all of them exist.",
-            apply.wall_s
+        let apply = self
+            .meter
+            .once(&run(&["apply"], &[&parallelism, "plan.bin"]))?;
+        self.table.note(format!(
+            "{PEER} took {:.1} s to apply its plan of {} × {}, once, so that all of them exist.",
+            apply.wall_s, self.shape, self.size
         ));
-        push(table, NO_OP, size, PEER, meter.measure(&plan)?, &file)?;
+        self.push(NO_OP, PEER, self.meter.measure(&plan)?, &file)?;
         Ok((first, shown()?))
     }
-}
-
-fn push(
-    table: &mut Table,
-    what: &str,
-    size: usize,
-    tool: &'static str,
-    costs: Vec<super::measure::Cost>,
-    file: &Path,
-) -> Result<()> {
-    let about = || format!("{tool} wrote no `{}`", file.display());
-    table.push(Row {
-        workload: what.to_owned(),
-        size,
-        tool,
-        costs,
-        file_bytes: Some(fs::metadata(file).with_context(about)?.len()),
-    });
-    Ok(())
 }
 
 /// What a plan says about each node, by its name.
@@ -177,7 +203,10 @@ struct Decision {
 
 fn of_drplan(plan: &Value) -> Decided {
     let steps = list(&plan["steps"]);
-    let name = |step: &Value| text(&step["address"]).rsplit('.').next().map(str::to_owned);
+    let name = |step: &Value| {
+        let address = text(&step["address"]).split_once('.');
+        address.map(|(_, name)| name.to_owned())
+    };
     let names: Vec<String> = steps
         .iter()
         .map(|step| name(step).unwrap_or_default())
@@ -225,15 +254,20 @@ fn of_peer(plan: &Value) -> Decided {
             parents: BTreeSet::new(),
             unknown: unknown.filter(|input| **input == Value::Bool(true)).count(),
         };
-        out.insert(text(&resource["name"]).to_owned(), decision);
+        let mut name = text(&resource["name"]).to_owned();
+        if let Some(key) = resource["index"].as_str() {
+            name.extend(["[\"", key, "\"]"]);
+        }
+        out.insert(name, decision);
     }
     for resource in list(&plan["configuration"]["root_module"]["resources"]) {
         let Some(node) = out.get_mut(text(&resource["name"])) else {
             continue;
         };
         for reference in list(&resource["expressions"]["input"]["references"]) {
-            let parent = text(reference).split('.').nth(1).unwrap_or_default();
-            node.parents.insert(parent.to_owned());
+            let parent = text(reference).strip_prefix("terraform_data.");
+            let parent = parent.and_then(|parent| parent.split('.').next());
+            node.parents.extend(parent.map(str::to_owned));
         }
     }
     out
@@ -263,6 +297,7 @@ mod tests {
                     "what": { "do": "act", "action": "create" },
                     "want": { "args": { "inputs": ["known", { "$hole": { "expr": 0 } }] } },
                 },
+                { "address": "bench_node.each[\"k\"]", "what": { "do": "act", "action": "create" } },
             ],
             "edges": [{ "before": 0, "after": 1 }],
         }));
@@ -272,6 +307,10 @@ mod tests {
                 {
                     "name": "b",
                     "change": { "actions": ["create"], "after_unknown": { "input": [false, true] } },
+                },
+                {
+                    "name": "each", "index": "k",
+                    "change": { "actions": ["create"], "after_unknown": {} },
                 },
             ],
             "configuration": { "root_module": { "resources": [{
