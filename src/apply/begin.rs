@@ -57,7 +57,7 @@ impl Begin<'_> {
         if let Some(by) = queue.blocker(i) {
             return outcome(Outcome::Blocked { by });
         }
-        if let Some(because) = self.shared.orders.skip.get(&step.address) {
+        if let Some(because) = self.shared.orders.taken.skip.get(&step.address) {
             let because = because.clone();
             return outcome(Outcome::Skipped { because });
         }

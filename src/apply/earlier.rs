@@ -7,6 +7,7 @@ use drplan_api::Address;
 
 use super::event::Event;
 use super::event::Outcome;
+use super::event::Taken;
 use super::journal::Line;
 use super::step::Ended;
 use crate::plan::Plan;
@@ -66,6 +67,15 @@ pub(super) fn done(earlier: Option<&Earlier>) -> BTreeSet<Address> {
         _ => None,
     });
     done.collect()
+}
+
+/// What a person took on when it began, or last went on.
+pub(super) fn taken(earlier: Option<&Earlier>) -> Taken {
+    let said = lines(earlier).filter_map(|line| match &line.record {
+        Event::RunStarted { taken, .. } | Event::RunResumed { taken, .. } => Some(taken),
+        _ => None,
+    });
+    said.last().cloned().unwrap_or_default()
 }
 
 /// What is to be done again; what the run did has been.

@@ -147,7 +147,11 @@ pub enum Cut {
 /// # Errors
 ///
 /// If the journal cannot be written.
-pub async fn apply(apply: Apply) -> Result<Ending, JournalError> {
+pub async fn apply(mut apply: Apply) -> Result<Ending, JournalError> {
+    apply
+        .orders
+        .taken
+        .and_before(earlier::taken(apply.earlier.as_ref()));
     let (cancel, cancelled) = watch::channel(false);
     let (drain, draining) = watch::channel(false);
     let began = Instant::now();
@@ -220,6 +224,7 @@ fn first_event(shared: &Shared, seal: String, earlier: Option<&Earlier>) -> Even
     let tool = shared.plan.head.tool.clone();
     let steps = crate::plan::Summary::of(&shared.plan).acting;
     let steps = usize::try_from(steps).unwrap_or(usize::MAX);
+    let taken = shared.orders.taken.clone();
     // A run that died before its first record begins now.
     match earlier.filter(|earlier| !earlier.lines.is_empty()) {
         Some(Earlier { by, .. }) => Event::RunResumed {
@@ -227,6 +232,7 @@ fn first_event(shared: &Shared, seal: String, earlier: Option<&Earlier>) -> Even
             by: by.clone(),
             tool,
             steps,
+            taken,
         },
         None => Event::RunStarted {
             run: shared.run.clone(),
@@ -234,6 +240,7 @@ fn first_event(shared: &Shared, seal: String, earlier: Option<&Earlier>) -> Even
             plan: seal,
             tool,
             steps,
+            taken,
         },
     }
 }

@@ -1,5 +1,7 @@
 //! What happens while a plan is applied, as data: the one source of journal, terminal and JSON stream.
 
+use std::collections::BTreeMap;
+
 use drplan_api::Action;
 use drplan_api::Address;
 use drplan_api::Evidence;
@@ -99,6 +101,39 @@ impl Outcome {
     }
 }
 
+/// Steps that a person took on, with the reasons: kept, so that a run that goes on leaves them alone too.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Taken {
+    /// Left out. What depends on them goes on; the run is no pass.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub skip: BTreeMap<Address, String>,
+    /// Done by hand. They are proven, never begun.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub by_hand: BTreeMap<Address, String>,
+}
+
+impl Taken {
+    /// Whether a person took nothing on.
+    pub fn is_empty(&self) -> bool {
+        self.skip.is_empty() && self.by_hand.is_empty()
+    }
+
+    /// Adds what was taken on before; what is said now of the same step holds.
+    pub(super) fn and_before(&mut self, before: Self) {
+        let Self { skip, by_hand } = before;
+        for (address, why) in skip {
+            if !self.by_hand.contains_key(&address) {
+                self.skip.entry(address).or_insert(why);
+            }
+        }
+        for (address, why) in by_hand {
+            if !self.skip.contains_key(&address) {
+                self.by_hand.entry(address).or_insert(why);
+            }
+        }
+    }
+}
+
 /// One event. Journal records are the ones that are not progress.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -115,6 +150,9 @@ pub enum Event {
         tool: String,
         /// How many steps act.
         steps: usize,
+        /// What a person took on.
+        #[serde(default, skip_serializing_if = "Taken::is_empty")]
+        taken: Taken,
     },
     /// A run that had ended, or died, goes on with the same plan.
     RunResumed {
@@ -126,6 +164,9 @@ pub enum Event {
         tool: String,
         /// How many steps act.
         steps: usize,
+        /// What a person took on, then or before.
+        #[serde(default, skip_serializing_if = "Taken::is_empty")]
+        taken: Taken,
     },
     /// Nothing new is begun until the run goes on.
     RunPaused {

@@ -33,6 +33,7 @@ pub use engine::apply;
 pub use event::Event;
 pub use event::Outcome;
 pub use event::Sink;
+pub use event::Taken;
 pub use frontier::Frontier;
 pub use journal::BrokenJournal;
 pub use journal::Journal;

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use drplan_api::Address;
 use drplan_api::ConnId;
 use drplan_api::ProviderError;
 use tokio::sync::watch;
 
+use super::event::Taken;
 use super::step::Stop;
 use crate::store::Lease;
 use crate::store::LeaseError;
@@ -31,10 +31,8 @@ pub enum OnFailure {
 pub struct Orders {
     /// What happens when a critical step fails.
     pub on_failure: OnFailure,
-    /// Steps that are left out, with the reason. What depends on them goes on; the run is no pass.
-    pub skip: BTreeMap<Address, String>,
-    /// Steps that a person did by hand, with the reason. They are proven, never begun.
-    pub by_hand: BTreeMap<Address, String>,
+    /// What a person took on; a run that goes on adds what it was told before.
+    pub taken: Taken,
     /// How long the run may take.
     pub deadline: Option<Duration>,
     /// How many steps may act on a target at once, where that is not what its system says.

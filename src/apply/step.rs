@@ -189,7 +189,7 @@ impl Turn<'_> {
             Planned::Step(proposal) => *proposal,
             other => return Err(Stop::Moved(because_of(&other))),
         };
-        let evidence = match self.shared.orders.by_hand.get(&self.step.address) {
+        let evidence = match self.shared.orders.taken.by_hand.get(&self.step.address) {
             Some(reason) => self.done_by_hand(&want, &proposal, reason).await?,
             None => {
                 within(self.step, &*self.kind, &proposal).map_err(Stop::Moved)?;

@@ -29,6 +29,7 @@ use super::session::trusted;
 use super::show::given;
 use super::signals;
 use super::talk;
+use super::values;
 use crate::apply::Event;
 use crate::apply::Frontier;
 use crate::apply::Stop;
@@ -59,6 +60,7 @@ pub(super) async fn run(cli: &Cli, args: &ApplyArgs, ambient: &Ambient) -> Resul
             let (plan, signature) = given(path, args.signed_by.as_deref())?;
             let plan = Arc::new(trusted(plan)?);
             decided(args)?;
+            values::are_open(&plan, &args.planning.vars)?;
             if let Some(warning) = aged(&plan, ambient.doors.clock.now()) {
                 talk(&warning);
             }
@@ -329,22 +331,7 @@ pub(super) fn world_of(
     name: &str,
     ambient: &Ambient,
 ) -> Result<World, Failure> {
-    let mut given = ambient.variables();
-    for pair in &vars.vars {
-        if let Some((name, value)) = pair.split_once('=') {
-            given.insert(name.to_owned(), value.to_owned());
-        }
-    }
-    for file in &vars.var_files {
-        let text = crate::spec_read(file)?;
-        let (attrs, _) = crate::lang::parse_values_file(crate::lang::FileId(u32::MAX), &text);
-        for (name, attr) in attrs {
-            if let Some(crate::lang::Value::String(text)) = crate::spec::literal(&attr.expr) {
-                given.insert(name, text.to_string());
-            }
-        }
-    }
-    given.retain(|name, _| plan.head.secrets.contains(name));
+    let given = values::of_plan(plan, vars, ambient)?;
     let secrets = Arc::new(Secrets::new(&cli.chdir, given));
     let registry = Arc::new(crate::registry::registry());
     same_payloads(plan, &registry, name)?;

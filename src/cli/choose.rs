@@ -1,6 +1,7 @@
 //! What the options of a plan choose by address: steps and recovery points.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use drplan_api::Address;
 
@@ -21,22 +22,50 @@ use crate::spec::nearest;
 /// The argument by which a data source takes one point.
 const POINT: &str = "point";
 
-/// Reads `ADDRESS=ID`: the first `=` outside of brackets ends the address.
-fn pair(text: &str) -> Option<(Address, String)> {
-    let mut depth = 0_usize;
-    for (at, c) in text.char_indices() {
+/// Reads `ADDRESS=TEXT`: the first `=` outside of a key ends the address.
+pub(super) fn pair(text: &str) -> Option<(Address, &str)> {
+    let mut in_key = false;
+    let mut chars = text.char_indices();
+    while let Some((at, c)) = chars.next() {
         match c {
-            '[' => depth += 1,
-            ']' => depth = depth.saturating_sub(1),
-            '=' if depth == 0 => {
-                let (address, id) = (&text[..at], &text[at + 1..]);
-                let whole = !address.is_empty() && !id.is_empty();
-                return whole.then(|| (Address::new(address), id.to_owned()));
+            '"' => in_key = !in_key,
+            '\\' if in_key => drop(chars.next()),
+            '=' if !in_key => {
+                let (address, text) = (&text[..at], &text[at + 1..]);
+                let whole = !address.is_empty() && !text.is_empty();
+                return whole.then(|| (Address::new(address), text));
             }
             _ => {}
         }
     }
     None
+}
+
+/// Reads addresses whose foreign data may go.
+pub(super) fn accepted(given: &[String], module: &Module) -> Result<BTreeSet<String>, Failure> {
+    let mut out = BTreeSet::new();
+    for text in given {
+        let Some((address, "overwrite")) = pair(text) else {
+            return Err(Failure::refused(
+                Exit::Usage,
+                format!("`--accept {text}` is not understood"),
+                "write --accept ADDRESS=overwrite",
+            ));
+        };
+        if !module.resources.contains_key(&address.block()) {
+            let known = module.resources.keys().map(Address::as_str);
+            return Err(Failure::refused(
+                Exit::Usage,
+                format!("`--accept {text}`: the spec has no `{address}`"),
+                nearest(address.as_str(), known).map_or_else(
+                    || "name a resource of the spec".to_owned(),
+                    |near| format!("did you mean `{near}`?"),
+                ),
+            ));
+        }
+        out.insert(address.to_string());
+    }
+    Ok(out)
 }
 
 /// Reads the recovery points that were chosen by hand.
@@ -67,7 +96,7 @@ pub(super) fn points(
             let all = all.filter(|a| has_points(a).is_some());
             return Err(unknown(&address, all.map(Address::as_str)));
         }
-        out.insert(address, id);
+        out.insert(address, id.to_owned());
     }
     Ok(out)
 }
@@ -185,11 +214,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_address_of_a_point_ends_at_the_first_equals_sign_outside_of_brackets() {
-        let of = |text: &str| pair(text).map(|(a, id)| (a.to_string(), id));
+    fn an_address_ends_at_the_first_equals_sign_outside_of_its_key() {
+        let of = |text: &str| pair(text).map(|(a, id)| (a.to_string(), id.to_owned()));
         let some = |a: &str, id: &str| Some((a.to_owned(), id.to_owned()));
         assert_eq!(of("data.k.n=a=b"), some("data.k.n", "a=b"));
         assert_eq!(of("data.k.n[\"x=y\"]=a"), some("data.k.n[\"x=y\"]", "a"));
+        assert_eq!(of("k.n[\"a]\\\"=b\"]=c"), some("k.n[\"a]\\\"=b\"]", "c"));
+        assert_eq!(of("k.n=see [\"x\"] = y"), some("k.n", "see [\"x\"] = y"));
         assert_eq!(of("data.k.n="), None);
         assert_eq!(of("=a"), None);
     }

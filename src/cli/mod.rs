@@ -32,6 +32,7 @@ mod snapshot;
 mod status;
 mod unlock;
 mod validate;
+mod values;
 mod why;
 mod wish;
 

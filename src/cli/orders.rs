@@ -8,9 +8,11 @@ use drplan_api::ConnId;
 use super::args::OnFailureArg;
 use super::args::OrderArgs;
 use super::args::ProveArg;
+use super::choose;
 use super::failure::Failure;
 use crate::apply::OnFailure;
 use crate::apply::Orders;
+use crate::apply::Taken;
 use crate::plan::Do;
 use crate::plan::Plan;
 use crate::plan::Step;
@@ -18,21 +20,13 @@ use crate::report::Exit;
 
 /// Reads the orders and refuses those that the plan does not allow.
 pub(super) fn orders(args: &OrderArgs, plan: &Plan) -> Result<Orders, Failure> {
-    let goal = |step: &Step| {
-        let acts = matches!(
-            step.what,
-            Do::Act { .. } | Do::Late { .. } | Do::Conflict | Do::Blocked { .. } | Do::Nothing
-        );
-        acts && step.guards.is_empty() && !step.address.is_data()
-    };
     Ok(Orders {
         on_failure: match args.on_failure {
             OnFailureArg::Prune => OnFailure::Prune,
             OnFailureArg::Stop => OnFailure::Stop,
             OnFailureArg::Pause => OnFailure::Pause,
         },
-        skip: reasons("--skip", &args.skip, plan, goal)?,
-        by_hand: reasons("--by-hand", &args.by_hand, plan, goal)?,
+        taken: taken(args, plan)?,
         deadline: args.deadline,
         slots: slots(&args.slots, plan)?,
         prove_changed_only: args.prove == ProveArg::Changed,
@@ -65,57 +59,75 @@ fn slots(given: &[String], plan: &Plan) -> Result<BTreeMap<ConnId, usize>, Failu
     Ok(out)
 }
 
-/// Addresses with reasons. Checks, questions and other guards stand between a person and harm: they
-/// cannot be ordered away.
+/// What a person takes on. One step is left out or done by hand, not both.
+fn taken(args: &OrderArgs, plan: &Plan) -> Result<Taken, Failure> {
+    let taken = Taken {
+        skip: reasons("--skip", &args.skip, plan)?,
+        by_hand: reasons("--by-hand", &args.by_hand, plan)?,
+    };
+    match taken.skip.keys().find(|a| taken.by_hand.contains_key(*a)) {
+        None => Ok(taken),
+        Some(both) => Err(Failure::refused(
+            Exit::Usage,
+            format!("`{both}` cannot be left out with `--skip` and done `--by-hand`"),
+            "leave out one of both: what is done by hand is proven, what is skipped is not",
+        )),
+    }
+}
+
+/// Whether a step has a goal of its own. Checks, questions and other guards stand between a person and
+/// harm: they cannot be ordered away.
+fn is_goal(step: &Step) -> bool {
+    let acts = matches!(
+        step.what,
+        Do::Act { .. } | Do::Late { .. } | Do::Conflict | Do::Blocked { .. } | Do::Nothing
+    );
+    acts && step.guards.is_empty() && !step.address.is_data()
+}
+
+/// Addresses of steps with reasons.
 fn reasons(
     option: &str,
     given: &[String],
     plan: &Plan,
-    goal: impl Fn(&Step) -> bool,
 ) -> Result<BTreeMap<Address, String>, Failure> {
     let mut out = BTreeMap::new();
     for text in given {
-        let refused = |why: String, hint: String| {
-            Err(Failure::refused(
-                Exit::Usage,
-                format!("`{option} {text}`: {why}"),
-                hint,
-            ))
-        };
-        // A key of an instance may hold an equals sign; the reason is behind the last bracket.
-        let key_end = text.rfind("\"]").map_or(0, |at| at + 2);
-        let parts = text[key_end..].split_once('=');
-        let Some((rest, reason)) = parts.filter(|(_, reason)| !reason.trim().is_empty()) else {
-            return refused(
-                "the reason is missing".to_owned(),
-                format!(
-                    "write `{option} 'ADDRESS=REASON'`: it goes into the journal and the report"
-                ),
-            );
-        };
-        let address = format!("{}{rest}", &text[..key_end]);
-        match plan.step(&address) {
-            Some(step) if goal(step) => {
-                out.insert(step.address.clone(), reason.trim().to_owned());
-            }
-            Some(_) => {
-                return refused(
-                    "only a step with a goal of its own can be left to a person".to_owned(),
-                    "a question is answered with `--approve`; a check that may fail has `severity = \"warning\"` in the spec".to_owned(),
-                );
-            }
-            None => {
-                let names = plan.steps.iter().filter(|s| goal(s));
-                let near = crate::spec::nearest(&address, names.map(|s| s.address.as_str()));
-                return refused(
-                    "the plan has no such step".to_owned(),
-                    near.map_or_else(
-                        || "`drplan plan` names them".to_owned(),
-                        |near| format!("did you mean `{near}`?"),
-                    ),
-                );
-            }
-        }
+        let (step, reason) = reason(text, plan).map_err(|(why, hint)| {
+            let hint = hint.replace("OPTION", option);
+            Failure::refused(Exit::Usage, format!("`{option} {text}`: {why}"), hint)
+        })?;
+        out.insert(step.address.clone(), reason.to_owned());
     }
     Ok(out)
+}
+
+/// A step and the reason for it; else why not, and what to do.
+fn reason<'a>(
+    text: &'a str,
+    plan: &'a Plan,
+) -> Result<(&'a Step, &'a str), (&'static str, String)> {
+    let given = choose::pair(text).map(|(address, reason)| (address, reason.trim()));
+    let Some((address, reason)) = given.filter(|(_, reason)| !reason.is_empty()) else {
+        let hint = "write `OPTION 'ADDRESS=REASON'`: it goes into the journal and the report";
+        return Err(("the reason is missing", hint.to_owned()));
+    };
+    match plan.step(address.as_str()) {
+        Some(step) if is_goal(step) => Ok((step, reason)),
+        Some(_) => Err((
+            "only a step with a goal of its own can be left to a person",
+            "a question is answered with `--approve`; a check that may fail has `severity = \"warning\"` in the \
+             spec"
+                .to_owned(),
+        )),
+        None => {
+            let names = plan.steps.iter().filter(|s| is_goal(s));
+            let near = crate::spec::nearest(address.as_str(), names.map(|s| s.address.as_str()));
+            let hint = match near {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "`drplan plan` names them".to_owned(),
+            };
+            Err(("the plan has no such step", hint))
+        }
+    }
 }

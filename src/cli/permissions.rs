@@ -67,6 +67,7 @@ fn chosen(mut rights: Rights, args: &PermissionsArgs) -> Result<Rights, Failure>
             let near = nearest(wanted, known.iter().copied());
             let hint = match near {
                 Some(near) => format!("did you mean `--connection {near}`?"),
+                None if known.is_empty() => "no connection of this plan takes any".to_owned(),
                 None => format!("connections that take rights: {}", known.join(", ")),
             };
             let what = format!("no connection `{wanted}` takes any rights");

@@ -20,6 +20,7 @@ use super::choose;
 use super::failure::Failure;
 use super::history;
 use super::talk;
+use super::values;
 use crate::diag::Code;
 use crate::diag::Diagnostic;
 use crate::diag::Diagnostics;
@@ -46,11 +47,9 @@ use crate::rights::Rights;
 use crate::secrets::Secrets;
 use crate::snapshot::Snapshot;
 use crate::snapshot::fingerprint;
-use crate::spec::GivenVariables;
 use crate::spec::Module;
 use crate::spec::Source;
 use crate::spec::variables::Bound;
-use crate::spec::variables::Given;
 use crate::store::RunStore;
 
 /// What a plan is made from.
@@ -91,7 +90,7 @@ impl Session {
     /// Loads a spec.
     pub(crate) fn open(dir: &Path, vars: &VarArgs, ambient: &Ambient) -> Result<Self, Failure> {
         let mut source = Source::load(dir)?;
-        let given = given(&mut source, vars, ambient)?;
+        let given = values::of_spec(&mut source, vars, ambient)?;
         let registry = crate::registry::registry();
         let (module, mut diags) = crate::spec::parse(&source);
         diags.extend(crate::spec::check(&module, &registry));
@@ -169,7 +168,7 @@ impl Session {
         let hypothesis = self.hypothesis(planning)?;
         let assumed = hypothesis.iter().flat_map(|h| h.assumed.iter().cloned());
         let assumed: BTreeSet<String> = assumed.collect();
-        let accept = accepted(&planning.accept, &self.module)?;
+        let accept = choose::accepted(&planning.accept, &self.module)?;
         let redo: BTreeSet<String> = planning.redo.iter().cloned().collect();
         let points = choose::points(&planning.point, &self.module, &self.registry)?;
         let incident_at = match &planning.incident_at {
@@ -492,57 +491,4 @@ fn expand_offline(situation: &Situation<'_>) -> Result<Box<Expanded>, Diagnostic
             Err(diags)
         }
     }
-}
-
-fn given(
-    source: &mut Source,
-    vars: &VarArgs,
-    ambient: &Ambient,
-) -> Result<GivenVariables, Failure> {
-    let mut out = GivenVariables {
-        env: ambient.variables(),
-        cli: Vec::new(),
-    };
-    for path in &vars.var_files {
-        out.cli.push(Given::File(source.add_values(path)?));
-    }
-    for pair in &vars.vars {
-        let Some((name, value)) = pair.split_once('=') else {
-            return Err(Failure::refused(
-                Exit::Usage,
-                format!("`--var {pair}` has no value"),
-                "write --var NAME=VALUE",
-            ));
-        };
-        out.cli
-            .push(Given::Value(name.to_owned(), value.to_owned()));
-    }
-    Ok(out)
-}
-
-fn accepted(given: &[String], module: &Module) -> Result<BTreeSet<String>, Failure> {
-    let mut out = BTreeSet::new();
-    for pair in given {
-        let Some((address, "overwrite")) = pair.split_once('=') else {
-            return Err(Failure::refused(
-                Exit::Usage,
-                format!("`--accept {pair}` is not understood"),
-                "write --accept ADDRESS=overwrite",
-            ));
-        };
-        let block = drplan_api::Address::new(address).block();
-        if !module.resources.contains_key(&block) {
-            let near = crate::spec::nearest(address, module.resources.keys().map(|a| a.as_str()));
-            return Err(Failure::refused(
-                Exit::Usage,
-                format!("`--accept {pair}`: the spec has no `{address}`"),
-                near.map_or_else(
-                    || "name a resource of the spec".to_owned(),
-                    |n| format!("did you mean `{n}`?"),
-                ),
-            ));
-        }
-        out.insert(address.to_owned());
-    }
-    Ok(out)
 }

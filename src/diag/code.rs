@@ -103,6 +103,10 @@ codes! {
         "The value of an argument has the right type and can never be right: a time that is no time, a number out of its bounds, a name that no such thing can have, two arguments that exclude each other, or one that means nothing without another. The kind or provider says so before anything is read, as soon as the value is known. The message says what to write instead."
     PointFromTheFuture "DR0033" "Recovery point from the future"
         "The recovery point that the plan takes was made after the plan was, by more than a minute. One of two clocks is wrong: that of the machine that plans, or that of whatever made the backup. Ages, losses and the comparison with `rpo` rest on them. Set the clock, and plan again."
+    IncidentFromTheFuture "DR0034" "Incident in the future"
+        "`--incident-at`, or `incident_at` of the recovery, lies more than a minute after the reading that the plan rests on. Then no recovery point is kept out, though some may hold what the incident did, and every age is counted from a time that has not come. Most often it is a typing mistake or a time without its zone."
+    NothingToAccept "DR0035" "Nothing to accept"
+        "`--accept ADDRESS=overwrite` was given where the plan overwrites nothing, or has no such step. The consent is kept in the plan all the same: what came in the way before the plan is applied would be overwritten without another question. Leave it out until a plan shows the conflict."
 }
 
 impl fmt::Display for Code {

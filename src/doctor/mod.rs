@@ -14,7 +14,9 @@ use serde::Serialize;
 use crate::diag::Code;
 use crate::plan::Do;
 use crate::plan::Plan;
+use crate::plan::Summary;
 use crate::plan::some;
+use crate::render::style::count;
 use crate::rights::Rights;
 
 pub use lifetime::lasts_s;
@@ -193,7 +195,8 @@ pub fn steps(plan: &Plan) -> Vec<Item> {
     });
     let mut out: Vec<Item> = stuck.collect();
     if out.is_empty() {
-        let found = format!("{} steps, none blocked", plan.steps.len());
+        let acting = count(Summary::of(plan).acting, "step", "steps");
+        let found = format!("{acting} to do, none blocked");
         out.push(Item::new("plan", State::Good, found));
     }
     let findings = plan.findings.iter();

@@ -18,10 +18,10 @@ use drplan_api::TargetState;
 use drplan_api::Timestamp;
 use drplan_api::holes;
 
+use super::doubts::doubts;
 use super::forecast::expected;
 use super::forecast::forecast;
 use super::history::History;
-use super::points::doubtful_points;
 use super::policy::Policy;
 use super::select::Selection;
 use super::select::select;
@@ -169,7 +169,7 @@ pub fn plan(
     idle_guards(&mut plan);
     accepted_blindly(&mut plan);
     mark_used_points(&mut plan);
-    doubtful_points(&mut plan);
+    doubts(&mut plan);
     plan.head.secrets = secrets(&plan);
     plan.forecast = forecast(&plan);
     Ok(plan)

@@ -3,11 +3,11 @@
 mod canonical;
 mod check;
 mod decide;
+mod doubts;
 mod file;
 mod forecast;
 mod history;
 mod notice;
-mod points;
 mod policy;
 mod reason;
 mod scrub;

@@ -30,6 +30,7 @@ use super::style::count;
 use super::style::cut;
 use super::style::seconds_between;
 use super::style::stopwatch;
+use super::style::whole;
 use crate::apply::Event;
 use crate::apply::Frontier;
 use crate::apply::Outcome;
@@ -139,6 +140,10 @@ impl TextSink {
         let at = self.watch.since_start();
         let word = format!("{word:8}");
         let word = tone.map_or(word.clone(), |tone| self.style.paint(tone, &word));
+        let text = match state.bars {
+            Some(_) => hanging(text, self.style.width),
+            None => text.to_owned(),
+        };
         self.line(state, &format!("{at:>CLOCK_WIDTH$} {word} {text}"));
     }
 
@@ -227,6 +232,12 @@ impl TextSink {
         let text = format!("{address}{took}{}", because.unwrap_or_default());
         self.told(state, Some(tone), outcome.word(), &text);
     }
+}
+
+/// What stands behind clock and word, broken at spaces: a terminal would break within words.
+fn hanging(text: &str, width: usize) -> String {
+    const BEFORE: usize = CLOCK_WIDTH + 10;
+    whole(text, width.saturating_sub(BEFORE)).join(&format!("\n{:BEFORE$}", ""))
 }
 
 impl Drop for TextSink {

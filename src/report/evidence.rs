@@ -104,7 +104,8 @@ pub fn verify(texts: &Texts, kept: Option<&str>) -> Verified {
                 .to_owned(),
         ),
         Some(Kept::Grown { after }) => faults.push(format!(
-            "the head that was kept is an earlier one: {} after it",
+            "the head that was kept is an earlier one: {} after it; a run that was resumed since printed a newer \
+             one",
             crate::render::style::count(after, "record came", "records came")
         )),
         Some(Kept::Same) | None => {}

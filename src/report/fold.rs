@@ -94,7 +94,7 @@ pub struct Track {
     pub passed: Option<(Timestamp, String)>,
     /// Its effects, by number.
     pub effects: BTreeMap<usize, EffectTrack>,
-    /// Attempts that failed and were made again.
+    /// Attempts that failed and were made again, by the run itself or once it was resumed.
     pub retries: Vec<RetryTrack>,
     /// How it ended, and when.
     pub ended: Option<(Timestamp, Outcome)>,
@@ -216,7 +216,7 @@ impl Track {
 
     fn take(&mut self, at: Timestamp, event: &Event) -> Result<(), &'static str> {
         if self.again {
-            self.reopen();
+            self.reopen(at, matches!(event, Event::StepStarted { .. }));
         }
         if self.ended.is_some() {
             return Err("has ended already");
@@ -248,10 +248,10 @@ impl Track {
                 elapsed_ms,
                 ..
             } => {
-                // What the run finds true because it did it itself, it has done.
-                if let (Outcome::AlreadyTrue, Some(done)) = (outcome, self.done.take()) {
-                    *self = *done;
-                    self.evidence.clone_from(evidence);
+                if *outcome == Outcome::AlreadyTrue
+                    && let Some(done) = self.done.take()
+                {
+                    self.is_done_before(*done, evidence);
                     return Ok(());
                 }
                 self.ended = Some((at, outcome.clone()));
@@ -276,11 +276,36 @@ impl Track {
         Ok(())
     }
 
-    /// Forgets how it ended before, and keeps what it did.
-    fn reopen(&mut self) {
+    /// What the run finds true because it did it itself, it has done: then, as then, but for what it
+    /// tried since and what proves it now.
+    fn is_done_before(&mut self, done: Self, evidence: &[Evidence]) {
+        let mut effects = std::mem::take(&mut self.effects);
+        for (number, effect) in &mut effects {
+            let before = done.effects.get(number).and_then(|e| e.finished);
+            effect.finished = effect.finished.or(before);
+        }
+        *self = Self {
+            effects,
+            retries: std::mem::take(&mut self.retries),
+            evidence: evidence.to_vec(),
+            ..done
+        };
+    }
+
+    /// Forgets how it ended before, and keeps what it did, and what failed and is tried again.
+    fn reopen(&mut self, at: Timestamp, is_tried: bool) {
         self.again = false;
-        if matches!(self.ended, Some((_, Outcome::Done))) {
-            self.done = Some(Box::new(self.clone()));
+        match &self.ended {
+            Some((_, Outcome::Done)) => self.done = Some(Box::new(self.clone())),
+            Some((failed_at, Outcome::Failed { because })) if is_tried => {
+                let pause_ms = at.duration_since(*failed_at).as_millis();
+                self.retries.push(RetryTrack {
+                    at: *failed_at,
+                    because: because.clone(),
+                    in_ms: u64::try_from(pause_ms).unwrap_or_default(),
+                });
+            }
+            _ => {}
         }
         self.started_at = None;
         self.asked = None;

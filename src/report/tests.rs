@@ -45,6 +45,7 @@ fn began(run: &str) -> Event {
         plan: "seal".to_owned(),
         tool: "0".to_owned(),
         steps: 3,
+        taken: crate::apply::Taken::default(),
     }
 }
 
@@ -54,6 +55,7 @@ fn resumed() -> Event {
         by: "somebody".to_owned(),
         tool: "0".to_owned(),
         steps: 3,
+        taken: crate::apply::Taken::default(),
     }
 }
 
@@ -429,4 +431,63 @@ async fn what_a_run_did_before_it_was_resumed_it_has_done() {
     let took = end.0.duration_since(track.began_at().expect("a beginning"));
     assert_eq!(took.as_millis(), 999);
     assert!(track.effects[&0].finished.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_run_did_and_begins_once_more_stays_done_and_tells_every_request() {
+    let plan = Case::new(CHAIN).plan().await;
+    let (verb, object) = effect(&plan, "thing.c");
+    let by = Address::new("thing.a");
+    let records = journal(&[
+        (0, began("run")),
+        (1, started("thing.c")),
+        (2, requested("thing.c", &verb, &object)),
+        (3, finished("thing.c")),
+        (4, ended("thing.c", Outcome::Done)),
+        (5, Event::RunEnded { exit_code: 7 }),
+        (10, resumed()),
+        (11, ended("thing.c", Outcome::Blocked { by })),
+        (12, Event::RunEnded { exit_code: 6 }),
+        (20, resumed()),
+        (21, started("thing.c")),
+        (22, requested("thing.c", &verb, &object)),
+        (30, resumed()),
+        (31, started("thing.c")),
+        (32, ended("thing.c", Outcome::AlreadyTrue)),
+        (33, Event::RunEnded { exit_code: 0 }),
+    ]);
+    let run = fold(&plan, &records.lines).expect("a run");
+    let track = track(&plan, &run, "thing.c");
+    assert_eq!(track.ended.as_ref().map(|(_, o)| o), Some(&Outcome::Done));
+    assert_eq!(track.effects[&0].begun.len(), 2);
+    assert!(track.effects[&0].finished.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_failed_before_the_run_was_resumed_stays_in_what_it_tells() {
+    let plan = Case::new(CHAIN).plan().await;
+    let failed = || Outcome::Failed {
+        because: "refused".to_owned(),
+    };
+    let records = journal(&[
+        (0, began("run")),
+        (1, started("thing.c")),
+        (2, ended("thing.c", Outcome::Done)),
+        (3, Event::RunEnded { exit_code: 7 }),
+        (10, resumed()),
+        (11, started("thing.c")),
+        (12, ended("thing.c", failed())),
+        (13, Event::RunEnded { exit_code: 1 }),
+        (20, resumed()),
+        (22, started("thing.c")),
+        (23, ended("thing.c", Outcome::AlreadyTrue)),
+        (24, Event::RunEnded { exit_code: 0 }),
+    ]);
+    let run = fold(&plan, &records.lines).expect("a run");
+    let track = track(&plan, &run, "thing.c");
+    assert_eq!(track.ended.as_ref().map(|(_, o)| o), Some(&Outcome::Done));
+    let [retry] = track.retries.as_slice() else {
+        panic!("one attempt failed: {:?}", track.retries);
+    };
+    assert_eq!((retry.because.as_str(), retry.in_ms), ("refused", 10));
 }

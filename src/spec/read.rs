@@ -154,12 +154,14 @@ impl Reader {
     pub(super) fn literal(&mut self, attr: &Attr) -> Option<String> {
         match literal(&attr.expr) {
             Some(Value::String(text)) => Some(text.to_string()),
-            _ => {
+            other => {
+                let why = match other {
+                    Some(_) => "write it in quotes",
+                    None => "no expression here: it is read before anything else",
+                };
                 self.diags.push(
-                    Diagnostic::error(Code::WrongType, "this must be a plain string").label(
-                        attr.expr.span,
-                        "no expression here: it is read before anything else",
-                    ),
+                    Diagnostic::error(Code::WrongType, "this must be a plain string")
+                        .label(attr.expr.span, why),
                 );
                 None
             }
@@ -168,7 +170,10 @@ impl Reader {
 
     pub(super) fn duration(&mut self, attr: Option<&Attr>) -> Option<Duration> {
         let attr = attr?;
-        let text = self.literal(attr)?;
+        let text = match literal(&attr.expr) {
+            Some(Value::Number(number)) => number.to_string(),
+            _ => self.literal(attr)?,
+        };
         let duration = parse_duration(&text);
         if duration.is_none() {
             self.diags.push(

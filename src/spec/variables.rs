@@ -9,6 +9,8 @@ use super::module::Module;
 use crate::diag::Code;
 use crate::diag::Diagnostic;
 use crate::diag::Diagnostics;
+use crate::diag::Sources;
+use crate::lang::Attr;
 use crate::lang::Expr;
 use crate::lang::FileId;
 use crate::lang::Node;
@@ -40,7 +42,7 @@ pub struct Variable {
 pub struct GivenVariables {
     /// From `DRPLAN_VAR_x`.
     pub env: BTreeMap<String, String>,
-    /// From `--var` and `--var-file`, in the order of the command line.
+    /// From `--var-file` and then `--var`.
     pub cli: Vec<Given>,
 }
 
@@ -105,11 +107,7 @@ pub fn bind(module: &Module, source: &Source, given: &GivenVariables) -> (Bound,
         });
         match value {
             Some((value, _)) if variable.sensitive => {
-                let text = match &value {
-                    Value::String(text) => text.to_string(),
-                    other => super::literal::plain_json(other).to_string(),
-                };
-                bound.secrets.insert(name.clone(), text);
+                bound.secrets.insert(name.clone(), secret_text(&value));
             }
             Some((value, origin)) => match conform(variable, value) {
                 Ok(value) => {
@@ -165,17 +163,45 @@ fn read_file(
             Some(value) => {
                 layers.insert(name, (value, Origin::Place(attr.expr.span)));
             }
-            None => diags.push(
-                Diagnostic::error(
-                    Code::BadVariableFile,
-                    format!("the value of `{name}` must be a plain value"),
-                )
-                .label(
-                    attr.expr.span,
-                    "references are not possible in a variable file",
-                ),
-            ),
+            None => diags.push(not_plain(&name, &attr)),
         }
+    }
+}
+
+/// The values of a variable file, whoever declares them.
+pub(crate) fn values_of(
+    sources: &Sources,
+    file: FileId,
+    diags: &mut Diagnostics,
+) -> BTreeMap<String, Value> {
+    let (attrs, errors) = parse_values_file(file, sources.get(file).1);
+    diags.extend(errors);
+    let mut out = BTreeMap::new();
+    for (name, attr) in attrs {
+        match literal(&attr.expr) {
+            Some(value) => drop(out.insert(name, value)),
+            None => diags.push(not_plain(&name, &attr)),
+        }
+    }
+    out
+}
+
+fn not_plain(name: &str, attr: &Attr) -> Diagnostic {
+    Diagnostic::error(
+        Code::BadVariableFile,
+        format!("the value of `{name}` must be a plain value"),
+    )
+    .label(
+        attr.expr.span,
+        "references are not possible in a variable file",
+    )
+}
+
+/// The text of a sensitive variable.
+pub(crate) fn secret_text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.to_string(),
+        other => super::literal::plain_json(other).to_string(),
     }
 }
 

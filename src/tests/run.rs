@@ -257,7 +257,13 @@ fn orders(change: impl FnOnce(&mut crate::apply::Orders)) -> crate::apply::Order
 async fn a_step_that_is_left_out_lets_others_go_on_and_is_no_pass() {
     let case = Case::new(CHAIN);
     let plan = case.plan().await;
-    let skip = orders(|o| drop(o.skip.insert(Address::new("thing.c"), "by hand".to_owned())));
+    let skip = orders(|o| {
+        drop(
+            o.taken
+                .skip
+                .insert(Address::new("thing.c"), "by hand".to_owned()),
+        )
+    });
     let ending = case.apply_with(&plan, skip).await;
     assert!(matches!(
         outcome(&ending, "thing.c"),
@@ -281,7 +287,15 @@ async fn a_step_that_is_left_out_lets_others_go_on_and_is_no_pass() {
 async fn what_a_person_says_was_done_by_hand_is_proven_and_never_begun() {
     let case = Case::new(CHAIN);
     let plan = case.plan().await;
-    let by_hand = || orders(|o| drop(o.by_hand.insert(Address::new("thing.c"), "x".to_owned())));
+    let by_hand = || {
+        orders(|o| {
+            drop(
+                o.taken
+                    .by_hand
+                    .insert(Address::new("thing.c"), "x".to_owned()),
+            )
+        })
+    };
     let ending = case.apply_with(&plan, by_hand()).await;
     assert!(matches!(
         outcome(&ending, "thing.c"),

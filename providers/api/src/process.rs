@@ -152,17 +152,26 @@ fn name_of(program: &Program) -> Result<&str, ProviderError> {
     })
 }
 
-fn cannot_start(name: &str, error: &std::io::Error) -> ProviderError {
+/// The system has one error for a program and for the folder that it runs in.
+fn cannot_start(name: &str, cwd: &Path, error: &std::io::Error) -> ProviderError {
     let kind = match error.kind() {
         std::io::ErrorKind::NotFound => ErrorKind::NotFound,
         std::io::ErrorKind::PermissionDenied => ErrorKind::Denied,
         _ => ErrorKind::Invalid,
     };
-    ProviderError::new(kind, format!("start `{name}`"), "this machine")
-        .caused_by(error)
-        .hint(format!(
-            "install `{name}` or put it on the PATH; relative paths start at the spec's folder"
-        ))
+    let failure =
+        ProviderError::new(kind, format!("start `{name}`"), "this machine").caused_by(error);
+    if !cwd.is_dir() {
+        return failure
+            .because(format!(
+                "it runs in `{}`, which is no folder",
+                cwd.display()
+            ))
+            .hint("make the folder, or correct where the program runs");
+    }
+    failure.hint(format!(
+        "install `{name}` or put it on the PATH; relative paths start at the spec's folder"
+    ))
 }
 
 /// A program that is named by a relative path with a slash is looked up from the folder it runs in,
@@ -193,7 +202,7 @@ async fn run(program: Program) -> Result<Output, ProviderError> {
         .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
-        .map_err(|e| cannot_start(&name, &e))?;
+        .map_err(|e| cannot_start(&name, &program.cwd, &e))?;
     let stdin = child.stdin.take().zip(program.stdin);
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let feed = async {
@@ -290,7 +299,7 @@ fn detach(program: &Program, traces: &Traces) -> Result<(), ProviderError> {
         .stderr(create(&traces.stderr)?)
         .process_group(0)
         .spawn()
-        .map_err(|e| cannot_start(name, &e))?;
+        .map_err(|e| cannot_start(name, &program.cwd, &e))?;
     // The child is reaped when it ends while drplan lives, so that it does not stay as a zombie that
     // looks alive.
     let noted = wait_for_note(&mut child, traces);
@@ -385,6 +394,16 @@ mod tests {
         let error = run(program).await.err().expect("a time-out");
         assert_eq!(error.kind, ErrorKind::Unreachable);
         assert!(error.to_string().contains("/bin/sh"));
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_is_missing_is_not_blamed_on_the_program() {
+        let error = run(sh("true", Path::new("/no/such/folder"))).await;
+        let text = error.err().map(|e| e.to_string()).unwrap_or_default();
+        assert!(
+            text.contains("`/no/such/folder`, which is no folder"),
+            "{text}"
+        );
     }
 
     #[tokio::test]

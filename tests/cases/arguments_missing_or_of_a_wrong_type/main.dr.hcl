@@ -1,5 +1,6 @@
 recovery "shop" {
   rpo         = "soon"
+  rto         = 10
   incident_at = "yesterday"
   ordering    = "sorted"
 }

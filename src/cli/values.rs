@@ -1,0 +1,94 @@
+//! Values of variables from outside. Later ones win: the environment, files, `--var`.
+
+use std::collections::BTreeMap;
+
+use super::Ambient;
+use super::args::VarArgs;
+use super::failure::Failure;
+use crate::diag::Diagnostics;
+use crate::diag::Sources;
+use crate::plan::Plan;
+use crate::report::Exit;
+use crate::spec::Given;
+use crate::spec::GivenVariables;
+use crate::spec::Source;
+use crate::spec::secret_text;
+use crate::spec::values_of;
+
+/// What a spec is given.
+pub(super) fn of_spec(
+    source: &mut Source,
+    vars: &VarArgs,
+    ambient: &Ambient,
+) -> Result<GivenVariables, Failure> {
+    let mut out = GivenVariables {
+        env: ambient.variables(),
+        cli: Vec::new(),
+    };
+    for path in &vars.var_files {
+        out.cli.push(Given::File(source.add_values(path)?));
+    }
+    for pair in &vars.vars {
+        let (name, text) = name_and_text(pair)?;
+        out.cli.push(Given::Value(name.to_owned(), text.to_owned()));
+    }
+    Ok(out)
+}
+
+/// The secrets that a plan is given: it holds everything else, so that no spec is opened.
+pub(super) fn of_plan(
+    plan: &Plan,
+    vars: &VarArgs,
+    ambient: &Ambient,
+) -> Result<BTreeMap<String, String>, Failure> {
+    let mut out = ambient.variables();
+    let (mut sources, mut diags) = (Sources::default(), Diagnostics::default());
+    for path in &vars.var_files {
+        let file = sources.add(path.display().to_string(), crate::spec_read(path)?);
+        let values = values_of(&sources, file, &mut diags);
+        out.extend(
+            values
+                .into_iter()
+                .map(|(name, value)| (name, secret_text(&value))),
+        );
+    }
+    if diags.has_errors() {
+        return Err(Failure::Spec(Box::new((diags, sources))));
+    }
+    for pair in &vars.vars {
+        let (name, text) = name_and_text(pair)?;
+        out.insert(name.to_owned(), text.to_owned());
+    }
+    out.retain(|name, _| plan.head.secrets.contains(name));
+    Ok(out)
+}
+
+/// Makes sure that every `--var` is a secret that a plan file waits for: it has decided the others.
+pub(super) fn are_open(plan: &Plan, vars: &VarArgs) -> Result<(), Failure> {
+    for pair in &vars.vars {
+        let (name, _) = name_and_text(pair)?;
+        if plan.head.secrets.iter().any(|secret| secret == name) {
+            continue;
+        }
+        let why = match plan.head.variables.contains_key(name) {
+            true => "the plan has decided its value",
+            false => "the plan needs no such secret",
+        };
+        return Err(Failure::refused(
+            Exit::Usage,
+            format!("`--var {name}=…`: {why}"),
+            "leave it out, or plan again with it",
+        ));
+    }
+    Ok(())
+}
+
+fn name_and_text(pair: &str) -> Result<(&str, &str), Failure> {
+    pair.split_once('=').ok_or_else(|| {
+        Failure::refused(
+            Exit::Usage,
+            format!("`--var {pair}` has no value"),
+            "write --var NAME=VALUE",
+        )
+    })
+}
