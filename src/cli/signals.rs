@@ -17,9 +17,9 @@ const GRACE_DEFAULT: Duration = Duration::from_secs(20);
 /// Which signal it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Signal {
-    /// A person at the keyboard, or a closed terminal.
+    /// A person at the keyboard.
     Interrupt,
-    /// A supervisor.
+    /// A supervisor, or a closed terminal.
     Terminate,
 }
 

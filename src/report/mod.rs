@@ -98,10 +98,13 @@ impl Exit {
             Self::Stale,
             "the world moved since the plan: the named steps and what waits for them were refused",
         ),
-        (Self::Locked, "another apply of this recovery runs"),
+        (
+            Self::Locked,
+            "another apply of this recovery runs, or took this run over",
+        ),
         (
             Self::Partial,
-            "some steps failed; the frontier says what is done and what is not",
+            "some steps failed or were skipped, or the journal could not be written any more; the frontier says what is done and what is not",
         ),
         (
             Self::Stopped,
@@ -127,7 +130,7 @@ impl Exit {
         (Self::Usage, "the command line is wrong"),
         (
             Self::Killed,
-            "a second signal: what ran was left at a safe point, or at once with a third",
+            "a second signal, or SIGTERM and `DRPLAN_GRACE` was over: what ran was left at a safe point, or at once with a third",
         ),
     ];
 
