@@ -16,7 +16,7 @@ pub struct PermissionsArgs {
     /// Read a snapshot instead of the world.
     #[arg(long, value_name = "SNAPSHOT")]
     pub live: Option<PathBuf>,
-    /// Only what this takes; without it, both.
+    /// For what: `plan` lists only what reading takes; `apply`, or nothing, lists all.
     #[arg(long = "for", value_name = "WHAT")]
     pub purpose: Option<Purpose>,
     /// Only this connection.
@@ -38,7 +38,7 @@ pub struct PermissionsArgs {
 pub enum Purpose {
     /// Reading alone.
     Plan,
-    /// Both: whoever applies plans too.
+    /// All: whoever applies plans, too.
     Apply,
 }
 
