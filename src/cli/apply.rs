@@ -1,28 +1,24 @@
 //! `drplan apply`.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use drplan_api::Action;
-use drplan_api::Address;
-use drplan_api::HazardLevel;
 use drplan_api::Timestamp;
 use tokio::sync::watch;
 
 use super::Ambient;
 use super::args::ApplyArgs;
 use super::args::Cli;
-use super::args::VarArgs;
+use super::consent::Approved;
+use super::consent::confirm;
+use super::consent::known_gates;
 use super::failure::Failure;
-use super::next::next_command;
+use super::next;
 use super::open_store;
 use super::print;
 use super::run::Beginning;
-use super::run::World;
 use super::session::Session;
 use super::session::applicable;
 use super::session::trusted;
@@ -30,18 +26,17 @@ use super::show::given;
 use super::signals;
 use super::talk;
 use super::values;
+use super::world::World;
+use super::world::needs_secrets;
+use super::world::world_of;
 use crate::apply::Event;
 use crate::apply::Frontier;
 use crate::apply::Stop;
-use crate::observe::Observer;
 use crate::plan::Do;
 use crate::plan::Plan;
-use crate::plan::PlanFileError;
-use crate::plan::Summary;
 use crate::render;
 use crate::render::style::span;
 use crate::report::Exit;
-use crate::secrets::Secrets;
 use crate::signature::Signature;
 use crate::signature::Trusted;
 
@@ -74,7 +69,7 @@ pub(super) async fn run(cli: &Cli, args: &ApplyArgs, ambient: &Ambient) -> Resul
                 &path.display().to_string(),
                 ambient,
             )?;
-            let stop = signals::stops(ambient);
+            let stop = signals::stops(ambient)?;
             once(cli, args, ambient, &world, (plan, signature), stop).await
         }
         (None, Some(run)) => resume(cli, args, run, ambient).await,
@@ -167,9 +162,11 @@ async fn until_nothing_is_left(
             .steps
             .iter()
             .any(|s| matches!(s.what, Do::Check { .. }));
-        if plan.is_empty() && (round > 0 || !checks) {
+        // After a stale step, the checks behind it have not been asked.
+        let is_checked = round > 0 && exit == Exit::Ok;
+        if plan.is_empty() && (is_checked || !checks) {
             nothing_left(&plan, round, args.json, ambient)?;
-            return Ok(exit);
+            return Ok(Exit::Ok);
         }
         if !args.json {
             if round > 0 {
@@ -190,8 +187,12 @@ async fn until_nothing_is_left(
             observer: session.observer,
             registry: session.registry,
         };
-        let stop = stop.get_or_insert_with(|| signals::stops(ambient)).clone();
-        exit = once(cli, args, ambient, &world, (Arc::new(plan), None), stop).await?;
+        let heard = match &stop {
+            Some(stop) => watch::Receiver::clone(stop),
+            None => signals::stops(ambient)?,
+        };
+        stop = Some(heard.clone());
+        exit = once(cli, args, ambient, &world, (Arc::new(plan), None), heard).await?;
         // What failed or waits needs a person; what moved, or came to light, only a new plan. Where
         // something should be done once more, nobody but a person knows whether it was.
         let is_unsure = exit == Exit::Stale && !planning.redo.is_empty();
@@ -216,33 +217,6 @@ fn nothing_left(plan: &Plan, round: usize, json: bool, ambient: &Ambient) -> Res
     }
 }
 
-/// What a person has said yes to: actions by address, and how bad they may be.
-#[derive(Default)]
-struct Approved(BTreeMap<Address, (Option<Action>, HazardLevel)>);
-
-impl Approved {
-    fn add(&mut self, plan: &Plan) {
-        for step in plan.steps.iter().filter(|s| s.is_action()) {
-            let what = (step.action(), step.hazard.level);
-            self.0.insert(step.address.clone(), what);
-        }
-    }
-
-    /// Whether a new plan does nothing that the person has not seen. Gates ask for themselves.
-    fn covers(&self, plan: &Plan) -> bool {
-        let mut acting = plan
-            .steps
-            .iter()
-            .filter(|s| matches!(s.what, Do::Act { .. } | Do::Late { .. }));
-        acting.all(|step| {
-            let known = self.0.get(&step.address);
-            known.is_some_and(|(action, hazard)| {
-                *action == step.action() && step.hazard.level <= *hazard
-            })
-        })
-    }
-}
-
 async fn once(
     cli: &Cli,
     args: &ApplyArgs,
@@ -254,7 +228,7 @@ async fn once(
     ready(&plan, world, args)?;
     let store = open_store::of_plan(&plan, &world.observer, &cli.chdir).await?;
     let beginning = Beginning {
-        next: next_command(cli, args, &plan),
+        again: next::again(cli, args, &plan),
         plan,
         signature,
         resumed: None,
@@ -300,12 +274,12 @@ async fn resume(
     // The lock lies where the plan says, whatever has become of the spec.
     let store = open_store::of_plan(&plan, &world.observer, &cli.chdir).await?;
     let beginning = Beginning {
-        next: next_command(cli, args, &plan),
+        again: next::again(cli, args, &plan),
         plan,
         signature,
         resumed: Some(run),
         store,
-        stop: signals::stops(ambient),
+        stop: signals::stops(ambient)?,
     };
     super::run::run(cli, args, ambient, &world, beginning).await
 }
@@ -319,129 +293,6 @@ fn decided(args: &ApplyArgs) -> Result<(), Failure> {
             "a saved plan is decided already",
             "leave out `--lost`, `--incident-at`, `--accept`, `--redo` and the like, or plan again with them",
         ));
-    }
-    Ok(())
-}
-
-/// Applying a saved plan opens no spec: variables are read only for the secrets that the plan names.
-pub(super) fn world_of(
-    cli: &Cli,
-    vars: &VarArgs,
-    plan: &Plan,
-    name: &str,
-    ambient: &Ambient,
-) -> Result<World, Failure> {
-    let given = values::of_plan(plan, vars, ambient)?;
-    let secrets = Arc::new(Secrets::new(&cli.chdir, given));
-    let registry = Arc::new(crate::registry::registry());
-    same_payloads(plan, &registry, name)?;
-    let observer = Arc::new(Observer::new(
-        Arc::clone(&registry),
-        cli.chdir.clone(),
-        ambient.doors.clone(),
-        Arc::clone(&secrets),
-    ));
-    Ok(World {
-        secrets,
-        observer,
-        registry,
-    })
-}
-
-/// A payload is read only by the version of its kind that wrote it.
-fn same_payloads(plan: &Plan, registry: &drplan_api::Registry, path: &str) -> Result<(), Failure> {
-    for (name, version) in &plan.head.kinds {
-        let ours = registry
-            .get_resource(name)
-            .map(|kind| kind.def().op_version);
-        if ours != Some(*version) {
-            return Err(PlanFileError::Version {
-                path: path.to_owned(),
-                found: format!("{} with `{name}` of version {version}", plan.head.format),
-            }
-            .into());
-        }
-    }
-    Ok(())
-}
-
-pub(super) fn confirm(plan: &Plan, ambient: &Ambient) -> Result<(), Failure> {
-    if !ambient.can_ask {
-        return Err(Failure::refused(
-            Exit::Refused,
-            "nobody can be asked here whether to start",
-            "give `--auto-approve`, or save a plan with `plan --out FILE` and apply that",
-        ));
-    }
-    // What cannot be undone is started by typing the recovery's name, not a word that fingers know.
-    let word = if Summary::of(plan).irreversible > 0 {
-        plan.head.recovery.as_str()
-    } else {
-        "yes"
-    };
-    let mut out = std::io::stderr().lock();
-    write!(out, "\nStart? Type `{word}`: ")
-        .and_then(|()| out.flush())
-        .map_err(anyhow::Error::from)?;
-    let mut line = String::new();
-    std::io::stdin()
-        .read_line(&mut line)
-        .map_err(anyhow::Error::from)?;
-    if line.trim() == word {
-        Ok(())
-    } else {
-        Err(Failure::refused(
-            Exit::Refused,
-            "not started",
-            "nothing was changed",
-        ))
-    }
-}
-
-fn needs_secrets(plan: &Plan, secrets: &Secrets) -> Result<(), Failure> {
-    let missing: Vec<&str> = plan
-        .head
-        .secrets
-        .iter()
-        .filter(|n| !secrets.has_variable(n))
-        .map(String::as_str)
-        .collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let hints: Vec<String> = missing.iter().map(|n| format!("DRPLAN_VAR_{n}")).collect();
-    Err(Failure::refused(
-        Exit::Refused,
-        format!(
-            "the plan needs the sensitive variables {}",
-            missing.join(", ")
-        ),
-        format!("give them with {} or `--var-file`", hints.join(", ")),
-    ))
-}
-
-fn known_gates(plan: &Plan, approve: &[String]) -> Result<(), Failure> {
-    for address in approve {
-        let is_gate = plan
-            .step(address)
-            .is_some_and(|s| matches!(s.what, Do::Gate { .. } | Do::Idle | Do::Blocked { .. }));
-        if !is_gate {
-            let gates: Vec<&str> = plan
-                .steps
-                .iter()
-                .filter(|s| matches!(s.what, Do::Gate { .. }))
-                .map(|s| s.address.as_str())
-                .collect();
-            return Err(Failure::refused(
-                Exit::Usage,
-                format!("`--approve {address}`: the plan has no such gate"),
-                if gates.is_empty() {
-                    "it asks nobody: leave the option out".to_owned()
-                } else {
-                    format!("its gates are: {}", gates.join(", "))
-                },
-            ));
-        }
     }
     Ok(())
 }

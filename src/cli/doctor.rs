@@ -181,11 +181,10 @@ fn disk(dir: &Path, made: &Made) -> Option<Item> {
     Some(doctor::disk(&folder, free, doctor::dump_bytes(&made.plan)))
 }
 
-/// Whether a folder can keep runs: it, or the first above it that is there.
-fn writable(store: &RunStore) -> Result<(), LockError> {
-    let RunStore::Folder(dir) = store else {
-        return Ok(());
-    };
+/// Whether the folder beside the spec can keep what runs leave behind, wherever their journals are: it, or
+/// the first above it that is there.
+fn writable(dir: &Path) -> Result<(), LockError> {
+    let dir = &dir.join(open_store::FOLDER);
     let there = dir.ancestors().find(|dir| dir.exists()).unwrap_or(dir);
     rustix::fs::access(there, rustix::fs::Access::WRITE_OK)
         .map_err(|error| LockError::io(dir, &error.into()))
@@ -196,10 +195,10 @@ async fn runs(session: &Session, made: &Made, now: Timestamp) -> Item {
     let (place, outlives, held) = match store {
         Ok(store) => {
             let outlives = matches!(store, RunStore::Shared(_));
-            let held = match writable(&store) {
-                Ok(()) => super::status::holder(&store, &made.plan.head.recovery, now)
+            let held = match writable(&session.dir) {
+                Ok(()) => super::holder::holder(&store, &made.plan.head.recovery, now)
                     .await
-                    .map(|held| held.as_ref().map(super::status::Holder::told)),
+                    .map(|held| held.as_ref().map(super::holder::Holder::told)),
                 Err(error) => Err(error.into()),
             };
             (store.name(), outlives, held)

@@ -4,11 +4,13 @@ mod ambient;
 mod apply;
 mod args;
 mod choose;
+mod consent;
 mod doctor;
 mod failure;
 mod gate;
 mod graph;
 mod history;
+mod holder;
 mod next;
 mod open_store;
 #[cfg(feature = "rehearse")]
@@ -35,6 +37,7 @@ mod validate;
 mod values;
 mod why;
 mod wish;
+mod world;
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -161,9 +164,15 @@ async fn dispatch(cli: &Cli, ambient: &Ambient) -> Result<Exit, Failure> {
 fn print(text: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(anyhow::Error::from(e).into()),
+        Err(e) if !is_gone(&e) => Err(anyhow::Error::from(e).into()),
         _ => Ok(()),
     }
+}
+
+/// Whether nobody reads any more: a pipe or a terminal was closed.
+fn is_gone(error: &std::io::Error) -> bool {
+    let closed = rustix::io::Errno::IO.raw_os_error();
+    error.kind() == std::io::ErrorKind::BrokenPipe || error.raw_os_error() == Some(closed)
 }
 
 /// Says something to the person, beside the data.

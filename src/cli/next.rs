@@ -4,140 +4,337 @@ use std::path::Path;
 
 use super::args::ApplyArgs;
 use super::args::Cli;
+use super::args::OnFailureArg;
+use super::args::ProveArg;
+use super::args::VarArgs;
+use crate::apply::Cut;
+use crate::apply::Ending;
+use crate::apply::Outcome;
 use crate::plan::Plan;
+use crate::report::Exit;
+use crate::report::State;
 
-/// The exact command by which a person goes on, each word as a shell needs it.
-pub(super) fn next_command(cli: &Cli, args: &ApplyArgs, plan: &Plan) -> String {
-    let mut words = start(cli, "apply");
-    if let Some(path) = &args.plan {
-        // The same plan may be applied again; what it rests on is decided.
-        words.push(path.display().to_string());
-        words.extend(of_the_plan(args));
-    } else {
-        words.extend(decisions(args, plan));
+/// How long a command waits for the lock of a run that has died: longer than a lock lives.
+const AFTER_A_DEATH: &str = "2m";
+
+/// A command, word by word: a shell reads its text as it is meant.
+#[derive(Clone, Debug)]
+pub(super) struct Words(Vec<String>);
+
+impl Words {
+    /// Begins a command for the folder of the spec.
+    pub(super) fn new(dir: &Path, command: &[&str]) -> Self {
+        let mut words = Self(vec!["drplan".to_owned()]);
+        if dir != Path::new(".") {
+            words.add("--chdir", dir.display().to_string());
+        }
+        words.0.extend(command.iter().map(|&word| word.to_owned()));
+        words
     }
-    if args.auto_approve {
-        words.push("--auto-approve".to_owned());
+
+    /// Adds an option with its value.
+    pub(super) fn add(&mut self, flag: &str, value: impl Into<String>) {
+        self.0.extend([flag.to_owned(), value.into()]);
     }
-    finished(words, args)
+
+    /// Adds one option for each value.
+    pub(super) fn all<'a>(&mut self, flag: &str, values: impl IntoIterator<Item = &'a String>) {
+        for value in values {
+            self.add(flag, value);
+        }
+    }
+
+    /// Takes an option with this value away.
+    fn without(&mut self, flag: &str, value: &str) {
+        let found = self
+            .0
+            .windows(2)
+            .position(|w| w[0] == flag && w[1] == value);
+        if let Some(at) = found {
+            self.0.drain(at..at + 2);
+        }
+    }
+
+    /// Gives the values of variables again: files, and what a plan shows anyway. A sensitive value must
+    /// not be shown.
+    pub(super) fn vars(mut self, vars: &VarArgs, plan: &Plan) -> Self {
+        for file in &vars.var_files {
+            self.add("--var-file", file.display().to_string());
+        }
+        for pair in &vars.vars {
+            let name = pair.split('=').next().unwrap_or_default();
+            if plan.head.variables.contains_key(name) {
+                self.add("--var", pair);
+            }
+        }
+        self
+    }
+
+    /// As a shell needs it.
+    pub(super) fn text(&self) -> String {
+        drplan_api::shell::joined(&self.0)
+    }
 }
 
-/// The command that makes a plan file anew whose world has moved on; `None` if there is no such file.
-pub(super) fn anew_command(cli: &Cli, args: &ApplyArgs, plan: &Plan) -> Option<String> {
+/// Applies once more: the same file, or a new plan that is told the same.
+pub(super) fn again(cli: &Cli, args: &ApplyArgs, plan: &Plan) -> Words {
+    let mut words = Words::new(&cli.chdir, &["apply"]);
+    if let Some(path) = &args.plan {
+        // The same plan may be applied again; what it rests on is decided.
+        words.0.push(path.display().to_string());
+        of_the_plan(&mut words, args);
+        for file in &args.planning.vars.var_files {
+            words.add("--var-file", file.display().to_string());
+        }
+    } else {
+        decisions(&mut words, plan);
+        words = words.vars(&args.planning.vars, plan);
+    }
+    if args.auto_approve {
+        words.0.push("--auto-approve".to_owned());
+    }
+    ordered(words, args)
+}
+
+/// Makes a plan file anew whose world has moved on; `None` if there is no such file.
+pub(super) fn anew(cli: &Cli, args: &ApplyArgs, plan: &Plan) -> Option<Words> {
     let path = args.plan.as_ref()?;
-    let mut words = start(cli, "plan");
-    words.extend(decisions(args, plan));
-    words.extend(["--out".to_owned(), path.display().to_string()]);
-    words.extend(var_files(args));
-    Some(drplan_api::shell::joined(&words))
+    let mut words = Words::new(&cli.chdir, &["plan"]);
+    decisions(&mut words, plan);
+    words.add("--out", path.display().to_string());
+    Some(words.vars(&args.planning.vars, plan))
+}
+
+/// Goes on with a run: the same plan, nobody asked twice.
+pub(super) fn resume(cli: &Cli, args: &ApplyArgs, plan: &Plan, run: &str) -> Words {
+    let mut words = Words::new(&cli.chdir, &["apply", "--resume", run]);
+    of_the_plan(&mut words, args);
+    ordered(words.vars(&args.planning.vars, plan), args)
+}
+
+/// Goes on with a run that somebody looks at; nothing if nobody can. `is_locked` says whether its lock
+/// lies there still.
+pub(super) fn of_run(state: &State, run: &str, dir: &Path, is_locked: bool) -> Option<Words> {
+    match state {
+        State::Running | State::Ended { .. } => None,
+        State::Paused { .. } => Some(Words::new(dir, &["resume", run])),
+        State::Died => {
+            let mut words = Words::new(dir, &["apply", "--resume", run]);
+            if is_locked {
+                words.add("--lock-timeout", AFTER_A_DEATH);
+            }
+            Some(words)
+        }
+    }
 }
 
 /// What a plan was told, so that a new one is told the same.
-fn decisions(args: &ApplyArgs, plan: &Plan) -> Vec<String> {
-    let mut words = Vec::new();
-    let mut add = |flag: &str, value: String| words.extend([flag.to_owned(), value]);
-    for domain in &plan.head.lost {
-        add("--lost", domain.clone());
+pub(super) fn decisions(words: &mut Words, plan: &Plan) {
+    let head = &plan.head;
+    words.all("--lost", &head.lost);
+    if let Some(at) = &head.incident_at {
+        words.add("--incident-at", at.to_string());
     }
-    if let Some(at) = &plan.head.incident_at {
-        add("--incident-at", at.to_string());
-    }
-    if let Some(partial) = &plan.head.partial {
-        for pattern in &partial.targets {
-            add("--target", pattern.clone());
-        }
-        for pattern in &partial.excludes {
-            add("--exclude", pattern.clone());
-        }
+    if let Some(partial) = &head.partial {
+        words.all("--target", &partial.targets);
+        words.all("--exclude", &partial.excludes);
         if let Some(stage) = partial.stop_before {
-            add("--stop-before", stage.as_str().to_owned());
+            words.add("--stop-before", stage.as_str());
         }
     }
-    for forbidden in &plan.head.policy.forbid {
-        add("--forbid", forbidden.as_str().to_owned());
+    for forbidden in &head.policy.forbid {
+        words.add("--forbid", forbidden.as_str());
     }
-    if let Some(max) = plan.head.policy.max_changes {
-        add("--max-changes", max.to_string());
+    if let Some(max) = head.policy.max_changes {
+        words.add("--max-changes", max.to_string());
     }
-    for (address, id) in &plan.head.points {
-        add("--point", format!("{address}={id}"));
+    for (address, id) in &head.points {
+        words.add("--point", format!("{address}={id}"));
     }
-    for address in &plan.head.redo {
-        add("--redo", address.to_string());
+    for address in &head.redo {
+        words.add("--redo", address.to_string());
     }
-    for address in &plan.head.accept {
-        add("--accept", format!("{address}=overwrite"));
+    for address in &head.accept {
+        words.add("--accept", format!("{address}=overwrite"));
     }
-    for pair in &args.planning.vars.vars {
-        let name = pair.split('=').next().unwrap_or_default();
-        // A plain variable decides what is recovered; a sensitive one must not be shown.
-        if plan.head.variables.contains_key(name) {
-            add("--var", pair.clone());
-        }
-    }
-    words
-}
-
-/// The command that goes on with a run: the same plan, nobody asked twice.
-pub(super) fn resume_command(cli: &Cli, args: &ApplyArgs, run: &str) -> String {
-    let mut words = start(cli, "apply");
-    words.extend(["--resume".to_owned(), run.to_owned()]);
-    words.extend(of_the_plan(args));
-    finished(words, args)
-}
-
-/// The command that shows what has become of a run.
-pub(super) fn status_command(cli: &Cli, run: &str) -> String {
-    let mut words = start(cli, "status");
-    words.push(run.to_owned());
-    drplan_api::shell::joined(&words)
 }
 
 /// Whose signature the plan must bear, and which of its questions have an answer; a new plan has neither yet.
-fn of_the_plan(args: &ApplyArgs) -> Vec<String> {
-    let key = args.signed_by.iter();
-    let key = key.map(|key| ["--signed-by".to_owned(), key.display().to_string()]);
-    let yes = args.approve.iter();
-    let yes = yes.map(|gate| ["--approve".to_owned(), gate.clone()]);
-    key.chain(yes).flatten().collect()
+fn of_the_plan(words: &mut Words, args: &ApplyArgs) {
+    if let Some(key) = &args.signed_by {
+        words.add("--signed-by", key.display().to_string());
+    }
+    words.all("--approve", &args.approve);
 }
 
-/// Sensitive values are given again from the same files.
-fn finished(mut words: Vec<String>, args: &ApplyArgs) -> String {
+/// What a person ordered for the run, but for its deadline, which is over or counts anew.
+fn ordered(mut words: Words, args: &ApplyArgs) -> Words {
     let orders = &args.orders;
-    let mut add = |flag: &str, value: String| words.extend([flag.to_owned(), value]);
-    for skip in &orders.skip {
-        add("--skip", skip.clone());
+    match orders.on_failure {
+        OnFailureArg::Prune => {}
+        OnFailureArg::Stop => words.add("--on-failure", "stop"),
+        OnFailureArg::Pause => words.add("--on-failure", "pause"),
     }
-    for done in &orders.by_hand {
-        add("--by-hand", done.clone());
+    words.all("--skip", &orders.skip);
+    words.all("--by-hand", &orders.by_hand);
+    words.all("--slots", &orders.slots);
+    if orders.prove == ProveArg::Changed {
+        words.add("--prove", "changed");
     }
-    for bound in &orders.slots {
-        add("--slots", bound.clone());
-    }
-    words.extend(var_files(args));
-    drplan_api::shell::joined(&words)
-}
-
-fn var_files(args: &ApplyArgs) -> Vec<String> {
-    let files = args.planning.vars.var_files.iter();
-    files
-        .flat_map(|file| ["--var-file".to_owned(), file.display().to_string()])
-        .collect()
-}
-
-/// The command that applies a saved plan, from where it was made.
-pub(super) fn apply_command(cli: &Cli, plan: &Path) -> String {
-    let mut words = start(cli, "apply");
-    words.push(plan.display().to_string());
-    drplan_api::shell::joined(&words)
-}
-
-fn start(cli: &Cli, command: &str) -> Vec<String> {
-    let mut words = vec!["drplan".to_owned()];
-    if cli.chdir != Path::new(".") {
-        words.extend(["--chdir".to_owned(), cli.chdir.display().to_string()]);
-    }
-    words.push(command.to_owned());
     words
+}
+
+/// The commands by which a person may go on after a run.
+pub(super) struct After {
+    /// Applies once more.
+    pub(super) again: Words,
+    /// Goes on with the run.
+    pub(super) resume: Words,
+    /// Shows what somebody else makes of it.
+    pub(super) status: Words,
+    /// Tells what the run did.
+    pub(super) report: Words,
+    /// Makes its plan file anew, if it came with one.
+    pub(super) anew: Option<Words>,
+}
+
+impl After {
+    /// The command that fits: what stopped or waits goes on with the same plan, what failed or moved is
+    /// planned anew, and what somebody else has taken over is looked at. Empty if nothing is left.
+    pub(super) fn next(&self, ending: &Ending, exit: Exit) -> String {
+        if exit == Exit::Ok {
+            return String::new();
+        }
+        if exit == Exit::Locked {
+            return self.status.text();
+        }
+        let has_moved = ending
+            .outcomes
+            .values()
+            .any(|outcome| matches!(outcome, Outcome::Moved { .. }));
+        if let Some(anew) = self.anew.as_ref().filter(|_| has_moved) {
+            // The same plan would only be refused again.
+            return anew.text();
+        }
+        let mut words = match goes_on(ending, exit) && !has_moved {
+            true => self.resume.clone(),
+            false => self.again.clone(),
+        };
+        for gate in ending.frontier.waiting.keys() {
+            words.add("--approve", gate.as_str());
+        }
+        let done = ending.outcomes.iter().filter(|(_, o)| **o == Outcome::Done);
+        // What was done again is not asked for once more.
+        done.for_each(|(address, _)| words.without("--redo", address.as_str()));
+        words.text()
+    }
+}
+
+/// Whether a run goes on with the plan that it has.
+fn goes_on(ending: &Ending, exit: Exit) -> bool {
+    match exit {
+        Exit::Stopped | Exit::Killed | Exit::Deadline | Exit::Waiting => true,
+        Exit::Partial => matches!(ending.cut, Some(Cut::Failure(_))) || ending.broken.is_some(),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use drplan_api::Address;
+
+    use super::*;
+    use crate::apply::Frontier;
+    use crate::apply::Stop;
+
+    fn words(text: &[&str]) -> Words {
+        Words(text.iter().map(|&word| word.to_owned()).collect())
+    }
+
+    fn after(again: &[&str]) -> After {
+        After {
+            again: words(again),
+            resume: words(&["drplan", "apply", "--resume", "r"]),
+            status: words(&["drplan", "status", "r"]),
+            report: words(&["drplan", "report", "r"]),
+            anew: None,
+        }
+    }
+
+    fn ending(outcomes: &[(&str, Outcome)]) -> Ending {
+        let outcomes = outcomes.iter();
+        Ending {
+            outcomes: outcomes
+                .map(|(address, outcome)| (Address::new(*address), outcome.clone()))
+                .collect(),
+            frontier: Frontier::default(),
+            stopped: Stop::No,
+            cut: None,
+            events: 0,
+            head: String::new(),
+            broken: None,
+        }
+    }
+
+    fn failed() -> Outcome {
+        Outcome::Failed {
+            because: "no".to_owned(),
+        }
+    }
+
+    #[test]
+    fn what_was_done_again_is_not_asked_for_once_more_and_its_namesake_is() {
+        let after = after(&["drplan", "apply", "--redo", "a.b", "--redo", "a.bc"]);
+        let ending = ending(&[("a.b", Outcome::Done), ("a.bc", failed())]);
+        let next = after.next(&ending, Exit::Partial);
+        assert_eq!(next, "drplan apply --redo a.bc");
+    }
+
+    #[test]
+    fn the_command_fits_how_the_run_ended() {
+        let after = after(&["drplan", "apply"]);
+        let moved = Outcome::Moved {
+            because: "it moved".to_owned(),
+        };
+        for (exit, outcome, next) in [
+            (Exit::Ok, Outcome::Done, ""),
+            (Exit::Locked, Outcome::Stopped, "drplan status r"),
+            (Exit::Stopped, Outcome::Stopped, "drplan apply --resume r"),
+            (Exit::Stopped, moved.clone(), "drplan apply"),
+            (Exit::Stale, moved, "drplan apply"),
+            (Exit::Partial, failed(), "drplan apply"),
+        ] {
+            let said = after.next(&ending(&[("a.b", outcome)]), exit);
+            assert_eq!(said, next, "{exit:?}");
+        }
+    }
+
+    #[test]
+    fn an_answer_to_an_instance_is_quoted_for_the_shell() {
+        let mut ending = ending(&[]);
+        let gate = Address::new("approval.go[\"a b\"]");
+        ending.frontier.waiting = BTreeMap::from([(gate, "go?".to_owned())]);
+        let next = after(&["drplan", "apply"]).next(&ending, Exit::Waiting);
+        assert_eq!(
+            next,
+            "drplan apply --resume r --approve 'approval.go[\"a b\"]'"
+        );
+    }
+
+    #[test]
+    fn who_goes_on_after_a_death_waits_for_the_lock_that_lies_there() {
+        let next = |state, is_locked| {
+            let words = of_run(&state, "r", Path::new("/spec"), is_locked);
+            words.map(|words| words.text()).unwrap_or_default()
+        };
+        let resume = "drplan --chdir /spec apply --resume r";
+        assert_eq!(next(State::Died, false), resume);
+        assert_eq!(
+            next(State::Died, true),
+            format!("{resume} --lock-timeout 2m")
+        );
+        assert_eq!(next(State::Running, true), "");
+    }
 }

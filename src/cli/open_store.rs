@@ -9,20 +9,29 @@ use super::failure::Failure;
 use crate::observe::Observer;
 use crate::plan::Plan;
 use crate::report::Exit;
+use crate::store::LockError;
 use crate::store::RunStore;
 
 /// The name of the folder beside a spec.
 pub(super) const FOLDER: &str = ".drplan";
 
-/// The folder beside a spec, made if it is not there.
-pub(super) fn folder(dir: &Path) -> Result<std::path::PathBuf, Failure> {
-    let dir = std::path::absolute(dir).map_err(anyhow::Error::from)?;
-    let folder = dir.join(FOLDER);
-    crate::private::folder(&folder).map_err(anyhow::Error::from)?;
-    Ok(folder)
+/// Where programs of a run leave their traces, made if it is not there: on this machine, wherever the runs
+/// are kept.
+pub(super) fn work_dir(dir: &Path, store: &RunStore) -> Result<std::path::PathBuf, Failure> {
+    let folder = beside(dir)?;
+    match (crate::private::folder(&folder), store) {
+        (Ok(()), _) => Ok(folder.join("work")),
+        (Err(error), RunStore::Folder(_)) => Err(LockError::io(&folder, &error).into()),
+        (Err(error), RunStore::Shared(_)) => Err(Failure::refused(
+            Exit::Error,
+            format!("cannot make or use `{}`: {error}", folder.display()),
+            "programs of a run leave their traces there, wherever runs are kept: make room, or apply from a copy of \
+             the spec in a folder that you may write to",
+        )),
+    }
 }
 
-/// The same without making it: who only looks may have no right to write.
+/// The folder beside a spec, which is not made: who only looks may have no right to write.
 fn beside(dir: &Path) -> Result<std::path::PathBuf, Failure> {
     let dir = std::path::absolute(dir).map_err(anyhow::Error::from)?;
     Ok(dir.join(FOLDER))

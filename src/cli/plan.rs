@@ -9,7 +9,7 @@ use super::args::PlanForm;
 use super::args::PlanFormat;
 use super::failure::Failure;
 use super::failure::diagnostics;
-use super::next::apply_command;
+use super::next::Words;
 use super::print;
 use super::session::Session;
 use super::session::within_limits;
@@ -47,10 +47,9 @@ pub(super) async fn run(cli: &Cli, args: &PlanArgs, ambient: &Ambient) -> Result
         talk(&if plan.is_hypothetical() {
             format!("saved; show it with: drplan show {}", path.display())
         } else {
-            format!(
-                "saved; apply exactly this with: {}",
-                apply_command(cli, path)
-            )
+            let path = path.display().to_string();
+            let words = Words::new(&cli.chdir, &["apply", &path]);
+            format!("saved; apply exactly this with: {}", words.text())
         });
     }
     Ok(plan_verdict(&plan, args.detailed_exitcode))

@@ -11,6 +11,7 @@ use super::args::Cli;
 use super::args::RehearseArgs;
 use super::failure::Failure;
 use super::failure::diagnostics;
+use super::next::Words;
 use super::open_world::Moment;
 use super::open_world::is_free;
 use super::open_world::stay_open;
@@ -85,7 +86,7 @@ async fn rehearse(
         fail: Arc::new(Failures::parse(&args.fail)),
         parallelism: args.parallelism,
     };
-    if let Some(address) = args.listen.filter(|address| address.ip().is_loopback()) {
+    if let Some(address) = args.listen {
         is_free(address)?;
     }
     let scene = match &args.from_snapshot {
@@ -178,18 +179,10 @@ fn early(plan: &Plan) -> Option<String> {
 /// Keeps what a plan of the world rests on as it is before the recovery.
 async fn keep(scene: &Scene, dir: &Path, out: &Path) -> Result<Exit, Failure> {
     let planning = scene.planning();
-    let lost = planning
-        .lost
-        .iter()
-        .map(|domain| format!(" --lost {domain}"));
-    let next = format!(
-        "drplan plan --chdir {} --live {}{}",
-        dir.display(),
-        out.display(),
-        lost.collect::<String>()
-    );
+    let mut next = Words::new(dir, &["plan"]);
+    next.add("--live", out.display().to_string());
     let (inside, ambient) = (scene.dir(), scene.ambient());
-    super::snapshot::keep(inside, &planning, out, &next, ambient).await
+    super::snapshot::keep(inside, &planning, out, next, ambient).await
 }
 
 /// Applies the plan and asks a second plan what is left.

@@ -3,21 +3,22 @@
 use std::sync::Arc;
 
 use super::Ambient;
-use super::apply::confirm;
 use super::args::ApplyArgs;
 use super::args::Cli;
 use super::args::PlanningArgs;
 use super::args::ReleaseArgs;
+use super::consent::confirm;
 use super::failure::Failure;
+use super::next::Words;
 use super::open_store;
 use super::print;
 use super::run::Beginning;
-use super::run::World;
 use super::session::Session;
 use super::session::applicable;
 use super::session::trusted;
 use super::signals;
 use super::talk;
+use super::world::World;
 use crate::eyes::Eyes;
 use crate::release::release;
 use crate::render;
@@ -50,13 +51,16 @@ pub(super) async fn run(cli: &Cli, args: &ReleaseArgs, ambient: &Ambient) -> Res
         confirm(&plan, ambient)?;
     }
     let store = open_store::of_plan(&plan, &session.observer, &cli.chdir).await?;
+    let mut again = Words::new(&cli.chdir, &["release"]);
+    again.all("--lost", &args.lost);
+    let again = again.vars(&args.vars, &plan);
     let beginning = Beginning {
         plan: Arc::new(plan),
         signature: None,
         resumed: None,
         store,
-        next: "drplan release".to_owned(),
-        stop: signals::stops(ambient),
+        again,
+        stop: signals::stops(ambient)?,
     };
     let world = World {
         secrets: session.secrets,

@@ -28,7 +28,11 @@ use crate::store::StoredRun;
 use crate::store::Texts;
 
 pub(super) async fn run(cli: &Cli, args: &ReportArgs, ambient: &Ambient) -> Result<Exit, Failure> {
-    let report = told(&texts(cli, args.run.as_deref(), ambient).await?.parse()?)?;
+    let report = told(
+        &texts(cli, &args.vars, args.run.as_deref(), ambient)
+            .await?
+            .parse()?,
+    )?;
     let format = if args.json {
         ReportFormat::Json
     } else {
@@ -56,9 +60,14 @@ pub(super) async fn run(cli: &Cli, args: &ReportArgs, ambient: &Ambient) -> Resu
     Ok(Exit::Ok)
 }
 
-/// What a run left behind. Sensitive values come from the environment.
-async fn texts(cli: &Cli, run: Option<&str>, ambient: &Ambient) -> Result<Texts, Failure> {
-    let (store, _) = open_store::of_spec(cli, &VarArgs::default(), ambient).await?;
+/// What a run left behind.
+async fn texts(
+    cli: &Cli,
+    vars: &VarArgs,
+    run: Option<&str>,
+    ambient: &Ambient,
+) -> Result<Texts, Failure> {
+    let (store, _) = open_store::of_spec(cli, vars, ambient).await?;
     Ok(store.texts(&store.find(run).await?).await?)
 }
 
@@ -107,7 +116,7 @@ async fn verify(cli: &Cli, args: &VerifyArgs, ambient: &Ambient) -> Result<Exit,
             bundle(path)?.verify(&path.display().to_string(), head, by.as_ref())
         }
         None => {
-            let texts = texts(cli, args.run.as_deref(), ambient).await?;
+            let texts = texts(cli, &args.vars, args.run.as_deref(), ambient).await?;
             crate::report::verify(&texts, head)
         }
     };
@@ -148,7 +157,7 @@ fn bundle(path: &Path) -> Result<Bundle, Failure> {
 
 async fn export(cli: &Cli, args: &ExportArgs, ambient: &Ambient) -> Result<Exit, Failure> {
     let signer = args.sign.as_deref().map(Signer::read).transpose()?;
-    let texts = texts(cli, args.run.as_deref(), ambient).await?;
+    let texts = texts(cli, &args.vars, args.run.as_deref(), ambient).await?;
     let report = told(&texts.parse()?)?;
     let head = report.chain.head.clone();
     let bundle = Bundle::of(texts, report, signer.as_ref());

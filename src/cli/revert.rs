@@ -3,18 +3,19 @@
 use std::sync::Arc;
 
 use super::Ambient;
-use super::apply::confirm;
-use super::apply::world_of;
 use super::args::ApplyArgs;
 use super::args::Cli;
 use super::args::RevertArgs;
+use super::consent::confirm;
 use super::failure::Failure;
+use super::next::Words;
 use super::open_store;
 use super::print;
 use super::run::Beginning;
-use super::run::World;
 use super::session::trusted;
 use super::signals;
+use super::world::World;
+use super::world::world_of;
 use crate::eyes::Eyes;
 use crate::plan::Plan;
 use crate::render;
@@ -36,13 +37,15 @@ pub(super) async fn run(cli: &Cli, args: &RevertArgs, ambient: &Ambient) -> Resu
     if !args.auto_approve {
         confirm(&plan, ambient)?;
     }
+    let again = Words::new(&cli.chdir, &["revert", "dns", &stored.id]);
+    let again = again.vars(&args.vars, &stored.plan);
     let beginning = Beginning {
         plan: Arc::new(plan),
         signature: None,
         resumed: None,
         store,
-        next: format!("drplan revert dns {}", stored.id),
-        stop: signals::stops(ambient),
+        again,
+        stop: signals::stops(ambient)?,
     };
     let apply = ApplyArgs::plain(args.vars.clone());
     super::run::run(cli, &apply, ambient, &world, beginning).await

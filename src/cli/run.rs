@@ -13,14 +13,17 @@ use super::args::ApplyArgs;
 use super::args::Cli;
 use super::failure::Failure;
 use super::gate::Asks;
-use super::next::anew_command;
-use super::next::resume_command;
-use super::next::status_command;
+use super::holder::alone;
+use super::holder::taker;
+use super::next;
+use super::next::After;
+use super::next::Words;
 use super::open_store;
 use super::orders::orders;
 use super::print;
 use super::signals;
 use super::talk;
+use super::world::World;
 use crate::apply::Apply;
 use crate::apply::Cut;
 use crate::apply::Earlier;
@@ -28,23 +31,18 @@ use crate::apply::Ending;
 use crate::apply::Event;
 use crate::apply::Frontier;
 use crate::apply::Hold;
-use crate::apply::Outcome;
+use crate::apply::Journal;
+use crate::apply::Orders;
 use crate::apply::Sink;
 use crate::apply::Stop;
-use crate::observe::Observer;
 use crate::plan::Plan;
 use crate::render;
 use crate::render::run::TextSink;
 use crate::report::Exit;
 use crate::report::done_without;
 use crate::report::verdict;
-use crate::secrets::Secrets;
 use crate::signature::Signature;
-use crate::store::Claim;
-use crate::store::Lease;
 use crate::store::LeaseError;
-use crate::store::Lock;
-use crate::store::LockError;
 use crate::store::RunStore;
 use crate::store::StoreError;
 use crate::store::StoredRun;
@@ -57,13 +55,6 @@ const WISH_EVERY: Duration = Duration::from_secs(1);
 /// the same store has just been asked long enough.
 const LEFT_WITHIN: Duration = Duration::from_secs(5);
 
-/// What applying needs besides the plan.
-pub(super) struct World {
-    pub(super) secrets: Arc<Secrets>,
-    pub(super) observer: Arc<Observer>,
-    pub(super) registry: Arc<drplan_api::Registry>,
-}
-
 /// A run that begins, or goes on.
 pub(super) struct Beginning {
     pub(super) plan: Arc<Plan>,
@@ -72,8 +63,8 @@ pub(super) struct Beginning {
     /// The run that goes on.
     pub(super) resumed: Option<String>,
     pub(super) store: RunStore,
-    /// The command by which a person goes on if a new plan is needed.
-    pub(super) next: String,
+    /// The command by which a person applies once more.
+    pub(super) again: Words,
     /// How far it is being stopped.
     pub(super) stop: watch::Receiver<Stop>,
 }
@@ -85,43 +76,6 @@ fn run_id(at: Timestamp) -> String {
     format!("{}{}", at.strftime("%Y%m%dT%H%M%S.%3fZ-"), &digits[..4])
 }
 
-/// Keeps other applies of the recovery away.
-pub(super) async fn alone(
-    store: &RunStore,
-    plan: &Plan,
-    run: &str,
-    patience: Duration,
-    ambient: &Ambient,
-) -> Result<Hold, Failure> {
-    let holder = ambient.holder();
-    match store {
-        RunStore::Folder(dir) => {
-            let about = format!("run {run} of {holder}");
-            crate::private::folder(dir).map_err(|e| LockError::io(dir, &e))?;
-            let until = tokio::time::Instant::now() + patience;
-            loop {
-                match Lock::take(&dir.join("lock"), &about) {
-                    Ok(lock) => return Ok(Hold::Machine(lock)),
-                    Err(error) if tokio::time::Instant::now() >= until => return Err(error.into()),
-                    Err(_) => tokio::time::sleep(WISH_EVERY).await,
-                }
-            }
-        }
-        RunStore::Shared(store) => {
-            let claim = Claim {
-                recovery: plan.head.recovery.clone(),
-                run: run.to_owned(),
-                holder,
-                patience,
-            };
-            let clock = ambient.doors.clock.clone();
-            let uptime = Arc::clone(&ambient.uptime);
-            let lease = Lease::take(Arc::clone(store), claim, clock, uptime).await?;
-            Ok(Hold::Everywhere(lease))
-        }
-    }
-}
-
 /// Runs a plan and says how it ended.
 pub(super) async fn run(
     cli: &Cli,
@@ -130,100 +84,135 @@ pub(super) async fn run(
     world: &World,
     beginning: Beginning,
 ) -> Result<Exit, Failure> {
-    let Beginning {
-        plan,
-        signature,
-        resumed,
-        store,
-        next,
-        stop,
-    } = beginning;
-    let orders = orders(&args.orders, &plan)?;
+    let plan = Arc::clone(&beginning.plan);
+    let store = beginning.store.clone();
     let at = ambient.doors.clock.now();
-    let run = resumed.clone().unwrap_or_else(|| run_id(at));
+    let run = beginning.resumed.clone().unwrap_or_else(|| run_id(at));
+    let course = Course {
+        orders: orders(&args.orders, &plan)?,
+        work_dir: open_store::work_dir(&cli.chdir, &store)?,
+        base_dir: std::path::absolute(&cli.chdir).map_err(anyhow::Error::from)?,
+        run: run.clone(),
+        at,
+    };
+    let after = After {
+        again: beginning.again.clone(),
+        resume: next::resume(cli, args, &plan, &run),
+        status: Words::new(&cli.chdir, &["status", &run]).vars(&args.planning.vars, &plan),
+        report: Words::new(&cli.chdir, &["report", &run]).vars(&args.planning.vars, &plan),
+        anew: next::anew(cli, args, &plan),
+    };
     let hold = tokio::select! {
         biased;
-        () = signals::asked(Some(&stop)) => return Ok(Exit::Stopped),
+        () = signals::asked(Some(&beginning.stop)) => return Ok(Exit::Stopped),
         hold = alone(&store, &plan, &run, args.lock_timeout, ambient) => Arc::new(hold?),
     };
-    // A wish from before the run goes on is none of now; a new run has none. One that cannot be read is
-    // no reason not to go on.
-    let known = match resumed {
-        Some(_) => store.wish(&run).await.ok().flatten(),
-        None => None,
+    let ending = course.applied(args, ambient, world, beginning, &hold).await;
+    let is_broken = ending.as_ref().map_or(true, |e| e.broken.is_some());
+    let exit = match ending {
+        Ok(ending) => told(&plan, &store, &after, ending, args.json, ambient).await,
+        Err(failure) => Err(failure),
     };
-    let (journal, earlier) = match resumed {
-        Some(_) => {
-            let (stored, journal) = store.go_on(&run).await?;
-            same_plan(&stored, &plan)?;
-            let earlier = Earlier {
-                lines: stored.records.lines,
-                by: ambient.holder(),
-            };
-            (journal, Some(earlier))
-        }
-        None => (store.begin(&run, &plan, signature.as_ref()).await?, None),
+    let is_lost = match &exit {
+        Ok(exit) => *exit == Exit::Locked,
+        Err(failure) => failure.exit() == Exit::Locked,
     };
-    let (wishes, watching) = watched(&store, &run, known);
-    let (sink, drawn) = sink(args.json, ambient, at)?;
-    let base_dir = std::path::absolute(&cli.chdir).map_err(anyhow::Error::from)?;
-    let ending = crate::apply::apply(Apply {
-        plan: Arc::clone(&plan),
-        registry: Arc::clone(&world.registry),
-        observer: Arc::clone(&world.observer),
-        secrets: Arc::clone(&world.secrets),
-        journal,
-        earlier,
-        sink,
-        gatekeeper: Arc::new(Asks::new(&args.approve, drawn, ambient)),
-        hold: Arc::clone(&hold),
-        orders,
-        stop,
-        wishes,
-        run: run.clone(),
-        work_dir: work_dir(cli)?,
-        base_dir,
-        doors: ambient.doors.clone(),
-        parallelism: args.parallelism,
-        seed: u64::try_from(at.as_nanosecond() & i128::from(u64::MAX)).unwrap_or_default(),
-        next,
-    })
-    .await;
-    watching.abort();
-    let ending = ending.map_err(StoreError::from)?;
-    let after = After {
-        resume: resume_command(cli, args, &run),
-        status: status_command(cli, &run),
-        anew: anew_command(cli, args, &plan),
-    };
-    let is_broken = ending.broken.is_some();
-    let exit = told(&plan, &store, &after, ending, args.json, ambient).await;
-    if let Some(Hold::Everywhere(lease)) = Arc::into_inner(hold) {
-        let is_lost = matches!(exit, Ok(Exit::Locked));
-        match within(is_broken, lease.release()).await {
-            Some(Err(LeaseError::Lost { .. })) if is_lost => {}
-            Some(Ok(())) => {}
-            Some(Err(error)) => talk(&format!(
-                "the lock was not given back and expires by itself: {error}"
-            )),
-            None => talk("the lock was not given back and expires by itself"),
-        }
-    }
+    given_back(hold, is_broken, is_lost).await;
     exit
 }
 
-/// The commands by which a person goes on after a run.
-struct After {
-    /// Goes on with it.
-    resume: String,
-    /// Shows what somebody else makes of it.
-    status: String,
-    /// Makes its plan file anew, if it came with one.
-    anew: Option<String>,
+/// What is known of a run before it has the lock.
+struct Course {
+    run: String,
+    at: Timestamp,
+    orders: Orders,
+    work_dir: PathBuf,
+    base_dir: PathBuf,
+}
+
+impl Course {
+    /// Applies the plan, under its lock.
+    async fn applied(
+        self,
+        args: &ApplyArgs,
+        ambient: &Ambient,
+        world: &World,
+        beginning: Beginning,
+        hold: &Arc<Hold>,
+    ) -> Result<Ending, Failure> {
+        // A wish from before the run goes on is none of now; a new run has none. One that cannot be
+        // read is no reason not to go on.
+        let known = match beginning.resumed {
+            Some(_) => beginning.store.wish(&self.run).await.ok().flatten(),
+            None => None,
+        };
+        let (journal, earlier) = begun(&beginning, &self.run, ambient).await?;
+        let (sink, drawn) = sink(args.json, ambient, self.at)?;
+        let (wishes, watching) = watched(&beginning.store, &self.run, known);
+        let ending = crate::apply::apply(Apply {
+            plan: beginning.plan,
+            registry: Arc::clone(&world.registry),
+            observer: Arc::clone(&world.observer),
+            secrets: Arc::clone(&world.secrets),
+            journal,
+            earlier,
+            sink,
+            gatekeeper: Arc::new(Asks::new(&args.approve, drawn, ambient)),
+            hold: Arc::clone(hold),
+            orders: self.orders,
+            stop: beginning.stop,
+            wishes,
+            run: self.run,
+            work_dir: self.work_dir,
+            base_dir: self.base_dir,
+            doors: ambient.doors.clone(),
+            parallelism: args.parallelism,
+            seed: u64::try_from(self.at.as_nanosecond() & i128::from(u64::MAX)).unwrap_or_default(),
+            next: beginning.again.text(),
+        })
+        .await;
+        watching.abort();
+        Ok(ending.map_err(StoreError::from)?)
+    }
+}
+
+/// The journal of a run, and what it holds already.
+async fn begun(
+    beginning: &Beginning,
+    run: &str,
+    ambient: &Ambient,
+) -> Result<(Journal, Option<Earlier>), Failure> {
+    let Beginning { plan, store, .. } = beginning;
+    if beginning.resumed.is_none() {
+        let journal = store.begin(run, plan, beginning.signature.as_ref());
+        return Ok((journal.await?, None));
+    }
+    let (stored, journal) = store.go_on(run).await?;
+    same_plan(&stored, plan)?;
+    let earlier = Earlier {
+        lines: stored.records.lines,
+        by: ambient.holder(),
+    };
+    Ok((journal, Some(earlier)))
+}
+
+/// Gives the lock back; one of this machine is free as soon as nobody has it.
+async fn given_back(hold: Arc<Hold>, is_broken: bool, is_lost: bool) {
+    let Some(Hold::Everywhere(lease)) = Arc::into_inner(hold) else {
+        return;
+    };
+    match within(is_broken, lease.release()).await {
+        Some(Err(LeaseError::Lost { .. })) if is_lost => {}
+        Some(Ok(())) => {}
+        Some(Err(error)) => talk(&format!(
+            "the lock was not given back and expires by itself: {error}"
+        )),
+        None => talk("the lock was not given back and expires by itself"),
+    }
 }
 
 /// Waits for the last words to a store, and not long for one that does not answer; `None` if it did not.
-async fn within<T>(is_broken: bool, last: impl Future<Output = T>) -> Option<T> {
+pub(super) async fn within<T>(is_broken: bool, last: impl Future<Output = T>) -> Option<T> {
     match is_broken {
         true => tokio::time::timeout(LEFT_WITHIN, last).await.ok(),
         false => Some(last.await),
@@ -248,10 +237,6 @@ fn same_plan(stored: &StoredRun, plan: &Plan) -> Result<(), Failure> {
         ),
         "`drplan apply` plans anew; what is done is found done",
     ))
-}
-
-fn work_dir(cli: &Cli) -> Result<PathBuf, Failure> {
-    Ok(open_store::folder(&cli.chdir)?.join("work"))
 }
 
 /// What is drawn for a person; `None` if a program reads the run.
@@ -341,7 +326,10 @@ async fn told(
     let last = ending.events + 1;
     let without = done_without(plan, &ending.outcomes);
     let without = without.filter(|_| ending.stopped == Stop::No);
-    let frontier = with_next(&ending, exit, after);
+    let frontier = Frontier {
+        next: after.next(&ending, exit),
+        ..ending.frontier.clone()
+    };
     let kept = keep(store, &frontier, ending.cut.as_ref());
     match within(ending.broken.is_some(), kept).await {
         Some(Ok(())) => {}
@@ -362,30 +350,12 @@ async fn told(
             exit.code(),
         ))?;
         talk(&format!(
-            "report: drplan report {}\nhead of the journal, to be kept elsewhere: {}",
-            frontier.run, ending.head
+            "report: {}\nhead of the journal, to be kept elsewhere: {}",
+            after.report.text(),
+            ending.head
         ));
     }
     Ok(exit)
-}
-
-/// Who has the lock, or had it last; `run` by `holder` is who lost it.
-async fn taker(store: &RunStore, plan: &Plan, run: &str, holder: &str) -> Option<String> {
-    let RunStore::Shared(store) = store else {
-        return None;
-    };
-    let held = crate::store::held(&**store, &plan.head.recovery);
-    let held = within(true, held).await?.ok().flatten();
-    let (held, _) = held?;
-    Some(
-        match (held.run == run && held.holder == holder, held.released) {
-            (true, true) => "somebody gave it back with `drplan unlock`".to_owned(),
-            // Ours still: it could not be renewed in time.
-            (true, false) => return None,
-            (false, true) => format!("{}, which has ended", held.about()),
-            (false, false) => held.about(),
-        },
-    )
 }
 
 /// Keeps where the run stands. After a lost lock the run is somebody else's, and so is the word on that.
@@ -398,48 +368,6 @@ async fn keep(
         Some(Cut::LockLost(_)) => Ok(()),
         _ => store.keep(frontier).await,
     }
-}
-
-/// The frontier with the command that fits: what stopped or waits goes on with the same plan, what
-/// failed or moved is planned anew, and what somebody else has taken over is looked at.
-fn with_next(ending: &Ending, exit: Exit, after: &After) -> Frontier {
-    let mut frontier = ending.frontier.clone();
-    if exit == Exit::Locked {
-        frontier.next.clone_from(&after.status);
-        return frontier;
-    }
-    let moved = |o: &Outcome| matches!(o, Outcome::Moved { .. });
-    let same_plan = match exit {
-        Exit::Stopped | Exit::Killed | Exit::Deadline | Exit::Waiting => true,
-        Exit::Partial => matches!(ending.cut, Some(Cut::Failure(_))) || ending.broken.is_some(),
-        _ => false,
-    };
-    let has_moved = ending.outcomes.values().any(moved);
-    if same_plan && !has_moved {
-        frontier.next.clone_from(&after.resume);
-    }
-    if let Some(anew) = after.anew.as_ref().filter(|_| has_moved) {
-        // The same plan would only be refused again.
-        frontier.next.clone_from(anew);
-        return frontier;
-    }
-    for gate in frontier.waiting.keys() {
-        // An instance's key stands in quotes, which a shell would take away.
-        let quote = if gate.as_str().contains('[') { "'" } else { "" };
-        frontier
-            .next
-            .extend([" --approve ", quote, gate.as_str(), quote]);
-    }
-    for (address, _) in ending.outcomes.iter().filter(|(_, o)| **o == Outcome::Done) {
-        // What was done again is not asked for once more.
-        let again = ["--redo".to_owned(), address.to_string()];
-        let again = format!(" {}", drplan_api::shell::joined(&again));
-        frontier.next = frontier.next.replace(&again, "");
-    }
-    if exit == Exit::Ok {
-        frontier.next.clear();
-    }
-    frontier
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::Ambient;
+use super::failure::Failure;
 use super::talk;
 use crate::apply::Stop;
 use crate::lang::parse_duration;
@@ -23,13 +24,23 @@ pub(super) enum Signal {
     Terminate,
 }
 
+/// How long SIGTERM lets what runs end.
+fn grace(ambient: &Ambient) -> Result<Duration, Failure> {
+    let Some(text) = ambient.env.get("DRPLAN_GRACE") else {
+        return Ok(GRACE_DEFAULT);
+    };
+    parse_duration(text).ok_or_else(|| {
+        Failure::refused(
+            Exit::Usage,
+            format!("`DRPLAN_GRACE={text}` is not a length of time"),
+            "write for example 90s, 15m or 1h30m",
+        )
+    })
+}
+
 /// Listens for signals for as long as the process lives.
-pub(super) fn stops(ambient: &Ambient) -> watch::Receiver<Stop> {
-    let grace = ambient.env.get("DRPLAN_GRACE");
-    let grace = grace
-        .map(String::as_str)
-        .and_then(parse_duration)
-        .unwrap_or(GRACE_DEFAULT);
+pub(super) fn stops(ambient: &Ambient) -> Result<watch::Receiver<Stop>, Failure> {
+    let grace = grace(ambient)?;
     let (sender, receiver) = watch::channel(Stop::No);
     tokio::spawn(async move {
         let mut count = 0;
@@ -65,7 +76,7 @@ pub(super) fn stops(ambient: &Ambient) -> watch::Receiver<Stop> {
             }
         }
     });
-    receiver
+    Ok(receiver)
 }
 
 /// Waits until somebody has asked to stop; for ever where nobody listens yet.
@@ -100,6 +111,8 @@ pub(super) struct Signals {
     int: tokio::signal::unix::Signal,
     hup: tokio::signal::unix::Signal,
     term: tokio::signal::unix::Signal,
+    /// Whether the terminal was closed: a shell and the system may each say so, and once is enough.
+    hung_up: bool,
 }
 
 #[cfg(unix)]
@@ -112,6 +125,7 @@ impl Signals {
             int: signal(SignalKind::interrupt()).ok()?,
             hup: signal(SignalKind::hangup()).ok()?,
             term: signal(SignalKind::terminate()).ok()?,
+            hung_up: false,
         })
     }
 
@@ -119,7 +133,10 @@ impl Signals {
     pub(super) async fn next(&mut self) -> Option<Signal> {
         tokio::select! {
             got = self.int.recv() => got.map(|()| Signal::Interrupt),
-            got = self.hup.recv() => got.map(|()| Signal::Terminate),
+            got = self.hup.recv(), if !self.hung_up => {
+                self.hung_up = true;
+                got.map(|()| Signal::Terminate)
+            }
             got = self.term.recv() => got.map(|()| Signal::Terminate),
         }
     }

@@ -11,6 +11,8 @@ use super::args::PlanningArgs;
 use super::args::SnapshotArgs;
 use super::failure::Failure;
 use super::failure::diagnostics;
+use super::next::Words;
+use super::next::decisions;
 use super::print;
 use super::session::Basis;
 use super::session::Made;
@@ -30,16 +32,17 @@ pub(super) async fn run(
     args: &SnapshotArgs,
     ambient: &Ambient,
 ) -> Result<Exit, Failure> {
-    let next = format!("drplan plan --live {}", args.out.display());
-    keep(&cli.chdir, &args.planning, &args.out, &next, ambient).await
+    let mut next = Words::new(&cli.chdir, &["plan"]);
+    next.add("--live", args.out.display().to_string());
+    keep(&cli.chdir, &args.planning, &args.out, next, ambient).await
 }
 
-/// Keeps what a plan rests on in a file. `next` is the command that plans from it.
+/// Keeps what a plan rests on in a file. `next` plans from it, once it is told what this plan was.
 pub(super) async fn keep(
     dir: &Path,
     planning: &PlanningArgs,
     out: &Path,
-    next: &str,
+    mut next: Words,
     ambient: &Ambient,
 ) -> Result<Exit, Failure> {
     let session = Session::open(dir, &planning.vars, ambient)?;
@@ -71,6 +74,8 @@ pub(super) async fn keep(
     if exit == Exit::Incomplete {
         talk("something could not be read; the snapshot says so, and so will each plan from it");
     }
+    decisions(&mut next, &made.plan);
+    let next = next.vars(&planning.vars, &made.plan).text();
     talk(&format!("saved; plan from it with: {next}"));
     Ok(exit)
 }

@@ -28,7 +28,7 @@ pub(super) async fn run(cli: &Cli, args: &UnlockArgs, ambient: &Ambient) -> Resu
         }
     };
     let found = held(&**shared, &recovery).await;
-    let found = found.map_err(anyhow::Error::from)?;
+    let found = found.map_err(crate::store::LeaseError::from)?;
     let Some(found) = found.filter(|(held, _)| !held.released) else {
         return free();
     };

@@ -4,10 +4,12 @@ use super::Ambient;
 use super::args::Cli;
 use super::args::RunArgs;
 use super::failure::Failure;
+use super::holder::Holder;
+use super::holder::holder;
+use super::next::Words;
 use super::open_store;
 use super::print;
-use super::status::Holder;
-use super::status::holder;
+use super::talk;
 use crate::report::Exit;
 use crate::report::Standing;
 use crate::report::State;
@@ -31,8 +33,9 @@ pub(super) async fn run(
     let stored = store.open(&run).await?;
     let now = ambient.doors.clock.now();
     let holder = holder(&store, &recovery, now).await?;
-    let living = holder.as_ref().and_then(Holder::living);
-    let over = match Standing::of(&stored, living, now).state {
+    // A clock that is ahead makes who lives seem dead, and a wish does the dead no harm.
+    let about = holder.as_ref().map(Holder::about);
+    let over = match Standing::of(&stored, about, now).state {
         State::Running | State::Paused { .. } => None,
         State::Ended { exit_code: 0 } => Some(("has ended, and nothing of it is left", false)),
         State::Ended { .. } => Some(("has ended", true)),
@@ -40,7 +43,10 @@ pub(super) async fn run(
     };
     if let Some((what, goes_on)) = over {
         let hint = match goes_on {
-            true => format!("`drplan apply --resume {run}` goes on with it"),
+            true => {
+                let words = Words::new(&cli.chdir, &["apply", "--resume", &run]);
+                format!("`{}` goes on with it", words.text())
+            }
             false => "`drplan plan` says what there is to do now".to_owned(),
         };
         let what = format!("run {run} {what}");
@@ -52,11 +58,19 @@ pub(super) async fn run(
         at: now,
     };
     store.set_wish(&run, &wish).await?;
+    let resume = Words::new(&cli.chdir, &["resume", &run]).vars(&args.vars, &stored.plan);
     print(&match wanted {
         Wanted::Pause => format!(
-            "Run {run} begins nothing new from now on; what runs goes on. `drplan resume {run}` lets it go on.\n"
+            "Run {run} begins nothing new from now on; what runs goes on. `{}` lets it go on.\n",
+            resume.text()
         ),
         Wanted::GoOn => format!("Run {run} goes on.\n"),
     })?;
+    if holder.as_ref().is_some_and(Holder::is_silent) {
+        talk(
+            "by the clock of this machine the run has not renewed its lock for longer than that lives: it \
+             may be dead; if it is not, this clock is wrong",
+        );
+    }
     Ok(Exit::Ok)
 }

@@ -9,15 +9,17 @@ use super::style::time;
 use crate::report::Standing;
 use crate::report::State;
 
-/// A run, who holds the lock, and older runs.
+/// A run, who holds the lock, the command that goes on, and older runs. A run that ended has kept its own.
 pub fn status<'a>(
     standing: &Standing,
     lock: Option<&str>,
+    next: Option<String>,
     older: impl Iterator<Item = &'a str>,
     style: Style,
 ) -> String {
     let mut out = vec![headline(standing, style)];
     let f = &standing.frontier;
+    let ended = matches!(standing.state, State::Ended { .. });
     out.push(counts(f));
     for (address, since) in &standing.running {
         out.push(format!(
@@ -44,7 +46,8 @@ pub fn status<'a>(
         Some(about) => format!("  lock: held by {about}"),
         None => "  lock: free".to_owned(),
     });
-    if let Some(next) = next(standing) {
+    let kept = Some(&f.next).filter(|next| ended && !next.is_empty());
+    if let Some(next) = next.as_ref().or(kept) {
         out.push(format!("  next: {next}"));
     }
     let older: Vec<&str> = older.collect();
@@ -75,13 +78,4 @@ fn headline(standing: &Standing, style: Style) -> String {
         standing.recovery,
         style.paint(tone, &state),
     )
-}
-
-fn next(standing: &Standing) -> Option<String> {
-    match &standing.state {
-        State::Running => None,
-        State::Paused { .. } => Some(format!("drplan resume {}", standing.run)),
-        State::Died => Some(format!("drplan apply --resume {}", standing.run)),
-        State::Ended { .. } => Some(standing.frontier.next.clone()).filter(|next| !next.is_empty()),
-    }
 }

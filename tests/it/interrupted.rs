@@ -190,6 +190,24 @@ fn a_killed_run_is_called_dead_and_resumed() {
 }
 
 #[test]
+fn what_a_person_left_out_stays_so_when_a_killed_run_goes_on() {
+    let world = World::of(SLOW);
+    let run = world.start("apply --auto-approve --skip command.behind=later");
+    world.wait_for("begun");
+    run.signal("KILL");
+    run.ended();
+    world.write("let", "");
+    world.wait_for("slow");
+    world
+        .run("apply --resume 2")
+        .ends_with(6)
+        .says("command.behind: later");
+    assert!(!world.holds("behind"));
+    world.run("apply --auto-approve").ends_with(0);
+    assert!(world.holds("behind"));
+}
+
+#[test]
 fn a_paused_run_begins_nothing_until_it_is_let_go_on() {
     let world = World::of(SLOW);
     let run = world.start("apply --auto-approve");

@@ -11,6 +11,7 @@ use super::PlanningArgs;
 use super::VarArgs;
 use super::at_least_one;
 use super::duration;
+use super::some_time;
 
 /// `apply`.
 #[derive(Debug, Args)]
@@ -95,7 +96,7 @@ pub struct OrderArgs {
     #[arg(long, value_name = "ADDRESS=REASON")]
     pub by_hand: Vec<String>,
     /// How long the run may take; then it stops at a safe point.
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", value_parser = some_time)]
     pub deadline: Option<Duration>,
     /// How many steps may act on one target at once, in place of what its system allows.
     #[arg(long, value_name = "CONNECTION=N")]

@@ -136,6 +136,14 @@ fn duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "write for example \"90s\", \"15m\" or \"1h30m\"".to_owned())
 }
 
+/// A duration that is not zero.
+fn some_time(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("that is no time at all: nothing could begin".to_owned()),
+        length => Ok(length),
+    }
+}
+
 fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) | Err(_) => Err("write a number, 1 or more".to_owned()),

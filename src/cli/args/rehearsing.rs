@@ -1,11 +1,21 @@
 //! Arguments of `rehearse`.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
 
 use super::VarArgs;
 use super::at_least_one;
+
+/// A port of this machine alone.
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    match text.parse::<SocketAddr>() {
+        Ok(address) if address.ip().is_loopback() => Ok(address),
+        Ok(_) => Err("the world is open to this machine alone: give a loopback address".to_owned()),
+        Err(_) => Err("write an address with a port, for example 127.0.0.1:7443".to_owned()),
+    }
+}
 
 /// An address, and behind a colon how many attempts, which is a number. A key of an instance may hold colons.
 fn failure(text: &str) -> Result<String, String> {
@@ -40,9 +50,10 @@ pub struct RehearseArgs {
         value_name = "ADDRESS:PORT",
         num_args = 0..=1,
         default_missing_value = "127.0.0.1:0",
-        require_equals = true
+        require_equals = true,
+        value_parser = loopback
     )]
-    pub listen: Option<std::net::SocketAddr>,
+    pub listen: Option<SocketAddr>,
     /// With `--listen`: open the world as it is before the recovery, and rehearse nothing.
     #[arg(long, requires = "listen", conflicts_with_all = ["fail", "json", "full"])]
     pub before: bool,

@@ -65,6 +65,9 @@ pub struct ReportArgs {
     /// The run, or the beginning of its id; the newest if it is not given.
     #[arg(value_name = "RUN")]
     pub run: Option<String>,
+    /// Values of variables, for the place where runs are kept.
+    #[command(flatten)]
+    pub vars: VarArgs,
     /// The format.
     #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
     pub format: ReportFormat,
@@ -99,6 +102,9 @@ pub struct VerifyArgs {
     /// The run, or the beginning of its id; the newest if it is not given.
     #[arg(value_name = "RUN", conflicts_with = "file")]
     pub run: Option<String>,
+    /// Values of variables, for the place where runs are kept.
+    #[command(flatten)]
+    pub vars: VarArgs,
     /// Hold it against the last link of the chain, as it was kept elsewhere.
     #[arg(long, value_name = "HEX")]
     pub head: Option<String>,
@@ -119,6 +125,9 @@ pub struct ExportArgs {
     /// The run, or the beginning of its id; the newest if it is not given.
     #[arg(value_name = "RUN")]
     pub run: Option<String>,
+    /// Values of variables, for the place where runs are kept.
+    #[command(flatten)]
+    pub vars: VarArgs,
     /// The file to write.
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,

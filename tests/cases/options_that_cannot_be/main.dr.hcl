@@ -1,0 +1,4 @@
+resource "command" "site" {
+  check = ["test", "-e", "site"]
+  apply = ["touch", "site"]
+}
