@@ -28,9 +28,16 @@ use serde_json::json;
 use crate::drplan::World;
 use forms::forms;
 use forms::holds;
+use forms::quoted;
+use forms::quoted_by_go;
 
-/// A sensitive variable, with all that must be encoded somewhere.
-const VARIABLE: &str = "canary+of/the=variable&it's <long>";
+/// A sensitive variable, with all that must be encoded somewhere, and a word that no escape takes apart.
+const VARIABLE: &str = r#"canary+of/the=variable&it's <long> "and\quoted" CanaryOfOneLongWord"#;
+/// The same as a part of a URL.
+const VARIABLE_IN_URL: &str =
+    "canary%2Bof%2Fthe%3Dvariable%26it%27s%20%3Clong%3E%20%22and%5Cquoted%22%20CanaryOfOneLongWord";
+/// The end of it, which is all that a message of bounded length may begin with.
+const VARIABLE_CUT: &str = "OfOneLongWord";
 /// A sensitive variable of several lines.
 const KEY: &str = "-----BEGIN CANARY KEY-----\nQ2FuYXJ5T2ZUaGVGaXJzdExpbmU\nQ2FuYXJ5T2ZUaGVTZWNvbmRMaW5l\n-----END CANARY KEY-----\n";
 /// The lines of it that are secret.
@@ -240,7 +247,21 @@ fn search_lines(world: &World, step: &str, secrets: &[&str], lines: &[&'static s
     Searched { exits, said }
 }
 
-/// Programs that are given secrets and say them in every form, on both streams.
+/// A shell that has secrets in `$TOKEN` and `$KEY` says them in every form. It says in a few lines what a
+/// message about it shows.
+fn told(by: &str) -> String {
+    let literals = [VARIABLE_IN_URL, &quoted(VARIABLE), &quoted_by_go(VARIABLE)];
+    let literals = literals.map(|form| form.replace('\'', "'\\''"));
+    format!(
+        "printf '{by}=%s.' \"$TOKEN\"; printf %s \"$TOKEN\" | base64 -w0; printf 'x%s' \"$TOKEN\" | base64 -w0; \
+         printf ' %s' '{}'; printf %s \"$TOKEN\" | od -An -v -tx1 | tr -d ' \\n'; \
+         printf '\\n%s\\n' \"$KEY\"; printf %s \"$KEY\" | base64 -w0; printf %s \"$OUTPUT\"",
+        literals.join("' '")
+    )
+}
+
+/// Programs that say secrets in every form, on both streams: some that are given them, whose output stays
+/// where it is, and some that find them in files, so that nobody knows that they have any.
 #[test]
 fn what_programs_say_of_secrets_goes_nowhere() {
     let spec = r#"
@@ -261,15 +282,27 @@ resource "command" "tells" {
 }
 
 resource "command" "fails" {
-  check = ["test", "-e", "out/never"]
-  apply = ["sh", "fail.sh"]
-  env   = { TOKEN = var.token, KEY = var.key, OUTPUT = command.login.outputs.kubeconfig }
+  depends_on = [command.login]
+  check      = ["test", "-e", "out/never"]
+  apply      = ["sh", "fail.sh"]
+  env        = { TOKEN = var.token, KEY = var.key, OUTPUT = command.login.outputs.kubeconfig }
+}
+
+resource "command" "finds_and_fails" {
+  depends_on = [command.login]
+  check      = ["test", "-e", "out/never"]
+  apply      = ["sh", "find.sh"]
 }
 
 resource "command" "cannot_tell" {
   check = ["sh", "ask.sh"]
   apply = ["true"]
   env   = { TOKEN = var.token, KEY = var.key }
+}
+
+resource "command" "says_too_much" {
+  check = ["sh", "cut.sh"]
+  apply = ["true"]
 }
 
 check "it_is_another" {
@@ -285,26 +318,14 @@ output "login" { value = command.login.outputs.kubeconfig }
     let world = World::of(spec)
         .with("DRPLAN_VAR_token", VARIABLE)
         .with("DRPLAN_VAR_key", KEY);
-    let in_a_url = "canary%2Bof%2Fthe%3Dvariable%26it%27s%20%3Clong%3E";
-    let hex: String = VARIABLE.bytes().map(|b| format!("{b:02x}")).collect();
-    let told = format!(
-        "printf 'token=%s.' \"$TOKEN\"; printf %s \"$TOKEN\" | base64 -w0; printf 'x%s' \"$TOKEN\" | base64 -w0; \
-         echo {in_a_url}; echo {hex}; printf '%s\\n' \"$KEY\"; printf %s \"$KEY\" | base64 -w0; printf %s \"$OUTPUT\""
-    );
-    world.write(
-        "login.sh",
-        "mkdir -p out; (printf canary-; printf of-the-output) > out/kubeconfig\n",
-    );
-    world.write(
-        "tell.sh",
-        &format!("touch out/told; {told}; ({told}) >&2\n"),
-    );
-    world.write("fail.sh", &format!("{told}; ({told}) >&2; exit 1\n"));
-    world.write("ask.sh", &format!("({told}) >&2; exit 3\n"));
-    let secrets = [&[VARIABLE, OUTPUT], KEY_LINES].concat();
+    write_programs(&world);
+    let secrets = [&[VARIABLE, OUTPUT, VARIABLE_CUT], KEY_LINES].concat();
     let searched = search(&world, "command.tells", &secrets);
     // Beside an apply that goes on these make sense.
     assert_eq!(searched.refused(), ["pause", "resume"]);
+    for wanted in ["asked=(secret)", "found=(secret)", "cut-"] {
+        assert!(searched.said.contains(wanted), "nothing says `{wanted}`");
+    }
     searched.ended(&[
         ("plan --out saved.drplan", 12),
         ("plan --live saved.snapshot --full", 12),
@@ -321,6 +342,41 @@ output "login" { value = command.login.outputs.kubeconfig }
         ("evidence verify --file evidence.json", 0),
     ]);
     assert_eq!(world.read("out/kubeconfig"), OUTPUT);
+    for ran in ["out/told", "out/failed", "out/found"] {
+        assert!(world.holds(ran), "`{ran}` is missing: it never spoke");
+    }
+}
+
+/// How much of what a check complains about is kept.
+const KEPT_BYTES: usize = 2048;
+
+/// Writes the programs of the spec, and the secrets that some of them find.
+fn write_programs(world: &World) {
+    world.write("given-token", VARIABLE);
+    world.write("given-key", KEY);
+    let find = "TOKEN=$(cat given-token); KEY=$(cat given-key)";
+    let say = |by: &str| format!("{0}; ({0}) >&2", told(by));
+    world.write(
+        "login.sh",
+        "mkdir -p out; (printf canary-; printf of-the-output) > out/kubeconfig\n",
+    );
+    world.write("tell.sh", &format!("touch out/told; {}\n", say("tells")));
+    world.write(
+        "fail.sh",
+        &format!("touch out/failed; {}; exit 1\n", say("fails")),
+    );
+    world.write(
+        "find.sh",
+        &format!("{find}; touch out/found; {}; exit 1\n", say("found")),
+    );
+    world.write("ask.sh", &format!("{find}; {}; exit 3\n", say("asked")));
+    // Only the last bytes are kept, and those begin in the middle of the secret.
+    let kept = KEPT_BYTES - VARIABLE_CUT.len() - 1;
+    let cut = "cut-".repeat(kept / 4) + &"-".repeat(kept % 4);
+    world.write(
+        "cut.sh",
+        &format!("(cat given-token; printf ' %s' '{cut}') >&2; exit 3\n"),
+    );
 }
 
 /// A program that has told everything and goes on.
@@ -596,7 +652,7 @@ fn what_backups_and_keys_of_a_rehearsal_hold_goes_nowhere() {
     let text = world.read("rehearsal.hcl");
     let text = text
         .replace("rehearsal-reader", BUCKET)
-        .replace("rehearsal-velero", VARIABLE)
+        .replace("rehearsal-velero", &quoted(VARIABLE))
         .replace("rehearsal-dns", ZONE)
         .replace("rehearsal-database", "canary-of-the-password");
     world.write("rehearsal.hcl", &text);
