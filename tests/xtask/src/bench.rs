@@ -11,17 +11,14 @@ mod table;
 use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
-use std::process::Command;
 use std::process::ExitCode;
-use std::process::Stdio;
 
 use anyhow::Context;
 use anyhow::Result;
-use anyhow::bail;
 use clap::ValueEnum;
 use drplan_harness::components::locate_opentofu;
-use serde_json::Value;
 
+use crate::build;
 use measure::Meter;
 use table::Table;
 
@@ -82,10 +79,15 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
     if wanted(Part::Diff) || wanted(Part::Start) {
         let program = match &args.drplan {
             Some(file) => absolute(file)?,
-            None => build("drplan")?,
+            None => built("drplan")?,
         };
         if wanted(Part::Start) {
-            start::run(&folder.path().join("start"), &program, &mut table)?;
+            start::run(
+                &folder.path().join("start"),
+                &program,
+                args.runs,
+                &mut table,
+            )?;
         }
         if wanted(Part::Diff) {
             let folder = folder.path().join("diff");
@@ -115,7 +117,7 @@ fn graphs(args: &Args, folder: &Path, meter: &Meter, table: &mut Table) -> Resul
         .flat_map(|(shape, sizes)| sizes.iter().map(|size| (*shape, *size)));
     let workload = graph::Workload {
         folder: folder.join("graph"),
-        program: build("drplan-bench")?,
+        program: built("drplan-bench")?,
         peer: absolute(&peer)?,
         graphs: sized.collect(),
         peer_size_max: args.peer_max,
@@ -138,22 +140,8 @@ fn absolute(file: &Path) -> Result<PathBuf> {
     fs::canonicalize(file).with_context(|| format!("there is no `{}`", file.display()))
 }
 
-/// Builds the program of a package in release form and says where it lies.
-fn build(package: &str) -> Result<PathBuf> {
+/// The program of a package in release form.
+fn built(package: &str) -> Result<PathBuf> {
     println!("building {package}");
-    let output = Command::new(env!("CARGO"))
-        .args(["build", "--release", "--locked", "--message-format=json"])
-        .args(["--package", package])
-        .stderr(Stdio::inherit())
-        .output()
-        .context("cannot start cargo")?;
-    anyhow::ensure!(output.status.success(), "`{package}` does not build");
-    for line in String::from_utf8_lossy(&output.stdout).lines() {
-        let message: Value = serde_json::from_str(line).unwrap_or_default();
-        let is_it = message["target"]["name"] == package && message["executable"].is_string();
-        if let (true, Some(file)) = (is_it, message["executable"].as_str()) {
-            return Ok(PathBuf::from(file));
-        }
-    }
-    bail!("cargo does not say where it put `{package}`")
+    build::program(package, "release")
 }

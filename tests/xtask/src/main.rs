@@ -12,14 +12,17 @@
 )]
 
 mod bench;
+mod build;
 mod components;
 mod docs;
 mod e2e;
 mod example;
 mod route53;
+mod runs;
 mod simulate;
 mod site;
 mod test;
+mod tree;
 
 use std::process::ExitCode;
 

@@ -15,14 +15,15 @@ use anyhow::ensure;
 
 use super::table::Table;
 
-/// How often each process is started.
-const STARTS: usize = 50;
+/// How often each process is started for each run that was asked for: a start is short, and differs.
+const STARTS_PER_RUN: usize = 10;
 
 /// The spec whose first line is waited for.
 const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/shop");
 
 /// Measures `validate` of the example, and `plan` of it from a snapshot.
-pub(super) fn run(folder: &Path, program: &Path, table: &mut Table) -> Result<()> {
+pub(super) fn run(folder: &Path, program: &Path, runs: usize, table: &mut Table) -> Result<()> {
+    let starts = runs * STARTS_PER_RUN;
     fs::create_dir_all(folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
     let snapshot = folder.join("shop.snapshot");
     let snapshot = snapshot.to_str().context("a folder that is no text")?;
@@ -42,12 +43,12 @@ pub(super) fn run(folder: &Path, program: &Path, table: &mut Table) -> Result<()
         ("validate", vec!["validate", "--chdir", EXAMPLE]),
         ("plan", [&["plan"], &plan[..]].concat()),
     ] {
-        let ms = measured(|| first_line(quiet(program, &args)))?;
+        let ms = measured(starts, || first_line(quiet(program, &args)))?;
         table.note(format!(
             "From process start to the first line, `drplan {what}` of the example: {ms}."
         ));
     }
-    let ms = measured(|| ended(quiet(Path::new("true"), &[])))?;
+    let ms = measured(starts, || ended(quiet(Path::new("true"), &[])))?;
     table.note(format!(
         "From process start to the end of a program that does nothing: {ms}."
     ));
@@ -65,14 +66,14 @@ fn quiet(program: &Path, args: &[&str]) -> Command {
 }
 
 /// Median and bounds of some starts, in words.
-fn measured(mut once: impl FnMut() -> Result<f64>) -> Result<String> {
-    let mut all = (0..STARTS).map(|_| once()).collect::<Result<Vec<f64>>>()?;
+fn measured(starts: usize, mut once: impl FnMut() -> Result<f64>) -> Result<String> {
+    let mut all = (0..starts).map(|_| once()).collect::<Result<Vec<f64>>>()?;
     all.sort_by(f64::total_cmp);
     Ok(format!(
-        "{:.1} ms at the median ({:.1} to {:.1}, {STARTS} starts)",
-        all[STARTS / 2],
+        "{:.1} ms at the median ({:.1} to {:.1}, {starts} starts)",
+        all[starts / 2],
         all[0],
-        all[STARTS - 1]
+        all[starts - 1]
     ))
 }
 

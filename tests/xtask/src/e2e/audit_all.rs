@@ -15,6 +15,7 @@ use super::lab::Lab;
 use super::ledger::Ledger;
 use super::ledger::Written;
 use super::ledger::ZONE;
+use crate::runs;
 
 /// Whoever drplan is in a cluster: its own user, and the account of the scenario about rights.
 const USERS: &[&str] = &["drplan", super::rights::USER];
@@ -54,7 +55,7 @@ pub(super) async fn everything_written_is_in_a_journal_and_the_other_way_round(
         ledger.journals,
         counts.begun,
         counts.written,
-        lab.audit_logs.len() + 1,
+        lab.lives.len() + 1,
         counts.done,
     );
     fs::write(lab.drplan.report.join("audit-all.txt"), said)?;
@@ -65,12 +66,8 @@ pub(super) async fn everything_written_is_in_a_journal_and_the_other_way_round(
 async fn ledger(lab: &Lab) -> Result<Ledger> {
     let mut ledger = Ledger::default();
     for spec in fs::read_dir(lab.root.join("specs"))? {
-        let runs = spec?.path().join(".drplan/runs");
-        if !runs.exists() {
-            continue;
-        }
-        for run in fs::read_dir(runs)? {
-            let journal = run?.path().join("journal.jsonl");
+        for run in runs::of(&spec?.path())? {
+            let journal = runs::journal(&run);
             // A run that died before its first record has none.
             if journal.exists() {
                 let text = fs::read_to_string(&journal)?;
@@ -82,6 +79,8 @@ async fn ledger(lab: &Lab) -> Result<Ledger> {
     for (run, text) in shared_journals(lab).await? {
         ledger.read(&text).with_context(|| format!("in `{run}`"))?;
     }
+    let ends: Vec<_> = lab.lives.iter().map(|life| life.ended_at).collect();
+    ledger.end_lives(&ends);
     Ok(ledger)
 }
 
@@ -107,7 +106,8 @@ async fn shared_journals(lab: &Lab) -> Result<BTreeMap<String, String>> {
 fn written(lab: &Lab) -> Result<Written> {
     let mut written = Written::new();
     let current = lab.b.audit_log();
-    for log in lab.audit_logs.iter().chain([&current]) {
+    let over = lab.lives.iter().map(|life| &life.audit_log);
+    for log in over.chain([&current]) {
         for user in USERS {
             for (at, write) in audit::timed_writes(log, user)? {
                 written.entry(named(&write)).or_default().push(at);

@@ -6,6 +6,7 @@ use std::fs;
 use anyhow::Context;
 use anyhow::Result;
 use anyhow::ensure;
+use drplan::report::Exit;
 use drplan_harness::Identity;
 use drplan_harness::audit;
 use serde_json::Value;
@@ -15,15 +16,6 @@ use super::drplan::Ran;
 use super::drplan::Spec;
 use super::lab::Lab;
 use super::recovery::LOST;
-
-/// The exit code of a plan in which something could not be read.
-const INCOMPLETE: i32 = 12;
-
-/// The exit code of a spec that names something which is not there or not whole.
-const WRONG: i32 = 1;
-
-/// The exit code of a plan in which something foreign is in the way.
-const CONFLICT: i32 = 11;
 
 /// Everything that a run could have changed.
 #[derive(Debug, PartialEq, Eq)]
@@ -50,10 +42,10 @@ async fn marks(lab: &Lab) -> Result<Marks> {
 }
 
 /// Plans and applies; both must end with the code and say all of these, and change nothing.
-async fn refused(lab: &Lab, spec: &Spec, lost: &[&str], code: i32, says: &[&str]) -> Result<Ran> {
+async fn refused(lab: &Lab, spec: &Spec, lost: &[&str], exit: Exit, says: &[&str]) -> Result<Ran> {
     let before = marks(lab).await?;
     let plan = [&["plan", "--full", "--out", "bad.plan"], lost].concat();
-    let planned = spec.run(&plan).await?.expect(code)?.expect_says(says)?;
+    let planned = spec.run(&plan).await?.ends(exit)?.expect_says(says)?;
     let apply = [&["apply", "--auto-approve"], lost].concat();
     let applied = spec.run(&apply).await?;
     ensure!(
@@ -79,7 +71,7 @@ pub(super) async fn a_cluster_that_nobody_declared_lost(lab: &mut Lab) -> Result
         "https://127.0.0.1:",
         "a target that is gone is declared so with `--lost DOMAIN`",
     ];
-    refused(lab, &spec, &[], INCOMPLETE, &says).await?;
+    refused(lab, &spec, &[], Exit::Incomplete, &says).await?;
     Ok(())
 }
 
@@ -94,7 +86,7 @@ pub(super) async fn a_token_that_the_cluster_does_not_know(lab: &mut Lab) -> Res
         .spec("cluster")?
         .with("kubeconfig", &file.display().to_string());
     let says = ["kubernetes_cluster.site (main.dr.hcl:", "(401)"];
-    let ran = refused(lab, &spec, &[], INCOMPLETE, &says).await?;
+    let ran = refused(lab, &spec, &[], Exit::Incomplete, &says).await?;
     ensure!(
         !ran.said().contains("not-a-token"),
         "the token is shown:\n{}",
@@ -106,14 +98,14 @@ pub(super) async fn a_token_that_the_cluster_does_not_know(lab: &mut Lab) -> Res
 pub(super) async fn a_bucket_that_does_not_exist(lab: &mut Lab) -> Result<()> {
     let spec = lab.recovered().await?.with("bucket", "shop-rd");
     let says = ["shop-rd", "data \"velero_backup\" \"", "main.dr.hcl:"];
-    refused(lab, &spec, LOST, WRONG, &says).await?;
+    refused(lab, &spec, LOST, Exit::Error, &says).await?;
     Ok(())
 }
 
 pub(super) async fn credentials_that_the_bucket_refuses(lab: &mut Lab) -> Result<()> {
     let wrong = "wrong-secret-key-of-nobody";
     let spec = lab.recovered().await?.with("bucket_secret_key", wrong);
-    let ran = refused(lab, &spec, LOST, INCOMPLETE, &["s3.backups"]).await?;
+    let ran = refused(lab, &spec, LOST, Exit::Incomplete, &["s3.backups"]).await?;
     ensure!(
         !ran.said().contains(wrong),
         "the key is shown:\n{}",
@@ -125,7 +117,7 @@ pub(super) async fn credentials_that_the_bucket_refuses(lab: &mut Lab) -> Result
 pub(super) async fn a_backup_that_does_not_exist(lab: &mut Lab) -> Result<()> {
     let spec = lab.recovered().await?.with("apps_backup", "appz-");
     let says = ["data.velero_backup.apps", "main.dr.hcl:", "appz-", "`apps`"];
-    refused(lab, &spec, LOST, WRONG, &says).await?;
+    refused(lab, &spec, LOST, Exit::Error, &says).await?;
     Ok(())
 }
 
@@ -144,7 +136,7 @@ pub(super) async fn an_archive_that_breaks_off(lab: &mut Lab) -> Result<()> {
         lab.put(&key, content).await?;
     }
     let says = ["data.velero_backup.apps", "main.dr.hcl:", "cut-1.tar.gz"];
-    refused(lab, &spec, LOST, WRONG, &says).await?;
+    refused(lab, &spec, LOST, Exit::Error, &says).await?;
     Ok(())
 }
 
@@ -154,7 +146,7 @@ pub(super) async fn a_dump_that_breaks_off(lab: &mut Lab) -> Result<()> {
     content.truncate(content.len() / 2);
     lab.put("cut-dumps/shop-1.dump", content).await?;
     let says = ["data.dump_archive.shop", "main.dr.hcl:", "cut-dumps/shop-1"];
-    refused(lab, &spec, LOST, WRONG, &says).await?;
+    refused(lab, &spec, LOST, Exit::Error, &says).await?;
     Ok(())
 }
 
@@ -168,7 +160,7 @@ pub(super) async fn a_database_that_holds_foreign_data(lab: &mut Lab) -> Result<
     let foreign = "create table somebody_elses as select generate_series(1, 1000) n";
     database::execute(&url, "shop", foreign).await?;
     let says = ["postgres_restore.shop", "somebody_elses"];
-    let outcome = refused(lab, &spec, LOST, CONFLICT, &says).await;
+    let outcome = refused(lab, &spec, LOST, Exit::Conflict, &says).await;
     let rows = database::column(&url, "shop", "select count(*)::text from somebody_elses").await;
     database::execute(&url, "postgres", "drop database shop with (force)").await?;
     spec.run(super::recovery::APPLY)

@@ -1,6 +1,7 @@
 //! Folders that take no file: a disk that fills up, one that is full, one that is read-only. Each is mounted
 //! in a mount namespace that ends with the test.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write as _;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use anyhow::Context;
 use anyhow::Result;
 use anyhow::ensure;
+use drplan::report::Exit;
 use tokio::io::AsyncBufReadExt as _;
 use tokio::io::BufReader;
 use tokio::process::Child;
@@ -22,11 +24,8 @@ use super::drplan::Ran;
 use super::drplan::Spec;
 use super::lab::Lab;
 use super::store::APPLY;
-use super::store::PARTIAL;
 use super::team::Shared;
-
-/// The exit code of a command that cannot read or write what it must.
-const ERROR: i32 = 1;
+use crate::runs;
 
 /// How long mounting may take.
 const MOUNT_LIMIT: Duration = Duration::from_secs(10);
@@ -45,11 +44,12 @@ struct Namespace {
 impl Namespace {
     /// Makes one in which a script of the shell has mounted something, in a folder.
     async fn new(dir: &Path, script: &str) -> Result<Self> {
-        let script = format!("set -e; {script}; echo mounted; exec sleep infinity");
+        // It lives until its input ends, which it does when this program is dead, however it died.
+        let script = format!("set -e; {script}; echo mounted; exec cat");
         let mut anchor = Command::new("unshare")
             .args(["--mount", "--propagation", "private", "sh", "-c", &script])
             .current_dir(dir)
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
@@ -106,9 +106,9 @@ fn fill(file: &Path) -> Result<()> {
     Ok(())
 }
 
-/// All files below a folder.
-fn files(dir: &Path) -> Result<BTreeSet<PathBuf>> {
-    let mut out = BTreeSet::new();
+/// All files below a folder, with what is in them.
+fn files(dir: &Path) -> Result<BTreeMap<PathBuf, Vec<u8>>> {
+    let mut out = BTreeMap::new();
     let mut left = vec![dir.to_owned()];
     while let Some(dir) = left.pop() {
         for entry in fs::read_dir(&dir)? {
@@ -116,7 +116,7 @@ fn files(dir: &Path) -> Result<BTreeSet<PathBuf>> {
             match entry.file_type()?.is_dir() {
                 true => left.push(entry.path()),
                 false => {
-                    out.insert(entry.path());
+                    out.insert(entry.path(), fs::read(entry.path())?);
                 }
             }
         }
@@ -139,8 +139,8 @@ fn all_steps() -> Vec<String> {
 }
 
 /// Goes on only with this exit code, and if it says what the system said and what to do.
-fn refused(ran: Ran, code: i32, says: &[&str]) -> Result<Ran> {
-    let ran = ran.expect(code)?.expect_says(says)?;
+fn refused(ran: Ran, exit: Exit, says: &[&str]) -> Result<Ran> {
+    let ran = ran.ends(exit)?.expect_says(says)?;
     let said = ran.said();
     ensure!(
         !said.contains(".tmp"),
@@ -157,12 +157,14 @@ pub(super) async fn a_disk_that_fills_up_ends_a_run_before_what_cannot_be_kept(
     fs::create_dir(spec.dir.join(".drplan"))?;
     let namespace = Namespace::new(&spec.dir, DISK).await?;
     let inside = namespace.spec(&spec, &lab.root)?;
-    let disk = namespace.path(&spec.dir.join(".drplan"))?;
+    let seen = namespace.path(&spec.dir)?;
+    let disk = seen.join(".drplan");
     let filler = disk.join("filler");
 
     let run = inside.start(APPLY)?;
     shared.wait_for("log").await?;
-    let id = only_run(&disk)?;
+    let run_folder = runs::only(&runs::of(&seen)?)?.to_owned();
+    let id = runs::id(&run_folder)?;
     fill(&filler)?;
     shared.let_go()?;
     let next = format!("next: drplan apply --resume {id}");
@@ -173,13 +175,14 @@ pub(super) async fn a_disk_that_fills_up_ends_a_run_before_what_cannot_be_kept(
         "make some there",
         &next,
     ];
-    refused(run.ended().await?, PARTIAL, &says)?;
+    refused(run.ended().await?, Exit::Partial, &says)?;
+    no_temporary_file(&disk)?;
     let before = begun(&shared)?;
     ensure!(
         before.len() < all_steps().len(),
         "everything was done on a full disk"
     );
-    let journal = fs::read_to_string(disk.join("runs").join(&id).join("journal.jsonl"))?;
+    let journal = fs::read_to_string(runs::journal(&run_folder))?;
     for step in &before {
         let address = match step.as_str() {
             "first" => "command.first".to_owned(),
@@ -215,9 +218,28 @@ pub(super) async fn a_disk_that_fills_up_ends_a_run_before_what_cannot_be_kept(
     Ok(())
 }
 
+/// What was begun to be written, and could not be, is taken away again.
+fn no_temporary_file(disk: &Path) -> Result<()> {
+    let left = files(disk)?.into_keys();
+    let is_temporary = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default();
+        name.to_string_lossy().starts_with(".tmp")
+    };
+    let left: Vec<PathBuf> = left.filter(is_temporary).collect();
+    ensure!(left.is_empty(), "temporary files are left: {left:?}");
+    Ok(())
+}
+
+/// What there is to lose on a disk. Whoever takes the lock says so in it, which is no loss.
+fn kept(disk: &Path) -> Result<BTreeMap<PathBuf, Vec<u8>>> {
+    let mut out = files(disk)?;
+    out.remove(&disk.join("lock"));
+    Ok(out)
+}
+
 /// What is written on a full disk is written whole or not at all.
 async fn full_from_the_start(inside: &Spec, disk: &Path) -> Result<()> {
-    let before = files(disk)?;
+    let before = kept(disk)?;
     for args in [
         APPLY,
         &["plan", "--out", ".drplan/x.plan"],
@@ -227,20 +249,24 @@ async fn full_from_the_start(inside: &Spec, disk: &Path) -> Result<()> {
     ] {
         refused(
             inside.run(args).await?,
-            ERROR,
+            Exit::Error,
             &["cannot ", FULL, "make some there"],
         )?;
     }
-    let left: Vec<PathBuf> = files(disk)?.difference(&before).cloned().collect();
-    ensure!(left.is_empty(), "half a file is left: {left:?}");
+    let now = kept(disk)?;
+    let differs = differing(&before, &now);
+    ensure!(differs.is_empty(), "it changed in part: {differs:?}");
     Ok(())
 }
 
-/// The only run in a folder of runs.
-fn only_run(disk: &Path) -> Result<String> {
-    let runs: Vec<_> = fs::read_dir(disk.join("runs"))?.collect::<std::io::Result<_>>()?;
-    ensure!(runs.len() == 1, "expected one run, found {runs:?}");
-    Ok(runs[0].file_name().to_string_lossy().into_owned())
+/// The files that are not the same in both.
+fn differing<'f>(
+    before: &'f BTreeMap<PathBuf, Vec<u8>>,
+    now: &'f BTreeMap<PathBuf, Vec<u8>>,
+) -> BTreeSet<&'f Path> {
+    let all = before.keys().chain(now.keys());
+    let differing = all.filter(|path| before.get(*path) != now.get(*path));
+    differing.map(PathBuf::as_path).collect()
 }
 
 pub(super) async fn a_read_only_folder_is_read_and_nothing_is_applied_in_it(
@@ -274,7 +300,7 @@ pub(super) async fn a_read_only_folder_is_read_and_nothing_is_applied_in_it(
             "nothing is begun without them",
             "run_store",
         ];
-        refused(inside.run(args).await?, ERROR, &says)?;
+        refused(inside.run(args).await?, Exit::Error, &says)?;
     }
     for args in [
         &["plan", "--out", "x.plan"][..],
@@ -283,16 +309,18 @@ pub(super) async fn a_read_only_folder_is_read_and_nothing_is_applied_in_it(
     ] {
         refused(
             inside.run(args).await?,
-            ERROR,
+            Exit::Error,
             &[READ_ONLY, "that you may write to"],
         )?;
     }
     inside
         .run(&["doctor"])
         .await?
-        .expect(ERROR)?
+        .ends(Exit::Error)?
         .expect_says(&["BAD", "Read-only file"])?;
-    ensure!(files(&spec.dir)? == before, "something was written");
+    let now = files(&spec.dir)?;
+    let differs = differing(&before, &now);
+    ensure!(differs.is_empty(), "something was written: {differs:?}");
     shared.expect(&["first"])?;
     nothing_has_run_there(lab, &shared).await
 }
@@ -310,6 +338,31 @@ async fn nothing_has_run_there(lab: &mut Lab, shared: &Shared) -> Result<()> {
         .expect_says(&["holds no run"])?;
     let folder = spec.dir.join(".drplan").display().to_string();
     let says = [folder.as_str(), READ_ONLY, "nothing is begun without them"];
-    refused(inside.run(APPLY).await?, ERROR, &says)?;
+    refused(inside.run(APPLY).await?, Exit::Error, &says)?;
     shared.expect(&["first"])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_holds_something_else_differs_and_a_temporary_one_is_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |names: &[&str], text: &str| {
+            for name in names {
+                fs::write(dir.path().join(name), text).unwrap();
+            }
+        };
+        write(&["same", "lock", "changed", "gone"], "before");
+        let before = kept(dir.path()).unwrap();
+        no_temporary_file(dir.path()).unwrap();
+        write(&["lock", "changed", ".tmpHalf"], "now");
+        fs::remove_file(dir.path().join("gone")).unwrap();
+        let now = kept(dir.path()).unwrap();
+        let differs = differing(&before, &now);
+        let names = differs.into_iter().map(|path| path.file_name().unwrap());
+        assert_eq!(names.collect::<Vec<_>>(), [".tmpHalf", "changed", "gone"]);
+        assert!(no_temporary_file(dir.path()).is_err());
+    }
 }

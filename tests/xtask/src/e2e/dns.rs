@@ -2,14 +2,12 @@
 
 use anyhow::Result;
 use anyhow::ensure;
+use drplan::report::Exit;
 
 use super::lab::Lab;
 use super::recovery::LOST;
 use super::recovery::acting;
 use super::zone;
-
-/// The exit code for a plan that the world has moved away from.
-const STALE: i32 = 4;
 
 /// An address that belongs to neither site.
 const FOREIGN: &str = "203.0.113.99";
@@ -29,7 +27,7 @@ pub(super) async fn a_record_that_was_changed_since_the_plan_is_refused(
     let www = lab.zone.www()?;
     let changed = lab.zone.changes() - before;
     lab.zone.set(zone::NEW)?;
-    ran.expect(STALE)?
+    ran.ends(Exit::Stale)?
         .expect_says(&["route53_record.www", FOREIGN])?;
     ensure!(
         www == [FOREIGN] && changed == 0,

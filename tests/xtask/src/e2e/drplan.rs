@@ -13,6 +13,7 @@ use std::time::Instant;
 use anyhow::Context;
 use anyhow::Result;
 use anyhow::bail;
+use drplan::report::Exit;
 use serde_json::Value;
 use tokio::io::AsyncBufReadExt;
 use tokio::io::BufReader;
@@ -71,6 +72,11 @@ impl Ran {
             tail(&self.stdout),
             tail(&self.stderr),
         )
+    }
+
+    /// Goes on only with the exit code of this end.
+    pub(crate) fn ends(self, exit: Exit) -> Result<Self> {
+        self.expect(exit.code().into())
     }
 
     /// Everything that it said.

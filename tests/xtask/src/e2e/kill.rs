@@ -18,6 +18,7 @@ use super::lab::Lab;
 use super::recovery::APPLY;
 use super::recovery::LOST;
 use super::recovery::planned_restores;
+use crate::runs;
 
 /// What is taken away before drplan runs, so that the point is reached.
 #[derive(Clone, Copy, Debug)]
@@ -103,6 +104,19 @@ impl Moment {
         }
     }
 
+    /// Whether drplan died at this moment, if this is how far its journal says that the step had come. An
+    /// event is heard before drplan is dead, and by then it may have gone on.
+    fn is_met_at(self, mark: Mark) -> bool {
+        match self {
+            Self::Turn => mark == Mark::Started,
+            Self::Begins(n) | Self::After(n, _) | Self::Share(n, ..) => {
+                mark == Mark::EffectStarted(n)
+            }
+            Self::Ends(n) => mark == Mark::EffectFinished(n),
+            Self::Proven => mark == Mark::Ended,
+        }
+    }
+
     /// When drplan is killed, in words.
     fn of(self, step: &str) -> String {
         match self {
@@ -114,6 +128,39 @@ impl Moment {
             Self::Proven => format!("when {step} is proven"),
         }
     }
+}
+
+/// How far a step had come, by the last record of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mark {
+    Started,
+    EffectStarted(u64),
+    EffectFinished(u64),
+    Ended,
+}
+
+impl Mark {
+    fn of(record: &Value) -> Option<Self> {
+        let effect = record["effect"].as_u64();
+        match record["event"].as_str()? {
+            "step_started" => Some(Self::Started),
+            "effect_started" => effect.map(Self::EffectStarted),
+            "effect_finished" => effect.map(Self::EffectFinished),
+            "step_ended" => Some(Self::Ended),
+            _ => None,
+        }
+    }
+}
+
+/// The last mark that a step left in a journal.
+fn last_mark(journal: &str, step: &str) -> Option<Mark> {
+    let records = journal.lines().filter_map(|line| {
+        // A crash may leave a last line without its end.
+        let line: Value = serde_json::from_str(line).ok()?;
+        Some(line["record"].clone())
+    });
+    let of = records.filter(|record| record["address"] == step);
+    of.filter_map(|record| Mark::of(&record)).next_back()
 }
 
 /// How much of an effect is done. A `pg_restore` that has loaded all tables still makes indexes.
@@ -182,14 +229,6 @@ impl Point {
         self.moment.of(self.step)
     }
 
-    /// The effect that must have begun and not ended when drplan is dead, if this is a moment in one.
-    fn in_effect(&self) -> Option<u64> {
-        match self.moment {
-            Moment::Begins(n) | Moment::After(n, _) | Moment::Share(n, ..) => Some(n),
-            Moment::Turn | Moment::Ends(_) | Moment::Proven => None,
-        }
-    }
-
     /// Whether a child must be found alive after the kill.
     fn has_child(&self) -> bool {
         self.step == SHOP && matches!(self.moment, Moment::Share(..))
@@ -206,31 +245,54 @@ pub(super) fn rounds(depth: Depth) -> Vec<(usize, Resume)> {
     (0..POINTS.len()).flat_map(of).collect()
 }
 
-/// How many kills there were, in which steps, and how many did not come to the same end.
+/// Whether drplan died where it was meant to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Met {
+    InTime,
+    TooLate,
+}
+
+/// Of so many points one may be met too late, on a machine that is busy.
+const TOO_LATE_ONE_IN: usize = 3;
+
+/// How many kills there were, in which steps, how many came too late, and how many did not come to the
+/// same end.
 #[derive(Default)]
 pub(super) struct Tally {
     kills: usize,
+    late: usize,
     broken: usize,
     took: Duration,
     steps: BTreeSet<&'static str>,
 }
 
 impl Tally {
-    pub(super) fn add(&mut self, point: usize, outcome: &Result<()>, took: Duration) {
+    pub(super) fn add(&mut self, point: usize, outcome: &Result<Met>, took: Duration) {
         self.kills += 1;
         self.took += took;
+        self.late += usize::from(matches!(outcome, Ok(Met::TooLate)));
         self.broken += usize::from(outcome.is_err());
         self.steps.insert(POINTS[point].step);
+    }
+
+    /// Whether so many kills came too late that the others prove little. A single one always may.
+    pub(super) fn is_too_late(&self) -> bool {
+        self.late > (self.kills / TOO_LATE_ONE_IN).max(1)
     }
 
     /// The counts in one line; none if nothing was killed.
     pub(super) fn line(&self) -> Option<String> {
         let tools = self.steps.iter().filter(|s| TOOL_STEPS.contains(s)).count();
         let others = self.steps.len() - tools;
+        let too_late = match self.is_too_late() {
+            true => ", too many",
+            false => "",
+        };
         (self.kills > 0).then(|| {
             format!(
-                "{} kills in {tools} tool steps and {others} others, {} broken, {:.0} s",
+                "{} kills in {tools} tool steps and {others} others, {} later than meant{too_late}, {} broken, {:.0} s",
                 self.kills,
+                self.late,
                 self.broken,
                 self.took.as_secs_f64()
             )
@@ -242,9 +304,13 @@ impl Tally {
 pub(super) const MISSES_MAX: u32 = 4;
 
 /// Kills at a point, resumes, and compares the end.
-pub(super) async fn killed_and_resumed(lab: &mut Lab, point: &Point, resume: Resume) -> Result<()> {
+pub(super) async fn killed_and_resumed(
+    lab: &mut Lab,
+    point: &Point,
+    resume: Resume,
+) -> Result<Met> {
     let mut misses = 0;
-    let (spec, plan, before) = loop {
+    let (spec, plan, before, met) = loop {
         let spec = lab.recovered().await?;
         take_away(lab, point.lost)
             .await
@@ -264,12 +330,10 @@ pub(super) async fn killed_and_resumed(lab: &mut Lab, point: &Point, resume: Res
             "approval.cutover",
         ];
         let events = spec.run_until(&apply, &trigger).await?;
-        let is_met = match point.in_effect() {
-            Some(effect) => is_going(&journal(&spec, &events)?, point.step, effect),
-            None => true,
-        };
+        let mark = last_mark(&journal(&spec, &events)?, point.step);
+        let is_met = mark.is_some_and(|mark| point.moment.is_met_at(mark));
         if is_met && (!point.has_child() || child_works(lab).await?) {
-            break (spec, plan, before);
+            break (spec, plan, before, Met::InTime);
         }
         misses += 1;
         if misses == MISSES_MAX {
@@ -279,13 +343,13 @@ pub(super) async fn killed_and_resumed(lab: &mut Lab, point: &Point, resume: Res
                  (last event {:?})",
                 events.last()
             );
-            // Some effects are shorter than a kill takes on a busy machine. What follows must hold all the
-            // same, and that it was later than meant is said.
+            // Some moments are shorter than a kill takes on a busy machine. What follows must hold all the
+            // same, and that it was later than meant is said and counted.
             println!(
-                "    {}: over {misses} times before drplan was dead",
+                "    {}: over {misses} times before drplan was dead, the last time at {mark:?}",
                 point.when()
             );
-            break (spec, plan, before);
+            break (spec, plan, before, Met::TooLate);
         }
         spec.run(APPLY).await?.expect(0)?;
     };
@@ -312,43 +376,21 @@ pub(super) async fn killed_and_resumed(lab: &mut Lab, point: &Point, resume: Res
         found == expected,
         "expected one Restore object for each restore, {expected} in all, found {found}"
     );
-    Ok(())
+    Ok(met)
 }
 
 /// The journal of the run that was killed.
 fn journal(spec: &Spec, events: &[Value]) -> Result<String> {
     let run = events.iter().find_map(|event| event["run"].as_str());
     let run = run.context("no event names the run")?;
-    let path = spec
-        .dir
-        .join(".drplan/runs")
-        .join(run)
-        .join("journal.jsonl");
+    let path = runs::journal(&spec.dir.join(runs::FOLDER).join(run));
     fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))
-}
-
-/// Whether a journal says that an effect has begun, and not that it has ended.
-fn is_going(journal: &str, step: &str, effect: u64) -> bool {
-    let records = journal.lines().filter_map(|line| {
-        // A crash may leave a last line without its end.
-        let line: Value = serde_json::from_str(line).ok()?;
-        Some(line["record"].clone())
-    });
-    let of = records.filter(|record| record["address"] == step && record["effect"] == effect);
-    let mut is_going = false;
-    for record in of {
-        match record["event"].as_str() {
-            Some("effect_started") => is_going = true,
-            Some("effect_finished") => is_going = false,
-            _ => {}
-        }
-    }
-    is_going
 }
 
 /// Whether somebody works in one of the shop's databases.
 async fn child_works(lab: &Lab) -> Result<bool> {
-    let working = "select count(*)::text from pg_stat_activity where datname like 'shop%' and application_name <> 'e2e'";
+    let working = "select count(*)::text from pg_stat_activity where datname like 'shop%' \
+                   and application_name <> 'e2e' and backend_type = 'client backend'";
     let working = database::column(&lab.database_url()?, "postgres", working).await?;
     Ok(working != ["0"])
 }
@@ -433,24 +475,46 @@ mod tests {
     }
 
     #[test]
-    fn an_effect_is_going_from_its_last_begin_to_its_end() {
-        let line = |event: &str, effect: u64| {
-            json!({"record": {"event": event, "address": SHOP, "effect": effect}}).to_string()
-                + "\n"
+    fn whether_drplan_died_at_a_moment_is_told_by_the_last_mark_of_the_step() {
+        let line = |event: &str, effect: Option<u64>| {
+            let mut record = json!({"event": event, "address": SHOP});
+            if let Some(effect) = effect {
+                record["effect"] = effect.into();
+            }
+            json!({"record": record}).to_string()
         };
-        let begun = line("effect_started", 0);
-        let ended = begun.clone() + &line("effect_finished", 0);
-        assert!(is_going(&begun, SHOP, 0));
-        assert!(is_going(&(begun.clone() + "{\"record\": {\"ev"), SHOP, 0));
-        assert!(!is_going(&begun, SHOP, 1));
-        assert!(!is_going(&begun, APPS, 0));
-        assert!(!is_going(&ended, SHOP, 0));
-        assert!(!is_going(
-            &(ended.clone() + &line("effect_started", 1)),
-            SHOP,
-            0
-        ));
-        assert!(is_going(&(ended + &begun), SHOP, 0));
+        let life = [
+            line("step_started", None),
+            line("effect_started", Some(0)),
+            line("retry", None),
+            line("effect_started", Some(0)),
+            line("effect_finished", Some(0)),
+            line("effect_started", Some(1)),
+            line("effect_finished", Some(1)),
+            line("step_ended", None),
+        ];
+        let moments = [
+            Moment::Turn,
+            Moment::Begins(0),
+            Moment::Share(0, 30, 60),
+            Moment::Ends(0),
+            Moment::After(1, 300),
+            Moment::Ends(1),
+            Moment::Proven,
+        ];
+        let met = |lines: usize| -> Vec<usize> {
+            let torn = format!("{}\n{{\"record\": {{\"ev", life[..lines].join("\n"));
+            assert_eq!(last_mark(&torn, APPS), None);
+            let mark = last_mark(&torn, SHOP);
+            let all = moments.iter().enumerate();
+            let met = all.filter(|(_, moment)| mark.is_some_and(|mark| moment.is_met_at(mark)));
+            met.map(|(n, _)| n).collect()
+        };
+        let expected: [&[usize]; 9] =
+            [&[], &[0], &[1, 2], &[1, 2], &[1, 2], &[3], &[4], &[5], &[6]];
+        for (lines, expected) in expected.into_iter().enumerate() {
+            assert_eq!(met(lines), expected, "{lines}");
+        }
     }
 
     #[test]
@@ -492,14 +556,37 @@ mod tests {
     }
 
     #[test]
-    fn the_tally_counts_kills_and_names_what_is_broken() {
+    fn the_tally_counts_kills_and_says_what_is_broken_or_came_too_late() {
         let mut tally = Tally::default();
         assert_eq!(tally.line(), None);
         let (gateway, took) = (of(GATEWAY), Duration::from_secs(10));
-        tally.add(gateway[0], &Ok(()), took);
+        tally.add(gateway[0], &Ok(Met::InTime), took);
         tally.add(gateway[1], &Err(anyhow::anyhow!("not as on A")), took);
-        tally.add(of(RECORD)[0], &Ok(()), took);
-        let expected = "3 kills in 1 tool steps and 1 others, 1 broken, 30 s";
+        tally.add(of(RECORD)[0], &Ok(Met::TooLate), took);
+        let expected = "3 kills in 1 tool steps and 1 others, 1 later than meant, 1 broken, 30 s";
         assert_eq!(tally.line().as_deref(), Some(expected));
+        tally.add(of(RECORD)[0], &Ok(Met::TooLate), took);
+        assert!(tally.is_too_late());
+        assert!(
+            tally
+                .line()
+                .unwrap()
+                .contains("2 later than meant, too many")
+        );
+    }
+
+    #[test]
+    fn of_three_kills_one_may_come_too_late() {
+        let tally = |kills: usize, late: usize| Tally {
+            kills,
+            late,
+            ..Tally::default()
+        };
+        for (kills, late) in [(1, 1), (3, 1), (27, 9)] {
+            assert!(!tally(kills, late).is_too_late(), "{late} of {kills}");
+        }
+        for (kills, late) in [(4, 2), (27, 10)] {
+            assert!(tally(kills, late).is_too_late(), "{late} of {kills}");
+        }
     }
 }

@@ -24,6 +24,7 @@ use drplan_harness::Site;
 use drplan_harness::SiteDir;
 use drplan_harness::object_store::REGION;
 use drplan_harness::site::UpOptions;
+use jiff::Timestamp;
 
 use super::database;
 use super::drplan::Drplan;
@@ -34,6 +35,7 @@ use super::shop;
 use super::truth;
 use super::truth::Truth;
 use super::zone::Zone;
+use crate::tree::copied;
 
 /// The bucket that outlives the disaster.
 pub(crate) const BUCKET: &str = "shop-dr";
@@ -62,10 +64,18 @@ pub(crate) struct Lab {
     pub(crate) left_by_a: BTreeMap<String, String>,
     /// The keys that scenarios have written themselves.
     pub(crate) put_by_hand: BTreeSet<String>,
-    /// The audit logs of all lives of site B that are over.
-    pub(crate) audit_logs: Vec<PathBuf>,
+    /// All lives of site B that are over, in order.
+    pub(crate) lives: Vec<Life>,
     sources: PathBuf,
     specs: usize,
+}
+
+/// A life of site B that is over.
+pub(crate) struct Life {
+    /// Its audit log.
+    pub(crate) audit_log: PathBuf,
+    /// When it was over: nothing was written into it any more.
+    pub(crate) ended_at: Timestamp,
 }
 
 /// Where the programs and the specs are.
@@ -138,7 +148,7 @@ impl Lab {
             restores_seen: 0,
             left_by_a,
             put_by_hand: BTreeSet::new(),
-            audit_logs: Vec::new(),
+            lives: Vec::new(),
             sources,
             specs: 0,
         })
@@ -156,7 +166,7 @@ impl Lab {
             .root
             .join("specs")
             .join(format!("{:03}-{name}", self.specs));
-        copy(&self.sources.join(name), &dir)?;
+        copied(&self.sources.join(name), &dir)?;
         Ok(Spec {
             dir,
             drplan: self.drplan.clone(),
@@ -203,16 +213,19 @@ impl Lab {
         self.zone.points_to_a()
     }
 
-    /// Keeps the audit log of site B beyond its life, if it has lived.
+    /// Keeps the audit log of site B beyond its life, which is over, if it has lived.
     fn keep_audit_log(&mut self) -> Result<()> {
         if !self.b.audit_log().exists() {
             return Ok(());
         }
         let folder = self.drplan.report.join("audit");
         fs::create_dir_all(&folder)?;
-        let kept = folder.join(format!("{:02}.log", self.audit_logs.len() + 1));
-        fs::copy(self.b.audit_log(), &kept).context("cannot keep the audit log")?;
-        self.audit_logs.push(kept);
+        let audit_log = folder.join(format!("{:02}.log", self.lives.len() + 1));
+        fs::copy(self.b.audit_log(), &audit_log).context("cannot keep the audit log")?;
+        self.lives.push(Life {
+            audit_log,
+            ended_at: Timestamp::now(),
+        });
         Ok(())
     }
 
@@ -431,22 +444,4 @@ fn environment(
         out.insert(name.to_owned(), value);
     }
     Ok(out)
-}
-
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    let about = || format!("cannot copy `{}`", from.display());
-    fs::create_dir_all(to).with_context(about)?;
-    for entry in fs::read_dir(from).with_context(about)? {
-        let entry = entry.with_context(about)?;
-        let target = to.join(entry.file_name());
-        if entry.file_type().with_context(about)?.is_dir() {
-            // What an earlier run by hand left there is no part of the spec.
-            if entry.file_name() != ".drplan" {
-                copy(&entry.path(), &target)?;
-            }
-        } else {
-            fs::copy(entry.path(), &target).with_context(about)?;
-        }
-    }
-    Ok(())
 }

@@ -44,7 +44,7 @@ struct Entry {
 #[derive(Debug)]
 struct Window {
     from: Timestamp,
-    /// `None` if no end was written down: the write may have come at any time.
+    /// `None` if no end was written down: the write may have come at any time, while site B lived.
     to: Option<Timestamp>,
     /// Which effect it belongs to, of those of its name: all attempts of one share it.
     effect: usize,
@@ -114,6 +114,18 @@ impl Ledger {
             }
         }
         Ok(())
+    }
+
+    /// Closes what is open still at the end of the life of site B that it fell into; these are given in
+    /// order. What nobody ended excuses no write into a cluster that was made anew.
+    pub(super) fn end_lives(&mut self, ends: &[Timestamp]) {
+        let windows = self
+            .entries
+            .values_mut()
+            .flat_map(|entry| &mut entry.windows);
+        for window in windows.filter(|window| window.to.is_none()) {
+            window.to = ends.iter().copied().find(|end| *end >= window.from);
+        }
     }
 
     fn close(&mut self, name: &str, effect: usize, at: Timestamp, done: bool) {
@@ -364,6 +376,19 @@ mod tests {
         let ledger = ledger(&[&lines]);
         assert!(complaint(&ledger, &[(NOTE, 2)]).starts_with("Counts"));
         assert!(complaint(&ledger, &[(NOTE, 4)]).contains("write 1 at"));
+    }
+
+    #[test]
+    fn what_nobody_ended_excuses_no_write_in_another_life() {
+        let begun = |second| [started(second, 0, "patch", "configmaps shop/note")];
+        let mut ledger = ledger(&[&begun(1), &begun(21)]);
+        let ends = [10, 20].map(|second| at(second).parse().unwrap());
+        ledger.end_lives(&ends);
+        assert!(complaint(&ledger, &[(NOTE, 5), (NOTE, 40)]).starts_with("Counts"));
+        let found = complaint(&ledger, &[(NOTE, 15)]);
+        assert!(found.contains("write 1 at 2026-01-05T03:10:15"), "{found}");
+        let found = complaint(&ledger, &[(NOTE, 30), (NOTE, 40)]);
+        assert!(found.contains("write 2 at 2026-01-05T03:10:40"), "{found}");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::fs;
 use anyhow::Context;
 use anyhow::Result;
 use anyhow::ensure;
+use drplan::report::Exit;
 use drplan_harness::Identity;
 use serde_json::Value;
 
@@ -78,7 +79,7 @@ async fn recovered_with(lab: &Lab, spec: &Spec, to_plan: &str, to_apply: &str) -
         "that no Restore may be made is not among {refused:?}"
     );
     let check = [&["permissions", "--check"], LOST].concat();
-    spec.run(&check).await?.expect(1)?;
+    spec.run(&check).await?.ends(Exit::Error)?;
     kubectl.fed(&["apply", "-f", "-"], to_apply).await?;
     let refused = refusals(spec).await?;
     ensure!(refused.is_empty(), "with all rights, {refused:?}");

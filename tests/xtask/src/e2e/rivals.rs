@@ -6,15 +6,16 @@ use std::time::Instant;
 
 use anyhow::Result;
 use anyhow::ensure;
+use drplan::report::Exit;
 use drplan_harness::audit;
 
 use super::drplan::Ran;
 use super::drplan::Spec;
 use super::lab::Lab;
 use super::store::APPLY;
-use super::store::LOCKED;
 use super::yard;
 use super::yard::YARD;
+use crate::runs;
 
 /// How long the first one may take to its longest step.
 const BUSY_LIMIT: Duration = Duration::from_secs(60);
@@ -60,7 +61,7 @@ async fn refused(lab: &Lab, spec: &Spec) -> Result<Ran> {
     let (writes, runs) = (writes(lab)?, runs(spec)?);
     ensure!(runs.len() == 1, "the first apply has the runs {runs:?}");
     let holder = format!("run {}", runs[0]);
-    let refused = spec.run(APPLY).await?.expect(LOCKED)?;
+    let refused = spec.run(APPLY).await?.ends(Exit::Locked)?;
     let refused = refused.expect_says(&["another apply of this recovery runs", &holder])?;
     ensure!(
         self::writes(lab)? == writes && self::runs(spec)? == runs,
@@ -78,10 +79,6 @@ fn writes(lab: &Lab) -> Result<usize> {
 
 /// The runs that are kept beside a spec.
 fn runs(spec: &Spec) -> Result<Vec<String>> {
-    let mut out = Vec::new();
-    for entry in fs::read_dir(spec.dir.join(".drplan/runs"))? {
-        out.push(entry?.file_name().to_string_lossy().into_owned());
-    }
-    out.sort();
-    Ok(out)
+    let runs = runs::of(&spec.dir)?;
+    runs.iter().map(|run| runs::id(run)).collect()
 }

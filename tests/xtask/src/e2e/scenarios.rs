@@ -13,6 +13,7 @@ use super::dns;
 use super::drift;
 use super::kill;
 use super::kill::Depth;
+use super::kill::Met;
 use super::kill::POINTS;
 use super::kill::Resume;
 use super::lab::Lab;
@@ -46,9 +47,10 @@ impl Scenario {
         }
     }
 
-    pub(super) async fn run(&self, lab: &mut Lab) -> Result<()> {
+    /// Runs it; says too whether it came where it was meant to.
+    pub(super) async fn run(&self, lab: &mut Lab) -> Result<Met> {
         match self.run {
-            Run::One(run) => run(lab).await,
+            Run::One(run) => run(lab).await.map(|()| Met::InTime),
             Run::Kill(point, resume) => kill::killed_and_resumed(lab, &POINTS[point], resume).await,
         }
     }

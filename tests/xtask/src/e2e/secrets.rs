@@ -10,6 +10,7 @@ use anyhow::ensure;
 use super::lab::Lab;
 use super::store::APPLY;
 use super::team::Team;
+use crate::runs;
 
 /// Shorter texts would be found by chance.
 const SECRET_CHARACTERS_MIN: usize = 12;
@@ -30,7 +31,7 @@ pub(super) async fn no_secret_is_in_any_output_plan_journal_or_frontier(
     for spec in fs::read_dir(lab.root.join("specs"))? {
         let spec = spec?.path();
         // Plans, journals and frontiers of all runs; `work` is where tools get what they need.
-        collect(&spec.join(".drplan/runs"), &mut files)?;
+        collect(&spec.join(runs::FOLDER), &mut files)?;
         for entry in fs::read_dir(&spec)? {
             let path = entry?.path();
             if path

@@ -9,6 +9,7 @@ use std::time::Instant;
 use anyhow::Context;
 use anyhow::Result;
 use anyhow::ensure;
+use drplan::report::Exit;
 use drplan_harness::Identity;
 use drplan_harness::ObjectStore;
 use drplan_harness::audit;
@@ -21,11 +22,6 @@ use super::team::SOON;
 use super::team::Team;
 
 pub(super) const APPLY: &[&str] = &["apply", "--auto-approve"];
-
-/// The exit code of who is kept away by another apply.
-pub(super) const LOCKED: i32 = 5;
-/// The exit code of a run that could not be written down to its end.
-pub(super) const PARTIAL: i32 = 6;
 
 /// How long a bucket is away without ending a run.
 const SHORT_OUTAGE: Duration = Duration::from_secs(20);
@@ -106,7 +102,11 @@ async fn two_at_once(lab: &Lab, team: &Team<'_>, machines: &[Spec]) -> Result<()
         &holder,
         "--lock-timeout",
     ];
-    refused.ended().await?.expect(LOCKED)?.expect_says(&says)?;
+    refused
+        .ended()
+        .await?
+        .ends(Exit::Locked)?
+        .expect_says(&says)?;
     team.shared.let_go()?;
     goes.ended().await?.expect(0)?.expect_says(&["Recovered"])?;
     team.shared.expect(&["first", "second"])?;
@@ -145,7 +145,7 @@ pub(super) async fn who_slept_while_another_took_over_does_nothing_more(
     let (run, holder) = outcome?;
     let status = format!("next: drplan status {run}");
     let says = ["the lock of this recovery was lost: run ", &holder, &status];
-    let woke = woke.expect(LOCKED)?.expect_says(&says)?;
+    let woke = woke.ends(Exit::Locked)?.expect_says(&says)?;
     for lie in ["FAILED", "--auto-approve", "not given back"] {
         ensure!(
             !woke.said().contains(lie),
@@ -175,7 +175,7 @@ async fn taken_over(team: &Team<'_>, other: &Spec, asleep: u32) -> Result<(Strin
     let asleep = format!("process {asleep}");
     let impatient = other.run(&["apply", "--resume", &run]).await?;
     impatient
-        .expect(LOCKED)?
+        .ends(Exit::Locked)?
         .expect_says(&["another apply of this recovery runs", &asleep])?;
     let patient = other.start(&["apply", "--resume", &run, "--lock-timeout", "2m"])?;
     let holder = format!("process {}", patient.pid()?);
@@ -250,7 +250,7 @@ async fn stays_away(lab: &Lab, mut store: ObjectStore, spec: &Spec, other: &Spec
         "nothing new was begun",
         &next,
     ];
-    let ended = ended.expect(PARTIAL)?.expect_says(&says)?;
+    let ended = ended.ends(Exit::Partial)?.expect_says(&says)?;
     ensure!(
         took < GIVES_UP_WITHIN,
         "it took {:.0} s to give up",
@@ -270,7 +270,7 @@ async fn stays_away(lab: &Lab, mut store: ObjectStore, spec: &Spec, other: &Spec
     other
         .run(&resume)
         .await?
-        .expect(LOCKED)?
+        .ends(Exit::Locked)?
         .expect_says(&["drplan unlock"])?;
     other.run(&["unlock", &run]).await?.expect(0)?;
     other

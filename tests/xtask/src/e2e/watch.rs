@@ -11,6 +11,7 @@ use anyhow::ensure;
 
 use super::drplan::Spec;
 use super::lab::Lab;
+use crate::runs;
 
 const PLAN: &[&str] = &["plan", "--lost", "cluster:a", "--out", "shop.plan"];
 const APPLY: &[&str] = &["apply", "shop.plan", "--approve", "approval.cutover"];
@@ -78,18 +79,15 @@ async fn killed(spec: &Spec) -> Result<()> {
 }
 
 fn is_there(dir: &Path) -> Result<bool> {
-    let Ok(run) = run(dir) else {
+    let Some(run) = runs::of(dir)?.into_iter().next() else {
         return Ok(false);
     };
-    let journal = dir.join(".drplan/runs").join(run).join("journal.jsonl");
-    let text = fs::read_to_string(journal).unwrap_or_default();
+    let text = fs::read_to_string(runs::journal(&run)).unwrap_or_default();
     let begun = |line: &str| line.contains("effect_started") && line.contains(CUT_IN);
     Ok(text.lines().any(begun))
 }
 
 /// The only run.
 fn run(dir: &Path) -> Result<String> {
-    let mut runs = fs::read_dir(dir.join(".drplan/runs"))?;
-    let run = runs.next().context("no run yet")??;
-    Ok(run.file_name().to_string_lossy().into_owned())
+    runs::id(runs::only(&runs::of(dir)?)?)
 }

@@ -54,6 +54,14 @@ impl Worker {
         until.map(String::as_str)
     }
 
+    /// The mark that holds what it is now.
+    pub(super) fn as_mark(&self) -> String {
+        match &self.spec["replicas"] {
+            Value::Null => json!({"suspend": self.spec["suspend"]}).to_string(),
+            replicas => json!({"replicas": replicas}).to_string(),
+        }
+    }
+
     /// Whether it stands still: suspended, or without replicas.
     pub(super) fn stands(&self) -> bool {
         self.spec["suspend"] == true || self.spec["replicas"] == 0
@@ -133,6 +141,7 @@ pub(super) fn same(before: &Workers, now: &Workers) -> Result<()> {
     Ok(())
 }
 
+/// Six that run and two that rest: so many that a pause of all can be broken off in between.
 fn objects() -> Vec<Value> {
     let meta = |name: &str| json!({"name": name, "namespace": YARD});
     let deployment = |name: &str, replicas: usize| {
@@ -164,6 +173,10 @@ fn objects() -> Vec<Value> {
     vec![
         json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": YARD}}),
         cron_job("sweep", false),
+        cron_job("wash", false),
+        cron_job("wax", false),
+        cron_job("count", false),
+        cron_job("lock", false),
         cron_job("resting", true),
         deployment("loader", 3),
         deployment("sleeper", 0),
