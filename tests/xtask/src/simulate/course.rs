@@ -1,7 +1,11 @@
 //! What a seed draws: faults, failing steps, crashes, and how each run goes on after the one before.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use drplan::cli::VarArgs;
+use drplan::rehearse::Failures;
+use drplan::rehearse::Script;
 use drplan_api::Address;
 
 use super::trace::Lost;
@@ -67,6 +71,16 @@ impl Course {
             fail: None,
             lost: Lost::default(),
             crashes: Vec::new(),
+        }
+    }
+
+    /// The same for a scene.
+    pub(super) fn script(&self) -> Script {
+        Script {
+            vars: VarArgs::default(),
+            faults: self.faults,
+            fail: Arc::new(Failures::parse(self.fail.as_slice())),
+            parallelism: self.parallelism,
         }
     }
 

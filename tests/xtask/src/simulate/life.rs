@@ -15,11 +15,8 @@ use drplan::apply::Sink;
 use drplan::apply::Stop;
 use drplan::cli::Ambient;
 use drplan::cli::Failure;
-use drplan::cli::VarArgs;
 use drplan::plan::Plan;
-use drplan::rehearse::Failures;
 use drplan::rehearse::Scene;
-use drplan::rehearse::Script;
 use drplan::report::Exit;
 use drplan::report::done_without;
 use drplan::report::verdict;
@@ -134,13 +131,7 @@ impl<'a> Folders<'a> {
 
 /// Lives a course. Must be called inside of a runtime of its own, whose time is paused.
 pub(super) async fn live(spec: &Path, course: &Course) -> Result<Life> {
-    let script = Script {
-        vars: VarArgs::default(),
-        faults: course.faults,
-        fail: Arc::new(Failures::parse(course.fail.as_slice())),
-        parallelism: course.parallelism,
-    };
-    let scene = Scene::set(spec, script, &nobody()).map_err(said)?;
+    let scene = Scene::set(spec, course.script(), &nobody()).map_err(said)?;
     let trace = Trace::new(scene.ambient().doors.clock.clone(), course.lost.clone());
     scene.world().admit(Arc::clone(&trace) as Arc<dyn Witness>);
     let others = foreign::settle(&scene)?;

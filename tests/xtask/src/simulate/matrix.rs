@@ -59,13 +59,9 @@ impl Cell {
 pub(super) fn run(stage: &Stage, every: usize, args: &Args) -> Result<bool> {
     let began = Instant::now();
     let cells = cells(&stage.scale, every);
-    let numbers: Vec<u64> = (0..u64::try_from(cells.len())?).collect();
     let (mut requests, mut failing) = (0, 0);
-    let live = |n: u64| {
-        let cell = cells[usize::try_from(n).unwrap_or_default()];
-        (cell, judged(stage, cell))
-    };
-    side_by_side(&numbers, args.jobs, live, |_, (cell, verdict)| {
+    let live = |cell: &Cell| judged(stage, *cell);
+    side_by_side(&cells, args.jobs, live, |cell, verdict| {
         requests += verdict.requests;
         failing += usize::from(!verdict.broken.is_empty());
         if args.verbose || !verdict.broken.is_empty() {

@@ -4,6 +4,7 @@
 //! One seed is one life: a world, and runs in it that are cut off and go on until the recovery is
 //! complete. Lives of one seed are the same to the last event.
 
+mod apart;
 mod canonical;
 mod course;
 mod entry;
@@ -13,6 +14,8 @@ mod matrix;
 mod processes;
 mod rules;
 mod side_by_side;
+#[cfg(test)]
+mod stale;
 mod tally;
 mod trace;
 mod verdict;
@@ -86,7 +89,7 @@ pub(crate) struct Args {
         num_args = 0..=1,
         default_missing_value = "10",
         require_equals = true,
-        conflicts_with_all = ["seeds", "seed", "from", "twice", "matrix", "spec"]
+        conflicts_with_all = ["seeds", "seed", "from", "twice", "matrix", "spec", "first"]
     )]
     processes: Option<std::num::NonZeroUsize>,
     /// Of the matrix, only one point in so many of the small spec and, after the colon, of the shop
@@ -154,7 +157,7 @@ fn from_seeds(args: &Args) -> Result<ExitCode> {
         None => (args.from..).take(usize::try_from(args.seeds)?).collect(),
     };
     let mut tally = Tally::default();
-    let live = |seed: u64| {
+    let live = |&seed: &u64| {
         let last = stages.len() - 1;
         let stage = &stages[if is_shops(seed) { last } else { 0 }];
         let course = Course::draw(seed, &stage.scale);
@@ -165,7 +168,7 @@ fn from_seeds(args: &Args) -> Result<ExitCode> {
         }
         (course, verdict)
     };
-    side_by_side(&seeds, args.jobs, live, |seed, (course, verdict)| {
+    side_by_side(&seeds, args.jobs, live, |&seed, (course, verdict)| {
         if args.verbose {
             verdict.tell(seed, &course, args.seed.is_some());
         }
@@ -232,7 +235,21 @@ fn folder(path: &str) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser as _;
+
     use super::*;
+
+    #[test]
+    fn what_means_nothing_for_processes_is_refused() {
+        let parsed = |more: &str| {
+            let line = ["xtask", "simulate", "--processes", more];
+            crate::Cli::try_parse_from(line).map(drop)
+        };
+        assert!(parsed("--verbose").is_ok());
+        for more in ["--first", "--twice", "--matrix"] {
+            assert!(parsed(more).is_err(), "{more}");
+        }
+    }
 
     #[test]
     fn two_lives_of_one_seed_are_the_same_to_the_last_event() {

@@ -1,17 +1,17 @@
-//! Lives in a few threads, told in the order of their seeds.
+//! Work in a few threads, told in the order that it stands in.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 
-/// Calls `work` for each seed in a few threads and `tell` in the order of seeds, until that says that
-/// it is enough.
-pub(super) fn side_by_side<T: Send>(
-    seeds: &[u64],
+/// Calls `work` for each of all in a few threads and `tell` in their order, until that says that it is
+/// enough.
+pub(super) fn side_by_side<T: Sync, R: Send>(
+    all: &[T],
     jobs: usize,
-    work: impl Fn(u64) -> T + Sync,
-    mut tell: impl FnMut(u64, T) -> bool,
+    work: impl Fn(&T) -> R + Sync,
+    mut tell: impl FnMut(&T, R) -> bool,
 ) {
     let next = AtomicUsize::new(0);
     let (sender, receiver) = mpsc::channel();
@@ -19,9 +19,11 @@ pub(super) fn side_by_side<T: Send>(
         for _ in 0..jobs.max(1) {
             let (sender, next, work) = (sender.clone(), &next, &work);
             scope.spawn(move || {
-                while let Some(seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) {
+                loop {
+                    let n = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(one) = all.get(n) else { break };
                     // Nobody listens any more once it was enough.
-                    if sender.send((*seed, work(*seed))).is_err() {
+                    if sender.send((n, work(one))).is_err() {
                         break;
                     }
                 }
@@ -29,18 +31,37 @@ pub(super) fn side_by_side<T: Send>(
         }
         drop(sender);
         let mut early = BTreeMap::new();
-        let mut order = seeds.iter();
-        let mut due = order.next();
-        for (seed, done) in &receiver {
-            early.insert(seed, done);
-            while let Some(done) = due.and_then(|seed| early.remove(seed)) {
-                let enough = due.is_some_and(|seed| tell(*seed, done));
-                if enough {
-                    next.store(seeds.len(), Ordering::Relaxed);
+        let mut due = 0;
+        for (n, done) in &receiver {
+            early.insert(n, done);
+            while let Some(done) = early.remove(&due) {
+                if tell(&all[due], done) {
+                    next.store(all.len(), Ordering::Relaxed);
                     return;
                 }
-                due = order.next();
+                due += 1;
             }
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_done_at_once_is_told_in_order_until_it_is_enough() {
+        let all: Vec<u64> = (0..50).rev().collect();
+        let mut told = Vec::new();
+        let work = |n: &u64| {
+            std::thread::sleep(std::time::Duration::from_micros(*n * 10));
+            n * 2
+        };
+        side_by_side(&all, 4, work, |n, twice| {
+            told.push((*n, twice));
+            *n == 10
+        });
+        let wanted: Vec<(u64, u64)> = (10..50).rev().map(|n| (n, 2 * n)).collect();
+        assert_eq!(told, wanted);
+    }
 }

@@ -1,10 +1,9 @@
-//! A life judged: lived in a thread and a runtime of its own, and what is left of it.
+//! A life judged: lived apart from all others, and what is left of it.
 
 use std::path::Path;
 
-use anyhow::Result;
-use drplan::rehearse::Turnstile;
-
+use super::apart::Broke;
+use super::apart::apart;
 use super::canonical::State;
 use super::course::Course;
 use super::course::Scale;
@@ -12,9 +11,6 @@ use super::life;
 use super::life::Life;
 use super::rules;
 use super::rules::Broken;
-
-/// The stack of the thread that a life runs in; futures of a debug build are large.
-const STACK_BYTES: usize = 32 * 1024 * 1024;
 
 /// What is left of a life for those who judge and count.
 #[derive(Default)]
@@ -68,35 +64,21 @@ pub(super) fn compare(verdict: &mut Verdict, again: &Verdict) {
 }
 
 impl Verdict {
-    /// Lives a life in a thread and a runtime of its own, so that nothing of one reaches the next.
+    /// Lives a life, apart from all others.
     pub(super) fn of(spec: &Path, course: &Course, wanted: Option<&State>) -> Self {
-        let life = || -> Result<Self> {
-            // There is no driver of sockets: nothing here may have one.
-            let mut builder = tokio::runtime::Builder::new_current_thread();
-            let turnstile = Turnstile::default();
-            turnstile.between(&mut builder);
-            let runtime = builder.enable_time().build()?;
-            let verdict = runtime.block_on(async {
-                let life = life::live(spec, course).await?;
-                anyhow::Ok(Self::summary(&life, wanted))
-            });
-            turnstile.open();
-            runtime.shutdown_background();
-            verdict
-        };
-        let ended = std::thread::scope(|scope| {
-            let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
-            thread.spawn_scoped(scope, life).map(|t| t.join())
+        let lived = apart(|| async {
+            let life = life::live(spec, course).await?;
+            Ok(Self::summary(&life, wanted))
         });
         let broken = |rule: &'static str, how: String| Self {
             broken: vec![Broken { rule, how }],
             ..Self::default()
         };
-        match ended {
-            Ok(Ok(Ok(verdict))) => verdict,
-            Ok(Ok(Err(error))) => broken("every life can be lived", format!("{error:#}")),
-            Ok(Err(_)) => broken("nothing panics", "the panic stands above".to_owned()),
-            Err(error) => broken("every life can be lived", error.to_string()),
+        match lived {
+            Ok(Ok(verdict)) => verdict,
+            Ok(Err(error)) => broken("every life can be lived", format!("{error:#}")),
+            Err(Broke::Panicked) => broken("nothing panics", "the panic stands above".to_owned()),
+            Err(Broke::NoThread(error)) => broken("every life can be lived", error.to_string()),
         }
     }
 

@@ -15,10 +15,7 @@ use anyhow::anyhow;
 use anyhow::ensure;
 use drplan::apply::Event;
 use drplan::apply::Line;
-use drplan::cli::VarArgs;
-use drplan::rehearse::Failures;
 use drplan::rehearse::Scene;
-use drplan::rehearse::Script;
 use drplan::store::read_journal;
 use drplan_sandbox::world::Open;
 use drplan_sandbox::world::Witness;
@@ -26,11 +23,14 @@ use tempfile::TempDir;
 
 use super::super::canonical;
 use super::super::canonical::State;
+use super::super::course::Course;
 use super::super::life::nobody;
 use super::super::life::said;
 use super::super::trace::Point;
 use super::fuse::Ended;
 use super::fuse::Fuse;
+use crate::runs;
+use crate::tree::copied;
 
 /// The longest that one process may take.
 const PROCESS_LIMIT: Duration = Duration::from_secs(60);
@@ -54,13 +54,7 @@ pub(super) struct House {
 impl House {
     /// Makes a world and opens it. Must be called inside of a runtime whose time passes.
     pub(super) async fn open(spec: &Path, drplan: &Path) -> Result<Self> {
-        let script = Script {
-            vars: VarArgs::default(),
-            faults: None,
-            fail: Arc::new(Failures::parse(&[])),
-            parallelism: 4,
-        };
-        let scene = Scene::set(spec, script, &nobody()).map_err(said)?;
+        let scene = Scene::set(spec, Course::undisturbed().script(), &nobody()).map_err(said)?;
         let fuse = Arc::new(Fuse::default());
         scene.world().admit(Arc::clone(&fuse) as Arc<dyn Witness>);
         let open = scene.world().listen(([127, 0, 0, 1], 0).into()).await?;
@@ -125,7 +119,9 @@ impl House {
                 return Ok(ended);
             }
             if matches!(point, Some(Point::Record(_))) {
-                self.fuse.records(journal(machine).len() as u64);
+                // While a journal is made, nobody can read it yet.
+                let records = journal(machine).map_or(0, |lines| lines.len());
+                self.fuse.records(records as u64);
             }
             let line = args.join(" ");
             ensure!(
@@ -162,26 +158,28 @@ impl House {
     }
 }
 
-/// The records of the only run on a machine; none before there is one.
-pub(super) fn journal(machine: &Path) -> Vec<Line> {
-    let runs = std::fs::read_dir(machine.join(".drplan/runs"));
-    let journals = runs.into_iter().flatten().flatten();
-    let mut journals = journals.map(|run| run.path().join("journal.jsonl"));
-    let read = journals.find_map(|path| read_journal(&path).ok());
-    read.map(|read| read.lines).unwrap_or_default()
+/// The folder of the only run on a machine; none before there is one.
+fn run_of(machine: &Path) -> Result<Option<PathBuf>> {
+    let runs = runs::of(machine)?;
+    ensure!(runs.len() < 2, "there are more runs than one: {runs:?}");
+    Ok(runs.into_iter().next())
 }
 
-/// The id of the run that must be gone on with, if there is one.
-pub(super) fn open_run(machine: &Path) -> Option<String> {
-    let over = |line: &Line| matches!(line.record, Event::RunEnded { exit_code: 0 });
-    if journal(machine).last().is_some_and(over) {
-        return None;
+/// The records of the only run on a machine; none before there is one.
+pub(super) fn journal(machine: &Path) -> Result<Vec<Line>> {
+    let journal = run_of(machine)?.map(|run| runs::journal(&run));
+    match journal.filter(|path| path.exists()) {
+        Some(path) => Ok(read_journal(&path)?.lines),
+        None => Ok(Vec::new()),
     }
-    let mut runs = std::fs::read_dir(machine.join(".drplan/runs"))
-        .ok()?
-        .flatten();
-    let run = runs.find(|run| run.path().join("plan.json").exists())?;
-    Some(run.file_name().to_string_lossy().into_owned())
+}
+
+/// The id of the run that must be gone on with; none if it ended well, or died before it had a plan.
+pub(super) fn open_run(machine: &Path) -> Result<Option<String>> {
+    let over = |line: &Line| matches!(line.record, Event::RunEnded { exit_code: 0 });
+    let is_over = journal(machine)?.last().is_some_and(over);
+    let run = run_of(machine)?.filter(|run| !is_over && run.join("plan.json").exists());
+    run.as_deref().map(runs::id).transpose()
 }
 
 /// The end of what drplan said on a machine.
@@ -189,18 +187,4 @@ fn tail(machine: &Path) -> String {
     let text = std::fs::read(machine.join("said.txt")).unwrap_or_default();
     let from = text.len().saturating_sub(TAIL_BYTES);
     String::from_utf8_lossy(&text[from..]).into_owned()
-}
-
-fn copied(from: &Path, to: &Path) -> Result<()> {
-    std::fs::create_dir_all(to)?;
-    for entry in std::fs::read_dir(from)? {
-        let entry = entry?;
-        let to = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copied(&entry.path(), &to)?;
-        } else {
-            std::fs::copy(entry.path(), to)?;
-        }
-    }
-    Ok(())
 }

@@ -9,11 +9,9 @@ mod fuse;
 mod house;
 
 use std::path::Path;
-use std::path::PathBuf;
 use std::time::Duration;
 use std::time::Instant;
 
-use anyhow::Context as _;
 use anyhow::Result;
 use anyhow::anyhow;
 use anyhow::ensure;
@@ -25,6 +23,7 @@ use super::folder;
 use super::matrix::Cell;
 use super::side_by_side::side_by_side;
 use super::trace::Point;
+use crate::build;
 use house::House;
 use house::journal;
 use house::open_run;
@@ -40,72 +39,83 @@ const LOOKS_AT_REST: usize = 10;
 /// Of so many points one may not be met: how often drplan asks while it waits differs between lives.
 const UNMET_ONE_IN: usize = 4;
 
-/// How many records at the end of a run may come too quickly for a kill.
-const RECORDS_AT_ONCE: u64 = 2;
+/// How many records at the end of a run may come too quickly for a kill on a busy machine.
+const RECORDS_AT_ONCE: u64 = 4;
 
 const APPLY: &[&str] = &["apply", "--auto-approve"];
 const PLAN: &[&str] = &["plan", "--detailed-exitcode"];
 
 /// What became of one cell.
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum Fate {
-    /// Killed at its point, and all was as it must be.
-    Held,
+    /// Killed at its point, and all was as it must be; says whether its run was gone on with by name.
+    Held { resumed: bool },
     /// Its point was never reached.
     Unmet,
-    /// Something was not as it must be.
-    Broken(String),
 }
 
-impl Fate {
-    /// Every life writes the same records, so their points must be met; but a run may end before anybody
-    /// sees its last ones.
-    fn with_all_records_met(self, at: Point, records: u64) -> Self {
-        match (self, at) {
-            (Self::Unmet, Point::Record(n)) if n + RECORDS_AT_ONCE <= records => {
-                Self::Broken(format!("it ended before record {n} of {records}"))
+/// How many cells came to which end.
+#[derive(Debug, Default)]
+struct Count {
+    cells: usize,
+    kills: usize,
+    resumed: usize,
+    unmet: usize,
+    broken: usize,
+}
+
+impl Count {
+    fn add(&mut self, fate: &Result<Fate>) {
+        self.cells += 1;
+        match fate {
+            Ok(Fate::Held { resumed }) => {
+                self.kills += 1;
+                self.resumed += usize::from(*resumed);
             }
-            (fate, _) => fate,
+            Ok(Fate::Unmet) => self.unmet += 1,
+            Err(_) => self.broken += 1,
         }
+    }
+
+    /// Whether all was as it must be. A matrix in which nothing is killed, or no run goes on, would prove
+    /// nothing.
+    fn is_clean(&self) -> bool {
+        let enough = self.kills > 0 && self.resumed > 0;
+        self.broken == 0 && enough && self.unmet * UNMET_ONE_IN <= self.cells
     }
 }
 
 /// Lives every `every`th cell. Returns whether all was as it must be.
 pub(super) fn run(every: usize, jobs: usize, verbose: bool) -> Result<bool> {
     let began = Instant::now();
-    let (spec, drplan) = (folder(OPEN), built()?);
+    let drplan = build::program("drplan", &build::own_profile()?)?;
+    let spec = folder(OPEN);
     let (scale, wanted) = alone(|| undisturbed(&spec, &drplan))?;
     let all = cells(&scale, every);
-    let numbers: Vec<u64> = (0..u64::try_from(all.len())?).collect();
-    let (mut kills, mut unmet, mut broken) = (0, 0, 0);
-    let live = |n: u64| {
-        let cell = all[usize::try_from(n).unwrap_or_default()];
-        let fate = judged(&spec, &drplan, cell, &wanted);
-        (cell, fate.with_all_records_met(cell.at, scale.records))
-    };
-    side_by_side(&numbers, jobs, live, |_, (cell, fate)| {
-        match &fate {
-            Fate::Held => kills += 1,
-            Fate::Unmet => unmet += 1,
-            Fate::Broken(_) => broken += 1,
-        }
+    let mut count = Count::default();
+    let live = |cell: &Cell| alone(|| one(&spec, &drplan, *cell, &wanted));
+    side_by_side(&all, jobs, live, |cell, fate| {
+        count.add(&fate);
         match fate {
-            Fate::Broken(how) => println!("{}:\n  broken: {how}", cell.name()),
-            Fate::Unmet if verbose => println!("{}: never reached", cell.name()),
-            Fate::Held if verbose => println!("{}: held", cell.name()),
-            Fate::Held | Fate::Unmet => {}
+            Err(how) => println!("{}:\n  broken: {how:#}", cell.name()),
+            Ok(Fate::Unmet) if verbose => println!("{}: never reached", cell.name()),
+            Ok(Fate::Held { .. }) if verbose => println!("{}: held", cell.name()),
+            Ok(_) => {}
         }
         false
     });
     println!(
-        "crash matrix of processes: {} records, {} requests, one point in {every}: {} kills, {broken} broken, \
-         {unmet} points not reached, {:.1} s",
+        "crash matrix of processes: {} records, {} requests, one point in {every}: {} kills, {} runs gone on \
+         with by name, {} broken, {} points not reached, {:.1} s",
         scale.records,
         scale.requests,
-        kills + broken,
+        count.kills,
+        count.resumed,
+        count.broken,
+        count.unmet,
         began.elapsed().as_secs_f64()
     );
-    // A matrix in which nothing is killed would prove nothing.
-    Ok(broken == 0 && kills > 0 && unmet * UNMET_ONE_IN <= all.len())
+    Ok(count.is_clean())
 }
 
 /// Every `every`th record, and on each side of the requests every `every`th of them, the sides apart from
@@ -142,7 +152,8 @@ async fn undisturbed(spec: &Path, drplan: &Path) -> Result<(Scale, State)> {
     let house = House::open(spec, drplan).await?;
     let machine = house.machine("first")?;
     let ended = house.must(&machine, APPLY).await?;
-    let records = journal(&machine).len();
+    let records = journal(&machine)?.len();
+    ensure!(records > 0, "an undisturbed run wrote nothing down");
     house.must(&machine, PLAN).await?;
     let mut state = house.state()?;
     let began = Instant::now();
@@ -169,16 +180,14 @@ async fn undisturbed(spec: &Path, drplan: &Path) -> Result<(Scale, State)> {
     Ok((scale, state))
 }
 
-fn judged(spec: &Path, drplan: &Path, cell: Cell, wanted: &State) -> Fate {
-    match alone(|| one(spec, drplan, cell, wanted)) {
-        Ok(true) => Fate::Held,
-        Ok(false) => Fate::Unmet,
-        Err(error) => Fate::Broken(format!("{error:#}")),
-    }
+/// Whether a life that wrote so many records has passed a point at which it had to be killed. Lives differ
+/// in their records, by what they tried again; and a run may end before anybody sees its last ones.
+fn is_missed(at: Point, records: usize) -> bool {
+    matches!(at, Point::Record(n) if n + RECORDS_AT_ONCE <= records as u64)
 }
 
-/// Lives one cell; `false` if its point was not reached.
-async fn one(spec: &Path, drplan: &Path, cell: Cell, wanted: &State) -> Result<bool> {
+/// Lives one cell.
+async fn one(spec: &Path, drplan: &Path, cell: Cell, wanted: &State) -> Result<Fate> {
     let house = House::open(spec, drplan).await?;
     let mut machine = house.machine("first")?;
     let ended = house.run(&machine, APPLY, Some(cell.at)).await?;
@@ -188,10 +197,18 @@ async fn one(spec: &Path, drplan: &Path, cell: Cell, wanted: &State) -> Result<b
         killed || ended.code == Some(0),
         "the first run ended with {ended:?}"
     );
+    let records = journal(&machine)?.len();
+    ensure!(
+        killed || !is_missed(cell.at, records),
+        "it wrote {records} records and was not killed"
+    );
+    let open = if killed { open_run(&machine)? } else { None };
+    let mut resumed = false;
     if cell.empty_folder {
         machine = house.machine("second")?;
-    } else if let Some(run) = open_run(&machine).filter(|_| killed) {
+    } else if let Some(run) = open {
         house.must(&machine, &["apply", "--resume", &run]).await?;
+        resumed = true;
     }
     house.must(&machine, APPLY).await?;
     house.must(&machine, PLAN).await?;
@@ -199,7 +216,10 @@ async fn one(spec: &Path, drplan: &Path, cell: Cell, wanted: &State) -> Result<b
     loop {
         let left = differences(wanted, &house.state()?);
         if left.is_empty() {
-            return Ok(killed);
+            return Ok(match killed {
+                true => Fate::Held { resumed },
+                false => Fate::Unmet,
+            });
         }
         ensure!(
             began.elapsed() < REST,
@@ -210,44 +230,34 @@ async fn one(spec: &Path, drplan: &Path, cell: Cell, wanted: &State) -> Result<b
     }
 }
 
-/// Builds the program under test in the profile of this one.
-fn built() -> Result<PathBuf> {
-    let this = std::env::current_exe().context("cannot tell where this program lies")?;
-    let dir = this.parent().context("this program lies nowhere")?;
-    let profile = match dir.file_name().and_then(|name| name.to_str()) {
-        Some("debug") | None => "dev",
-        Some(other) => other,
-    };
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = std::process::Command::new(cargo)
-        .args([
-            "build",
-            "--quiet",
-            "--locked",
-            "--package",
-            "drplan",
-            "--profile",
-            profile,
-        ])
-        .status()
-        .context("cannot run cargo")?;
-    ensure!(status.success(), "drplan does not build");
-    Ok(dir.join("drplan"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_record_that_is_never_reached_is_no_missed_point_unless_it_is_one_of_the_last() {
-        let judged = |at| Fate::Unmet.with_all_records_met(at, 10);
-        assert!(matches!(judged(Point::Record(8)), Fate::Broken(_)));
-        assert!(matches!(judged(Point::Record(9)), Fate::Unmet));
-        assert!(matches!(judged(Point::Record(10)), Fate::Unmet));
-        assert!(matches!(judged(Point::Request(1)), Fate::Unmet));
-        let held = Fate::Held.with_all_records_met(Point::Record(1), 10);
-        assert!(matches!(held, Fate::Held));
+    fn a_record_that_a_life_passes_is_missed_and_one_that_it_does_not_write_or_writes_last_is_not()
+    {
+        assert!(is_missed(Point::Record(6), 10));
+        assert!(!is_missed(Point::Record(7), 10));
+        assert!(!is_missed(Point::Record(6), 5));
+        assert!(!is_missed(Point::Request(1), 10));
+    }
+
+    #[test]
+    fn a_matrix_in_which_nothing_is_killed_or_nothing_goes_on_proves_nothing() {
+        let count = |fates: &[Fate]| {
+            let mut count = Count::default();
+            fates.iter().for_each(|fate| count.add(&Ok(*fate)));
+            count
+        };
+        let (anew, resumed) = (Fate::Held { resumed: false }, Fate::Held { resumed: true });
+        assert!(count(&[anew, resumed, anew, Fate::Unmet]).is_clean());
+        assert!(!count(&[]).is_clean());
+        assert!(!count(&[anew, anew]).is_clean());
+        assert!(!count(&[resumed, Fate::Unmet, Fate::Unmet]).is_clean());
+        let mut broken = count(&[resumed; 9]);
+        broken.add(&Err(anyhow!("the end differs")));
+        assert!(!broken.is_clean());
     }
 
     #[test]

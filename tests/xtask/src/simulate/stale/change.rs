@@ -18,6 +18,7 @@ use drplan_sandbox_s3::Put;
 use http::Request;
 use http::header::CONTENT_TYPE;
 use serde_json::Value;
+use serde_json::json;
 use tower::ServiceExt as _;
 
 /// The zone of every life.
@@ -31,7 +32,7 @@ const ANSWER_BYTES_MAX: usize = 1 << 20;
 
 /// One change of the world.
 #[derive(Clone, Debug)]
-pub(crate) enum Change {
+pub(super) enum Change {
     /// A program runs.
     Run(&'static [&'static str]),
     /// A file beside the spec is gone.
@@ -68,9 +69,18 @@ pub(crate) enum Change {
     NoDatabase(&'static str),
 }
 
+/// A namespace is made.
+pub(super) fn namespace(name: &str) -> Change {
+    let metadata = json!({"name": name});
+    Change::Create(
+        "/api/v1/namespaces",
+        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}),
+    )
+}
+
 impl Change {
     /// Lets it happen.
-    pub(crate) async fn happen(&self, scene: &Scene) -> Result<()> {
+    pub(super) async fn happen(&self, scene: &Scene) -> Result<()> {
         let done = self.done(scene).await;
         done.with_context(|| format!("{self:?} did not happen"))
     }

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::change::Change;
 use super::change::Change::*;
+use super::change::namespace;
 use super::table::Table;
 use super::table::Then::Fails;
 use super::table::Then::Goes;
@@ -19,7 +20,7 @@ const MISTAKE: &[&str] = &["bin/site", "mistake"];
 /// How a step says that its connection leads somewhere else.
 const ELSEWHERE: &str = "is another target than before";
 
-pub(crate) fn tables() -> Vec<Table> {
+pub(super) fn tables() -> Vec<Table> {
     let mut all = vec![
         kubernetes_cluster(),
         kubernetes_pause(),
@@ -30,7 +31,7 @@ pub(crate) fn tables() -> Vec<Table> {
 }
 
 /// A site with a page.
-pub(crate) fn web() -> Vec<Change> {
+pub(super) fn web() -> Vec<Change> {
     let service = json!({
         "apiVersion": "v1", "kind": "Service", "metadata": {"name": "front"},
         "spec": {
@@ -47,13 +48,6 @@ pub(crate) fn web() -> Vec<Change> {
         Create("/api/v1/namespaces/web/services", service),
         Pass(60),
     ]
-}
-
-fn namespace(name: &str) -> Change {
-    Create(
-        "/api/v1/namespaces",
-        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}),
-    )
 }
 
 fn deployment(name: &str, replicas: u64) -> Value {

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::change::Change;
 use super::change::Change::*;
+use super::change::namespace;
 use super::kubernetes::web;
 use super::table::Table;
 use super::table::Then::Fails;
@@ -20,7 +21,7 @@ const REWRITE: &[&str] = &["bin/mark", "rewrite"];
 const SHOP_DUMP: &str = "dumps/shop/shop-20261120164554.dump";
 const BILLING_DUMP: &str = "dumps/billing/billing-20261120164554.dump";
 
-pub(crate) fn tables() -> Vec<Table> {
+pub(super) fn tables() -> Vec<Table> {
     let mut all = vec![approval(), http_check(), dump_archive()];
     all.extend(command());
     all.extend(helm_release());
@@ -216,13 +217,6 @@ resource "helm_release" "page" {
         ..fresh.again()
     };
     vec![fresh, installed]
-}
-
-fn namespace(name: &str) -> Change {
-    Create(
-        "/api/v1/namespaces",
-        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}),
-    )
 }
 
 /// A revision that somebody's own helm keeps.

@@ -11,41 +11,41 @@ use super::life;
 use super::life::Lived;
 
 /// What waits for the step, and what does not.
-pub(crate) const BEHIND: &str = "command.behind";
-pub(crate) const BESIDE: &str = "command.beside";
+pub(super) const BEHIND: &str = "command.behind";
+pub(super) const BESIDE: &str = "command.beside";
 
 /// The rows of one kind.
-pub(crate) struct Table {
+pub(super) struct Table {
     /// The kind.
-    pub(crate) kind: &'static str,
+    pub(super) kind: &'static str,
     /// The step that the rows are about.
-    pub(crate) step: &'static str,
+    pub(super) step: &'static str,
     /// The spec without its connections.
-    pub(crate) spec: &'static str,
+    pub(super) spec: &'static str,
     /// Whether the spec was applied before.
-    pub(crate) applied: bool,
+    pub(super) applied: bool,
     /// The rows.
-    pub(crate) rows: Vec<Row>,
+    pub(super) rows: Vec<Row>,
     /// Why there are fewer than three of one sort.
-    pub(crate) fewer_because: Option<&'static str>,
+    pub(super) fewer_because: Option<&'static str>,
 }
 
 /// A change of the world, and what it means for the plan.
 #[derive(Clone)]
-pub(crate) struct Row {
+pub(super) struct Row {
     /// What happens, as a sentence.
-    pub(crate) what: &'static str,
+    pub(super) what: &'static str,
     /// What is different before the plan is made.
-    pub(crate) before: Vec<Change>,
+    pub(super) before: Vec<Change>,
     /// What happens then.
-    pub(crate) change: Vec<Change>,
+    pub(super) change: Vec<Change>,
     /// What apply makes of it.
-    pub(crate) then: Then,
+    pub(super) then: Then,
 }
 
 /// What apply makes of a change.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Then {
+pub(super) enum Then {
     /// The step is refused and says this.
     Stale(&'static str),
     /// It cannot be read, fails when its turn comes, and says this.
@@ -56,13 +56,13 @@ pub(crate) enum Then {
 
 impl Row {
     /// Whether the step does not get its way: it is refused, or fails when its turn comes.
-    pub(crate) fn is_stopped(&self) -> bool {
+    pub(super) fn is_stopped(&self) -> bool {
         self.then != Then::Goes
     }
 }
 
 /// A row where nothing is different before the plan.
-pub(crate) fn row(what: &'static str, change: Vec<Change>, then: Then) -> Row {
+pub(super) fn row(what: &'static str, change: Vec<Change>, then: Then) -> Row {
     Row {
         what,
         before: Vec::new(),
@@ -72,7 +72,7 @@ pub(crate) fn row(what: &'static str, change: Vec<Change>, then: Then) -> Row {
 }
 
 /// A row of a world that was different already when the plan was made.
-pub(crate) fn after(
+pub(super) fn after(
     before: Vec<Change>,
     what: &'static str,
     change: Vec<Change>,
@@ -87,7 +87,7 @@ pub(crate) fn after(
 }
 
 /// One life.
-pub(crate) struct Cell {
+pub(super) struct Cell {
     kind: &'static str,
     step: Address,
     spec: String,
@@ -97,7 +97,7 @@ pub(crate) struct Cell {
 
 impl Table {
     /// Another table of the same kind, without rows.
-    pub(crate) fn again(&self) -> Self {
+    pub(super) fn again(&self) -> Self {
         Self {
             kind: self.kind,
             step: self.step,
@@ -109,7 +109,7 @@ impl Table {
     }
 
     /// The lives of all rows. Those that stop the step are lived without the change too, or they would prove nothing.
-    pub(crate) fn cells(self) -> Vec<Cell> {
+    pub(super) fn cells(self) -> Vec<Cell> {
         let spec = format!("{}{}", self.spec, neighbours(self.step));
         let cell = |row: Row| Cell {
             kind: self.kind,
@@ -148,12 +148,12 @@ fn neighbours(step: &str) -> String {
 }
 
 impl Cell {
-    pub(crate) fn is_stopped(&self) -> bool {
+    pub(super) fn is_stopped(&self) -> bool {
         self.row.is_stopped()
     }
 
     /// Lives it, and says what is wrong.
-    pub(crate) fn live(&self) -> Vec<String> {
+    pub(super) fn live(&self) -> Vec<String> {
         let (row, name) = (&self.row, format!("{}: {}", self.kind, self.row.what));
         let lived = life::live(&self.spec, self.applied, &row.before, &row.change);
         let lived = match lived {

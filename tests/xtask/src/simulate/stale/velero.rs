@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::change::Change;
 use super::change::Change::*;
+use super::change::namespace;
 use super::table::Table;
 use super::table::Then::Goes;
 use super::table::Then::Stale;
@@ -77,7 +78,7 @@ const ARCHIVE: &str = "velero/backups/apps-daily-20261120164552/apps-daily-20261
 const OTHER_ARCHIVE: &str =
     "velero/backups/infra-daily-20261120164550/infra-daily-20261120164550.tar.gz";
 
-pub(crate) fn tables() -> Vec<Table> {
+pub(super) fn tables() -> Vec<Table> {
     vec![velero_backup(), velero_backup_location(), velero_restore()]
 }
 
@@ -194,10 +195,7 @@ fn velero_backup_location() -> Table {
 fn velero_restore() -> Table {
     let foreign = || {
         vec![
-            Create(
-                "/api/v1/namespaces",
-                json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop-blog"}}),
-            ),
+            namespace("shop-blog"),
             Create(
                 "/api/v1/namespaces/shop-blog/configmaps",
                 json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "posts"},
@@ -241,10 +239,7 @@ fn velero_restore() -> Table {
             after(
                 lost(BLOG),
                 "somebody makes another namespace",
-                vec![Create(
-                    "/api/v1/namespaces",
-                    json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "elsewhere"}}),
-                )],
+                vec![namespace("elsewhere")],
                 Goes,
             ),
         ],
