@@ -17,6 +17,7 @@ mod address;
 mod clock;
 #[cfg(feature = "hyper")]
 mod connector;
+pub mod cut;
 mod cx;
 mod decision;
 mod doors;

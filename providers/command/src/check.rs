@@ -8,6 +8,7 @@ use drplan_api::ErrorKind;
 use drplan_api::Json;
 use drplan_api::ProviderError;
 use drplan_api::Standing;
+use drplan_api::cut;
 use drplan_api::process::Output;
 use drplan_api::process::ProcessDoor;
 use drplan_api::process::Program;
@@ -20,9 +21,9 @@ use drplan_api::shell;
 /// How long a `check` may take, in milliseconds.
 const CHECK_TIMEOUT_MS: u64 = 60_000;
 /// How much of a check's standard output is kept; longer outputs belong into files.
-const STDOUT_BYTES_MAX: usize = 64 * 1024;
+const STDOUT_CHARACTERS_MAX: usize = 64 * 1024;
 /// How much of a program's standard error is kept for messages.
-const STDERR_BYTES_MAX: usize = 2 * 1024;
+const STDERR_CHARACTERS_MAX: usize = 2 * 1024;
 
 /// The arguments of the question `check`. Holds no secret.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -154,11 +155,15 @@ impl CheckAnswer {
             Some(0 | 1) => &[],
             _ => &output.stderr,
         };
+        let (stdout, stderr) = (
+            String::from_utf8_lossy(stdout),
+            String::from_utf8_lossy(stderr),
+        );
         Self {
             code: output.code,
-            stdout_tail: tail(stdout, STDOUT_BYTES_MAX),
-            stdout_cut: stdout.len() > STDOUT_BYTES_MAX,
-            stderr_tail: tail(stderr, STDERR_BYTES_MAX),
+            stdout_tail: cut::tail(&stdout, STDOUT_CHARACTERS_MAX),
+            stdout_cut: stdout.chars().count() > STDOUT_CHARACTERS_MAX,
+            stderr_tail: cut::tail(&stderr, STDERR_CHARACTERS_MAX),
         }
     }
 
@@ -169,12 +174,6 @@ impl CheckAnswer {
                 .caused_by(&e)
         })
     }
-}
-
-/// Returns the last bytes as text.
-pub(crate) fn tail(bytes: &[u8], max: usize) -> String {
-    let from = bytes.len().saturating_sub(max);
-    String::from_utf8_lossy(&bytes[from..]).into_owned()
 }
 
 #[cfg(test)]
@@ -205,5 +204,17 @@ mod tests {
             let error = ask.judge(&answer(code)).expect_err("no answer");
             assert!(error.to_string().contains("no route"), "{error}");
         }
+    }
+
+    #[test]
+    fn of_a_long_complaint_no_word_is_kept_in_part() {
+        let filler = "x".repeat(STDERR_CHARACTERS_MAX - 4);
+        let output = Output {
+            code: Some(2),
+            stdout: Vec::new(),
+            stderr: format!("hunter22 {filler}").into_bytes(),
+        };
+        let kept = CheckAnswer::of(&output, false).stderr_tail;
+        assert_eq!(kept, format!("… {filler}"));
     }
 }

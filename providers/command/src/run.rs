@@ -4,11 +4,11 @@ use std::io::SeekFrom;
 use std::path::Path;
 
 use drplan_api::ReadCx;
+use drplan_api::cut;
 use drplan_api::process::Traces;
 use tokio::io::AsyncReadExt as _;
 use tokio::io::AsyncSeekExt as _;
 
-use crate::check::tail;
 use crate::spec::CommandSpec;
 
 /// How much of the end of a trace is read.
@@ -31,7 +31,7 @@ pub(crate) async fn last_line(spec: &CommandSpec, traces: &Traces) -> String {
         for path in [&traces.stderr, &traces.stdout] {
             let text = end_of(path).await;
             if let Some(line) = text.lines().rev().map(str::trim).find(|l| !l.is_empty()) {
-                return line.chars().take(NOTE_CHARS_MAX).collect();
+                return cut::head(line, NOTE_CHARS_MAX);
             }
         }
     }
@@ -54,17 +54,39 @@ pub(crate) async fn said(spec: &CommandSpec, traces: &Traces) -> String {
     lines[lines.len().saturating_sub(SAID_LINES_MAX)..].join("\n")
 }
 
-/// A trace that cannot be read says nothing; that is no reason to fail a command that runs well.
+/// A trace that cannot be read says nothing; that is no reason to fail a command that runs well. The word that it
+/// may begin in the middle of is left out.
 async fn end_of(path: &Path) -> String {
     let read = async {
         let mut file = tokio::fs::File::open(path).await?;
         let length = file.metadata().await?.len();
-        file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES_MAX)))
-            .await?;
+        let from = length.saturating_sub(TAIL_BYTES_MAX);
+        file.seek(SeekFrom::Start(from)).await?;
         let mut bytes = Vec::new();
         file.take(TAIL_BYTES_MAX).read_to_end(&mut bytes).await?;
-        Ok::<_, std::io::Error>(bytes)
+        Ok::<_, std::io::Error>((bytes, from > 0))
     };
-    let bytes = read.await.unwrap_or_default();
-    tail(&bytes, bytes.len())
+    let (bytes, is_cut) = read.await.unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    match is_cut {
+        true => cut::from_first_space(&text).to_owned(),
+        false => text.into_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn of_a_long_trace_no_word_is_kept_in_part() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("apply.err");
+        let filler = "x".repeat(usize::try_from(TAIL_BYTES_MAX).expect("it fits") - 4);
+        let write = |text: String| tokio::fs::write(&path, text);
+        write(format!("hunter22 {filler}")).await.expect("a file");
+        assert_eq!(end_of(&path).await.trim(), filler);
+        write("hunter22 is wrong".to_owned()).await.expect("a file");
+        assert_eq!(end_of(&path).await, "hunter22 is wrong");
+    }
 }

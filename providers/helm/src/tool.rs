@@ -17,6 +17,7 @@ use drplan_api::Late;
 use drplan_api::ProviderError;
 use drplan_api::ReadCx;
 use drplan_api::WriteCx;
+use drplan_api::cut;
 use drplan_api::holes;
 use drplan_api::process::Program;
 use drplan_api::process::Traces;
@@ -307,15 +308,21 @@ pub(crate) fn upgrade_complaint(cx: &ReadCx, op: &Op) -> String {
 
 fn complaint(stderr: &[u8]) -> String {
     let text = String::from_utf8_lossy(stderr);
-    let text = text.trim();
-    let skip = text
-        .chars()
-        .count()
-        .saturating_sub(COMPLAINT_CHARACTERS_MAX);
-    let tail: String = text.chars().skip(skip).collect();
-    if tail.is_empty() {
-        "it said nothing".to_owned()
-    } else {
-        tail
+    match text.trim() {
+        "" => "it said nothing".to_owned(),
+        text => cut::tail(text, COMPLAINT_CHARACTERS_MAX),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_long_complaint_no_word_is_kept_in_part() {
+        let filler = "x".repeat(COMPLAINT_CHARACTERS_MAX - 4);
+        let said = format!("hunter22 {filler}\n");
+        assert_eq!(complaint(said.as_bytes()), format!("… {filler}"));
+        assert_eq!(complaint(b" \n"), "it said nothing");
     }
 }

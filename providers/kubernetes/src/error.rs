@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 
 use drplan_api::ErrorKind;
 use drplan_api::ProviderError;
+use drplan_api::cut;
 use kube::core::Status;
 
 /// The most of a server's message that is kept, in characters; a proxy may answer with a whole page.
@@ -81,7 +82,7 @@ fn message(status: &Status) -> String {
     if text.is_empty() || text.starts_with('<') {
         return format!("the server answered {}", status.code);
     }
-    let mut out: String = text.chars().take(MESSAGE_CHARACTERS_MAX).collect();
+    let mut out = cut::head(text, MESSAGE_CHARACTERS_MAX);
     let causes = status.details.iter().flat_map(|d| &d.causes);
     for cause in causes.take(CAUSES_MAX) {
         // Most messages already hold their causes.
@@ -119,7 +120,7 @@ fn auth_error(
     match error {
         AuthError::AuthExecRun { out: ran, .. } => {
             let stderr = String::from_utf8_lossy(&ran.stderr);
-            let said: String = stderr.trim().chars().take(MESSAGE_CHARACTERS_MAX).collect();
+            let said = cut::head(stderr.trim(), MESSAGE_CHARACTERS_MAX);
             let out = out.because(format!(
                 "the credential plugin of the kubeconfig failed ({})",
                 ran.status
@@ -204,5 +205,15 @@ mod tests {
         assert_eq!(kind_of(503, "", 0), ErrorKind::Unreachable);
         assert_eq!(kind_of(422, "web", 0), ErrorKind::Invalid);
         assert_eq!(kind_of(400, "web", 0), ErrorKind::Invalid);
+    }
+
+    #[test]
+    fn of_a_long_message_no_word_is_kept_in_part() {
+        let filler = "x".repeat(MESSAGE_CHARACTERS_MAX - 5);
+        let status: Status = serde_json::from_value(serde_json::json!({
+            "status": "Failure", "code": 422, "message": format!("{filler} hunter22"), "reason": "r",
+        }))
+        .expect("a status");
+        assert_eq!(message(&status), format!("{filler} …"));
     }
 }

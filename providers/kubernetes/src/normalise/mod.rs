@@ -117,7 +117,8 @@ pub fn text_diff(before: &Json, after: &Json, name: &str) -> Option<String> {
         .header(&format!("{name} (live)"), &format!("{name} (wanted)"))
         .to_string();
     if let Some((at, _)) = text.char_indices().nth(DIFF_CHARACTERS_MAX) {
-        text.truncate(at);
+        // Whole lines: half a secret would be known to nobody who takes them out.
+        text.truncate(text[..at].rfind('\n').unwrap_or_default());
         text.push_str("\n… (cut)\n");
     }
     Some(text)
