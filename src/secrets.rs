@@ -8,12 +8,14 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
 use aho_corasick::AhoCorasick;
+use aho_corasick::AhoCorasickKind;
 use aho_corasick::MatchKind;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -40,17 +42,24 @@ const NAMES: &[&str] = &[
     "dbname",
     "host",
     "hostname",
+    "interactiveMode",
     "kind",
+    "last-update",
     "name",
     "namespace",
     "project_id",
+    "provider",
     "region",
     "server",
     "tls-server-name",
     "type",
     "user",
     "username",
+    "version",
 ];
+
+/// Values that a line of a document may have and that say nothing.
+const SAYS_NOTHING: &[&str] = &["", "[]", "false", "null", "true", "{}", "~"];
 
 /// What stands in the place of a secret.
 const HIDDEN: &str = "(secret)";
@@ -71,11 +80,14 @@ struct Opened {
 }
 
 impl Opened {
-    /// Prefers the longest of two that begin at one place: a short one may be a part of a longer one.
+    /// Finds also those that overlap: one that begins first would hide another that ends last. It is made quickly,
+    /// since more secrets are opened all the time.
     fn finder(&mut self) -> Option<AhoCorasick> {
         if self.finder.is_none() {
             let mut builder = AhoCorasick::builder();
-            let builder = builder.match_kind(MatchKind::LeftmostLongest);
+            let builder = builder
+                .match_kind(MatchKind::Standard)
+                .kind(Some(AhoCorasickKind::ContiguousNFA));
             // It fails beyond four thousand million patterns, which no memory holds.
             self.finder = builder.build(&self.texts).ok();
         }
@@ -139,34 +151,15 @@ impl Secrets {
 
     /// Remembers a value that was made of secrets, so that it is scrubbed too.
     pub fn remember(&self, text: &str) {
+        let parts = parts(text).into_iter();
+        let long = parts.filter(|part| part.len() >= SCRUB_CHARACTERS_MIN);
+        let all: Vec<String> = long.flat_map(in_all_forms).collect();
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        opened.finder = None;
-        let mut keep = |text: &str| {
-            if text.len() >= SCRUB_CHARACTERS_MIN {
-                let all = encoded(text).into_iter().chain([text.to_owned()]);
-                opened.texts.extend(all);
-            }
-        };
-        // So a Secret of Kubernetes, and much else, holds it.
-        keep(text);
-        // A secret of several lines (a kubeconfig) is quoted line by line, a URL by its password.
-        for line in text.lines().map(str::trim) {
-            keep(line);
-            if let Some((key, value)) = line.split_once(": ")
-                && !is_name(key.trim_start_matches("- ").trim_matches('"'))
-            {
-                let value = value.trim_end_matches(',').trim_matches('"');
-                if is_alone(value) {
-                    keep(value);
-                }
-            }
-            if let Some(password) = password_of(line) {
-                keep(password);
-                keep(&from_url(password));
-            }
-        }
-        for value in values_of(text) {
-            keep(&value);
+        let before = opened.texts.len();
+        opened.texts.extend(all);
+        // Most are opened once more for each attempt of a step.
+        if opened.texts.len() > before {
+            opened.finder = None;
         }
     }
 
@@ -182,11 +175,13 @@ impl Secrets {
         let Some(finder) = finder else {
             return HIDDEN.to_owned();
         };
-        let mut out = String::new();
-        finder.replace_all_with(text, &mut out, |_, _, out| {
+        let (mut out, mut from) = (String::new(), 0);
+        for secret in found(&finder, text) {
+            out.push_str(&text[from..secret.start]);
             out.push_str(HIDDEN);
-            true
-        });
+            from = secret.end;
+        }
+        out.push_str(&text[from..]);
         out
     }
 
@@ -213,8 +208,77 @@ impl Secrets {
     }
 }
 
-/// The forms in which others repeat a text: as hex, as a part of a URL, and as a part of any longer text in
-/// base64, where each of three places gives another one.
+/// Where secrets stand in a text, from its beginning to its end; those that overlap are one.
+fn found(finder: &AhoCorasick, text: &str) -> Vec<Range<usize>> {
+    let mut all: Vec<_> = finder.find_overlapping_iter(text).collect();
+    all.sort_unstable_by_key(|secret| secret.start());
+    let mut out: Vec<Range<usize>> = Vec::new();
+    for secret in all {
+        match out.last_mut() {
+            Some(last) if secret.start() < last.end => last.end = last.end.max(secret.end()),
+            _ => out.push(secret.range()),
+        }
+    }
+    out
+}
+
+/// The parts of a secret that others repeat alone: of a document such as a kubeconfig lines and values, of a URL
+/// the password.
+fn parts(text: &str) -> Vec<String> {
+    let mut out = values_of(text);
+    out.push(text.to_owned());
+    for line in text.lines().map(str::trim) {
+        out.extend(secrets_of(line).into_iter().map(str::to_owned));
+        if let Some(password) = password_of(line) {
+            out.extend([password.to_owned(), from_url(password)]);
+        }
+    }
+    out
+}
+
+/// The line of a document, and its value if that is a secret by itself. What only holds the document together, as
+/// `users:` or `kind: Config`, is no secret: it stands in many others.
+fn secrets_of(line: &str) -> Vec<&str> {
+    let opens = line.trim_end_matches(['{', '[', '|', '>', '-', ' ']);
+    if opens.ends_with(':') || line.starts_with("-----") {
+        return Vec::new();
+    }
+    let Some((key, value)) = line.split_once(": ") else {
+        return vec![line];
+    };
+    let value = value.trim_end_matches(',').trim_matches('"');
+    if is_name(key.trim_start_matches("- ").trim_matches('"')) || SAYS_NOTHING.contains(&value) {
+        return Vec::new();
+    }
+    match is_alone(value) {
+        true => vec![line, value],
+        false => vec![line],
+    }
+}
+
+/// A text and the forms in which others repeat it.
+fn in_all_forms(text: String) -> Vec<String> {
+    let mut out = encoded(&text);
+    out.extend(quoted(&text));
+    out.push(text);
+    out
+}
+
+/// A text as it stands between quotes: in JSON and what is like it, and in the JSON of programs in Go, which
+/// escapes what HTML would read.
+fn quoted(text: &str) -> [String; 2] {
+    let json = Json::from(text).to_string();
+    let json = json[1..json.len() - 1].to_owned();
+    let escaped = |c: char| match c {
+        '&' | '<' | '>' | '\u{2028}' | '\u{2029}' => format!("\\u{:04x}", u32::from(c)),
+        other => other.to_string(),
+    };
+    let go = json.chars().map(escaped).collect();
+    [json, go]
+}
+
+/// A text as hex, as a part of a URL, and as a part of any longer text in base64, where each of three places gives
+/// another one.
 fn encoded(text: &str) -> Vec<String> {
     let hex: String = text.bytes().map(|b| format!("{b:02x}")).collect();
     let in_url = |escape: fn(u8) -> String| -> String {
@@ -234,10 +298,9 @@ fn encoded(text: &str) -> Vec<String> {
     ];
     for before in 0..3 {
         let bytes = [&[0; 3][..before], text.as_bytes()].concat();
-        let whole = bytes.len() / 3 * 3;
-        let part = STANDARD
-            .encode(&bytes[..whole])
-            .split_off((before * 8).div_ceil(6));
+        // Only the first and the last character may hold something of what stands around it.
+        let all = (before * 8).div_ceil(6)..bytes.len() * 8 / 6;
+        let part = STANDARD.encode(&bytes)[all].to_owned();
         out.extend(Some(part).filter(|part| part.len() >= BASE64_CHARACTERS_MIN));
     }
     out
@@ -322,16 +385,105 @@ mod tests {
         let secrets = Secrets::new(Path::new("."), BTreeMap::new());
         secrets.remember("hunter 22/secret");
         for said in [
-            "68756e7465722032322f736563726574".to_owned(),
-            "hunter%2022%2Fsecret".to_owned(),
-            "hunter%2022%2fsecret".to_owned(),
-            STANDARD.encode("a: hunter 22/secret."),
-            STANDARD.encode("aa: hunter 22/secret."),
-            STANDARD.encode("aaa: hunter 22/secret."),
+            "68756e7465722032322f736563726574",
+            "68756E7465722032322F736563726574",
+            "hunter%2022%2Fsecret",
+            "hunter%2022%2fsecret",
         ] {
-            let scrubbed = secrets.scrub(&said);
-            assert!(scrubbed.contains("(secret)"), "{said}: {scrubbed}");
+            assert_eq!(secrets.scrub(said), "(secret)", "{said}");
         }
+        // A character that holds something of what stands beside the secret stays.
+        for (said, left) in [
+            ("a: hunter 22/secret.", "YTog(secret)C4="),
+            ("aa: hunter 22/secret.", "YWE6IG(secret)Qu"),
+            ("aaa: hunter 22/secret.", "YWFhOiB(secret)Lg=="),
+        ] {
+            let said = STANDARD.encode(said);
+            assert_eq!(secrets.scrub(&said), left, "{said}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_scrubbed_as_it_stands_between_quotes() {
+        let secrets = Secrets::new(Path::new("."), BTreeMap::new());
+        secrets.remember(r#"pa"ss\wo<r>d&more"#);
+        for said in [
+            r#"pa"ss\wo<r>d&more"#,
+            r#"pa\"ss\\wo<r>d&more"#,
+            r#"pa\"ss\\wo\u003cr\u003ed\u0026more"#,
+        ] {
+            let said = format!("invalid value \"{said}\"");
+            assert_eq!(secrets.scrub(&said), "invalid value \"(secret)\"");
+        }
+    }
+
+    const KUBECONFIG: &str = "\
+apiVersion: v1
+kind: Config
+preferences: {}
+clusters:
+- name: site-b
+  cluster:
+    certificate-authority-data: TFMwdExTMUNSVWRKVGlCRFJWSlVT
+    insecure-skip-tls-verify: false
+    server: https://b.example:6443
+users:
+- name: admin
+  user:
+    token: hunter22hunter22
+    client-key-data: |
+      c2VjcmV0LWtleS1kYXRh
+current-context: b
+";
+
+    #[test]
+    fn of_a_kubeconfig_what_opens_something_is_scrubbed_and_what_holds_it_together_is_not() {
+        let secrets = Secrets::new(Path::new("."), BTreeMap::new());
+        secrets.remember(KUBECONFIG);
+        let said = format!("# it is\n{}", &KUBECONFIG[..KUBECONFIG.len() - 1]);
+        let said = said.replace("current-context: b", "current-context: c");
+        let scrubbed = secrets.scrub(&said);
+        let hidden = said
+            .replace(
+                "certificate-authority-data: TFMwdExTMUNSVWRKVGlCRFJWSlVT",
+                HIDDEN,
+            )
+            .replace("token: hunter22hunter22", HIDDEN)
+            .replace("c2VjcmV0LWtleS1kYXRh", HIDDEN);
+        assert_eq!(scrubbed, hidden);
+        assert_eq!(secrets.scrub("Bearer hunter22hunter22"), "Bearer (secret)");
+    }
+
+    #[test]
+    fn of_a_key_each_line_is_scrubbed_but_what_every_key_begins_with() {
+        let secrets = Secrets::new(Path::new("."), BTreeMap::new());
+        let (begin, end) = ("-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----");
+        secrets.remember(&format!("{begin}\nMIIEvQIBADANBg\nkqhkiG9w0BAQEF\n{end}\n"));
+        let said = format!("{begin} MIIEvQIBADANBg and kqhkiG9w0BAQEF {end}");
+        let left = format!("{begin} (secret) and (secret) {end}");
+        assert_eq!(secrets.scrub(&said), left);
+    }
+
+    #[test]
+    fn a_secret_that_begins_first_hides_none_that_ends_last() {
+        let secrets = Secrets::new(Path::new("."), BTreeMap::new());
+        secrets.remember("root-hunter");
+        secrets.remember("hunter22-and-more");
+        assert_eq!(secrets.scrub("a root-hunter22-and-more b"), "a (secret) b");
+        assert_eq!(secrets.scrub("root-hunterroot-hunter"), "(secret)(secret)");
+    }
+
+    #[test]
+    fn what_is_opened_once_more_costs_nothing() {
+        let secrets = Secrets::new(Path::new("."), BTreeMap::new());
+        secrets.remember("hunter22secret");
+        secrets.scrub("a hunter22secret");
+        secrets.remember("hunter22secret");
+        let is_made = |secrets: &Secrets| secrets.opened.lock().expect("no panic").finder.is_some();
+        assert!(is_made(&secrets));
+        secrets.remember("hunter33secret");
+        assert!(!is_made(&secrets));
+        assert_eq!(secrets.scrub("hunter33secret"), "(secret)");
     }
 
     #[test]
