@@ -21,6 +21,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::shared::Surely;
 use super::shared::get_surely;
 use super::shared::put_surely;
 
@@ -105,7 +106,7 @@ impl Held {
 
     /// How long it holds without being renewed.
     fn lives(&self) -> Duration {
-        Duration::from_secs(self.ttl_s) + GRACE
+        Duration::from_secs(self.ttl_s).saturating_add(GRACE)
     }
 
     /// Who holds it, for people.
@@ -195,8 +196,8 @@ pub async fn unlock(
     held.released = true;
     let bytes = serde_json::to_vec(&held).map_err(|e| bug(store, &e))?;
     match put_surely(store, &key(recovery), &bytes, When::Is(tag)).await? {
-        Some(_) => Ok(()),
-        None => Err(LeaseError::Held {
+        Surely::Written(_) => Ok(()),
+        Surely::Taken | Surely::Gone => Err(LeaseError::Held {
             about: "it was renewed or taken just now; look again".to_owned(),
         }),
     }
@@ -343,14 +344,14 @@ async fn claimed(
         taken_at: now,
         renewed_at: now,
         ttl_s: TTL.as_secs(),
-        number: found.map_or(1, |(held, _)| held.number + 1),
+        number: found.map_or(1, |(held, _)| held.number.saturating_add(1)),
         released: false,
     };
     let key = key(&claim.recovery);
     let when = found.map_or(When::Absent, |(_, tag)| When::Is(tag.clone()));
     let asked = uptime();
     let bytes = serde_json::to_vec(&held).map_err(|e| bug(&**store, &e))?;
-    let Some(tag) = put_surely(&**store, &key, &bytes, when).await? else {
+    let Surely::Written(tag) = put_surely(&**store, &key, &bytes, when).await? else {
         return Ok(None);
     };
     let inner = Arc::new(Inner {
@@ -421,7 +422,8 @@ impl Inner {
         let bytes = serde_json::to_vec(&held).map_err(|e| bug(&*self.store, &e))?;
         let mut tag = tag;
         for _ in 0..2 {
-            if let Some(tag) = put_surely(&*self.store, &self.key, &bytes, When::Is(tag)).await? {
+            let put = put_surely(&*self.store, &self.key, &bytes, When::Is(tag)).await?;
+            if let Surely::Written(tag) = put {
                 *self.state() = State {
                     held,
                     tag,
@@ -548,6 +550,27 @@ mod tests {
         let early = take(&store, &machine, "two", 30).await;
         assert!(matches!(early, Err(LeaseError::Held { .. })));
         take(&store, &machine, "two", 120).await.expect("a lock");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lock_of_somebody_who_would_hold_it_for_ever_is_refused_and_can_be_given_back() {
+        let (store, machine) = (MemoryStore::shared(), Machine::default());
+        drop(take(&store, &machine, "one", 0).await.expect("a lock"));
+        let (there, tag) = held(&*store, "shop").await.expect("read").expect("there");
+        let for_ever = Held {
+            ttl_s: u64::MAX,
+            number: u64::MAX,
+            ..there
+        };
+        let bytes = serde_json::to_vec(&for_ever).expect("JSON");
+        let put = store.put("locks/shop.json", bytes, When::Is(tag)).await;
+        assert!(matches!(put, Ok(Put::Done(_))));
+        assert!(!for_ever.is_silent(Timestamp::MAX));
+        let second = take(&store, &machine, "two", 600).await;
+        assert!(matches!(second, Err(LeaseError::Held { .. })));
+        let there = held(&*store, "shop").await.expect("read").expect("there");
+        unlock(&*store, "shop", there).await.expect("given back");
+        take(&store, &machine, "two", 0).await.expect("a lock");
     }
 
     #[tokio::test(start_paused = true)]

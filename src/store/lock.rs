@@ -2,15 +2,20 @@
 //! releases when the holder ends, however it ends.
 
 use std::fs::File;
+use std::fs::TryLockError;
 use std::io::ErrorKind;
 use std::io::Read as _;
 use std::io::Seek as _;
 use std::io::Write as _;
 use std::path::Path;
+use std::time::Duration;
 
 /// What helps where neither lock nor journal can be kept.
 const NOWHERE: &str = "lock and journal are kept there, and nothing is begun without them: apply from a \
                        folder that you may write to, or name a `run_store` in the spec";
+
+/// For how long somebody who only looks may be in the way.
+const LOOKED_AT: Duration = Duration::from_millis(20);
 
 /// A held lock; dropped, it is free.
 pub struct Lock {
@@ -67,16 +72,16 @@ impl Lock {
             .truncate(false)
             .open(path)
             .map_err(io)?;
-        match file.try_lock() {
+        match locked(&file, || std::thread::sleep(LOOKED_AT)) {
             Ok(()) => {}
-            Err(std::fs::TryLockError::WouldBlock) => {
+            Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
                 file.read_to_string(&mut holder).map_err(io)?;
                 return Err(LockError::Held {
                     holder: holder.trim().to_owned(),
                 });
             }
-            Err(std::fs::TryLockError::Error(e)) => return Err(io(e)),
+            Err(TryLockError::Error(e)) => return Err(io(e)),
         }
         file.set_len(0).map_err(io)?;
         file.rewind().map_err(io)?;
@@ -98,12 +103,48 @@ impl Lock {
         };
         match file.try_lock_shared() {
             Ok(()) => Ok(None),
-            Err(std::fs::TryLockError::WouldBlock) => {
+            Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
                 file.read_to_string(&mut holder).map_err(io)?;
                 Ok(Some(holder.trim().to_owned()))
             }
-            Err(std::fs::TryLockError::Error(e)) => Err(io(e)),
+            Err(TryLockError::Error(e)) => Err(io(e)),
         }
+    }
+}
+
+/// Locks a file, at the second try if need be: whoever asks for the holder has it for a moment.
+fn locked(file: &File, pause: impl FnOnce()) -> Result<(), TryLockError> {
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => {
+            pause();
+            file.try_lock()
+        }
+        first => first,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_looks_for_a_moment_keeps_nobody_from_the_lock_and_who_holds_it_does() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("lock");
+        let open = || {
+            let mut options = File::options();
+            let options = options.write(true).create(true).truncate(false);
+            options.open(&path).expect("a file")
+        };
+        let (looking, taking) = (open(), open());
+        looking.try_lock_shared().expect("free");
+        locked(&taking, || drop(looking)).expect("free again");
+        assert!(matches!(
+            locked(&open(), || {}),
+            Err(TryLockError::WouldBlock)
+        ));
+        drop(taking);
+        Lock::take(&path, "a test").expect("free");
     }
 }

@@ -27,6 +27,8 @@ struct Inner {
     listed: usize,
     /// Until when nothing is answered.
     away_until: Option<tokio::time::Instant>,
+    /// Whether every write is refused, whatever lies there.
+    refuses: bool,
     /// For how long nothing is answered after the next write, which lands.
     breaks_for: Option<std::time::Duration>,
 }
@@ -45,6 +47,17 @@ impl MemoryStore {
     /// The next write lands, its answer is lost, and then the store is away for a while.
     pub(crate) fn breaks_for(&self, how_long: std::time::Duration) {
         self.inner().breaks_for = Some(how_long);
+    }
+
+    /// From now on no write lands.
+    pub(crate) fn refuses(&self) {
+        self.inner().refuses = true;
+    }
+
+    /// Somebody deletes everything whose name begins so.
+    pub(crate) fn loses(&self, prefix: &str) {
+        let mut inner = self.inner();
+        inner.objects.retain(|key, _| !key.starts_with(prefix));
     }
 
     /// How many names were listed so far.
@@ -81,7 +94,7 @@ impl MemoryStore {
             (When::Is(Tag(tag)), Some(version)) => *tag == version.to_string(),
             _ => false,
         };
-        if !holds {
+        if !holds || inner.refuses {
             return Ok(Put::Refused);
         }
         inner.versions += 1;

@@ -15,6 +15,7 @@ use super::folder::FolderLog;
 use super::shared;
 use super::shared::Segment;
 use super::shared::SharedLog;
+use super::shared::Surely;
 use super::shared::get_surely;
 use super::shared::put_surely;
 use super::texts::StoredRun;
@@ -134,8 +135,10 @@ impl RunStore {
                 let bytes = bytes.map_err(|e| io("write", &key, &e))?;
                 let put = put_surely(&**store, &key, &bytes, When::Absent).await;
                 match put.map_err(|e| io("write", &key, &e))? {
-                    Some(_) => {}
-                    None => return Err(io("write", &key, &"there is a run of this id")),
+                    Surely::Written(_) => {}
+                    Surely::Taken | Surely::Gone => {
+                        return Err(io("write", &key, &"there is a run of this id"));
+                    }
                 }
                 let log = SharedLog::new(Arc::clone(store), self::key(run, SEGMENTS));
                 Ok(Journal::new(Box::new(log)))
@@ -356,7 +359,7 @@ async fn overwrite(store: &dyn SharedStore, key: &str, bytes: &[u8]) -> Result<(
     loop {
         let found = get_surely(store, key).await?;
         let when = found.map_or(When::Absent, |(_, tag)| When::Is(tag));
-        if put_surely(store, key, bytes, when).await?.is_some() {
+        if let Surely::Written(_) = put_surely(store, key, bytes, when).await? {
             return Ok(());
         }
         left -= 1;

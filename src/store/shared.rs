@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use drplan_api::ErrorKind;
 use drplan_api::Fut;
 use drplan_api::Kept;
 use drplan_api::ProviderError;
@@ -27,39 +28,57 @@ const CLOSED: &[u8] = b"\n\n";
 /// For how long a store that does not answer is asked again.
 const ASKED_AGAIN_WITHIN: Duration = Duration::from_secs(60);
 
-/// Writes an object under a condition, whatever becomes of single answers. `None` if somebody else's
-/// lies there.
+/// How long to wait where a store refuses and nothing speaks against writing.
+const REFUSED_PAUSE: Duration = Duration::from_millis(100);
+
+/// What became of a write under a condition.
+pub(super) enum Surely {
+    /// It lies there.
+    Written(Tag),
+    /// Something of somebody else lies there.
+    Taken,
+    /// What was to be written over lies there no more.
+    Gone,
+}
+
+/// Writes an object under a condition, whatever becomes of single answers.
 pub(super) async fn put_surely(
     store: &dyn SharedStore,
     key: &str,
     bytes: &[u8],
     when: When,
-) -> Result<Option<Tag>, ProviderError> {
+) -> Result<Surely, ProviderError> {
     let until = Instant::now() + ASKED_AGAIN_WITHIN;
     let mut next = 2;
     loop {
         let error = match put_once(store, key, bytes, &when).await {
-            Ok(Once::Written(tag)) => return Ok(Some(tag)),
-            Ok(Once::Taken) => return Ok(None),
+            Ok(Once::Ended(surely)) => return Ok(surely),
             Ok(Once::Again) => None,
             Err(error) => Some(error),
         };
         let pause = match &error {
             Some(error) => retry::pause(error, next, 0),
-            None => Some(Duration::from_millis(100)),
+            None => Some(REFUSED_PAUSE),
         };
-        match (pause.filter(|p| Instant::now() + *p < until), error) {
-            (Some(pause), _) => tokio::time::sleep(pause).await,
-            (None, Some(error)) => return Err(error),
-            (None, None) => return Ok(None),
+        match pause.filter(|p| Instant::now() + *p < until) {
+            Some(pause) => tokio::time::sleep(pause).await,
+            None => return Err(error.unwrap_or_else(|| refuses(store, key))),
         }
         next += 1;
     }
 }
 
+/// A store that does not write although its condition holds.
+fn refuses(store: &dyn SharedStore, key: &str) -> ProviderError {
+    let during = format!("write `{key}`");
+    ProviderError::new(ErrorKind::Unreachable, during, store.name()).because(format!(
+        "it refuses for {} s, and nothing of anybody else lies there",
+        ASKED_AGAIN_WITHIN.as_secs()
+    ))
+}
+
 enum Once {
-    Written(Tag),
-    Taken,
+    Ended(Surely),
     Again,
 }
 
@@ -72,13 +91,14 @@ async fn put_once(
     when: &When,
 ) -> Result<Once, ProviderError> {
     if let Put::Done(tag) = store.put(key, bytes.to_vec(), when.clone()).await? {
-        return Ok(Once::Written(tag));
+        return Ok(Once::Ended(Surely::Written(tag)));
     }
     Ok(match (store.get(key).await?, when) {
-        (Some((there, tag)), _) if there == bytes => Once::Written(tag),
+        (Some((there, tag)), _) if there == bytes => Once::Ended(Surely::Written(tag)),
         (Some((_, tag)), When::Is(wanted)) if tag == *wanted => Once::Again,
         (None, When::Absent) => Once::Again,
-        _ => Once::Taken,
+        (Some(_), _) => Once::Ended(Surely::Taken),
+        (None, When::Is(_)) => Once::Ended(Surely::Gone),
     })
 }
 
@@ -158,11 +178,15 @@ impl SharedLog {
         let failed =
             |why: &dyn std::fmt::Display| JournalError::new("write", &Log::name(self), why);
         match written {
-            Ok(Some(tag)) => {
+            Ok(Surely::Written(tag)) => {
                 self.tag = Some(tag);
                 Ok(())
             }
-            Ok(None) => Err(JournalError::taken(&Log::name(self))),
+            Ok(Surely::Taken) => Err(JournalError::taken(&Log::name(self))),
+            Ok(Surely::Gone) => Err(failed(&format!(
+                "somebody deleted `{}`, in which it is kept",
+                self.key()
+            ))),
             Err(error) => Err(failed(&error)),
         }
     }

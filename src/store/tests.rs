@@ -114,6 +114,36 @@ async fn whoever_held_a_run_cannot_write_once_another_has_gone_on_with_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_segment_that_somebody_deleted_is_called_that_and_nobody_is_said_to_go_on_with_the_run() {
+    let memory = Arc::new(MemoryStore::default());
+    let store = Arc::clone(&memory) as Arc<dyn SharedStore>;
+    let (plan, sink): (_, Arc<dyn Sink>) = (plan().await, Arc::new(Deaf));
+    let journal = shared(&store).begin("r", &plan, None).await.expect("a run");
+    assert!(write(&journal, 1).await);
+    memory.loses("runs/r/journal/");
+    let event = Event::RunEnded { exit_code: 2 };
+    let written = journal.write(Timestamp::UNIX_EPOCH, event, &sink).await;
+    let error = written.expect_err("its lines are gone");
+    assert!(!error.is_taken(), "{error}");
+    assert!(error.to_string().contains("somebody deleted"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_writes_nothing_does_not_say_that_somebody_else_goes_on_with_the_run() {
+    let memory = Arc::new(MemoryStore::default());
+    let store = Arc::clone(&memory) as Arc<dyn SharedStore>;
+    let (plan, sink): (_, Arc<dyn Sink>) = (plan().await, Arc::new(Deaf));
+    let journal = shared(&store).begin("r", &plan, None).await.expect("a run");
+    assert!(write(&journal, 1).await);
+    memory.refuses();
+    let event = Event::RunEnded { exit_code: 2 };
+    let written = journal.write(Timestamp::UNIX_EPOCH, event, &sink).await;
+    let error = written.expect_err("nothing lands");
+    assert!(!error.is_taken(), "{error}");
+    assert!(error.to_string().contains("it refuses for 60 s"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_full_segment_is_closed_so_that_only_one_makes_the_next() {
     let store = MemoryStore::shared();
     let runs = shared(&store);
