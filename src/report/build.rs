@@ -407,7 +407,9 @@ fn headline(verdict: Verdict, part: bool, not_done: &[NotDone], counts: &Counts)
 fn rto(plan: &Plan, run: &Run, verdict: Verdict, took_ms: u64) -> Option<Rto> {
     let limit_s = plan.head.rto_s?;
     let over = took_ms > limit_s.saturating_mul(1000);
-    let back = matches!(verdict, Verdict::Recovered | Verdict::RecoveredWithout);
+    // Of a clock that was set back nobody can say that no more time passed than it shows.
+    let is_told = matches!(verdict, Verdict::Recovered | Verdict::RecoveredWithout)
+        && !clock::was_set_back(run);
     let incident = plan.head.incident_at;
     Some(Rto {
         limit_s,
@@ -415,7 +417,7 @@ fn rto(plan: &Plan, run: &Run, verdict: Verdict, took_ms: u64) -> Option<Rto> {
         since_incident_ms: incident.map(|at| between(at, run.last_at)),
         met: match verdict {
             Verdict::Rehearsed | Verdict::TakenBack | Verdict::Released => None,
-            _ => (over || back).then_some(!over),
+            _ => (over || is_told).then_some(!over),
         },
     })
 }

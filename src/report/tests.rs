@@ -205,6 +205,7 @@ async fn a_clock_that_was_set_during_a_run_is_said_and_makes_nothing_shorter_tha
     let b = back.steps.iter().find(|s| s.address == "thing.b");
     assert_eq!(b.and_then(|b| b.ran_ms), Some(3000));
     assert!(back.took_ms >= 3000, "{}", back.took_ms);
+    assert_eq!(back.rto.and_then(|rto| rto.met), None, "nobody knows");
 
     let ahead = told(&plan, &set_by(&plan, 86_400_000));
     assert!(
