@@ -3,6 +3,7 @@
 
 use drplan_api::Json;
 
+use super::step::Do;
 use super::step::Plan;
 use super::step::Step;
 use crate::secrets::Secrets;
@@ -23,8 +24,15 @@ pub(crate) fn scrub(plan: &mut Plan, secrets: &Secrets) {
     }
 }
 
+/// What is said of a cutover whose way back is not kept.
+const NO_WAY_BACK: &str = "what stands there now holds a secret, so how to take this back is not kept: \
+                           `drplan revert dns` will not do it";
+
 fn step(step: &mut Step, secrets: &Secrets) {
     let clean = |text: &mut String| *text = secrets.scrub(text);
+    if step.cutover && has_secret_inverse(step, secrets) {
+        step.warnings.push(NO_WAY_BACK.to_owned());
+    }
     clean(&mut step.because);
     clean(&mut step.hazard.text);
     step.warnings.iter_mut().for_each(clean);
@@ -38,5 +46,40 @@ fn step(step: &mut Step, secrets: &Secrets) {
     for object in step.breakdown.iter_mut().flat_map(|b| &mut b.objects) {
         clean(&mut object.note);
         object.diff.iter_mut().for_each(clean);
+    }
+}
+
+/// Whether a secret stands in how an effect is taken back: the journal does not keep that.
+fn has_secret_inverse(step: &Step, secrets: &Secrets) -> bool {
+    let Do::Act { effects, .. } = &step.what else {
+        return false;
+    };
+    let mut inverses = effects.iter().filter_map(|effect| effect.inverse.as_ref());
+    inverses.any(|inverse| secrets.scrub_json(inverse) != *inverse)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::Path;
+
+    use super::*;
+    use crate::tests::memory::Case;
+
+    #[tokio::test]
+    async fn that_a_way_back_holds_a_secret_is_said_before_the_cutover() {
+        let secrets = Secrets::new(Path::new("."), BTreeMap::new());
+        secrets.remember("hunter22secret");
+        let case = Case::new("resource \"door\" \"d\" {\n  value = 1\n}\n");
+        let plan = case.plan().await;
+        for (inverse, warnings) in [("hunter22secret", vec![NO_WAY_BACK]), ("192.0.2.1", vec![])] {
+            let mut plan = plan.clone();
+            let door = plan.steps.iter_mut().find(|s| s.cutover).expect("a door");
+            if let Do::Act { effects, .. } = &mut door.what {
+                effects[0].inverse = Some(Json::from(vec![inverse]));
+            }
+            scrub(&mut plan, &secrets);
+            assert_eq!(plan.step("door.d").expect("it").warnings, warnings);
+        }
     }
 }
