@@ -95,6 +95,7 @@ impl Eyes<'_> {
                 let pin = TargetPin {
                     identity: Some(found.clone()),
                     made_by: Vec::new(),
+                    made_with: Vec::new(),
                     ..pin.clone()
                 };
                 Ok((pin, TargetState::Ready(found)))

@@ -215,7 +215,7 @@ pub async fn apply(mut apply: Apply) -> Result<Ending, JournalError> {
         drain,
         shared,
     };
-    run.refuse_stale().await?;
+    run.refuse_stale(lost.clone()).await?;
     run.until_its_end(apply.stop, apply.wishes, lost).await;
     Ok(run.ending(apply.next).await)
 }
@@ -285,14 +285,29 @@ struct Run {
 }
 
 impl Run {
-    async fn refuse_stale(&mut self) -> Result<(), JournalError> {
+    async fn refuse_stale(
+        &mut self,
+        lost: watch::Receiver<Option<String>>,
+    ) -> Result<(), JournalError> {
         let mut stop = self.stop.clone();
         let start = tokio::select! {
             biased;
             _ = stop.wait_for(|how_far| *how_far != Stop::No) => return Ok(()),
+            about = lost_to(lost) => {
+                self.cut_off(Cut::LockLost(about));
+                return Ok(());
+            }
+            () = passed(self.deadline) => {
+                self.cut_off(Cut::Deadline);
+                return Ok(());
+            }
             start = stale::look(&self.shared, &self.registry, &self.outs, &self.done) => start,
         };
-        for (address, because) in start.stale {
+        // What a person took on is not refused: it is left out, or its own proof decides.
+        let taken = &self.shared.orders.taken;
+        let stale = start.stale.into_iter();
+        let stale: Vec<_> = stale.filter(|(address, _)| !taken.has(address)).collect();
+        for (address, because) in stale {
             if let Some(i) = self.queue.index(&address) {
                 let because = self.shared.secrets.scrub(&because);
                 let ended = Ended::with(Outcome::Moved { because });
@@ -343,12 +358,10 @@ impl Run {
                 }
                 Ok(()) = lost.changed() => {
                     let about = lost.borrow_and_update().clone();
-                    self.cut.get_or_insert(Cut::LockLost(about.unwrap_or_default()));
-                    self.stop(Stop::Cancel);
+                    self.cut_off(Cut::LockLost(about.unwrap_or_default()));
                 }
                 () = passed(self.deadline), if self.stopped < Stop::Cancel => {
-                    self.cut.get_or_insert(Cut::Deadline);
-                    self.stop(Stop::Cancel);
+                    self.cut_off(Cut::Deadline);
                 }
                 Some(done) = self.running.join_next_with_id() => self.came_back(done).await,
                 () = passed(self.outlook.due()) => self.tell_slow().await,
@@ -539,6 +552,12 @@ impl Run {
         }
     }
 
+    /// Leaves what runs at its next safe point, for a reason from inside.
+    fn cut_off(&mut self, cut: Cut) {
+        self.cut.get_or_insert(cut);
+        self.stop(Stop::Cancel);
+    }
+
     fn stop(&mut self, how_far: Stop) {
         self.stopped = self.stopped.max(how_far);
         self.drain.send_replace(true);
@@ -579,6 +598,16 @@ impl Run {
 /// What a journal says that somebody else writes.
 fn taken_over() -> Cut {
     Cut::LockLost("another apply has gone on with this run".to_owned())
+}
+
+/// Returns to whom the lock was lost, as soon as it is.
+async fn lost_to(mut lost: watch::Receiver<Option<String>>) -> String {
+    let about = lost.wait_for(Option::is_some).await;
+    match about.map(|about| about.clone()).ok().flatten() {
+        Some(about) => about,
+        // Nobody can take a lock away of which nobody tells.
+        None => std::future::pending().await,
+    }
 }
 
 async fn passed(deadline: Option<Instant>) {

@@ -118,6 +118,11 @@ impl Taken {
         self.skip.is_empty() && self.by_hand.is_empty()
     }
 
+    /// Whether a person took a step on.
+    pub(super) fn has(&self, address: &Address) -> bool {
+        self.skip.contains_key(address) || self.by_hand.contains_key(address)
+    }
+
     /// Adds what was taken on before; what is said now of the same step holds.
     pub(super) fn and_before(&mut self, before: Self) {
         let Self { skip, by_hand } = before;

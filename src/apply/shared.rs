@@ -244,7 +244,7 @@ impl Shared {
     }
 
     /// What the plan holds of a connection.
-    fn pin(&self, id: &ConnId) -> Option<&TargetPin> {
+    pub(super) fn pin(&self, id: &ConnId) -> Option<&TargetPin> {
         self.pins.get(id).and_then(|&i| self.plan.targets.get(i))
     }
 

@@ -192,7 +192,8 @@ impl Turn<'_> {
         let evidence = match self.shared.orders.taken.by_hand.get(&self.step.address) {
             Some(reason) => self.done_by_hand(&want, &proposal, reason).await?,
             None => {
-                within(self.step, &*self.kind, &proposal).map_err(Stop::Moved)?;
+                let secrets = &self.shared.secrets;
+                within(self.step, &*self.kind, &proposal, secrets).map_err(Stop::Moved)?;
                 within_limits(&self.shared.plan, self.step, &proposal).map_err(Stop::Moved)?;
                 self.act(&want, &proposal).await?
             }

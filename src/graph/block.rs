@@ -84,15 +84,18 @@ pub(super) fn provider(
     // What is only assumed lost is made again, if the spec says how.
     let assumed = || among(situation.assumed).filter(|_| made_by.is_empty());
     let lost = among(situation.lost).or_else(assumed);
+    let uses = looking.into_uses();
+    let is_known = |address: &&Address| !made_by.contains(*address);
     let target = TargetPlan {
         conn: conn.clone(),
         config,
+        made_with: uses.keys().filter(is_known).cloned().collect(),
         made_by,
         lost,
         domains,
         span: Some(block.span),
     };
-    Ok((target, looking.into_uses()))
+    Ok((target, uses))
 }
 
 /// An argument that the provider refuses, marked where it is given.

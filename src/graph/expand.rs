@@ -224,6 +224,7 @@ impl<'a> Expander<'a> {
                 conn: conn.clone(),
                 config: Json::Object(serde_json::Map::new()),
                 made_by: BTreeSet::new(),
+                made_with: BTreeSet::new(),
                 domains: Vec::new(),
                 lost: None,
                 span: None,

@@ -18,6 +18,8 @@ pub struct TargetPlan {
     pub config: Json,
     /// The steps that its arguments come from.
     pub made_by: BTreeSet<Address>,
+    /// Steps whose exports, known already, stand in its arguments.
+    pub made_with: BTreeSet<Address>,
     /// The failure domains that it lies in.
     pub domains: Vec<String>,
     /// The domain that was declared lost, if it lies in one.

@@ -224,6 +224,7 @@ fn target(target: &crate::graph::TargetPlan, facts: &Facts) -> TargetPin {
         config: target.config.clone(),
         identity,
         made_by: target.made_by.iter().cloned().collect(),
+        made_with: target.made_with.iter().cloned().collect(),
         lost: target.lost.clone(),
     }
 }

@@ -28,10 +28,17 @@ pub(crate) fn scrub(plan: &mut Plan, secrets: &Secrets) {
 const NO_WAY_BACK: &str = "what stands there now holds a secret, so how to take this back is not kept: \
                            `drplan revert dns` will not do it";
 
+/// What is said of a step that exports a secret in the open. It is not taken out, for others rest on it.
+const IN_THE_OPEN: &str = "what it exports holds a secret, and stands in the plan for everybody: write `sensitive = \
+                           true` for that output";
+
 fn step(step: &mut Step, secrets: &Secrets) {
     let clean = |text: &mut String| *text = secrets.scrub(text);
     if step.cutover && has_secret_inverse(step, secrets) {
         step.warnings.push(NO_WAY_BACK.to_owned());
+    }
+    if secrets.scrub_json(&step.outputs) != step.outputs {
+        step.warnings.push(IN_THE_OPEN.to_owned());
     }
     clean(&mut step.because);
     clean(&mut step.hazard.text);
@@ -80,6 +87,20 @@ mod tests {
             }
             scrub(&mut plan, &secrets);
             assert_eq!(plan.step("door.d").expect("it").warnings, warnings);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_secret_that_is_exported_in_the_open_is_warned_of() {
+        let secrets = Secrets::new(Path::new("."), BTreeMap::new());
+        secrets.remember("hunter22secret");
+        let case = Case::new("resource \"thing\" \"a\" {\n  value = 1\n}\n");
+        let plan = case.plan().await;
+        for (said, warnings) in [("it is hunter22secret", vec![IN_THE_OPEN]), ("no", vec![])] {
+            let mut plan = plan.clone();
+            plan.steps[0].outputs = serde_json::json!({ "said": said });
+            scrub(&mut plan, &secrets);
+            assert_eq!(plan.steps[0].warnings, warnings);
         }
     }
 }

@@ -155,6 +155,9 @@ pub struct TargetPin {
     pub identity: Option<TargetId>,
     /// The steps that make it.
     pub made_by: Vec<Address>,
+    /// Steps whose exports, known when planned, stand in its arguments.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub made_with: Vec<Address>,
     /// The domain that was declared lost, if it lies in one.
     pub lost: Option<String>,
 }

@@ -31,7 +31,7 @@ const ONE: &str = "resource \"thing\" \"a\" {\n  value = 1\n}\n";
 const LONG: &str = "resource \"thing\" \"a\" {\n  value   = 1\n  takes_s = 300\n}\n";
 
 /// A journal that cannot keep a line with this text.
-struct Breaks(&'static str);
+pub(super) struct Breaks(pub(super) &'static str);
 
 impl Log for Breaks {
     fn name(&self) -> String {
@@ -127,7 +127,7 @@ async fn no_secret_stands_in_the_object_of_an_effect() {
     assert!(!objects[0].contains("hunter2"), "{objects:?}");
 }
 
-async fn lease(store: &Arc<dyn SharedStore>, run: &str) -> Lease {
+pub(super) async fn lease(store: &Arc<dyn SharedStore>, run: &str) -> Lease {
     let began = tokio::time::Instant::now();
     let uptime: Uptime = Arc::new(move || began.elapsed());
     let claim = Claim {
@@ -140,6 +140,15 @@ async fn lease(store: &Arc<dyn SharedStore>, run: &str) -> Lease {
     taken.await.expect("a lock")
 }
 
+/// Somebody else takes the lock away after a while.
+pub(super) async fn stolen_after(store: Arc<dyn SharedStore>, delay: Duration) -> Lease {
+    tokio::time::sleep(delay).await;
+    let there = held(&*store, "shop").await.expect("an answer");
+    let there = there.expect("a lock");
+    unlock(&*store, "shop", there).await.expect("free");
+    lease(&store, "two").await
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_long_request_is_given_up_when_somebody_else_has_the_lock() {
     let (case, work) = (Case::new(LONG), tempfile::tempdir().unwrap());
@@ -149,13 +158,7 @@ async fn a_long_request_is_given_up_when_somebody_else_has_the_lock() {
         hold: Hold::Everywhere(lease(&store, "one").await),
         ..How::on(Journal::new(Box::new(Breaks("nothing"))), work.path())
     };
-    let thief = async {
-        tokio::time::sleep(Duration::from_secs(100)).await;
-        let there = held(&*store, "shop").await.expect("an answer");
-        let there = there.expect("a lock");
-        unlock(&*store, "shop", there).await.expect("free");
-        lease(&store, "two").await
-    };
+    let thief = stolen_after(Arc::clone(&store), Duration::from_secs(100));
     let (ending, _stolen) = tokio::join!(case.apply_as(&plan, how), thief);
     assert!(matches!(&ending.cut, Some(Cut::LockLost(about)) if about.contains("two@test")));
     assert_eq!(case.world.get("thing.a"), None, "it wrote after that");

@@ -1,5 +1,5 @@
-//! A world of named numbers: the systems `memory` and `narrow`, and the kinds `thing`, `door`, `single`, `cell`
-//! and `ask`.
+//! A world of named numbers: the systems `memory` and `narrow`, the kinds `thing`, `door`, `single`, `cell`, `mark`
+//! and `ask`, and the data source `mark`.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -109,9 +109,18 @@ impl System for Memory {
     }
     fn connect<'a>(&'a self, cx: &'a Connecting) -> Fut<'a, Result<Arc<dyn Conn>, ProviderError>> {
         let conn = MemoryConn(self.0.clone(), cx.id.to_string());
-        Box::pin(async { Ok(Arc::new(conn) as Arc<dyn Conn>) })
+        let is_slow = conn.1.contains("slow");
+        Box::pin(async move {
+            if is_slow {
+                tokio::time::sleep(SLOW).await;
+            }
+            Ok(Arc::new(conn) as Arc<dyn Conn>)
+        })
     }
 }
+
+/// How long a connection takes to open whose name says that it is slow.
+pub(super) const SLOW: Duration = Duration::from_secs(25);
 
 struct MemoryConn(World, String);
 
@@ -383,6 +392,65 @@ impl Acts for Thing {
     }
 }
 
+/// A number that is only looked at: a goal that is true while it is there, or a recovery point.
+struct Mark(Mode);
+
+impl Kind for Mark {
+    type Spec = Json;
+    type State = i64;
+    type Op = ();
+    fn def(&self) -> Def {
+        Def {
+            name: "mark",
+            doc: "A number that is looked at.",
+            mode: self.0,
+            schema: Schema {
+                args: vec![Arg::optional("point", Type::String, "Which one to take.")],
+                exports: vec![("value", "The number that is there.")],
+            },
+            stage: (self.0 == Mode::Goal).then_some(Stage::Infra),
+            roles: THING.roles,
+            ..Question.def()
+        }
+    }
+    fn observe(&self, want: &Want<Json>, view: &View<'_>) -> Result<Seen<i64>, Pending> {
+        let all = view.get(&Query::new(want.conn("memory"), "all", &()))?;
+        let all = all.as_ref().expect("it always answers");
+        let there = all.get(want.address.as_str()).and_then(Json::as_i64);
+        Ok(there.map_or(Seen::Absent(Lack::Object), Seen::Present))
+    }
+    fn plan(&self, _: &PlanCx, _: &Want<Json>, seen: &Seen<i64>) -> Planned<()> {
+        match seen {
+            Seen::Present(_) => Planned::Nothing("it is there".into()),
+            _ => Planned::Blocked("it is gone".into()),
+        }
+    }
+    fn outputs(&self, _: &Want<Json>, seen: &Seen<i64>) -> Json {
+        match seen {
+            Seen::Present(value) => json!({ "value": value }),
+            _ => json!({}),
+        }
+    }
+    fn notes(&self, _: &PlanCx, _: &Want<Json>, seen: &Seen<i64>) -> Notes {
+        let point = |_: &i64| RecoveryPoint {
+            of: "a number".to_owned(),
+            id: "nightly".to_owned(),
+            at: Timestamp::UNIX_EPOCH,
+            incomplete: None,
+            unusable: None,
+            bytes: None,
+        };
+        let seen = match seen {
+            Seen::Present(value) if self.0 == Mode::Data => Some(value),
+            _ => None,
+        };
+        Notes {
+            points: seen.map(point).into_iter().collect(),
+            ..Notes::default()
+        }
+    }
+}
+
 /// A question.
 struct Question;
 
@@ -395,7 +463,10 @@ impl Kind for Question {
             name: "ask",
             doc: "A question.",
             mode: Mode::Guard,
-            schema: Schema::default(),
+            schema: Schema {
+                args: vec![Arg::optional("about", Type::Any, "What it is about.")],
+                exports: vec![],
+            },
             stage: Some(Stage::Verify),
             roles: &[],
             envelope: &[],
@@ -418,7 +489,7 @@ impl Kind for Question {
     }
 }
 
-fn registry(world: &World) -> Registry {
+pub(crate) fn registry(world: &World) -> Registry {
     Registry::new()
         .system(Memory(world.clone(), "memory", None))
         .system(Memory(world.clone(), "narrow", Some(2)))
@@ -442,6 +513,8 @@ fn registry(world: &World) -> Registry {
             roles: &[("memory", "narrow")],
             ..THING
         }))
+        .resource(reading(Mark(Mode::Goal)))
+        .data(reading(Mark(Mode::Data)))
         .resource(reading(Question))
 }
 

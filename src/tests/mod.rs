@@ -8,3 +8,4 @@ mod order;
 mod outlook;
 mod run;
 mod slots;
+mod stale;
