@@ -46,21 +46,30 @@ fn pod(spec: &Json) -> Room {
             .unwrap_or_default()
     };
     let stays = |container: &&Json| container["restartPolicy"] == "Always";
-    let requests = |container: &Json| amounts(&container["resources"]["requests"]);
     let sidecars: Room = list("initContainers")
         .iter()
         .filter(stays)
-        .map(requests)
+        .map(reserves)
         .sum();
-    let running: Room = list("containers").iter().map(requests).sum();
+    let running: Room = list("containers").iter().map(reserves).sum();
     let start = list("initContainers")
         .iter()
         .filter(|c| !stays(c))
-        .map(requests);
+        .map(reserves);
     let start = start.fold(Room::default(), Room::or_more);
     let mut out = (running + sidecars).or_more(start + sidecars) + amounts(&spec["overhead"]);
     out.pods = 1;
     out
+}
+
+/// What a container reserves. What it does not request is its limit: the API server writes that down in
+/// Pods only, and in templates it does not stand.
+fn reserves(container: &Json) -> Room {
+    let resources = &container["resources"];
+    amounts_in(|resource| match &resources["requests"][resource] {
+        Json::Null => &resources["limits"][resource],
+        requested => requested,
+    })
 }
 
 /// What nodes that take work have, without what is reserved on them.
@@ -96,8 +105,12 @@ fn keeps_off(node: &Json) -> bool {
 }
 
 fn amounts(of: &Json) -> Room {
-    let amount = |field: &str, unit: i128| {
-        let nanos = quantity::nanos(&of[field]).unwrap_or_default();
+    amounts_in(|resource| &of[resource])
+}
+
+fn amounts_in<'a>(of: impl Fn(&str) -> &'a Json) -> Room {
+    let amount = |resource: &str, unit: i128| {
+        let nanos = quantity::nanos(of(resource)).unwrap_or_default();
         u64::try_from(nanos / unit).unwrap_or_default()
     };
     Room {
@@ -131,6 +144,20 @@ mod tests {
         assert_eq!(
             (asked.cpu_m, asked.memory_bytes, asked.pods),
             (3 * 1_050, 3 * 138 * MIB, 3)
+        );
+    }
+
+    #[test]
+    fn what_a_container_does_not_request_is_its_limit() {
+        let limited = json!({"resources": {
+            "limits": {"cpu": "2", "memory": "1Gi"}, "requests": {"cpu": "250m"}}});
+        let only_limits = json!({"resources": {"limits": {"cpu": "100m", "memory": "64Mi"}}});
+        let deployment = json!({"kind": "Deployment", "spec": {"replicas": 2, "template": {"spec": {
+            "containers": [limited, only_limits, {}]}}}});
+        let asked = asked(&deployment);
+        assert_eq!(
+            (asked.cpu_m, asked.memory_bytes, asked.pods),
+            (2 * 350, 2 * 1_088 * MIB, 2)
         );
     }
 
