@@ -146,7 +146,7 @@ pub(crate) fn paused(want: &Want<Spec>, state: &State, decision: &Decision) -> V
     out
 }
 
-/// Counts and lists what a backup consists of.
+/// Counts and lists what a backup consists of, by the names under which it comes back.
 pub(crate) fn breakdown(want: &Want<Spec>, state: &State, decision: &Decision) -> Breakdown {
     let mut objects = Vec::new();
     let mut counts = CLASSES.map(|class| (class, 0u64));
@@ -158,14 +158,14 @@ pub(crate) fn breakdown(want: &Want<Spec>, state: &State, decision: &Decision) -
             count.1 += 1;
         }
         objects.push(ObjectLine {
-            name: item.title(),
+            name: super::look::target_title(item, &want.spec),
             class: class.to_owned(),
             note: note(want, state, decision, i),
             diff: state.diffs.get(&i).cloned().flatten(),
         });
     }
     Breakdown {
-        headline: headline(state, decision, &counts),
+        headline: headline(want, state, decision, &counts),
         counts: counts
             .into_iter()
             .filter(|(_, n)| *n > 0)
@@ -175,7 +175,12 @@ pub(crate) fn breakdown(want: &Want<Spec>, state: &State, decision: &Decision) -
     }
 }
 
-fn headline(state: &State, decision: &Decision, counts: &[(&'static str, u64)]) -> String {
+fn headline(
+    want: &Want<Spec>,
+    state: &State,
+    decision: &Decision,
+    counts: &[(&'static str, u64)],
+) -> String {
     let selected: u64 = counts.iter().map(|(_, n)| n).sum();
     let all = state.index.items.len() as u64;
     let mut out = if selected == all {
@@ -201,7 +206,7 @@ fn headline(state: &State, decision: &Decision, counts: &[(&'static str, u64)]) 
     out.push_str(&said.join(", "));
     let missing = (0..state.index.items.len())
         .filter(|&i| class(state, decision, i) == Some(MISSING))
-        .map(|i| state.index.items[i].title());
+        .map(|i| super::look::target_title(&state.index.items[i], &want.spec));
     let missing = some(missing);
     if !missing.is_empty() {
         out.push_str(": ");
@@ -237,7 +242,7 @@ fn note(want: &Want<Spec>, state: &State, decision: &Decision, i: usize) -> Stri
         }
         _ => match want.spec.target(&item.namespace) {
             target if target == item.namespace => String::new(),
-            target => format!("in namespace `{target}`"),
+            _ => format!("namespace `{}` in the backup", item.namespace),
         },
     }
 }
@@ -375,4 +380,68 @@ pub(crate) fn some(names: impl Iterator<Item = String>) -> String {
         out = format!("{out} and {} more", names.len() - NAMES_MAX);
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use drplan_api::Address;
+
+    use super::super::decide::Known;
+    use super::super::decide::decide;
+    use super::super::judge::World;
+    use super::super::judge::judge;
+    use super::super::tests::archived;
+    use super::super::tests::names;
+    use super::super::tests::spec;
+    use super::*;
+    use crate::index::Index;
+
+    #[test]
+    fn what_a_restore_is_about_has_the_names_under_which_it_comes_back() {
+        let want = Want {
+            address: Address::new("velero_restore.shop"),
+            recovery: "drill".to_owned(),
+            spec: spec(json!({"namespace_map": {"shop": "shop-copy"}})),
+            hash: "0a1b2c3d".to_owned(),
+            roles: BTreeMap::new(),
+        };
+        let index = Index {
+            format: "1.1.0".to_owned(),
+            items: vec![
+                archived("configmaps", "shop", "a"),
+                archived("namespaces", "", "shop"),
+            ],
+        };
+        let judgement = judge(&index, &want.spec, &World::default(), &names());
+        let known = Known {
+            differs: &|_| false,
+            was_restored: &|_, _| false,
+            accepts: false,
+        };
+        let decision = decide(&index, &want.spec, &judgement, &known);
+        let state = State {
+            index,
+            judgement,
+            diffs: BTreeMap::new(),
+            restored: BTreeMap::new(),
+            attempt: 1,
+            running: None,
+            is_ahead: false,
+            marked: BTreeSet::new(),
+            unswapped: BTreeSet::new(),
+            plugins: Vec::new(),
+            modifiers: Vec::new(),
+        };
+        let shown = breakdown(&want, &state, &decision);
+        let lines: Vec<&str> = shown.objects.iter().map(|line| &*line.name).collect();
+        assert_eq!(lines, ["v1/X shop-copy/a", "v1/X shop-copy"]);
+        let changed = changes(&want, &state, &decision);
+        let paths: Vec<&str> = changed.iter().map(|change| &*change.path).collect();
+        assert_eq!(lines, paths);
+        assert!(
+            shown.headline.contains("v1/X shop-copy/a"),
+            "{}",
+            shown.headline
+        );
+    }
 }
