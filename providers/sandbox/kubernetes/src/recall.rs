@@ -50,6 +50,8 @@ pub struct Taken {
     pub unserved: BTreeMap<String, usize>,
     /// How many objects have no kind or no name, so that they are none.
     pub nameless: usize,
+    /// What an API server could not read as its kind, and why, so that it was left out.
+    pub unreadable: Vec<String>,
     /// Types whose definition is not known, so that their objects may hold anything.
     pub invented: Vec<String>,
 }
@@ -159,6 +161,13 @@ fn put(state: &mut State, mut json: Value, taken: &mut Taken) {
         *taken.unserved.entry(name).or_default() += 1;
         return;
     };
+    // Controllers trust what is stored to have the form of its kind.
+    if let Some(why) = fields::decode_error(&served.info, &json) {
+        let of = Name::of(&json);
+        let unreadable = format!("{} {}/{}: {why}", served.info.kind, of.namespace, of.name);
+        taken.unreadable.push(unreadable);
+        return;
+    }
     fields::default(&served.info, &mut json);
     let stored = convert::to_stored(&served, json);
     state.store.put(&served.id, stored);
@@ -360,6 +369,21 @@ mod tests {
         let names: Vec<&str> = pods.iter().map(|pod| object::name(pod)).collect();
         assert_eq!(names, ["free", "kept"]);
         assert_eq!((taken.objects, taken.owned, taken.orphaned), (3, 2, 1));
+    }
+
+    #[test]
+    fn what_cannot_be_read_as_its_kind_is_left_out_and_told() {
+        let mut bent = object("Pod", "v1", "bent", None);
+        bent["status"] = json!("x");
+        let cluster = cluster();
+        let taken = cluster.become_other(Recalled {
+            objects: vec![bent, object("Pod", "v1", "good", None)],
+            ..Recalled::default()
+        });
+        assert_eq!(cluster.objects("", "pods").len(), 1);
+        assert_eq!(taken.unreadable.len(), 1);
+        let told = &taken.unreadable[0];
+        assert!(told.starts_with("Pod shop/bent: "), "{told}");
     }
 
     #[test]
