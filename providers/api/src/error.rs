@@ -32,6 +32,23 @@ pub enum ErrorKind {
     Bug,
 }
 
+impl ErrorKind {
+    /// Says in a word or two what happened.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::NotFound => "not found",
+            Self::NoSuchType => "no such type",
+            Self::Conflict => "somebody else holds it",
+            Self::Denied => "denied",
+            Self::Throttled { .. } => "asked to slow down",
+            Self::Unreachable => "no answer",
+            Self::Invalid => "refused",
+            Self::Corrupt => "it could not be read",
+            Self::Bug => "a mistake of drplan",
+        }
+    }
+}
+
 /// A failure of the world, with everything that a person needs to act on it.
 ///
 /// `during`, `target` and `why` are fragments without a full stop; `why` holds the chain of causes,

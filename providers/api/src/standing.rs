@@ -5,14 +5,21 @@
 //! promise. A secret is a digest or `(secret)` in it, never the value.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
+use crate::Answer;
+use crate::Ask;
+use crate::ErrorKind;
 use crate::Json;
 use crate::Timestamp;
+
+/// How many questions a sentence names.
+const QUESTIONS_MAX: usize = 5;
 
 /// Something that stood behind a connection when it was asked.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Standing {
-    /// Who it was, in the system's own words.
+    /// Who it was, in the system's own words: two that differ were two.
     Identity(String),
     /// Which version it had.
     Version(String),
@@ -111,6 +118,34 @@ pub enum Standing {
     Unknown(String),
 }
 
+impl Standing {
+    /// What questions to which there was no answer would have found, a sentence for each sort of failure. That
+    /// something is not there is an answer.
+    pub fn unanswered(answers: &[(&Ask, &Answer)]) -> Vec<Self> {
+        let mut failed: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for error in answers
+            .iter()
+            .filter_map(|(_, answer)| answer.as_ref().err())
+        {
+            if !matches!(error.kind, ErrorKind::NotFound | ErrorKind::NoSuchType) {
+                failed
+                    .entry(error.kind.word())
+                    .or_default()
+                    .insert(&error.during);
+            }
+        }
+        let sentence = |(why, during): (&str, BTreeSet<&str>)| {
+            let shown: Vec<&str> = during.iter().copied().take(QUESTIONS_MAX).collect();
+            let more = match during.len().saturating_sub(QUESTIONS_MAX) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            Self::Unknown(format!("the answer to {}{more}: {why}", shown.join(", ")))
+        };
+        failed.into_iter().map(sentence).collect()
+    }
+}
+
 /// A type of objects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StandingType {
@@ -148,4 +183,30 @@ pub struct StandingTable {
     pub sort: String,
     /// How many bytes it has on disk.
     pub bytes: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ProviderError;
+
+    #[test]
+    fn a_question_that_failed_is_told_and_one_about_what_is_not_there_was_answered() {
+        let failed =
+            |kind, during: &str| -> Answer { Err(ProviderError::new(kind, during, "here")) };
+        let ask = Ask::new("list", &());
+        let mut said: Vec<Answer> = (0..7)
+            .map(|n| failed(ErrorKind::Denied, &format!("list `{n}`")))
+            .collect();
+        said.push(failed(ErrorKind::Denied, "list `0`"));
+        said.push(failed(ErrorKind::NotFound, "get `a`"));
+        said.push(failed(ErrorKind::Unreachable, "get `b`"));
+        let answers: Vec<(&Ask, &Answer)> = said.iter().map(|answer| (&ask, answer)).collect();
+        let told = [
+            "the answer to list `0`, list `1`, list `2`, list `3`, list `4` and 2 more: denied",
+            "the answer to get `b`: no answer",
+        ];
+        let told = told.map(|text| Standing::Unknown(text.to_owned()));
+        assert_eq!(Standing::unanswered(&answers), told);
+    }
 }

@@ -102,7 +102,8 @@ pub trait System: Send + Sync + 'static {
     /// Each answer is one that [`Conn::fetch`] gave, out of a file that anybody may have edited: never
     /// index or unwrap what is in it, and leave out what does not fit. An `Err` means that it is not known,
     /// never that something is absent. Secrets are digests (`{"$digest": …}`) or `(secret)`; they stay so.
-    /// What no world can be made of is told as [`Standing::Unknown`].
+    /// What no world can be made of is told as [`Standing::Unknown`], questions that failed by
+    /// [`Standing::unanswered`].
     fn recall(&self, who: &TargetId, answers: &[(&Ask, &Answer)]) -> Vec<Standing> {
         let _ = (who, answers);
         Vec::new()

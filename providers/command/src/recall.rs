@@ -13,7 +13,7 @@ use crate::system::OUTPUTS;
 
 /// Reads how checks ended and which files were there.
 pub(crate) fn standing(answers: &[(&Ask, &Answer)]) -> Vec<Standing> {
-    let mut out = Vec::new();
+    let mut out = Standing::unanswered(answers);
     for (ask, answer) in answers {
         let Ok(said) = answer else { continue };
         match ask.op.as_str() {

@@ -18,6 +18,7 @@ use crate::asks::ListArgs;
 /// a trial that succeeded says that nobody was in the way.
 pub(crate) fn standing(who: &TargetId, answers: &[(&Ask, &Answer)]) -> Vec<Standing> {
     let mut out = vec![Standing::Identity(who.0.clone())];
+    out.extend(Standing::unanswered(answers));
     for (ask, answer) in answers {
         let Ok(said) = answer else { continue };
         match ask.op.as_str() {
@@ -122,6 +123,8 @@ mod tests {
         };
         let some = Standing::Objects(vec![pod]);
         let found = standing(&who, &answers);
-        assert_eq!(found, [Standing::Identity("uid".to_owned()), all, some]);
+        let unknown = Standing::Unknown("the answer to list: no answer".to_owned());
+        let who = Standing::Identity("uid".to_owned());
+        assert_eq!(found, [who, unknown, all, some]);
     }
 }

@@ -16,8 +16,14 @@ pub(crate) const BY_NUMBER: &str = "postgres:";
 
 /// Reads databases, their tables and markers, and roles.
 pub(crate) fn standing(who: &TargetId, answers: &[(&Ask, &Answer)]) -> Vec<Standing> {
-    let number = who.0.strip_prefix(BY_NUMBER).unwrap_or(&who.0);
-    let mut out = vec![Standing::Identity(number.to_owned())];
+    // Who may not read the number is known by its address, and one server has many.
+    let number = who.0.strip_prefix(BY_NUMBER);
+    let number = number.filter(|number| number.parse::<u64>().is_ok());
+    let mut out: Vec<Standing> = number
+        .map(|number| Standing::Identity(number.to_owned()))
+        .into_iter()
+        .chain(Standing::unanswered(answers))
+        .collect();
     for (ask, answer) in answers {
         let Ok(said) = answer else { continue };
         let database = ask.args::<InDatabase>().map(|args| args.database);
@@ -54,4 +60,19 @@ fn tables(said: &Json) -> Vec<StandingTable> {
     };
     let all = said.as_array().into_iter().flatten();
     all.filter_map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_servers_own_number_says_who_it_is() {
+        let said = |who: &str| standing(&TargetId(who.to_owned()), &[]);
+        assert_eq!(
+            said("postgres:7001"),
+            [Standing::Identity("7001".to_owned())]
+        );
+        assert_eq!(said("postgres:at:0123456789abcdef"), []);
+    }
 }

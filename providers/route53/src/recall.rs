@@ -35,5 +35,9 @@ pub(crate) fn standing(answers: &[(&Ask, &Answer)]) -> Vec<Standing> {
         name: zone.name,
         private: zone.private,
     };
-    zones.into_iter().map(one).collect()
+    let unknown = Standing::unanswered(answers);
+    unknown
+        .into_iter()
+        .chain(zones.into_iter().map(one))
+        .collect()
 }

@@ -17,7 +17,7 @@ pub(crate) fn standing(
     answers: &[(&Ask, &Answer)],
     lenses: &BTreeMap<&'static str, Arc<dyn Lens>>,
 ) -> Vec<Standing> {
-    let mut out = Vec::new();
+    let mut out = Standing::unanswered(answers);
     for (ask, answer) in answers {
         let Ok(said) = answer else { continue };
         out.extend(match ask.op.as_str() {
