@@ -3,8 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::path::PathBuf;
 
 use drplan_api::Registry;
+use drplan_api::Standing;
 use drplan_api::TargetState;
 use drplan_api::Timestamp;
 use drplan_sandbox::world::Loaded;
@@ -16,6 +18,7 @@ use super::Stage;
 use super::compare::Difference;
 use super::compare::Differs;
 use super::compare::compare;
+use super::file::commands;
 use crate::cli::Ambient;
 use crate::cli::Basis;
 use crate::cli::Failure;
@@ -25,9 +28,11 @@ use crate::cli::Session;
 use crate::plan::Plan;
 use crate::render::style::time;
 use crate::snapshot::Snapshot;
+use crate::spec::Module;
 
 /// What a snapshot says, and the plan that is made of it alone.
 pub(crate) struct Recorded {
+    module: Module,
     plan: Plan,
     snapshot: Snapshot,
     made: BTreeMap<drplan_api::ConnId, drplan_api::TargetId>,
@@ -91,6 +96,7 @@ impl Recorded {
                 _ => None,
             });
         Ok(Self {
+            module: session.module,
             plan,
             made: ready.collect(),
             snapshot,
@@ -106,9 +112,13 @@ impl Recorded {
             let said = answers.get(conn).map(Vec::as_slice).unwrap_or_default();
             Some((conn.clone(), system.recall(id, said)))
         });
+        let connections: BTreeMap<_, _> = standing.collect();
+        let recorded: Vec<&Standing> = connections.values().flatten().collect();
         Recall {
             at: self.snapshot.observed_at,
-            connections: standing.collect(),
+            commands: commands(&self.module, &recorded),
+            reads: self.plan.head.files.keys().map(PathBuf::from).collect(),
+            connections,
         }
     }
 

@@ -104,6 +104,8 @@ pub enum Standing {
         code: i32,
         /// What it printed, as far as that was kept.
         stdout: String,
+        /// What it complained of, as far as that was kept.
+        stderr: String,
     },
     /// A file, relative to the folder of the spec.
     File {

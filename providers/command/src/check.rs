@@ -122,14 +122,23 @@ impl CheckAsk {
         }
     }
 
-    /// How the program ended, by a recorded answer; nothing if a signal ended it.
+    /// How the program ended, by a recorded answer; nothing if a signal ended it. What was cut off of its
+    /// output nobody knows, and without it the check would say something else.
     pub(crate) fn ended(self, answer: CheckAnswer) -> Option<Standing> {
+        if answer.stdout_cut {
+            let what = format!(
+                "what `{}` printed, which was too long to keep",
+                self.shown()
+            );
+            return Some(Standing::Unknown(what));
+        }
         Some(Standing::Ended {
             argv: self.argv,
             env: self.env,
             cwd: self.cwd,
             code: answer.code?,
             stdout: answer.stdout_tail,
+            stderr: answer.stderr_tail,
         })
     }
 
@@ -180,21 +189,50 @@ impl CheckAnswer {
 mod tests {
     use super::*;
 
-    #[test]
-    fn only_zero_and_one_are_answers() {
-        let ask = CheckAsk {
+    fn ask() -> CheckAsk {
+        CheckAsk {
             argv: vec!["./up".to_owned()],
             env: BTreeMap::new(),
             cwd: String::new(),
             timeout_ms: 1,
             keep_stdout: true,
-        };
-        let answer = |code| CheckAnswer {
+        }
+    }
+
+    fn answer(code: Option<i32>) -> CheckAnswer {
+        CheckAnswer {
             code,
             stdout_tail: "x".to_owned(),
             stdout_cut: false,
             stderr_tail: "no route\n".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_check_that_could_not_tell_is_recalled_with_what_it_complained_of() {
+        let recalled = ask().ended(answer(Some(2)));
+        let Some(Standing::Ended { code, stderr, .. }) = recalled else {
+            panic!("{recalled:?}");
         };
+        assert_eq!((code, stderr.as_str()), (2, "no route\n"));
+    }
+
+    #[test]
+    fn a_check_whose_output_was_cut_is_not_known() {
+        let cut = CheckAnswer {
+            stdout_cut: true,
+            ..answer(Some(0))
+        };
+        let recalled = ask().ended(cut);
+        assert!(
+            matches!(recalled, Some(Standing::Unknown(_))),
+            "{recalled:?}"
+        );
+    }
+
+    #[test]
+    fn only_zero_and_one_are_answers() {
+        let ask = ask();
         assert_eq!(
             ask.judge(&answer(Some(0))),
             Ok(Verdict::True(Some("x".to_owned())))

@@ -1,12 +1,15 @@
 //! Recordings that somebody edited.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use drplan_api::Answer;
 use drplan_api::Ask;
 use drplan_api::ConnId;
 use drplan_api::Json;
+use drplan_api::Standing;
 use drplan_api::TargetId;
 use drplan_api::Timestamp;
 use drplan_sandbox::world::Beginning;
@@ -16,12 +19,29 @@ use drplan_sandbox::world::World;
 use drplan_sandbox::world::WorldError;
 use serde_json::json;
 
+/// Whether what goes on by itself in every cluster of a world still does: a new namespace gets its account.
+async fn lives(world: &World) -> bool {
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "new"}});
+    for (_, cluster) in world.clusters() {
+        cluster.load([namespace.clone()]).expect("a namespace");
+    }
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    let mut accounts = world
+        .clusters()
+        .map(|(_, cluster)| cluster.object("", "serviceaccounts", "new", "default"));
+    accounts.all(|account| account.is_some())
+}
+
 /// Every question that systems read back, with arguments as they are asked.
 fn asks() -> Vec<(&'static str, &'static str, Json)> {
     let of = json!({"group": "", "version": "v1", "plural": "pods", "name": "a", "namespace": "b"});
     let list = json!({"group": "", "version": "v1", "plural": "pods"});
     let mut trial = of.clone();
-    trial["object"] = json!(1);
+    trial["object"] = json!({"apiVersion": "v1", "kind": "Pod", "metadata": 1, "spec": "x"});
+    let mut apply = of.clone();
+    apply["object"] =
+        json!({"apiVersion": "v1", "kind": "Pod", "spec": {"containers": {"name": 1}}});
+    apply["force"] = json!(false);
     trial["force"] = json!(false);
     let database = json!({"database": "shop"});
     let key = json!({"bucket": "b", "key": "k", "lens": "gzip_json", "args": null});
@@ -32,6 +52,7 @@ fn asks() -> Vec<(&'static str, &'static str, Json)> {
         ("kubernetes.a", "list", list),
         ("kubernetes.a", "get", of),
         ("kubernetes.a", "dry_run", trial),
+        ("kubernetes.a", "dry_run", apply),
         ("s3.a", "keys", json!({"bucket": "b", "prefix": ""})),
         ("s3.a", "blob", key.clone()),
         ("s3.a", "lens", key),
@@ -49,6 +70,21 @@ fn asks() -> Vec<(&'static str, &'static str, Json)> {
 fn bent() -> Vec<Json> {
     let pod = |metadata: Json| json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata});
     let owner = json!({"name": "c", "ownerReferences": 1});
+    let names =
+        json!({"plural": "prices", "singular": "price", "kind": "Price", "listKind": "PriceList"});
+    let definition = |name: &str, spec: Json, status: Json| {
+        json!({
+            "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "metadata": {"name": name}, "spec": spec, "status": status,
+        })
+    };
+    let of = json!({"group": "a.example", "names": names, "scope": "Namespaced", "versions": [
+        {"name": "v1", "served": true, "storage": true, "schema": 1}]});
+    let mut schema = of.clone();
+    schema["versions"][0]["schema"] =
+        json!({"openAPIV3Schema": {"type": "object", "properties": 1}});
+    let deployment = json!({"apiVersion": "apps/v1", "kind": "Deployment", "spec": "x",
+        "metadata": {"name": "d", "namespace": "default"}});
     let objects = json!([
         null,
         1,
@@ -57,7 +93,21 @@ fn bent() -> Vec<Json> {
         {},
         pod(json!(1)),
         pod(json!({})),
-        pod(owner)
+        pod(owner),
+        pod(json!({"name": "a", "namespace": "b"})),
+        deployment,
+        definition("bent.a.example", json!("x"), Json::Null),
+        definition("prices.a.example", of, Json::Null),
+        definition(
+            "fees.a.example",
+            schema,
+            json!({"conditions": [1], "acceptedNames": {}})
+        ),
+        definition(
+            "names.a.example",
+            json!({"group": "b.example", "names": names}),
+            json!("x")
+        ),
     ]);
     let alias = json!({"Name": "a.", "Type": "A", "AliasTarget": {}});
     vec![
@@ -109,18 +159,25 @@ async fn a_recording_that_somebody_bent_lets_no_system_and_no_world_panic() {
             all.extend(standing);
         }
         let at = "2026-01-05T03:10:00Z".parse().expect("a time");
-        if let Ok(world) = world(Recall { at, connections }) {
-            world.settle().await;
-        }
+        let world = world(recall(at, connections));
+        let world = world.unwrap_or_else(|refused| panic!("{said}: {refused}"));
+        world.settle().await;
+        assert!(lives(&world).await, "{said}");
+    }
+}
+
+fn recall(at: Timestamp, connections: BTreeMap<ConnId, Vec<Standing>>) -> Recall {
+    Recall {
+        at,
+        connections,
+        commands: Vec::new(),
+        reads: BTreeSet::new(),
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_recording_of_before_all_time_is_refused_as_one_to_make_again() {
-    let recall = Recall {
-        at: Timestamp::MIN,
-        connections: BTreeMap::new(),
-    };
+    let recall = recall(Timestamp::MIN, BTreeMap::new());
     let refused = world(recall).err().expect("no world");
     assert!(matches!(refused, WorldError::Recording { .. }), "{refused}");
 }

@@ -3,6 +3,7 @@
 //! A world file is literal. What stands in it is held against its [`shape`], and then what it names
 //! against what there is, in the file and in the spec; every mistake has its place.
 
+mod commands;
 mod describe;
 mod names;
 mod shape;
@@ -28,6 +29,7 @@ use crate::lang::Block;
 use crate::lang::Span;
 use crate::spec::Module;
 use crate::spec::nearest;
+pub(in crate::rehearse) use commands::commands;
 pub(crate) use describe::schema;
 use shape::Arg;
 use shape::Shape;

@@ -6,8 +6,10 @@ use std::path::Path;
 
 use drplan_api::ConnId;
 use drplan_sandbox::world::CLIENTS;
-use drplan_sandbox::world::STARTERS;
+use drplan_sandbox::world::CommandLine;
+use drplan_sandbox::world::reached_by;
 
+use super::commands;
 use super::value::elements;
 use super::value::entries;
 use super::value::word;
@@ -209,7 +211,8 @@ pub(super) fn against(
     }
     for block in blocks {
         if let Some(attr) = block.attrs.get("connections") {
-            connections(&attr.expr, module, &mut diags);
+            let system = reached_by(&block.kind).unwrap_or_default();
+            connections(&attr.expr, system, module, &mut diags);
         }
     }
     if let Some(lines) = command_lines(module) {
@@ -237,19 +240,31 @@ fn variables(expr: &Expr, module: &Module, diags: &mut Diagnostics) {
     }
 }
 
-fn connections(expr: &Expr, module: &Module, diags: &mut Diagnostics) {
+/// Only connections of one system lead to what a block declares.
+fn connections(expr: &Expr, system: &str, module: &Module, diags: &mut Diagnostics) {
+    let fitting = |conn: &&ConnId| conn.system() == system;
     for element in elements(expr) {
-        let known = |name: &String| module.providers.contains_key(&ConnId::new(name));
-        let Some(name) = word(element).filter(|name| !known(name)) else {
-            continue;
+        let Some(name) = word(element) else { continue };
+        let conn = ConnId::new(&name);
+        let known = module.providers.contains_key(&conn);
+        let (text, label) = match known {
+            true if fitting(&&conn) => continue,
+            true => (
+                format!("`{name}` is no connection of `{system}`"),
+                "no server of this sort is behind it".to_owned(),
+            ),
+            false => (
+                format!("the spec has no connection `{name}`"),
+                "no snapshot of the spec holds it".to_owned(),
+            ),
         };
-        let all = module.providers.keys().map(ConnId::as_str);
-        let text = format!("the spec has no connection `{name}`");
-        let d = Diagnostic::error(Code::UnknownReference, text)
-            .label(element.span, "no snapshot of the spec holds it");
+        let all = module.providers.keys().filter(fitting).map(ConnId::as_str);
+        let d = Diagnostic::error(Code::UnknownReference, text).label(element.span, label);
         diags.push(match nearest(&name, all) {
             Some(near) => d.hint(format!("did you mean `{near}`?")),
-            None => d.hint("name it as the spec does, for example `kubernetes.site`"),
+            None => d.hint(format!(
+                "name one as the spec does, for example `{system}.site`"
+            )),
         });
     }
 }
@@ -294,46 +309,23 @@ fn lost(expr: &Expr, known: &BTreeSet<String>, diags: &mut Diagnostics) {
     }
 }
 
-/// A command line of the spec; words that are not plain text may be anything.
-type Line = Vec<Option<String>>;
-
 /// Every command line of a spec; `None` if one of them cannot be read without planning.
-fn command_lines(module: &Module) -> Option<Vec<Line>> {
-    let mut out = Vec::new();
-    for resource in module.resources.values() {
-        let starter = STARTERS.iter().find(|(kind, _)| *kind == resource.kind);
-        let names = starter.map(|(_, args)| *args).unwrap_or_default();
-        for attr in names.iter().filter_map(|name| resource.args.get(*name)) {
-            let Node::Tuple(words) = &attr.expr.node else {
-                return None;
-            };
-            let line: Line = words.iter().map(word).collect();
-            line.first()?.as_ref()?;
-            out.push(line);
-        }
-    }
-    Some(out)
+fn command_lines(module: &Module) -> Option<Vec<CommandLine>> {
+    let all: Option<Vec<_>> = module.resources.values().map(commands::of).collect();
+    all.map(|lines| lines.into_iter().flatten().collect())
 }
 
 /// Whether a command line starts what a block stands in for.
-fn starts(line: &Line, program: &Block) -> bool {
-    let [Some(name), given @ ..] = line.as_slice() else {
-        return false;
-    };
-    let wanted = args(program);
-    let same =
-        |(word, wanted): (&Option<String>, &String)| word.as_ref().is_none_or(|w| w == wanted);
-    plain(name) == plain(program.label(0).unwrap_or_default())
-        && given.len() >= wanted.len()
-        && given.iter().zip(&wanted).all(same)
+fn starts(line: &CommandLine, program: &Block) -> bool {
+    line.starts(program.label(0).unwrap_or_default(), &args(program), plain)
 }
 
 /// A program without what leads to the spec's folder.
-fn plain(name: &str) -> &str {
-    name.strip_prefix("./").unwrap_or(name)
+fn plain(name: &str) -> String {
+    name.strip_prefix("./").unwrap_or(name).to_owned()
 }
 
-fn never_started(program: &Block, lines: &[Line]) -> Option<Diagnostic> {
+fn never_started(program: &Block, lines: &[CommandLine]) -> Option<Diagnostic> {
     let name = program.label(0)?;
     let file = Path::new(name).file_name().and_then(|f| f.to_str());
     if file.is_some_and(|file| CLIENTS.contains(&file)) {
@@ -342,8 +334,8 @@ fn never_started(program: &Block, lines: &[Line]) -> Option<Diagnostic> {
     let mut words = vec![name.to_owned()];
     words.extend(args(program));
     let line = words.join(" ");
-    let shown = |line: &Line| {
-        let words = line.iter().map(|w| w.as_deref().unwrap_or("…"));
+    let shown = |line: &CommandLine| {
+        let words = line.words.iter().map(|w| w.as_deref().unwrap_or("…"));
         words.collect::<Vec<_>>().join(" ")
     };
     let known: BTreeSet<String> = lines.iter().map(shown).collect();

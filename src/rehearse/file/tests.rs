@@ -9,6 +9,8 @@ recovery "r" {}
 variable "password" {}
 domain "region:x" {}
 provider "s3" "b" { failure_domain = ["cluster:a"] }
+provider "kubernetes" "site" {}
+provider "postgres" "db" {}
 resource "command" "up" {
   check = ["bin/site", "is-up", var.password]
   apply = ["bin/site", "up"]
@@ -62,7 +64,7 @@ cluster "b" {
   velero  = true
   running = true
   kubeconfig  = "b.kubeconfig"
-  connections = ["s3.b"]
+  connections = ["kubernetes.site"]
   storage_class "standard" {
     default     = true
     provisioner = "p"
@@ -75,6 +77,7 @@ postgres "b" {
   version  = "17.6"
   roles    = ["r"]
   running  = true
+  connections = ["postgres.db"]
 }
 page "shop/frontend" {
   status = 200
@@ -444,6 +447,24 @@ const BAD: &[(&str, &str, &str, &str)] = &[
         "DR0026",
         "\"nowhere\"",
         "there is no folder `nowhere`",
+    ),
+    (
+        "cluster \"b\" {\n server = \"https://b\"\n connections = [\"s3.b\"]\n}",
+        "DR0008",
+        "\"s3.b\"",
+        "`s3.b` is no connection of `kubernetes`",
+    ),
+    (
+        "postgres \"b\" {\n address = \"b\"\n user = \"u\"\n password = \"p\"\n connections = [\"kubernetes.site\"]\n}",
+        "DR0008",
+        "\"kubernetes.site\"",
+        "`kubernetes.site` is no connection of `postgres`",
+    ),
+    (
+        "cluster \"b\" {\n server = \"https://b\"\n connections = [\"kubernetes.sight\"]\n}",
+        "DR0008",
+        "\"kubernetes.sight\"",
+        "did you mean `kubernetes.site`?",
     ),
     (
         "lost = [\"cluster:A\"]",

@@ -6,6 +6,7 @@
 
 mod addresses;
 mod clusters;
+mod commands;
 mod databases;
 mod downloads;
 mod durations;
@@ -61,6 +62,7 @@ use refusal::Service;
 use velero::Velero;
 use witness::Gallery;
 
+pub use commands::CommandLine;
 pub use faults::Fault;
 pub use faults::Faults;
 pub use file::Stand;
@@ -73,12 +75,14 @@ pub use programs::Tool;
 pub use recall::Loaded;
 pub use recall::LoadedConnection;
 pub use recall::Recall;
+pub use recall::reached_by;
 pub use refusal::Refusal;
 pub use simulation::By;
 pub use simulation::CLIENTS;
 pub use simulation::SIMULATIONS;
 pub use simulation::STARTERS;
 pub use simulation::Simulation;
+pub use simulation::Starter;
 pub use simulation::simulation;
 pub use witness::Fate;
 pub use witness::Request;
@@ -246,25 +250,16 @@ impl World {
                 Ok((name.clone(), Arc::new(machine)))
             })
             .collect::<Result<_, WorldError>>()?;
-        for (connection, (block, name)) in &places {
-            let standing = recall.and_then(|r| r.connections.get(connection));
-            let standing = standing.map(Vec::as_slice).unwrap_or_default();
+        let by_part = recall.map(|r| recall::by_part(r, &places));
+        for ((block, name), said) in by_part.unwrap_or_default() {
             loaded
                 .connections
                 .extend(match (clusters.get(name), databases.get(name)) {
-                    (Some(machine), _) if *block == "cluster" => Some(recall::cluster(
-                        connection,
-                        name,
-                        &machine.cluster,
-                        standing,
-                    )),
-                    (_, Some(machine)) => Some(recall::database(
-                        connection,
-                        name,
-                        &machine.server,
-                        standing,
-                    )),
-                    _ => None,
+                    (Some(machine), _) if *block == "cluster" => {
+                        recall::cluster(name, &machine.cluster, &said)
+                    }
+                    (_, Some(machine)) => recall::database(name, &machine.server, &said),
+                    _ => Vec::new(),
                 });
         }
         let balancers = Balancers {
@@ -313,15 +308,15 @@ impl World {
         for name in &started {
             power.set(name, true);
         }
-        leave_files(
-            &file,
-            &programs,
-            recall.map(|_| started.as_slice()).unwrap_or_default(),
-        )?;
+        if let Some(recall) = recall {
+            had_run(&started, &programs, &recall.commands)?;
+        }
+        leave_files(&file, &programs)?;
+        let reads = recall.map(|r| r.reads.clone()).unwrap_or_default();
         for (connection, standing) in standing(recall, "local") {
             loaded
                 .connections
-                .push(recall::machine(connection, &programs, standing));
+                .push(recall::machine(connection, &programs, standing, &reads));
         }
         if let Some(recall) = recall {
             loaded.complete(recall);
@@ -448,25 +443,34 @@ fn started(file: &WorldFile) -> Vec<String> {
         .collect()
 }
 
-/// Leaves the files that lead to servers which run from the beginning: those that the file asks for, and
-/// those of the programs that had started the given ones.
-fn leave_files(file: &WorldFile, programs: &Programs, had: &[String]) -> Result<(), WorldError> {
-    let failed = |name: &str, why: drplan_api::ProviderError| WorldError::Part {
-        part: format!("what leads to `{name}`"),
-        why: why.to_string(),
-    };
-    for name in had {
-        programs.ran(name).map_err(|e| failed(name, e))?;
-    }
+/// Leaves the files that the world file asks for: those that lead to servers which run from the beginning.
+fn leave_files(file: &WorldFile, programs: &Programs) -> Result<(), WorldError> {
     for (name, part) in file.cluster.iter().filter(|(_, part)| part.running) {
         if let Some(path) = &part.kubeconfig {
             let content = file::Content::Kubeconfig(name.clone());
             programs
                 .lead_to(content, path)
-                .map_err(|e| failed(name, e))?;
+                .map_err(|e| no_way(name, &e))?;
         }
     }
     Ok(())
+}
+
+/// Leaves what the programs left that had started servers.
+fn had_run(
+    servers: &[String],
+    programs: &Programs,
+    commands: &[CommandLine],
+) -> Result<(), WorldError> {
+    let ran = |name: &String| programs.ran(name, commands).map_err(|e| no_way(name, &e));
+    servers.iter().try_for_each(ran)
+}
+
+fn no_way(server: &str, why: &drplan_api::ProviderError) -> WorldError {
+    WorldError::Part {
+        part: format!("what leads to `{server}`"),
+        why: why.to_string(),
+    }
 }
 
 /// What answers under names of AWS, and under those that the file gives.

@@ -30,6 +30,7 @@ use drplan_api::shell;
 use tokio::time::Instant;
 
 use super::WorldError;
+use super::commands::CommandLine;
 use super::file::Content;
 use super::file::Stand;
 use super::power::Power;
@@ -77,7 +78,7 @@ struct Inner {
     /// What nothing stood in for.
     strangers: Mutex<BTreeSet<Vec<String>>>,
     /// How programs end that nothing stands in for: what was recorded of them.
-    recalled: Mutex<BTreeMap<Start, (i32, String)>>,
+    recalled: Mutex<BTreeMap<Start, End>>,
     /// Whether a program of the world did something, so that what was not true when it was recorded may be.
     acted: AtomicBool,
     /// The files that programs of the world left before it began.
@@ -95,6 +96,17 @@ pub(super) struct Check<'a> {
     pub(super) env: &'a BTreeMap<String, String>,
     /// Its folder, relative to that of the spec.
     pub(super) cwd: &'a str,
+}
+
+/// How it ended.
+#[derive(Clone)]
+pub(super) struct End {
+    /// Its exit code.
+    pub(super) code: i32,
+    /// What it printed, as far as that was kept.
+    pub(super) stdout: String,
+    /// What it complained of, as far as that was kept.
+    pub(super) stderr: String,
 }
 
 /// What became of a file that was recorded.
@@ -174,18 +186,20 @@ impl Programs {
         }
     }
 
-    /// Leaves what the programs left that started a server which runs from the beginning.
+    /// Leaves what the programs left that started a server which runs from the beginning, each where a
+    /// command of the spec runs it.
     ///
     /// # Errors
     ///
     /// If a file cannot be written.
-    pub(super) fn ran(&self, server: &str) -> Result<(), ProviderError> {
+    pub(super) fn ran(&self, server: &str, commands: &[CommandLine]) -> Result<(), ProviderError> {
         let inner = &*self.0;
-        let stands = inner.stands.values().flatten().map(|p| &p.stand);
-        for stand in stands.filter(|s| s.starts.iter().any(|name| name == server)) {
+        let named = inner.stands.iter();
+        let stands = named.flat_map(|(name, list)| list.iter().map(move |p| (name, &p.stand)));
+        for (name, stand) in stands.filter(|(_, s)| s.starts.iter().any(|name| name == server)) {
             inner.made().extend(stand.makes.iter().cloned());
-            for path in inner.leave(stand, &inner.base_dir)? {
-                locked(&inner.left).insert(path);
+            for folder in inner.folders(name, stand, commands) {
+                locked(&inner.left).extend(inner.leave(stand, &folder)?);
             }
         }
         Ok(())
@@ -208,16 +222,16 @@ impl Programs {
 
     /// Lets a check end as it was recorded, unless something of the world file stands in for it; then what
     /// it found true is made, and the answer is `true`.
-    pub(super) fn recall(&self, check: &Check<'_>, code: i32, stdout: &str) -> bool {
+    pub(super) fn recall(&self, check: &Check<'_>, end: End) -> bool {
         let inner = &*self.0;
         let cwd = inner.base_dir.join(check.cwd);
         let (argv, env, cwd) = inner.start(check.argv, check.env, &cwd);
         let list = argv.first().and_then(|name| inner.stands.get(name));
         let Some(found) = list.and_then(|list| fitting(list, &argv)) else {
-            locked(&inner.recalled).insert((argv, env, cwd), (code, stdout.to_owned()));
+            locked(&inner.recalled).insert((argv, env, cwd), end);
             return false;
         };
-        if code == 0 {
+        if end.code == 0 {
             let made = found
                 .stand
                 .true_if
@@ -229,8 +243,14 @@ impl Programs {
     }
 
     /// Lets a file be there or not, as it was recorded. What programs of the world left leads into it, and
-    /// stays.
-    pub(super) fn recall_file(&self, path: &str, present: bool, content: Option<&str>) -> Restored {
+    /// stays. `reads` are the files and folders that the spec reads.
+    pub(super) fn recall_file(
+        &self,
+        path: &str,
+        present: bool,
+        content: Option<&str>,
+        reads: &BTreeSet<PathBuf>,
+    ) -> Restored {
         let inner = &*self.0;
         let Ok(path) = inside(&inner.base_dir, &inner.base_dir, path) else {
             return Restored::Outside;
@@ -242,13 +262,9 @@ impl Programs {
             (true, None) if path.exists() => return Restored::Same,
             (true, None) => return Restored::Secret,
             (false, _) if !path.exists() => return Restored::Same,
+            (true, Some(text)) if is_text(&path, text) => return Restored::Same,
             // Whoever edits a recording must not write the spec that is rehearsed.
-            _ if path
-                .extension()
-                .is_some_and(|e| e.eq_ignore_ascii_case(SPEC)) =>
-            {
-                return Restored::Outside;
-            }
+            _ if is_of_spec(&path) || inner.is_read(&path, reads) => return Restored::Outside,
             (false, _) => std::fs::remove_file(&path),
             (true, Some(text)) => write(&path, text.as_bytes()),
         };
@@ -347,6 +363,28 @@ impl Inner {
         Ok(written)
     }
 
+    /// Where the commands of the spec run a program that something stands in for: in the spec's own folder if
+    /// none of them is known to start it.
+    fn folders(&self, name: &str, stand: &Stand, commands: &[CommandLine]) -> BTreeSet<PathBuf> {
+        let plain = |name: &str| plain(name, &self.base_dir);
+        let mut out: BTreeSet<PathBuf> = commands
+            .iter()
+            .filter(|command| command.starts(name, &stand.args, plain))
+            .filter_map(|command| command.folder.as_ref())
+            .map(|folder| self.base_dir.join(folder))
+            .collect();
+        if out.is_empty() {
+            out.insert(self.base_dir.clone());
+        }
+        out
+    }
+
+    /// Whether a file is one that the spec reads, or lies in a folder that it reads.
+    fn is_read(&self, path: &Path, reads: &BTreeSet<PathBuf>) -> bool {
+        let read = |read: &PathBuf| path.starts_with(straight(&self.base_dir.join(read)));
+        reads.iter().any(read)
+    }
+
     /// What tells the start of a program from others, wherever the folder of the spec lies.
     fn start(&self, argv: &[String], env: &BTreeMap<String, String>, cwd: &Path) -> Start {
         let mut argv = argv.to_vec();
@@ -361,15 +399,15 @@ impl Inner {
     /// check that was not true is not known any more.
     fn recalled(&self, program: &Program) -> Option<Output> {
         let start = self.start(&program.argv, &program.env, &program.cwd);
-        let (code, stdout) = locked(&self.recalled).get(&start)?.clone();
+        let end = locked(&self.recalled).get(&start)?.clone();
         // What was not done then may be done now: only who says what the check asks for knows.
-        if code != 0 && self.acted.load(Ordering::Relaxed) {
+        if end.code != 0 && self.acted.load(Ordering::Relaxed) {
             return None;
         }
         Some(Output {
-            code: Some(code),
-            stdout: stdout.into_bytes(),
-            stderr: Vec::new(),
+            code: Some(end.code),
+            stdout: end.stdout.into_bytes(),
+            stderr: end.stderr.into_bytes(),
         })
     }
 
@@ -484,6 +522,31 @@ impl ProcessDoor for Programs {
     }
 }
 
+/// A path without what leads down and up again.
+fn straight(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => {
+                out.pop();
+            }
+            _ => out.push(part),
+        }
+    }
+    out
+}
+
+/// Whether a file is named as those of a spec are.
+fn is_of_spec(path: &Path) -> bool {
+    let extension = path.extension();
+    extension.is_some_and(|e| e.eq_ignore_ascii_case(SPEC))
+}
+
+/// Whether a file holds exactly this.
+fn is_text(path: &Path, text: &str) -> bool {
+    std::fs::read(path).is_ok_and(|bytes| bytes == text.as_bytes())
+}
+
 /// A place for a file, which must lie in the folder of the rehearsal.
 fn inside(base: &Path, cwd: &Path, file: &str) -> Result<PathBuf, ProviderError> {
     let path = cwd.join(file);
@@ -584,3 +647,6 @@ fn fitting<'a>(stands: &'a [Prepared], argv: &[String]) -> Option<&'a Prepared> 
     let args = argv.get(1..).unwrap_or_default();
     stands.iter().find(|p| args.starts_with(&p.stand.args))
 }
+
+#[cfg(test)]
+mod tests;

@@ -86,9 +86,23 @@ pub const SIMULATIONS: &[Simulation] = &[
     ),
 ];
 
-/// The kinds whose steps start programs that a world file stands in for, with the arguments that are
-/// such command lines.
-pub const STARTERS: &[(&str, &[&str])] = &[("command", &["check", "apply"])];
+/// A kind whose steps start programs that a world file stands in for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Starter {
+    /// The kind.
+    pub kind: &'static str,
+    /// The arguments that are command lines.
+    pub lines: &'static [&'static str],
+    /// The argument that names the folder that they run in, relative to that of the spec.
+    pub folder: &'static str,
+}
+
+/// All of them.
+pub const STARTERS: &[Starter] = &[Starter {
+    kind: "command",
+    lines: &["check", "apply"],
+    folder: "working_dir",
+}];
 
 /// The client programs that the world itself stands in for; a world file may replace them.
 pub const CLIENTS: &[&str] = &["helm", "pg_restore", "psql"];

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use drplan_api::ConnId;
 use drplan_api::Standing;
 use drplan_api::StandingKey;
 use drplan_sandbox_s3::Put;
 use drplan_sandbox_s3::Store;
 
 use super::LoadedConnection;
+use super::Said;
 use super::count;
 use super::named;
 
@@ -30,38 +30,41 @@ struct Tally {
     by_size: usize,
     written: usize,
     forgotten: usize,
-    missing: Vec<String>,
-    different: Vec<String>,
+    missing: BTreeSet<String>,
+    different: BTreeSet<String>,
     unknown: BTreeSet<String>,
     disputed: BTreeSet<String>,
 }
 
 /// Lets buckets hold what was listed: what no connection listed came later and is forgotten, what is small
 /// and was read whole is written back, and what is missing is told.
-pub(in crate::world) fn buckets(
-    store: &Store,
-    connections: &[(&ConnId, &[Standing])],
-) -> Vec<LoadedConnection> {
+pub(in crate::world) fn buckets(store: &Store, connections: &[Said<'_>]) -> Vec<LoadedConnection> {
     let mut all: BTreeMap<&str, Vec<Listing<'_>>> = BTreeMap::new();
     for (_, standing) in connections {
         for (bucket, listing) in listings(standing) {
             all.entry(bucket).or_default().push(listing);
         }
     }
-    let one = |(connection, standing): &(&ConnId, &[Standing])| {
+    // What one connection read is there before any of them is compared.
+    let written: Vec<BTreeSet<String>> = connections
+        .iter()
+        .map(|(_, standing)| write_back(store, standing))
+        .collect();
+    let back: BTreeSet<String> = written.iter().flatten().cloned().collect();
+    let one = |((connection, standing), written): (&Said<'_>, &BTreeSet<String>)| {
         let mut loaded = LoadedConnection::of(connection, "object_store".to_owned());
-        let tally = held(store, standing, &all);
+        let mut tally = held(store, standing, &all, &back);
+        tally.written = written.len();
         loaded.holds = holds(&tally);
         loaded.lacks = lacks(&tally);
         loaded
     };
-    connections.iter().map(one).collect()
+    connections.iter().zip(&written).map(one).collect()
 }
 
-/// Does that for one connection. `all` is what every connection listed.
-fn held(store: &Store, standing: &[Standing], all: &BTreeMap<&str, Vec<Listing<'_>>>) -> Tally {
-    let (mut tally, there) = (Tally::default(), store.buckets());
-    let mut written = BTreeSet::new();
+/// Writes what is missing and was read whole. Returns what was written.
+fn write_back(store: &Store, standing: &[Standing]) -> BTreeSet<String> {
+    let (mut written, there) = (BTreeSet::new(), store.buckets());
     for (bucket, key, bytes) in contents(standing) {
         let lacks = there.iter().any(|b| b == bucket) && store.stat(bucket, key).is_err();
         let put = Put {
@@ -69,10 +72,21 @@ fn held(store: &Store, standing: &[Standing], all: &BTreeMap<&str, Vec<Listing<'
             ..Put::default()
         };
         if lacks && store.put(bucket, key, put).is_ok() {
-            tally.written += 1;
             written.insert(format!("{bucket}/{key}"));
         }
     }
+    written
+}
+
+/// Holds buckets against what one connection listed. `all` is what every connection listed, `written` what
+/// was written back.
+fn held(
+    store: &Store,
+    standing: &[Standing],
+    all: &BTreeMap<&str, Vec<Listing<'_>>>,
+    written: &BTreeSet<String>,
+) -> Tally {
+    let (mut tally, there) = (Tally::default(), store.buckets());
     for (bucket, listing) in listings(standing) {
         if !there.iter().any(|b| b == bucket) {
             tally.unknown.insert(bucket.to_owned());
@@ -83,7 +97,7 @@ fn held(store: &Store, standing: &[Standing], all: &BTreeMap<&str, Vec<Listing<'
             let name = format!("{bucket}/{}", listing.prefix);
             tally.disputed.insert(name);
         }
-        compare(store, bucket, &listing, all, &written, &mut tally);
+        compare(store, bucket, &listing, all, written, &mut tally);
     }
     tally
 }
@@ -127,17 +141,30 @@ impl Listing<'_> {
         Some(&key[..self.prefix.len() + at + delimiter.len()])
     }
 
-    /// Whether a key was there, or what it is cut to.
-    fn has(&self, key: &str) -> bool {
-        match self.cut(key) {
-            Some(prefix) => self.prefixes.contains(prefix),
-            None => self.keys.contains_key(key),
-        }
+    /// Whether a key would be listed as it is if it was there.
+    fn is_exact_for(&self, key: &str) -> bool {
+        key.starts_with(self.prefix) && self.cut(key).is_none()
+    }
+
+    /// Whether what a key is cut to was there.
+    fn has_cut(&self, key: &str) -> bool {
+        self.cut(key)
+            .is_some_and(|prefix| self.prefixes.contains(prefix))
     }
 
     /// Whether another listing says something else of the same prefix.
     fn contradicts(&self, other: &Self) -> bool {
         self.prefix == other.prefix && self.delimiter == other.delimiter && self != other
+    }
+}
+
+/// Whether a key may have been there. A prefix that it is cut to says so only where no listing would show
+/// the key itself.
+fn was_there(all: &[Listing<'_>], key: &str) -> bool {
+    let mut exact = all.iter().filter(|l| l.is_exact_for(key)).peekable();
+    match exact.peek() {
+        Some(_) => exact.any(|listing| listing.keys.contains_key(key)),
+        None => all.iter().any(|listing| listing.has_cut(key)),
     }
 }
 
@@ -149,7 +176,7 @@ fn compare(
     written: &BTreeSet<String>,
     tally: &mut Tally,
 ) {
-    let nobodys = |key: &str| !all.iter().any(|listing| listing.has(key));
+    let nobodys = |key: &str| !was_there(all, key);
     let found = store.list(bucket, listing.prefix).unwrap_or_default();
     let (mut keys, mut prefixes) = (listing.keys.clone(), listing.prefixes.clone());
     for info in &found {
@@ -168,11 +195,11 @@ fn compare(
         };
         let name = format!("{bucket}/{}", info.key);
         // What was packed again has another size, and reads the same.
-        let again = written.contains(&name) && info.etag != was.etag;
+        let again = written.contains(&name);
         let in_parts = was.etag.contains('-');
         let same = info.size == was.size && (in_parts || info.etag == was.etag);
         if !same && !again {
-            tally.different.push(name);
+            tally.different.insert(name);
             continue;
         }
         tally.by_size += usize::from(in_parts);
@@ -218,8 +245,9 @@ fn lacks(tally: &Tally) -> Vec<String> {
     }
     for (keys, what) in [(&tally.missing, "missing"), (&tally.different, "different")] {
         if !keys.is_empty() {
+            let keys: Vec<String> = keys.iter().cloned().collect();
             let n = count(keys.len(), "archive or folder", "archives or folders");
-            out.push(format!("{n} {what} beside the spec: {}", named(keys)));
+            out.push(format!("{n} {what} beside the spec: {}", named(&keys)));
         }
     }
     out
@@ -228,6 +256,7 @@ fn lacks(tally: &Tally) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use drplan_api::Clock;
+    use drplan_api::ConnId;
     use drplan_api::Timestamp;
     use drplan_sandbox_s3::Options;
 
@@ -289,6 +318,56 @@ mod tests {
         assert_eq!(
             loaded[0].lacks,
             ["1 archive or folder different beside the spec: `b/there`"]
+        );
+    }
+
+    #[test]
+    fn a_key_that_an_exact_listing_lacks_is_left_out_whatever_a_coarse_one_is_cut_to() {
+        let keys = ["backups/n1/kept", "backups/n1/later", "backups/n2/any"];
+        let store = store(&keys.map(|key| (key, "aaa")));
+        let coarse = Standing::Keys {
+            bucket: "b".to_owned(),
+            prefix: "backups/".to_owned(),
+            delimiter: Some("/".to_owned()),
+            keys: Vec::new(),
+            prefixes: vec!["backups/n1/".to_owned(), "backups/n2/".to_owned()],
+        };
+        let Standing::Keys { keys, .. } = listed(&["backups/n1/kept"]) else {
+            panic!("keys");
+        };
+        let exact = Standing::Keys {
+            bucket: "b".to_owned(),
+            prefix: "backups/n1/".to_owned(),
+            delimiter: None,
+            keys,
+            prefixes: Vec::new(),
+        };
+        let conn = ConnId::new("s3.a");
+        let loaded = buckets(&store, &[(&conn, &[coarse, exact])]);
+        let left = store.list("b", "").expect("a bucket");
+        let left: Vec<&str> = left.iter().map(|info| info.key.as_str()).collect();
+        assert_eq!(left, ["backups/n1/kept", "backups/n2/any"]);
+        assert_eq!(
+            loaded[0].holds[1],
+            "1 key left out that were not there then"
+        );
+    }
+
+    #[test]
+    fn what_one_connection_read_is_as_recorded_in_every_listing_and_what_is_missing_counts_once() {
+        let store = store(&[]);
+        let content = Standing::Content {
+            bucket: "b".to_owned(),
+            key: "packed".to_owned(),
+            bytes: b"packed again".to_vec(),
+        };
+        let twice = [listed(&["packed", "lost"]), listed(&["packed", "lost"])];
+        let (one, other) = (ConnId::new("s3.a"), ConnId::new("s3.b"));
+        let loaded = buckets(&store, &[(&one, &twice), (&other, &[content])]);
+        assert_eq!(loaded[0].holds, ["1 key as in the recording"]);
+        assert_eq!(
+            loaded[0].lacks,
+            ["1 archive or folder missing beside the spec: `b/lost`"]
         );
     }
 

@@ -1,8 +1,9 @@
 //! Clusters with the objects that were listed.
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use drplan_api::ConnId;
 use drplan_api::Json;
 use drplan_api::PRIVATE_KEY;
 use drplan_api::Standing;
@@ -11,22 +12,54 @@ use drplan_sandbox_kubernetes::Recalled;
 use drplan_sandbox_kubernetes::Taken;
 
 use super::LoadedConnection;
+use super::Said;
 use super::count;
 use super::named;
 
 /// What stands for a hidden value.
 const DIGEST: &str = "$digest";
 
-/// Puts what was listed into a cluster that has not started.
+/// Puts what was listed into a cluster that has not started: at once what every connection listed that led
+/// to it, for what one of them did not see may be there.
 pub(in crate::world) fn cluster(
-    connection: &ConnId,
     name: &str,
     cluster: &Cluster,
-    standing: &[Standing],
-) -> LoadedConnection {
+    connections: &[Said<'_>],
+) -> Vec<LoadedConnection> {
+    let mut recalled = recalled(connections);
+    let types = count(recalled.whole.len(), "type", "types");
+    // What was listed and read alone, or by two connections, is one object.
+    let mut hidden: BTreeMap<String, usize> = BTreeMap::new();
+    for object in &mut recalled.objects {
+        let values = stand_ins(object);
+        if values > 0 {
+            hidden.insert(title(object), values);
+        }
+    }
+    let taken = cluster.become_other(recalled);
+    let objects = count(taken.objects, "object", "objects");
+    let mut holds = vec![format!("{objects} ({types} whole)")];
+    let values: usize = hidden.values().sum();
+    if values > 0 {
+        let values = count(
+            values,
+            "value of Secrets is a stand-in",
+            "values of Secrets are stand-ins",
+        );
+        holds.push(values);
+    }
+    LoadedConnection::of_server(connections, |loaded| {
+        loaded.part = format!("cluster \"{name}\"");
+        loaded.holds = holds;
+        loaded.lacks = lacks(&taken);
+        loaded.stand_ins = hidden.into_keys().collect();
+    })
+}
+
+/// What all connections to a cluster say of it.
+fn recalled(connections: &[Said<'_>]) -> Recalled {
     let mut recalled = Recalled::default();
-    let mut loaded = LoadedConnection::of(connection, format!("cluster \"{name}\""));
-    for one in standing {
+    for one in connections.iter().flat_map(|(_, standing)| *standing) {
         match one {
             Standing::Identity(uid) => recalled.uid = Some(uid.clone()),
             Standing::Type(one) => recalled.types.push(one.clone()),
@@ -45,34 +78,7 @@ pub(in crate::world) fn cluster(
             _ => {}
         }
     }
-    let types = count(recalled.whole.len(), "type", "types");
-    let mut hidden = 0;
-    for object in &mut recalled.objects {
-        let values = stand_ins(object);
-        hidden += values;
-        if values > 0 {
-            loaded.stand_ins.push(title(object));
-        }
-    }
-    // What was listed and read alone is one object.
-    loaded.stand_ins.sort_unstable();
-    loaded.stand_ins.dedup();
-    let taken = cluster.become_other(recalled);
-    loaded.holds = vec![format!(
-        "{} ({types} whole)",
-        count(taken.objects, "object", "objects")
-    )];
-    if hidden > 0 {
-        let values = count(hidden, "value", "values");
-        let verb = if hidden == 1 {
-            "is a stand-in"
-        } else {
-            "are stand-ins"
-        };
-        loaded.holds.push(format!("{values} of Secrets {verb}"));
-    }
-    loaded.lacks.extend(lacks(&taken));
-    loaded
+    recalled
 }
 
 fn lacks(taken: &Taken) -> Vec<String> {
@@ -94,6 +100,12 @@ fn lacks(taken: &Taken) -> Vec<String> {
     if taken.nameless > 0 {
         let what = count(taken.nameless, "object", "objects");
         out.push(format!("{what} without a kind or a name"));
+    }
+    if let Some(first) = taken.unreadable.first() {
+        let what = count(taken.unreadable.len(), "object", "objects");
+        out.push(format!(
+            "{what} that nobody can read as its kind, such as {first}"
+        ));
     }
     if !taken.invented.is_empty() {
         let names = named(&taken.invented);
@@ -140,4 +152,87 @@ fn stand_ins(object: &mut Json) -> usize {
         map.retain(|_, value| value.get(DIGEST).is_none());
     }
     hidden
+}
+
+#[cfg(test)]
+mod tests {
+    use drplan_api::Clock;
+    use drplan_api::ConnId;
+    use drplan_api::Timestamp;
+    use drplan_sandbox_kubernetes::ClusterOptions;
+    use serde_json::json;
+
+    use super::*;
+
+    fn object(kind: &str, api: &str, name: &str, owner: Option<&Json>) -> Json {
+        let owners = owner.map(|owner| {
+            json!([{
+                "apiVersion": owner["apiVersion"], "kind": owner["kind"], "controller": true,
+                "name": owner["metadata"]["name"], "uid": owner["metadata"]["uid"],
+            }])
+        });
+        json!({
+            "apiVersion": api, "kind": kind,
+            "metadata": {
+                "name": name, "namespace": "shop", "uid": format!("{kind}-{name}"),
+                "ownerReferences": owners,
+            },
+        })
+    }
+
+    fn all(group: &str, plural: &str, objects: &[&Json]) -> Standing {
+        Standing::All {
+            group: group.to_owned(),
+            plural: plural.to_owned(),
+            objects: objects.iter().copied().cloned().collect(),
+        }
+    }
+
+    #[test]
+    fn what_two_connections_to_one_cluster_listed_is_there_together_and_told_once() {
+        let set = object("ReplicaSet", "apps/v1", "web-1", None);
+        let pod = object("Pod", "v1", "web-1-a", Some(&set));
+        let mut secret = object("Secret", "v1", "db", None);
+        secret["data"] = json!({ "password": { DIGEST: "d" } });
+        let applied = json!({
+            "apiVersion": "v1", "kind": "ConfigMap", "data": { "a": "1" },
+            "metadata": { "name": "m", "namespace": "shop" },
+        });
+        let reader = [
+            Standing::Identity("uid".to_owned()),
+            Standing::Objects(vec![applied.clone(), secret.clone()]),
+            Standing::Applied {
+                manager: "drplan".to_owned(),
+                object: applied,
+            },
+            all("apps", "replicasets", &[&set]),
+        ];
+        let watcher = [
+            all("", "pods", &[&pod]),
+            all("", "configmaps", &[]),
+            all("", "secrets", &[&secret]),
+        ];
+        let (one, other) = (ConnId::new("kubernetes.a"), ConnId::new("kubernetes.b"));
+        let clock = Clock::starting_at(Timestamp::UNIX_EPOCH);
+        let site = Cluster::new(ClusterOptions::new("site", 1, clock));
+        let loaded = cluster("site", &site, &[(&one, &reader), (&other, &watcher)]);
+        assert_eq!(site.objects("", "pods").len(), 1, "its owner is known");
+        let map = site.object("", "configmaps", "shop", "m");
+        let map = map.expect("what the other listed");
+        let fields = &map["metadata"]["managedFields"];
+        assert_eq!(fields[0]["manager"], "drplan", "{fields}");
+        assert_eq!(loaded[0].stand_ins, ["v1/Secret shop/db"]);
+        assert_eq!(
+            loaded[0].holds,
+            [
+                "4 objects (4 types whole)",
+                "1 value of Secrets is a stand-in"
+            ]
+        );
+        assert_eq!(loaded[1].part, "cluster \"site\"");
+        assert_eq!(
+            loaded[1].holds,
+            ["what is told at kubernetes.a, which led to the same server"]
+        );
+    }
 }

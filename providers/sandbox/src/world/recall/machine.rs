@@ -1,5 +1,8 @@
 //! What programs said and which files they left.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
 use drplan_api::ConnId;
 use drplan_api::Standing;
 
@@ -7,15 +10,17 @@ use super::LoadedConnection;
 use super::count;
 use super::named;
 use crate::world::programs::Check;
+use crate::world::programs::End;
 use crate::world::programs::Programs;
 use crate::world::programs::Restored;
 
 /// Lets checks end as they ended where nothing of the world file stands in for them, and lets the files be
-/// there that were.
+/// there that were. `reads` are those that the spec reads, which stay as they are.
 pub(in crate::world) fn machine(
     connection: &ConnId,
     programs: &Programs,
     standing: &[Standing],
+    reads: &BTreeSet<PathBuf>,
 ) -> LoadedConnection {
     let mut loaded = LoadedConnection::of(connection, "program".to_owned());
     let (mut stood_for, mut recorded) = (0, 0);
@@ -28,8 +33,14 @@ pub(in crate::world) fn machine(
                 cwd,
                 code,
                 stdout,
+                stderr,
             } => {
-                if programs.recall(&Check { argv, env, cwd }, *code, stdout) {
+                let end = End {
+                    code: *code,
+                    stdout: stdout.clone(),
+                    stderr: stderr.clone(),
+                };
+                if programs.recall(&Check { argv, env, cwd }, end) {
                     stood_for += 1;
                 } else {
                     recorded += 1;
@@ -39,7 +50,7 @@ pub(in crate::world) fn machine(
                 path,
                 present,
                 content,
-            } => match programs.recall_file(path, *present, content.as_deref()) {
+            } => match programs.recall_file(path, *present, content.as_deref(), reads) {
                 Restored::Same => {}
                 Restored::Secret => secret.push(path.clone()),
                 Restored::Outside => outside.push(path.clone()),
@@ -55,7 +66,7 @@ pub(in crate::world) fn machine(
     ));
     if !outside.is_empty() {
         loaded.lacks.push(format!(
-            "the files {}: a rehearsal writes only below the spec's folder, and nothing of the spec itself",
+            "the files {}: a rehearsal writes only below the spec's folder, and nothing that the spec is read from",
             named(&outside)
         ));
     }

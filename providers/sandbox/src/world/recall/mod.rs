@@ -10,6 +10,8 @@ mod machine;
 mod zones;
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use drplan_api::ConnId;
@@ -18,6 +20,7 @@ use drplan_api::Timestamp;
 use serde::Serialize;
 
 use super::WorldError;
+use super::commands::CommandLine;
 use super::file::WorldFile;
 
 pub(super) use buckets::buckets;
@@ -32,14 +35,27 @@ pub(super) const SETTLES: Duration = Duration::from_mins(3);
 /// How many names a line tells.
 const NAMES_MAX: usize = 5;
 
-/// What a recording says.
+/// What a recording says, and what the spec says that it was made for.
 #[derive(Clone, Debug)]
 pub struct Recall {
     /// When somebody looked.
     pub at: Timestamp,
     /// What stood behind each connection that answered.
     pub connections: BTreeMap<ConnId, Vec<Standing>>,
+    /// The command lines of the spec: how what runs was started.
+    pub commands: Vec<CommandLine>,
+    /// The files and folders that the spec reads, relative to its own: no recording writes there.
+    pub reads: BTreeSet<PathBuf>,
 }
+
+/// A connection, and what stood behind it.
+pub(super) type Said<'r> = (&'r ConnId, &'r [Standing]);
+
+/// The part of the world behind each connection that needs one.
+pub(super) type Parts = BTreeMap<ConnId, Part>;
+
+/// A block of the world file, and its name.
+pub(super) type Part = (&'static str, String);
 
 /// What was made of it, connection by connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -97,6 +113,33 @@ impl LoadedConnection {
             ..Self::default()
         }
     }
+
+    /// What was made of one server: `made` tells it at the first of the connections that led to it, the
+    /// others lead there.
+    fn of_server(connections: &[Said<'_>], made: impl FnOnce(&mut Self)) -> Vec<Self> {
+        let Some(((first, _), others)) = connections.split_first() else {
+            return Vec::new();
+        };
+        let mut told = Self::of(first, String::new());
+        made(&mut told);
+        let part = told.part.clone();
+        let same = |(other, _): &Said<'_>| Self {
+            holds: vec![format!(
+                "what is told at {first}, which led to the same server"
+            )],
+            ..Self::of(other, part.clone())
+        };
+        std::iter::once(told)
+            .chain(others.iter().map(same))
+            .collect()
+    }
+}
+
+/// The system that reaches the servers that a block of a world file declares, if a system does.
+#[must_use]
+pub fn reached_by(block: &str) -> Option<&'static str> {
+    let sort = SERVERS.iter().find(|(_, declared, _)| *declared == block);
+    sort.map(|(system, ..)| *system)
 }
 
 /// The sorts of servers of which a world may have several: the system that reaches them, the block that
@@ -115,10 +158,7 @@ const SERVERS: [(&str, &str, &str); 2] = [
 ];
 
 /// Which server of the world stands behind each connection that needs one.
-pub(super) fn places(
-    file: &WorldFile,
-    recall: &Recall,
-) -> Result<BTreeMap<ConnId, (&'static str, String)>, WorldError> {
+pub(super) fn places(file: &WorldFile, recall: &Recall) -> Result<Parts, WorldError> {
     let mut out = BTreeMap::new();
     for connection in recall.connections.keys() {
         let sort = SERVERS
@@ -150,12 +190,25 @@ pub(super) fn places(
     Ok(out)
 }
 
-/// Refuses two connections that lead to one server here and led to different ones.
-fn one_each(
-    recall: &Recall,
-    places: &BTreeMap<ConnId, (&'static str, String)>,
-) -> Result<(), WorldError> {
-    let mut seen: BTreeMap<&(&'static str, String), (&ConnId, &str)> = BTreeMap::new();
+/// Each server that a connection leads to, with what all those connections say of it.
+pub(super) fn by_part<'r>(
+    recall: &'r Recall,
+    places: &'r Parts,
+) -> BTreeMap<&'r Part, Vec<Said<'r>>> {
+    let mut out: BTreeMap<&Part, Vec<Said<'_>>> = BTreeMap::new();
+    for (connection, place) in places {
+        if let Some(standing) = recall.connections.get(connection) {
+            let said = out.entry(place).or_default();
+            said.push((connection, standing));
+        }
+    }
+    out
+}
+
+/// Refuses two connections that lead to one server here and led to different ones. Whoever could not read
+/// who answered may have led anywhere.
+fn one_each(recall: &Recall, places: &Parts) -> Result<(), WorldError> {
+    let mut seen: BTreeMap<&Part, (&ConnId, &str)> = BTreeMap::new();
     for (connection, place) in places {
         let Some(identity) = identity(recall, connection) else {
             continue;
@@ -211,11 +264,7 @@ fn servers<'f>(
 }
 
 /// Lets the servers of a world run that answered, in the versions that they had.
-pub(super) fn awake(
-    file: &mut WorldFile,
-    recall: &Recall,
-    places: &BTreeMap<ConnId, (&'static str, String)>,
-) {
+pub(super) fn awake(file: &mut WorldFile, recall: &Recall, places: &Parts) {
     for (connection, (block, name)) in places {
         let standing = recall.connections.get(connection).into_iter().flatten();
         if *block == "postgres" {
@@ -241,10 +290,7 @@ pub(super) fn awake(
 }
 
 /// The numbers of database servers, by name.
-pub(super) fn numbers(
-    recall: &Recall,
-    places: &BTreeMap<ConnId, (&'static str, String)>,
-) -> BTreeMap<String, u64> {
+pub(super) fn numbers(recall: &Recall, places: &Parts) -> BTreeMap<String, u64> {
     let databases = places.iter().filter(|(_, (block, _))| *block == "postgres");
     let number = |(connection, (_, name)): (&ConnId, &(_, String))| {
         let number = identity(recall, connection)?.parse().ok()?;
@@ -268,5 +314,42 @@ fn named(names: &[String]) -> String {
     match names.len().saturating_sub(NAMES_MAX) {
         0 => shown.join(", "),
         more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Two connections to one database server, with who answered each.
+    fn placed(one: Option<&str>, other: Option<&str>) -> Result<Parts, WorldError> {
+        let file = serde_json::from_value(json!({ "postgres": { "db": {
+            "address": "db.example:5432", "user": "u", "password": "p",
+            "connections": ["postgres.owner", "postgres.reader"],
+        } } }));
+        let said = |who: Option<&str>| {
+            let who = who.map(|who| Standing::Identity(who.to_owned()));
+            who.into_iter().collect()
+        };
+        let recall = Recall {
+            at: Timestamp::UNIX_EPOCH,
+            connections: BTreeMap::from([
+                (ConnId::new("postgres.owner"), said(one)),
+                (ConnId::new("postgres.reader"), said(other)),
+            ]),
+            commands: Vec::new(),
+            reads: BTreeSet::new(),
+        };
+        places(&file.expect("a world file"), &recall)
+    }
+
+    #[test]
+    fn two_connections_lead_to_one_server_unless_different_ones_are_known_to_have_answered() {
+        assert!(placed(Some("7"), Some("7")).is_ok());
+        assert!(placed(Some("7"), None).is_ok());
+        let refused = placed(Some("7"), Some("8")).expect_err("two servers");
+        assert!(matches!(refused, WorldError::TwoInOne { .. }), "{refused}");
     }
 }
