@@ -69,13 +69,13 @@ pub(super) fn done(earlier: Option<&Earlier>) -> BTreeSet<Address> {
     done.collect()
 }
 
-/// What a person took on when it began, or last went on.
-pub(super) fn taken(earlier: Option<&Earlier>) -> Taken {
-    let said = lines(earlier).filter_map(|line| match &line.record {
+/// What a person took on when a run began, or last went on.
+pub fn taken(lines: &[Line]) -> Taken {
+    let mut said = lines.iter().filter_map(|line| match &line.record {
         Event::RunStarted { taken, .. } | Event::RunResumed { taken, .. } => Some(taken),
         _ => None,
     });
-    said.last().cloned().unwrap_or_default()
+    said.next_back().cloned().unwrap_or_default()
 }
 
 /// What is to be done again; what the run did has been.

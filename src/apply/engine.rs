@@ -41,6 +41,7 @@ use super::stale;
 use super::step::Ended;
 use crate::observe::Observer;
 use crate::outs::Outs;
+use crate::plan::Do;
 use crate::plan::Plan;
 use crate::secrets::Secrets;
 
@@ -148,10 +149,11 @@ pub enum Cut {
 ///
 /// If the journal cannot be written.
 pub async fn apply(mut apply: Apply) -> Result<Ending, JournalError> {
-    apply
-        .orders
-        .taken
-        .and_before(earlier::taken(apply.earlier.as_ref()));
+    let before = apply
+        .earlier
+        .as_ref()
+        .map(|earlier| earlier::taken(&earlier.lines));
+    apply.orders.taken.and_before(before.unwrap_or_default());
     let (cancel, cancelled) = watch::channel(false);
     let (drain, draining) = watch::channel(false);
     let began = Instant::now();
@@ -450,6 +452,13 @@ impl Run {
         self.broken.get_or_insert(error);
     }
 
+    /// Whether the plan said already that a step cannot be done: who applies it knows.
+    fn is_foretold(&self, i: usize) -> bool {
+        let place = self.shared.places.get(self.queue.name(i));
+        let step = place.map(|&at| &self.shared.plan.steps[at]);
+        step.is_some_and(|s| matches!(s.what, Do::Blocked { .. } | Do::Conflict))
+    }
+
     /// Keeps how a step ended, and does what the run was told to do about a failure.
     async fn ended(
         &mut self,
@@ -480,7 +489,8 @@ impl Run {
         let critical = matches!(
             ended.outcome,
             Outcome::Failed { .. } | Outcome::Refuted { warning: false, .. }
-        ) && !self.queue.is_best_effort(i);
+        ) && !self.queue.is_best_effort(i)
+            && !self.is_foretold(i);
         match self.shared.orders.on_failure {
             OnFailure::Pause if critical && self.stopped == Stop::No => {
                 self.set_aside.insert(i, ended.outcome);

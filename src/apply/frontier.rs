@@ -38,6 +38,9 @@ pub struct Frontier {
     pub left: BTreeMap<Address, String>,
     /// The exact next command; empty if nothing is left to do.
     pub next: String,
+    /// The folder that it is meant for.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub from: String,
 }
 
 impl Frontier {

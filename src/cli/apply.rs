@@ -46,6 +46,9 @@ const PLAN_FRESH: Duration = Duration::from_secs(60 * 60);
 /// How far clocks of two machines may be apart without a word.
 const CLOCKS_DIFFER: Duration = Duration::from_secs(60);
 
+/// Kinds whose programs and paths start in the folder of the spec.
+const STARTS_IN_THE_FOLDER: &[&str] = &["command", "helm_release"];
+
 /// How often `apply` without a plan file plans anew.
 const ROUNDS_MAX: usize = 10;
 
@@ -59,9 +62,7 @@ pub(super) async fn run(cli: &Cli, args: &ApplyArgs, ambient: &Ambient) -> Resul
             if let Some(warning) = aged(&plan, ambient.doors.clock.now()) {
                 talk(&warning);
             }
-            if let Some(warning) = elsewhere(&plan, &cli.chdir) {
-                talk(&warning);
-            }
+            elsewhere(&plan, cli)?;
             let world = world_of(
                 cli,
                 &args.planning.vars,
@@ -82,15 +83,42 @@ pub(super) async fn run(cli: &Cli, args: &ApplyArgs, ambient: &Ambient) -> Resul
     }
 }
 
-/// Says that the spec of a plan does not lie here, for programs and relative paths start where it does.
-fn elsewhere(plan: &Plan, dir: &Path) -> Option<String> {
+/// Refuses a plan whose programs would run in a folder that is not the spec's, unless a person names that
+/// folder; where none runs, it only says so.
+fn elsewhere(plan: &Plan, cli: &Cli) -> Result<(), Failure> {
+    let dir = &cli.chdir;
     let mut files = plan.head.spec.keys();
-    let missing = files.find(|file| !dir.join(file).exists())?;
-    Some(format!(
-        "warning: `{missing}`, which the plan was made from, is not in `{}`: programs and relative paths start \
-         there\n  hint: name the folder of the spec with --chdir",
+    let Some(missing) = files.find(|file| !dir.join(file).exists()) else {
+        return Ok(());
+    };
+    let what = format!(
+        "`{missing}`, which the plan was made from, is not in `{}`",
         dir.display()
-    ))
+    );
+    let hint = format!(
+        "name the folder of the spec, or of a copy, with `--chdir`; `--chdir {}` says that it is this one",
+        dir.display()
+    );
+    let mut starting = plan
+        .steps
+        .iter()
+        .filter(|s| STARTS_IN_THE_FOLDER.contains(&&*s.kind));
+    match starting.next().filter(|_| !cli.is_chdir_given) {
+        Some(step) => Err(Failure::refused(
+            Exit::Refused,
+            format!(
+                "{what}: programs and paths of `{}` start there",
+                step.address
+            ),
+            hint,
+        )),
+        None => {
+            talk(&format!(
+                "warning: {what}: programs and relative paths start there"
+            ));
+            Ok(())
+        }
+    }
 }
 
 /// Says that a plan is old. Each step looks again before it acts, but a recovery point that was chosen
@@ -271,10 +299,14 @@ async fn resume(
     let plan = Arc::new(trusted(plan)?);
     let world = world_of(cli, &args.planning.vars, &plan, &run, ambient)?;
     ready(&plan, &world, args)?;
+    let mut args = args.clone();
+    super::orders::and_before(&mut args.orders, &stored.records.lines);
+    let args = &args;
     // The lock lies where the plan says, whatever has become of the spec.
     let store = open_store::of_plan(&plan, &world.observer, &cli.chdir).await?;
     let beginning = Beginning {
-        again: next::again(cli, args, &plan),
+        // What failed is tried again by who goes on once more.
+        again: next::resume(cli, args, &plan, &run),
         plan,
         signature,
         resumed: Some(run),

@@ -51,7 +51,7 @@ pub(super) fn confirm(plan: &Plan, ambient: &Ambient) -> Result<(), Failure> {
         return Err(Failure::refused(
             Exit::Refused,
             "nobody can be asked here whether to start",
-            "give `--auto-approve`, or save a plan with `plan --out FILE` and apply that",
+            "give `--auto-approve`; a plan that `plan --out FILE` saved is applied without a question",
         ));
     }
     // What cannot be undone is started by typing the recovery's name, not a word that fingers know.

@@ -12,6 +12,7 @@ use crate::apply::Ending;
 use crate::apply::Outcome;
 use crate::plan::Plan;
 use crate::report::Exit;
+use crate::report::Standing;
 use crate::report::State;
 
 /// How long a command waits for the lock of a run that has died: longer than a lock lives.
@@ -37,6 +38,12 @@ impl Words {
         self.0.extend([flag.to_owned(), value.into()]);
     }
 
+    /// Adds more words.
+    pub(super) fn and(mut self, words: Vec<String>) -> Self {
+        self.0.extend(words);
+        self
+    }
+
     /// Adds one option for each value.
     pub(super) fn all<'a>(&mut self, flag: &str, values: impl IntoIterator<Item = &'a String>) {
         for value in values {
@@ -55,12 +62,17 @@ impl Words {
         }
     }
 
-    /// Gives the values of variables again: files, and what a plan shows anyway. A sensitive value must
-    /// not be shown.
-    pub(super) fn vars(mut self, vars: &VarArgs, plan: &Plan) -> Self {
+    /// Names the files of values again.
+    pub(super) fn files(&mut self, vars: &VarArgs) {
         for file in &vars.var_files {
             self.add("--var-file", file.display().to_string());
         }
+    }
+
+    /// Gives the values of variables again: files, and what a plan shows anyway. A sensitive value must
+    /// not be shown.
+    pub(super) fn vars(mut self, vars: &VarArgs, plan: &Plan) -> Self {
+        self.files(vars);
         for pair in &vars.vars {
             let name = pair.split('=').next().unwrap_or_default();
             if plan.head.variables.contains_key(name) {
@@ -83,9 +95,7 @@ pub(super) fn again(cli: &Cli, args: &ApplyArgs, plan: &Plan) -> Words {
         // The same plan may be applied again; what it rests on is decided.
         words.0.push(path.display().to_string());
         of_the_plan(&mut words, args);
-        for file in &args.planning.vars.var_files {
-            words.add("--var-file", file.display().to_string());
-        }
+        words.files(&args.planning.vars);
     } else {
         decisions(&mut words, plan);
         words = words.vars(&args.planning.vars, plan);
@@ -112,18 +122,23 @@ pub(super) fn resume(cli: &Cli, args: &ApplyArgs, plan: &Plan, run: &str) -> Wor
     ordered(words.vars(&args.planning.vars, plan), args)
 }
 
-/// Goes on with a run that somebody looks at; nothing if nobody can. `is_locked` says whether its lock
-/// lies there still.
-pub(super) fn of_run(state: &State, run: &str, dir: &Path, is_locked: bool) -> Option<Words> {
-    match state {
-        State::Running | State::Ended { .. } => None,
-        State::Paused { .. } => Some(Words::new(dir, &["resume", run])),
+/// Goes on with a run that somebody looks at: by the command that it has kept, if it has. Empty if nobody can.
+/// `is_locked` says whether its lock lies there still.
+pub(super) fn of_run(standing: &Standing, dir: &Path, is_locked: bool) -> String {
+    let run = standing.run.as_str();
+    let kept = standing.frontier.next.clone();
+    match standing.state {
+        State::Running => String::new(),
+        State::Paused { .. } => Words::new(dir, &["resume", run]).text(),
+        State::Ended { .. } => kept,
         State::Died => {
-            let mut words = Words::new(dir, &["apply", "--resume", run]);
-            if is_locked {
-                words.add("--lock-timeout", AFTER_A_DEATH);
+            let plain = || Words::new(dir, &["apply", "--resume", run]).text();
+            let next = Some(kept).filter(|kept| !kept.is_empty());
+            let next = next.unwrap_or_else(plain);
+            match is_locked {
+                true => format!("{next} --lock-timeout {AFTER_A_DEATH}"),
+                false => next,
             }
-            Some(words)
         }
     }
 }
@@ -325,16 +340,28 @@ mod tests {
 
     #[test]
     fn who_goes_on_after_a_death_waits_for_the_lock_that_lies_there() {
-        let next = |state, is_locked| {
-            let words = of_run(&state, "r", Path::new("/spec"), is_locked);
-            words.map(|words| words.text()).unwrap_or_default()
+        let next = |state, kept: &str, is_locked| {
+            let standing = Standing {
+                run: "r".to_owned(),
+                recovery: "shop".to_owned(),
+                state,
+                began_at: None,
+                last_at: None,
+                seconds: 0,
+                frontier: Frontier {
+                    next: kept.to_owned(),
+                    ..Frontier::default()
+                },
+                running: BTreeMap::new(),
+            };
+            of_run(&standing, Path::new("/spec"), is_locked)
         };
-        let resume = "drplan --chdir /spec apply --resume r";
-        assert_eq!(next(State::Died, false), resume);
+        let plain = "drplan --chdir /spec apply --resume r";
+        assert_eq!(next(State::Died, "", false), plain);
         assert_eq!(
-            next(State::Died, true),
-            format!("{resume} --lock-timeout 2m")
+            next(State::Died, "drplan kept", true),
+            "drplan kept --lock-timeout 2m"
         );
-        assert_eq!(next(State::Running, true), "");
+        assert_eq!(next(State::Running, "drplan kept", true), "");
     }
 }

@@ -83,6 +83,9 @@ pub(super) async fn of_spec(
     vars: &super::VarArgs,
     ambient: &super::Ambient,
 ) -> Result<(RunStore, String), Failure> {
+    if let Some(recovery) = beside_the_spec(&cli.chdir) {
+        return Ok((RunStore::Folder(beside(&cli.chdir)?), recovery));
+    }
     let session = match super::session::Session::open(&cli.chdir, vars, ambient) {
         Ok(session) => session,
         Err(_) if cli.chdir.join(FOLDER).join("runs").is_dir() => {
@@ -103,4 +106,13 @@ pub(super) async fn of_spec(
     let plan = session.plan(&planning, ambient, true).await?;
     let store = of_plan(&plan, &session.observer, &cli.chdir).await?;
     Ok((store, plan.head.recovery))
+}
+
+/// The name of the recovery whose runs lie beside its spec; nothing if it names a `run_store`, or cannot be
+/// read. No variable is needed to tell that.
+fn beside_the_spec(dir: &Path) -> Option<String> {
+    let source = crate::spec::Source::load(dir).ok()?;
+    let (module, diags) = crate::spec::parse(&source);
+    let is_beside = !diags.has_errors() && module.recovery.run_store.is_none();
+    is_beside.then_some(module.recovery.name)
 }

@@ -48,8 +48,16 @@ pub(super) async fn run(cli: &Cli, args: &PlanArgs, ambient: &Ambient) -> Result
             format!("saved; show it with: drplan show {}", path.display())
         } else {
             let path = path.display().to_string();
-            let words = Words::new(&cli.chdir, &["apply", &path]);
-            format!("saved; apply exactly this with: {}", words.text())
+            let mut words = Words::new(&cli.chdir, &["apply", &path]);
+            let secrets = &plan.head.secrets;
+            if !secrets.is_empty() {
+                words.files(&args.planning.vars);
+            }
+            let again = match secrets.join("`, `") {
+                names if names.is_empty() => String::new(),
+                names => format!("\nit needs the secrets again: `{names}`"),
+            };
+            format!("saved; apply exactly this with: {}{again}", words.text())
         });
     }
     Ok(plan_verdict(&plan, args.detailed_exitcode))

@@ -15,6 +15,7 @@ use super::args::ReportFormat;
 use super::args::VarArgs;
 use super::args::VerifyArgs;
 use super::failure::Failure;
+use super::next::Words;
 use super::open_store;
 use super::print;
 use super::talk;
@@ -124,7 +125,17 @@ async fn verify(cli: &Cli, args: &VerifyArgs, ambient: &Ambient) -> Result<Exit,
         let json = serde_json::to_string_pretty(&verified).map_err(anyhow::Error::from)?;
         print(&(json + "\n"))?;
     } else {
-        print(&render::evidence::verified(&verified, ambient.style()))?;
+        let what = match &args.file {
+            Some(path) => ["--file".to_owned(), path.display().to_string()].to_vec(),
+            None => vec![verified.run.clone()],
+        };
+        let mut again = Words::new(&cli.chdir, &["evidence", "verify"]).and(what);
+        again.add("--head", &verified.head);
+        print(&render::evidence::verified(
+            &verified,
+            &again.text(),
+            ambient.style(),
+        ))?;
     }
     Ok(if verified.holds {
         Exit::Ok

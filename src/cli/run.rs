@@ -1,5 +1,6 @@
 //! One run of a plan, from its lock to its last line.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -93,6 +94,7 @@ pub(super) async fn run(
         work_dir: open_store::work_dir(&cli.chdir, &store)?,
         base_dir: std::path::absolute(&cli.chdir).map_err(anyhow::Error::from)?,
         run: run.clone(),
+        resume: next::resume(cli, args, &plan, &run).text(),
         at,
     };
     let after = After {
@@ -100,7 +102,10 @@ pub(super) async fn run(
         resume: next::resume(cli, args, &plan, &run),
         status: Words::new(&cli.chdir, &["status", &run]).vars(&args.planning.vars, &plan),
         report: Words::new(&cli.chdir, &["report", &run]).vars(&args.planning.vars, &plan),
-        anew: next::anew(cli, args, &plan),
+        anew: match beginning.resumed {
+            Some(_) => Some(next::again(cli, args, &plan)),
+            None => next::anew(cli, args, &plan),
+        },
     };
     let hold = tokio::select! {
         biased;
@@ -124,6 +129,8 @@ pub(super) async fn run(
 /// What is known of a run before it has the lock.
 struct Course {
     run: String,
+    /// The command that goes on with it if this process dies.
+    resume: String,
     at: Timestamp,
     orders: Orders,
     work_dir: PathBuf,
@@ -147,6 +154,9 @@ impl Course {
             None => None,
         };
         let (journal, earlier) = begun(&beginning, &self.run, ambient).await?;
+        let first = frontier(&self.run, &beginning.plan, &self.resume);
+        // Whoever finds the run dead is told how to go on; without that it is found all the same.
+        beginning.store.keep(&first).await.ok();
         let (sink, drawn) = sink(args.json, ambient, self.at)?;
         let (wishes, watching) = watched(&beginning.store, &self.run, known);
         let ending = crate::apply::apply(Apply {
@@ -174,6 +184,21 @@ impl Course {
         watching.abort();
         Ok(ending.map_err(StoreError::from)?)
     }
+}
+
+/// Where a run stands that has only begun.
+fn frontier(run: &str, plan: &Plan, next: &str) -> Frontier {
+    Frontier {
+        from: here(),
+        ..Frontier::of(run, plan, &BTreeMap::new(), &[], next.to_owned())
+    }
+}
+
+/// The folder that printed commands are meant for.
+pub(super) fn here() -> String {
+    let here = std::env::current_dir();
+    here.map(|dir| dir.display().to_string())
+        .unwrap_or_default()
 }
 
 /// The journal of a run, and what it holds already.
@@ -328,6 +353,7 @@ async fn told(
     let without = without.filter(|_| ending.stopped == Stop::No);
     let frontier = Frontier {
         next: after.next(&ending, exit),
+        from: here(),
         ..ending.frontier.clone()
     };
     let kept = keep(store, &frontier, ending.cut.as_ref());

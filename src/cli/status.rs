@@ -12,7 +12,9 @@ use super::holder::holder;
 use super::next;
 use super::open_store;
 use super::print;
+use super::run::here;
 use crate::render;
+use crate::render::status::Next;
 use crate::report::Exit;
 use crate::report::Standing;
 
@@ -43,9 +45,11 @@ pub(super) async fn run(cli: &Cli, args: &StatusArgs, ambient: &Ambient) -> Resu
         serde_json::to_string_pretty(&document).map_err(anyhow::Error::from)? + "\n"
     } else {
         let older = older.iter().take(OLDER_MAX).map(|r| r.as_str());
-        let words = next::of_run(&standing.state, &run, &cli.chdir, holder.is_some());
-        let words = words.map(|words| words.vars(&args.vars, &stored.plan).text());
-        render::status::status(&standing, lock.as_deref(), words, older, ambient.style())
+        let next = Next {
+            command: next::of_run(&standing, &cli.chdir, holder.is_some()),
+            here: here(),
+        };
+        render::status::status(&standing, lock.as_deref(), &next, older, ambient.style())
     };
     print(&text)?;
     Ok(Exit::Ok)

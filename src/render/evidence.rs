@@ -6,8 +6,8 @@ use super::style::count;
 use crate::report::Kept;
 use crate::report::Verified;
 
-/// All of it.
-pub fn verified(verified: &Verified, style: Style) -> String {
+/// All of it. `again` checks it once more, against the head that it has now.
+pub fn verified(verified: &Verified, again: &str, style: Style) -> String {
     let mut out = Vec::new();
     let (tone, verdict) = if verified.holds {
         (Tone::Good, "holds")
@@ -26,7 +26,7 @@ pub fn verified(verified: &Verified, style: Style) -> String {
         out.push(format!("  plan     {}", verified.plan));
         out.push(format!("  head     {}", verified.head));
         out.push(String::new());
-        out.push(meaning(verified));
+        out.push(meaning(verified, again));
     }
     out.join("\n") + "\n"
 }
@@ -43,7 +43,7 @@ fn end(verified: &Verified) -> String {
     }
 }
 
-fn meaning(verified: &Verified) -> String {
+fn meaning(verified: &Verified, again: &str) -> String {
     match verified.signed {
         Some(true) if !verified.holds => {
             return "The head is signed by the key that was given, and yet not all of it fits: see above."
@@ -63,9 +63,7 @@ fn meaning(verified: &Verified) -> String {
         Some(_) => "The chain is whole, but it is not the one whose head was kept.".to_owned(),
         None => format!(
             "No signature was checked: whoever can write the journal can write all of it anew. It is \
-             proof only\ntogether with a head that was kept elsewhere. Keep this one, and later:\n  \
-             drplan evidence verify {} --head {}",
-            verified.run, verified.head
+             proof only\ntogether with a head that was kept elsewhere. Keep this one, and later:\n  {again}"
         ),
     }
 }

@@ -9,17 +9,24 @@ use super::style::time;
 use crate::report::Standing;
 use crate::report::State;
 
-/// A run, who holds the lock, the command that goes on, and older runs. A run that ended has kept its own.
+/// The command by which a person goes on.
+pub struct Next {
+    /// Empty if there is none.
+    pub command: String,
+    /// The folder of who looks: relative paths of a command that the run has kept start in its own.
+    pub here: String,
+}
+
+/// A run, who holds the lock, the command that goes on, and older runs.
 pub fn status<'a>(
     standing: &Standing,
     lock: Option<&str>,
-    next: Option<String>,
+    next: &Next,
     older: impl Iterator<Item = &'a str>,
     style: Style,
 ) -> String {
     let mut out = vec![headline(standing, style)];
     let f = &standing.frontier;
-    let ended = matches!(standing.state, State::Ended { .. });
     out.push(counts(f));
     for (address, since) in &standing.running {
         out.push(format!(
@@ -46,9 +53,13 @@ pub fn status<'a>(
         Some(about) => format!("  lock: held by {about}"),
         None => "  lock: free".to_owned(),
     });
-    let kept = Some(&f.next).filter(|next| ended && !next.is_empty());
-    if let Some(next) = next.as_ref().or(kept) {
-        out.push(format!("  next: {next}"));
+    if !next.command.is_empty() {
+        let is_elsewhere = !f.from.is_empty() && f.from != next.here;
+        let place = match is_elsewhere && !matches!(standing.state, State::Paused { .. }) {
+            true => format!(", in `{}`", f.from),
+            false => String::new(),
+        };
+        out.push(format!("  next{place}: {}", next.command));
     }
     let older: Vec<&str> = older.collect();
     if !older.is_empty() {

@@ -92,9 +92,11 @@ impl Standing {
             state = State::Died;
         }
         let open: Vec<Address> = running.keys().cloned().collect();
-        let next = stored.frontier.as_ref();
-        let next = next.map(|f| f.next.clone()).unwrap_or_default();
-        let frontier = Frontier::of(&stored.id, &stored.plan, &ended, &open, next);
+        let kept = stored.frontier.clone().unwrap_or_default();
+        let frontier = Frontier {
+            from: kept.from,
+            ..Frontier::of(&stored.id, &stored.plan, &ended, &open, kept.next)
+        };
         let began_at = stored.records.lines.first().map(|line| line.at);
         let last_at = stored.records.lines.last().map(|line| line.at);
         let until = if lives { Some(now) } else { last_at };

@@ -199,12 +199,47 @@ fn what_a_person_left_out_stays_so_when_a_killed_run_goes_on() {
     world.write("let", "");
     world.wait_for("slow");
     world
+        .run("status")
+        .says("--skip command.behind=later")
+        .says("apply --resume");
+    world
         .run("apply --resume 2")
         .ends_with(6)
-        .says("command.behind: later");
+        .says("command.behind: later")
+        .says("--skip command.behind=later");
     assert!(!world.holds("behind"));
     world.run("apply --auto-approve").ends_with(0);
     assert!(world.holds("behind"));
+}
+
+#[test]
+fn what_the_plan_calls_blocked_is_no_failure_to_stop_at() {
+    let world = World::of(
+        r#"
+provider "kubernetes" "gone" {
+  kubeconfig_path = "gone"
+  failure_domain  = ["site:a"]
+}
+resource "kubernetes_manifest" "old" {
+  stage   = "infra"
+  objects = [{ apiVersion = "v1", kind = "Namespace", metadata = { name = "x" } }]
+}
+resource "command" "a" {
+  check      = ["test", "-e", "a"]
+  apply      = ["sh", "-c", "sleep 0.5; touch a"]
+}
+resource "command" "b" {
+  check      = ["test", "-e", "b"]
+  apply      = ["touch", "b"]
+  depends_on = [command.a]
+}
+"#,
+    );
+    world
+        .run("apply --auto-approve --lost site:a --on-failure stop")
+        .ends_with(6)
+        .hides("stopped because");
+    assert!(world.holds("b"));
 }
 
 #[test]
@@ -283,7 +318,7 @@ fn a_signal_between_two_plans_is_heard() {
     let world = World::of(
         r#"
 resource "command" "a" {
-  check = ["sh", "-c", "for f in .drplan/runs/*/frontier.json; do if [ -e $f ]; then touch looking; sleep 20; fi; done; test -e a"]
+  check = ["sh", "-c", "if grep -qs run_ended .drplan/runs/*/journal.jsonl; then touch looking; sleep 20; fi; test -e a"]
   apply = ["touch", "a"]
 }
 "#,

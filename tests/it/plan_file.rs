@@ -40,13 +40,15 @@ fn a_saved_plan_is_shown_and_applied_without_the_spec() {
         .run("why --plan saved.drplan command.shop command.site")
         .ends_with(0)
         .says("command.site");
-    world.run("apply saved.drplan").ends_with(0);
+    world
+        .run("apply saved.drplan --chdir .")
+        .ends_with(0)
+        .says("warning: `main.dr.hcl`");
     assert!(world.holds("shop"));
 }
 
 #[test]
-fn a_plan_that_is_applied_elsewhere_is_warned_of_and_the_printed_command_goes_where_the_spec_lies()
-{
+fn a_plan_that_is_applied_elsewhere_is_refused_and_the_printed_command_goes_where_the_spec_lies() {
     let world = saved();
     std::fs::create_dir(world.path("spec")).expect("a folder");
     world.write("spec/main.dr.hcl", SHOP);
@@ -57,8 +59,9 @@ fn a_plan_that_is_applied_elsewhere_is_warned_of_and_the_printed_command_goes_wh
         .says("drplan --chdir spec apply other.drplan");
     world
         .run("apply saved.drplan")
-        .ends_with(0)
+        .ends_with(9)
         .says("`main.dr.hcl`, which the plan was made from, is not in `.`");
+    assert!(!world.holds("site"));
     world.run("--chdir spec apply other.drplan").ends_with(0);
     assert!(world.holds("spec/shop"));
 }

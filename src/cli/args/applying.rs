@@ -14,7 +14,7 @@ use super::duration;
 use super::some_time;
 
 /// `apply`.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct ApplyArgs {
     /// The plan file; without one, plan and ask, and repeat that until nothing is left.
     #[arg(value_name = "PLAN")]
@@ -83,7 +83,7 @@ impl ApplyArgs {
 }
 
 /// What a person orders for one run.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct OrderArgs {
     /// What a critical failure does to the rest: block what depends on it, begin nothing new, or wait
     /// for `drplan resume`, which tries it again.

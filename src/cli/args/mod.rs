@@ -9,11 +9,15 @@ mod rehearsing;
 mod runs;
 mod spelling;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::CommandFactory as _;
+use clap::FromArgMatches as _;
 use clap::Parser;
 use clap::Subcommand;
+use clap::parser::ValueSource;
 
 pub(crate) use applying::ApplyArgs;
 pub(crate) use applying::OnFailureArg;
@@ -75,12 +79,30 @@ pub struct Cli {
         help_heading = EVERYWHERE
     )]
     pub chdir: PathBuf,
+    /// Whether the folder was named, were it the one that is meant anyway.
+    #[arg(skip)]
+    pub is_chdir_given: bool,
     /// Write no colours; `NO_COLOR` does the same.
     #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub no_color: bool,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Cli {
+    /// Reads the arguments of a process.
+    pub(crate) fn read(argv: Vec<OsString>) -> Result<Self, clap::Error> {
+        let matches = Self::command().try_get_matches_from(argv)?;
+        let mut cli = Self::from_arg_matches(&matches)?;
+        let mut innermost = &matches;
+        while let Some((_, inner)) = innermost.subcommand() {
+            innermost = inner;
+        }
+        // It may stand in front of the command or behind it.
+        cli.is_chdir_given = innermost.value_source("chdir") == Some(ValueSource::CommandLine);
+        Ok(cli)
+    }
 }
 
 /// The commands.

@@ -7,6 +7,7 @@ mod act;
 mod decide;
 mod parse;
 mod standing;
+mod yaml;
 
 use drplan_api::Json;
 use drplan_api::Late;

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use super::ManifestSpec;
+use super::yaml::documents;
 use crate::Discovered;
 use crate::asks::TypeRef;
 use crate::normalise;
@@ -18,12 +19,7 @@ use crate::redact::is_secret;
 use crate::split_api_version;
 
 /// The most objects of one manifest.
-const OBJECTS_MAX: usize = 20_000;
-
-/// The most maps, lists and values of one file.
-const YAML_NODES_MAX: usize = 5_000_000;
-/// How deep a file may nest; schemas inside definitions are deep.
-const YAML_DEPTH_MAX: usize = 256;
+pub(super) const OBJECTS_MAX: usize = 20_000;
 
 /// One object of a manifest, with the type that it has in paths.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -171,32 +167,19 @@ fn read(spec: &ManifestSpec, errors: &mut Vec<String>) -> Vec<(String, Json)> {
 }
 
 fn read_yaml(place: &str, text: &str, out: &mut Vec<(String, Json)>, errors: &mut Vec<String>) {
-    let options = serde_saphyr::options! {
-        with_snippet: false,
-        budget: serde_saphyr::budget! {
-            max_documents: OBJECTS_MAX,
-            max_nodes: YAML_NODES_MAX,
-            max_events: 2 * YAML_NODES_MAX,
-            max_depth: YAML_DEPTH_MAX,
-        },
-    };
-    match serde_saphyr::from_multiple_with_options::<Json>(text, options) {
+    match documents(text) {
         Ok(documents) => {
-            for (i, document) in documents.into_iter().enumerate() {
+            for (i, document) in documents.iter().enumerate() {
                 if !document.is_null() {
-                    flatten(format!("{place}, document {}", i + 1), document, out);
+                    flatten(
+                        format!("{place}, document {}", i + 1),
+                        document.clone(),
+                        out,
+                    );
                 }
             }
         }
-        Err(e) => {
-            let line = e.location().map_or(0, |at| at.line());
-            let before = text.lines().take(usize::try_from(line).unwrap_or(0));
-            let number = before
-                .enumerate()
-                .filter(|(i, l)| *i > 0 && l.starts_with("---"))
-                .count();
-            errors.push(format!("{place}, document {}: {e}", number + 1));
-        }
+        Err(why) => errors.push(format!("{place}, {why}")),
     }
 }
 
