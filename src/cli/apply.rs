@@ -1,7 +1,6 @@
 //! `drplan apply`.
 
 use std::fmt::Write as _;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
