@@ -14,11 +14,13 @@ use drplan_api::ErrorKind;
 use drplan_api::Facts;
 use drplan_api::ProviderError;
 use drplan_api::Query;
+use drplan_api::RawWant;
 use drplan_api::Registry;
 use drplan_api::Right;
 use drplan_api::System;
 use drplan_api::TargetState;
 use drplan_api::Verdict;
+use drplan_api::View;
 use serde::Deserialize as _;
 
 use crate::diag::Code;
@@ -91,7 +93,7 @@ impl Rights {
         }
         out.store(plan, registry);
         for step in &plan.steps {
-            out.step(step, registry);
+            out.step(step, facts, registry);
         }
         for needed in out.conns.values_mut() {
             let plan = &needed.plan;
@@ -116,7 +118,7 @@ impl Rights {
         }
     }
 
-    fn step(&mut self, step: &Step, registry: &Registry) {
+    fn step(&mut self, step: &Step, facts: &Facts, registry: &Registry) {
         match &step.what {
             Do::Act { effects, .. } => {
                 self.beside(step, registry);
@@ -138,8 +140,7 @@ impl Rights {
                 }
             }
             Do::Late { actions, .. } if !actions.is_empty() && has_target(step, registry) => {
-                let why = "it is decided when its turn comes".to_owned();
-                self.untold.push((step.address.clone(), why));
+                self.late(step, facts, registry);
             }
             Do::Read => {
                 let why = "it is read when its turn comes".to_owned();
@@ -149,12 +150,28 @@ impl Rights {
         }
     }
 
+    /// What a step takes that is decided when its turn comes, as far as its kind can tell.
+    fn late(&mut self, step: &Step, facts: &Facts, registry: &Registry) {
+        self.beside(step, registry);
+        if let (Some(want), Some(kind)) = (&step.want, registry.get_resource(&step.kind))
+            && let Some(rights) = kind.rights_late(want, &View::new(facts))
+        {
+            self.of_roles(step, want, rights);
+            return;
+        }
+        let why = "it is decided when its turn comes".to_owned();
+        self.untold.push((step.address.clone(), why));
+    }
+
     /// What the step's kind knows beside its effects.
     fn beside(&mut self, step: &Step, registry: &Registry) {
-        let (Some(want), Some(kind)) = (&step.want, registry.get_resource(&step.kind)) else {
-            return;
-        };
-        for (role, right) in kind.rights(want) {
+        if let (Some(want), Some(kind)) = (&step.want, registry.get_resource(&step.kind)) {
+            self.of_roles(step, want, kind.rights(want));
+        }
+    }
+
+    fn of_roles(&mut self, step: &Step, want: &RawWant, rights: Vec<(&'static str, Right)>) {
+        for (role, right) in rights {
             if let Some(conn) = want.roles.get(role) {
                 let needed = self.conns.entry(conn.clone()).or_default();
                 let of = needed.apply.entry(right).or_default();

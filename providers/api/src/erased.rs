@@ -129,6 +129,11 @@ pub trait DynKind: Send + Sync {
         let _ = want;
         Vec::new()
     }
+    /// See [`Kind::rights_late`]; not known, unless implemented.
+    fn rights_late(&self, want: &RawWant, view: &View<'_>) -> Option<Vec<(&'static str, Right)>> {
+        let _ = (want, view);
+        None
+    }
     /// See [`Kind::tools`]; none, unless implemented or if the arguments are not known.
     fn tools(&self, want: &RawWant) -> Vec<Vec<String>> {
         let _ = want;
@@ -447,6 +452,9 @@ impl<K: Acts> DynKind for Acting<K> {
         let want = self.0.decode(want);
         want.map(|want| self.0.kind.rights(&want))
             .unwrap_or_default()
+    }
+    fn rights_late(&self, want: &RawWant, view: &View<'_>) -> Option<Vec<(&'static str, Right)>> {
+        self.0.kind.rights_late(want, view)
     }
     fn demand(&self, want: &RawWant, view: &View<'_>) -> Option<(&'static str, Room)> {
         let want = self.0.decode(want).ok()?;

@@ -306,6 +306,14 @@ pub trait Kind: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// Returns all rights that a step takes which is decided only when its turn comes, its questions included,
+    /// whatever it turns out to be; each with the role of the connection that it is about. Holes of the
+    /// arguments are not filled then. `None` if that cannot be told.
+    fn rights_late(&self, raw: &RawWant, view: &View<'_>) -> Option<Vec<(&'static str, Right)>> {
+        let _ = (raw, view);
+        None
+    }
+
     /// Returns the programs that acting starts, each with the arguments by which it tells its version; one
     /// without arguments is only looked for.
     fn tools(&self, want: &Want<Self::Spec>) -> Vec<Vec<String>> {

@@ -31,12 +31,23 @@ pub(crate) fn to_ask(questions: &[&Ask]) -> Vec<Right> {
     out.into_iter().collect()
 }
 
+/// What a step takes whose value is not known yet: to find its zone, and to change whatever it finds there.
+/// `id` is that of its zone; without it, a policy can name none.
+pub(crate) fn to_do_late(id: Option<&str>) -> Vec<Right> {
+    let mut out = vec![Right::new("route53:ListHostedZones", "*")];
+    out.extend(to_change(id.unwrap_or("*")));
+    out
+}
+
 /// What a change of a record takes: the batch, and asking whether it has reached all name servers.
 pub(crate) fn to_do(effect: &Effect) -> Vec<Right> {
     if effect.verb != "CHANGE" {
         return Vec::new();
     }
-    let id = effect.object.split(' ').next().unwrap_or_default();
+    to_change(effect.object.split(' ').next().unwrap_or_default())
+}
+
+fn to_change(id: &str) -> Vec<Right> {
     vec![
         Right::new("route53:ChangeResourceRecordSets", zone(id)),
         Right::new("route53:ListResourceRecordSets", zone(id)),
@@ -61,5 +72,31 @@ mod tests {
         let on: Vec<String> = to_do(&effect).into_iter().map(|right| right.on).collect();
         assert_eq!(on[0], "arn:aws:route53:::hostedzone/Z1");
         assert_eq!(on[2], "arn:aws:route53:::change/*");
+    }
+
+    #[test]
+    fn a_change_of_later_takes_what_any_change_does_and_to_find_its_zone() {
+        let late: BTreeSet<String> = to_do_late(Some("Z1"))
+            .iter()
+            .map(Right::to_string)
+            .collect();
+        let effect = Effect {
+            verb: "CHANGE".to_owned(),
+            object: "Z1 A shop.example.com.".to_owned(),
+            repeat: Repeat::Cas,
+            inverse: None,
+        };
+        assert!(
+            to_do(&effect)
+                .iter()
+                .all(|right| late.contains(&right.to_string()))
+        );
+        assert!(late.contains("route53:ListHostedZones *"));
+        let of_any = to_do_late(None);
+        assert!(
+            of_any
+                .iter()
+                .any(|right| right.on == "arn:aws:route53:::hostedzone/*")
+        );
     }
 }

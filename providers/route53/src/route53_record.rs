@@ -32,8 +32,10 @@ use drplan_api::Proof;
 use drplan_api::Proposal;
 use drplan_api::ProviderError;
 use drplan_api::Query;
+use drplan_api::RawWant;
 use drplan_api::ReadCx;
 use drplan_api::Repeat;
+use drplan_api::Right;
 use drplan_api::Seen;
 use drplan_api::Stage;
 use drplan_api::View;
@@ -48,6 +50,7 @@ use crate::name;
 use crate::record;
 use crate::record::Compare;
 use crate::record::RecordSet;
+use crate::rights;
 use crate::spec;
 use crate::spec::RecordSpec;
 use crate::system::RECORDS;
@@ -228,6 +231,13 @@ impl Kind for Route53Record {
             && op.new.is(&before, Compare::Whole)
     }
 
+    fn rights_late(&self, raw: &RawWant, view: &View<'_>) -> Option<Vec<(&'static str, Right)>> {
+        let given = Given::new(&raw.args);
+        let id = given.text("zone").and_then(|zone| zone_id(zone, raw, view));
+        let rights = rights::to_do_late(id.as_deref()).into_iter();
+        Some(rights.map(|right| ("dns", right)).collect())
+    }
+
     fn notes(&self, _: &PlanCx, _: &Want<RecordSpec>, seen: &Seen<RecordState>) -> Notes {
         let Seen::Present(state) = seen else {
             return Notes::default();
@@ -241,6 +251,19 @@ impl Kind for Route53Record {
             warnings: state.kept_check().into_iter().collect(),
             ..Notes::default()
         }
+    }
+}
+
+/// The id of a zone, as far as anybody asked for zones already; an id says it itself.
+fn zone_id(wanted: &str, raw: &RawWant, view: &View<'_>) -> Option<String> {
+    let query = Query::new(raw.roles.get("dns")?, ZONES, &json!({}));
+    match view.peek(&query) {
+        Some(Ok(zones)) => {
+            let zones = decode::<Vec<Zone>>(zones).ok()?;
+            Some(pick_zone(wanted, zones).ok()?.id)
+        }
+        // No name of a zone is without a dot.
+        _ => (!wanted.contains('.')).then(|| wanted.to_owned()),
     }
 }
 
@@ -537,6 +560,13 @@ async fn forget_change(cx: &ReadCx) -> Result<(), ProviderError> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use drplan_api::Address;
+    use drplan_api::ConnId;
+    use drplan_api::Facts;
+
     use super::*;
     use crate::record::Record;
 
@@ -570,6 +600,38 @@ mod tests {
             assert!(warning.is_none_or(|w| w.contains("`h1`")), "{case}");
             let paths = state.diff().into_iter().map(|change| change.path);
             assert!(!paths.into_iter().any(|p| p == "health_check_id"), "{case}");
+        }
+    }
+
+    #[test]
+    fn what_a_record_takes_whose_value_comes_later_names_its_zone_once_zones_were_read() {
+        let conn = ConnId::new("route53.dns");
+        let raw = |zone: &str| RawWant {
+            address: Address::new("route53_record.www"),
+            recovery: "shop".to_owned(),
+            args: json!({"zone": zone, "records": {"$hole": {"expr": 0, "secret": false, "after": []}}}),
+            roles: BTreeMap::from([("dns".to_owned(), conn.clone())]),
+        };
+        let zones = json!([{"id": "Z1", "name": "shop.example.", "private": false}]);
+        let read = Facts {
+            answers: BTreeMap::from([(Query::new(&conn, ZONES, &json!({})), Ok(Arc::new(zones)))]),
+            ..Facts::default()
+        };
+        for (zone, facts, id) in [
+            ("shop.example", Facts::default(), "*"),
+            ("Z7", Facts::default(), "Z7"),
+            ("shop.example", read.clone(), "Z1"),
+            ("other.example", read, "*"),
+        ] {
+            let rights = Route53Record.rights_late(&raw(zone), &View::new(&facts));
+            let wanted = Right::new(
+                "route53:ChangeResourceRecordSets",
+                format!("arn:aws:route53:::hostedzone/{id}"),
+            );
+            assert!(
+                rights.is_some_and(|all| all.contains(&("dns", wanted))),
+                "{zone} {id}"
+            );
         }
     }
 }

@@ -26,12 +26,19 @@ async fn before_and_after() {
         "    CREATEDB (attribute of the role): not asked",
         "    s3:GetObject arn:aws:s3:::shop-backups/velero/backups/*",
         "  helm_release.status_page: it starts `helm`",
+        "route53.dns",
+        "    route53:ListHostedZones *: not asked",
+        "    route53:ChangeResourceRecordSets, route53:ListResourceRecordSets arn:aws:route53:::hostedzone/*: not asked",
     ] {
         assert!(
             text.lines().any(|l| l == line),
             "no line `{line}` in\n{text}"
         );
     }
+    assert!(
+        !text.contains("  route53_record.www: "),
+        "what moves traffic is told though its value is not known:\n{text}"
+    );
     assert!(
         !text.contains("kubernetes.a"),
         "nothing lost is asked:\n{text}"
