@@ -23,6 +23,8 @@ use drplan_api::Json;
 use drplan_api::ProviderError;
 use drplan_api::SecretRef;
 
+use crate::spec::Surroundings;
+
 /// The shortest text that is scrubbed: shorter ones would blot out ordinary words.
 const SCRUB_CHARACTERS_MIN: usize = 6;
 
@@ -68,6 +70,7 @@ const HIDDEN: &str = "(secret)";
 pub struct Secrets {
     base_dir: PathBuf,
     variables: BTreeMap<String, String>,
+    surroundings: Surroundings,
     opened: Mutex<Opened>,
 }
 
@@ -101,12 +104,20 @@ impl Secrets {
         let store = Self {
             base_dir: base_dir.to_owned(),
             variables,
+            surroundings: Surroundings::default(),
             opened: Mutex::default(),
         };
         for text in store.variables.values() {
             store.remember(text);
         }
         store
+    }
+
+    /// Says what else could have given a variable that was not.
+    #[must_use]
+    pub fn in_surroundings(mut self, surroundings: Surroundings) -> Self {
+        self.surroundings = surroundings;
+        self
     }
 
     /// Tells whether a sensitive variable was given.
@@ -128,9 +139,8 @@ impl Secrets {
         };
         let text = match reference {
             SecretRef::Variable(name) => self.variables.get(name).cloned().ok_or_else(|| {
-                missing(format!(
-                    "give it with DRPLAN_VAR_{name}, `--var` or `--var-file`"
-                ))
+                let giving = self.surroundings.giving(name);
+                missing(format!("give it with `--var`, `--var-file` or {giving}"))
             })?,
             SecretRef::Env(name) => std::env::var(name)
                 .map_err(|_| missing(format!("set {name} in the environment")))?,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use drplan_api::Doors;
 
 use crate::render::style::Style;
+use crate::spec::Surroundings;
 use crate::store::Uptime;
 
 /// How wide text is where nobody says it.
@@ -20,6 +21,8 @@ const WIDTHS: std::ops::RangeInclusive<usize> = 40..=120;
 pub struct Ambient {
     /// The environment.
     pub env: BTreeMap<String, String>,
+    /// What the variables in it come from.
+    pub surroundings: Surroundings,
     /// How the world is reached, and what time it is.
     pub doors: Doors,
     /// Whether standard output is a terminal.
@@ -54,6 +57,7 @@ impl Ambient {
             quiet: false,
             columns: columns(),
             uptime: Arc::new(uptime),
+            surroundings: Surroundings::Process,
             doors: Doors::local(),
             env,
         }

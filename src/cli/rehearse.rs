@@ -4,6 +4,7 @@ use std::cell::OnceCell;
 use std::path::Path;
 use std::sync::Arc;
 
+use drplan_api::ConnId;
 use drplan_api::Timestamp;
 
 use super::Ambient;
@@ -18,7 +19,10 @@ use super::open_world::stay_open;
 use super::print;
 use super::talk;
 use crate::apply::Sink;
+use crate::plan::Do;
 use crate::plan::Plan;
+use crate::plan::Step;
+use crate::rehearse::FILE;
 use crate::rehearse::Failures;
 use crate::rehearse::Loss;
 use crate::rehearse::Planned;
@@ -79,6 +83,7 @@ async fn rehearse(
     ambient: &Ambient,
     known: &OnceCell<Exit>,
 ) -> Result<Exit, Failure> {
+    nothing_lost_by_hand(args)?;
     let dir = args.dir.as_deref().unwrap_or(&cli.chdir);
     let script = Script {
         vars: args.vars.clone(),
@@ -122,8 +127,8 @@ async fn rehearse(
         print(&render::began::text(&began, ambient.style()))?;
     }
     scene.can_be_rehearsed(&planned.plan)?;
-    if let Some(warning) = early(&planned.plan) {
-        talk(&warning);
+    for warning in [early(&planned.plan), made_again(&planned.plan)] {
+        warning.iter().for_each(|text| talk(text));
     }
     let detail = if args.full {
         Detail::Full
@@ -131,10 +136,11 @@ async fn rehearse(
         Detail::Brief
     };
     if !args.json {
-        print(&match detail {
-            Detail::Brief => render::plan::summary(&planned.plan, ambient.style()),
-            Detail::Full => render::plan::full(&planned.plan, ambient.style()),
-        })?;
+        print(&render::plan::rehearsed(
+            &planned.plan,
+            ambient.style(),
+            detail,
+        ))?;
     }
     let Played {
         report,
@@ -154,6 +160,18 @@ async fn rehearse(
     Ok(exit)
 }
 
+/// Refuses what only the world file can say.
+fn nothing_lost_by_hand(args: &RehearseArgs) -> Result<(), Failure> {
+    if args.lost.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::refused(
+        Exit::Usage,
+        "`rehearse` has no `--lost`: its world file says what is lost",
+        format!("write into {FILE}: lost = {:?}", args.lost),
+    ))
+}
+
 /// What a rehearsal came to.
 struct Played {
     report: Report,
@@ -170,9 +188,26 @@ fn early(plan: &Plan) -> Option<String> {
     Some(format!(
         "warning: the rehearsal begins at {zero}, before the backup `{}` of {} was made, so that ages and losses \
          say nothing\n  hint: set `start` in {} to a later time than that",
-        newest.id,
-        newest.at,
-        crate::rehearse::FILE
+        newest.id, newest.at, FILE
+    ))
+}
+
+/// Warns of a lost place that steps are to write to: what is built again is not lost but not there.
+fn made_again(plan: &Plan) -> Option<String> {
+    let lost = |conn: &ConnId| {
+        let target = plan.targets.iter().find(|target| target.conn == *conn);
+        target.and_then(|target| target.lost.as_deref())
+    };
+    let (step, domain) = plan.steps.iter().find_map(|step| {
+        let is_blocked = step.what == Do::Blocked { unreadable: false };
+        let want = step.want.as_ref().filter(|_| is_blocked)?;
+        Some((step, want.roles.values().find_map(lost)?))
+    })?;
+    Some(format!(
+        "warning: `{}` lies in `{domain}`, which is lost, so that nothing is written there\n  hint: a place that the \
+         recovery builds again is not `lost`: take it out of `lost` in {FILE}, and `running` out of its block there, \
+         and let a `program` start it",
+        step.address
     ))
 }
 
@@ -229,16 +264,24 @@ async fn play(scene: &Scene, planned: &Planned, json: bool) -> Result<Played, Fa
     }
     let unmet = scene.failures_not_met();
     let is_settled = left.as_ref().is_some_and(Vec::is_empty) && unmet.is_empty();
-    if exit == Exit::Ok && !is_settled {
+    let nothing_to_do = !planned.plan.steps.iter().any(Step::is_action);
+    if exit == Exit::Ok && (!is_settled || nothing_to_do) {
         exit = Exit::Partial;
     }
     let head = &planned.plan.head;
+    let time = Time::judged(took_s(began_at, ended_at), head.rto_s, without.is_some());
     let report = Report {
         recovery: head.recovery.clone(),
+        lost: head.lost.clone(),
+        nothing_to_do,
         snapshot: scene.began(&planned.plan),
         began_at,
         ended_at,
-        time: Time::judged(took_s(began_at, ended_at), head.rto_s, without.is_some()),
+        time: if nothing_to_do {
+            time.of_nothing()
+        } else {
+            time
+        },
         data_loss: Loss::of(&planned.plan),
         steps,
         simulated,

@@ -103,7 +103,8 @@ impl Session {
             return Err(Failure::Spec(Box::new((diags, source.sources))));
         }
         let registry = Arc::new(registry);
-        let secrets = Arc::new(Secrets::new(dir, bound.secrets.clone()));
+        let secrets = Secrets::new(dir, bound.secrets.clone());
+        let secrets = Arc::new(secrets.in_surroundings(ambient.surroundings));
         let observer = Arc::new(Observer::new(
             Arc::clone(&registry),
             dir.to_owned(),

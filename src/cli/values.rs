@@ -23,6 +23,7 @@ pub(super) fn of_spec(
 ) -> Result<GivenVariables, Failure> {
     let mut out = GivenVariables {
         env: ambient.variables(),
+        surroundings: ambient.surroundings,
         cli: Vec::new(),
     };
     for path in &vars.var_files {

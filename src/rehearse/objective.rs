@@ -29,6 +29,8 @@ pub enum TimeVerdict {
     NoObjective,
     /// It does not come back at all.
     Never,
+    /// There was nothing to bring back.
+    NothingToDo,
 }
 
 /// How much is lost of what was written before the recovery began.
@@ -84,6 +86,15 @@ impl Time {
             took_s,
             rto_s,
             verdict,
+        }
+    }
+
+    /// Says of the time of a plan without any action that it meets no objective.
+    #[must_use]
+    pub fn of_nothing(self) -> Self {
+        Self {
+            verdict: TimeVerdict::NothingToDo,
+            ..self
         }
     }
 }

@@ -18,6 +18,10 @@ use crate::apply::Outcome;
 pub struct Report {
     /// The recovery that was rehearsed.
     pub recovery: String,
+    /// The failure domains that its world file declares lost.
+    pub lost: Vec<String>,
+    /// Whether the first plan had nothing to do, so that nothing was rehearsed.
+    pub nothing_to_do: bool,
     /// How its world began, if it began as a snapshot recorded it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<Began>,

@@ -41,6 +41,7 @@ use crate::plan::Do;
 use crate::plan::Plan;
 use crate::plan::Step;
 use crate::report::Exit;
+use crate::spec::Surroundings;
 
 /// The seed of a world if nobody gives one.
 const SEED_DEFAULT: u64 = 1;
@@ -393,6 +394,7 @@ fn with_variables(ambient: &Ambient, stage: &Stage) -> Ambient {
     let mut ambient = ambient.clone();
     // What the person keeps for the real recovery must not get into a rehearsal.
     ambient.env.retain(|name, _| !name.starts_with(VARIABLE));
+    ambient.surroundings = Surroundings::WorldFile;
     for (name, value) in &stage.world.variables {
         ambient
             .env

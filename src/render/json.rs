@@ -154,9 +154,14 @@ pub fn rehearsed(mut line: Json) -> Json {
 /// The last line of an event stream of a rehearsal.
 #[cfg(feature = "rehearse")]
 pub fn rehearsal_line(at: Timestamp, seq: u64, report: &crate::rehearse::Report) -> Json {
+    let said = if report.nothing_to_do {
+        "nothing was rehearsed"
+    } else {
+        "rehearsed"
+    };
     rehearsed(json!({
         "@level": if report.exit_code == 0 { "info" } else { "error" },
-        "@message": format!("rehearsed; exit code {}", report.exit_code),
+        "@message": format!("{said}; exit code {}", report.exit_code),
         "@module": "drplan.rehearse",
         "@timestamp": at,
         "type": "rehearsal",

@@ -122,6 +122,13 @@ fn proof(fact: &Evidence, style: Style, detail: Detail) -> Vec<String> {
 }
 
 fn verdict(report: &Report, style: Style) -> Vec<String> {
+    if report.nothing_to_do {
+        let lines = whole(&nothing_text(report), style.width);
+        return lines
+            .iter()
+            .map(|line| style.paint(Tone::Bad, line))
+            .collect();
+    }
     let (name, took) = (&report.recovery, span(report.time.took_s));
     let Some(without) = &report.without else {
         let text = format!("Rehearsed: `{name}` does NOT come back; it stopped after {took}.");
@@ -147,6 +154,21 @@ fn verdict(report: &Report, style: Style) -> Vec<String> {
     };
     let lines = whole(&text, style.width);
     lines.iter().map(|line| style.paint(tone, line)).collect()
+}
+
+/// Why nothing was rehearsed, and how something is.
+fn nothing_text(report: &Report) -> String {
+    let name = &report.recovery;
+    match report.lost.is_empty() {
+        true => format!(
+            "NOT rehearsed: nothing is lost here, so `{name}` had nothing to do. Say what is lost with `lost` in \
+             rehearsal.hcl, and let what the recovery builds again begin without `running`."
+        ),
+        false => format!(
+            "NOT rehearsed: {} is lost, and yet `{name}` had nothing to do. Does the spec bring back what lies there?",
+            report.lost.join(", ")
+        ),
+    }
 }
 
 fn names(addresses: &[Address]) -> String {
@@ -182,6 +204,7 @@ fn time_text(judged: &Time) -> (Tone, String) {
                 None => "without end; the spec gives no objective (`rto`)".to_owned(),
             },
         ),
+        TimeVerdict::NothingToDo => (Tone::Bad, "not judged: nothing was done".to_owned()),
     }
 }
 
@@ -360,6 +383,8 @@ mod tests {
         });
         Report {
             recovery: "r".to_owned(),
+            lost: Vec::new(),
+            nothing_to_do: false,
             snapshot: None,
             began_at: began,
             ended_at: began,

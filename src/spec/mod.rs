@@ -27,6 +27,7 @@ pub use module::Scenario;
 pub use read::parse;
 pub(crate) use variables::Given;
 pub use variables::GivenVariables;
+pub use variables::Surroundings;
 pub use variables::Variable;
 pub use variables::bind;
 pub(crate) use variables::secret_text;

@@ -40,10 +40,42 @@ pub struct Variable {
 /// Values from outside, in the order of precedence that later ones win.
 #[derive(Clone, Debug, Default)]
 pub struct GivenVariables {
-    /// From `DRPLAN_VAR_x`.
+    /// From `DRPLAN_VAR_x`, or what stands there in its place.
     pub env: BTreeMap<String, String>,
+    /// What that is.
+    pub surroundings: Surroundings,
     /// From `--var-file` and then `--var`.
     pub cli: Vec<Given>,
+}
+
+/// What gives variables their values beside files and the command line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Surroundings {
+    /// The environment of the process.
+    #[default]
+    Process,
+    /// The world file of a rehearsal, to which that environment means nothing.
+    WorldFile,
+}
+
+impl Surroundings {
+    /// How a variable is given there.
+    pub(crate) fn giving(self, name: &str) -> String {
+        match self {
+            Self::Process => format!("as DRPLAN_VAR_{name}"),
+            Self::WorldFile => format!(
+                "in `variables` of rehearsal.hcl; a rehearsal does not use DRPLAN_VAR_{name}"
+            ),
+        }
+    }
+
+    /// Where a value stands that came from there.
+    fn place(self, name: &str) -> String {
+        match self {
+            Self::Process => format!("in the environment as DRPLAN_VAR_{name}"),
+            Self::WorldFile => "in `variables` of rehearsal.hcl".to_owned(),
+        }
+    }
 }
 
 /// One value or file of the command line.
@@ -122,9 +154,9 @@ pub fn bind(module: &Module, source: &Source, given: &GivenVariables) -> (Bound,
                         Origin::CommandLine => d
                             .label(variable.span, "declared here")
                             .hint(format!("it is given with `--var {name}=…`")),
-                        Origin::Environment => d.label(variable.span, "declared here").hint(
-                            format!("it is given in the environment as DRPLAN_VAR_{name}"),
-                        ),
+                        Origin::Environment => d
+                            .label(variable.span, "declared here")
+                            .hint(format!("it is given {}", given.surroundings.place(name))),
                     });
                 }
             },
@@ -136,7 +168,8 @@ pub fn bind(module: &Module, source: &Source, given: &GivenVariables) -> (Bound,
                 )
                 .label(variable.span, "declared here without a default")
                 .hint(format!(
-                    "give it with `--var {name}=…`, in `drplan.drvars.hcl` or as DRPLAN_VAR_{name}"
+                    "give it with `--var {name}=…`, in `drplan.drvars.hcl` or {}",
+                    given.surroundings.giving(name)
                 )),
             ),
         }

@@ -55,6 +55,25 @@ program "bin/site" {
 }
 "#;
 
+/// A cluster that runs, to which a file leads.
+const RUNS: &str = r#"
+recovery "site" {}
+provider "kubernetes" "site" { kubeconfig_path = "site.kubeconfig" }
+resource "kubernetes_cluster" "site" {
+  provider        = kubernetes.site
+  min_ready_nodes = 3
+}
+"#;
+
+const RUNS_ALREADY: &str = r#"
+start = "2026-01-05T03:10:00Z"
+cluster "site" {
+  server     = "https://site.example:6443"
+  running    = true
+  kubeconfig = "site.kubeconfig"
+}
+"#;
+
 fn shop() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/shop")
 }
@@ -144,6 +163,104 @@ fn a_spec_of_ones_own_needs_only_a_world_file_and_leaves_nothing_behind() {
         .says("Rehearsed: `small` comes back in 5m")
         .says("a second plan finds nothing else to do");
     assert_eq!(before, world.files());
+}
+
+#[test]
+fn a_world_in_which_nothing_is_lost_is_no_rehearsal_that_passes() {
+    let world = World::of(
+        r#"
+recovery "site" { rto = "30m" }
+resource "command" "data" {
+  check = ["bin/data", "is-loaded"]
+  apply = ["bin/data", "load"]
+}
+"#,
+    );
+    world.write(
+        "rehearsal.hcl",
+        "program \"bin/data\" { args = [\"is-loaded\"] }\n",
+    );
+    world
+        .run("rehearse")
+        .ends_with(6)
+        .says("NOT rehearsed: nothing is lost here, so `site` had nothing to do")
+        .says("Say what is lost with `lost` in")
+        .says("not judged: nothing was done");
+    let ran = world.run("rehearse --json").ends_with(6);
+    let last = ran.stdout.lines().last().expect("a line");
+    let line: Value = serde_json::from_str(last).expect("JSON");
+    assert_eq!(line["@message"], "nothing was rehearsed; exit code 6");
+    let report = &line["rehearsal"];
+    assert_eq!(report["nothing_to_do"], true);
+    assert_eq!(report["time"]["verdict"], "nothing_to_do");
+    world.run("rehearse --snapshot healthy").ends_with(0);
+    world
+        .run("rehearse --from-snapshot healthy")
+        .ends_with(6)
+        .says("NOT rehearsed");
+}
+
+#[test]
+fn a_lost_place_that_a_step_writes_to_is_named_with_how_it_is_built_again() {
+    let world = small();
+    let spec = SMALL.replace(
+        "  kubeconfig = command",
+        "  failure_domain = [\"cluster:b\"]\n  kubeconfig = command",
+    );
+    world.write("main.dr.hcl", &spec);
+    world.write(
+        "rehearsal.hcl",
+        &format!("lost = [\"cluster:b\"]\n{SMALL_WORLD}"),
+    );
+    let ran = world.run("rehearse");
+    assert_ne!(ran.exit, 0);
+    ran.says("`kubernetes_manifest.greeting` lies in `cluster:b`, which is lost")
+        .says("take it out of `lost` in rehearsal.hcl");
+}
+
+#[test]
+fn what_is_lost_is_said_in_the_world_file_and_not_on_the_command_line() {
+    let world = small();
+    world
+        .run("rehearse --lost cluster:a")
+        .ends_with(64)
+        .says("write into rehearsal.hcl: lost = [\"cluster:a\"]");
+    let help = world.run("rehearse --help").ends_with(0);
+    assert!(!help.stdout.contains("--lost"), "{}", help.stdout);
+}
+
+#[test]
+fn what_cannot_be_read_in_a_rehearsal_is_cured_in_the_world_file() {
+    let world = World::of(RUNS);
+    let unreached = RUNS_ALREADY.replace("  kubeconfig = \"site.kubeconfig\"\n", "");
+    world.write("rehearsal.hcl", &unreached);
+    let ran = world.run("rehearse").ends_with(12);
+    let flat = ran.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        flat.contains("`kubeconfig = \"PATH\"` in a `cluster` block that runs"),
+        "{flat}"
+    );
+    assert!(!flat.contains("--lost"), "{flat}");
+}
+
+#[test]
+fn a_variable_of_a_rehearsal_is_given_in_its_world_file() {
+    let world = World::of(&format!(
+        "variable \"path\" {{}}\n{}",
+        RUNS.replace("\"site.kubeconfig\"", "var.path")
+    ));
+    world.write("rehearsal.hcl", RUNS_ALREADY);
+    let place = "in `variables` of rehearsal.hcl";
+    let world = world.with("DRPLAN_VAR_path", "site.kubeconfig");
+    world.run("rehearse").ends_with(1).says(&format!(
+        "or {place}; a rehearsal does not use DRPLAN_VAR_path"
+    ));
+    world
+        .run("rehearse --help")
+        .says("`DRPLAN_VAR_NAME` is not used");
+    world
+        .run("plan --help")
+        .says("`DRPLAN_VAR_NAME` in the environment does the same");
 }
 
 #[test]

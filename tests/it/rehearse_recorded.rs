@@ -120,7 +120,8 @@ resource "command" "data" {
     world.write("rehearsal.hcl", "");
     world
         .run("rehearse --from-snapshot s")
-        .ends_with(0)
+        .ends_with(6)
+        .says("NOT rehearsed")
         .says("1 ends as recorded")
         .says("the world plans as the snapshot does: 1 of 1 steps");
 }

@@ -29,8 +29,13 @@ fn failure(text: &str) -> Result<String, String> {
     }
 }
 
+/// What gives a variable its value here: what a person keeps for the real recovery does not get in.
+const VAR_HELP: &str =
+    "Give a variable a value, over `variables` of `rehearsal.hcl`; `DRPLAN_VAR_NAME` is not used";
+
 /// `rehearse`.
 #[derive(Debug, Args)]
+#[command(mut_arg("vars", |arg| arg.help(VAR_HELP)))]
 pub struct RehearseArgs {
     /// The folder of the spec and its `rehearsal.hcl`; `--chdir` if it is not given.
     #[arg(value_name = "DIR")]
@@ -38,6 +43,9 @@ pub struct RehearseArgs {
     /// Values of variables, over those of the world file.
     #[command(flatten)]
     pub vars: VarArgs,
+    /// What is lost stands in the world file; taken so that whoever knows `plan --lost` is told.
+    #[arg(long, value_name = "DOMAIN", hide = true)]
+    pub lost: Vec<String>,
     /// Let a step fail: for good, or only its first N attempts.
     #[arg(long, value_name = "ADDRESS[:N]", value_parser = failure)]
     pub fail: Vec<String>,

@@ -16,6 +16,11 @@ use crate::render::style::Tone;
 
 /// The full form: every step with its reasons, differences and objects, then the summary again.
 pub fn full(plan: &Plan, style: Style) -> String {
+    each(plan, style) + &summary(plan, style)
+}
+
+/// Every step with all that is known about it.
+pub(super) fn each(plan: &Plan, style: Style) -> String {
     let mut out = notices(plan, style);
     let details = Details::of(plan);
     for (i, step) in plan.steps.iter().enumerate() {
@@ -34,7 +39,7 @@ pub fn full(plan: &Plan, style: Style) -> String {
     if !plan.findings.is_empty() {
         out.push(String::new());
     }
-    out.join("\n") + "\n" + &summary(plan, style)
+    out.join("\n") + "\n"
 }
 
 /// Every step that is not in a plan of a part.

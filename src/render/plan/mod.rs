@@ -14,3 +14,20 @@ pub(crate) use markdown::BYTES_MAX;
 pub(crate) use markdown::BYTES_MIN;
 pub use markdown::markdown;
 pub use summary::summary;
+
+#[cfg(feature = "rehearse")]
+use super::rehearsal::Detail;
+#[cfg(feature = "rehearse")]
+use super::style::Style;
+#[cfg(feature = "rehearse")]
+use crate::plan::Plan;
+
+/// The plan of a rehearsal: what helps where something could not be read is another.
+#[cfg(feature = "rehearse")]
+pub fn rehearsed(plan: &Plan, style: Style, detail: Detail) -> String {
+    let summary = summary::with_cure(plan, style, says::STAND_IN);
+    match detail {
+        Detail::Brief => summary,
+        Detail::Full => full::each(plan, style) + &summary,
+    }
+}

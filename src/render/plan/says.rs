@@ -19,6 +19,11 @@ use crate::render::style::time;
 pub(super) const MAKE_READABLE: &str =
     "make it readable; a target that is gone is declared so with `--lost DOMAIN`";
 
+/// What helps in a rehearsal, where the world file says what there is.
+#[cfg(feature = "rehearse")]
+pub(super) const STAND_IN: &str = "rehearsal.hcl says what is there: `kubeconfig = \"PATH\"` in a `cluster` block that \
+     runs writes that file; what is gone is named in `lost`";
+
 /// What is lost, in one or two sentences.
 pub(super) fn lost(plan: &Plan) -> Vec<(String, Option<Tone>)> {
     let mut out = Vec::new();

@@ -8,6 +8,7 @@ use crate::render::style::Style;
 use crate::render::style::Tone;
 use crate::render::style::cut;
 use crate::render::style::time;
+use crate::render::style::whole;
 use crate::render::style::wrapped;
 
 /// How many lines the summary may have.
@@ -19,6 +20,11 @@ const STEP_LINES_MIN: usize = 8;
 /// The summary: what is lost, from when it is restored, what is lost for good, what cannot be undone,
 /// how many steps, what needs a person. At most 40 lines.
 pub fn summary(plan: &Plan, style: Style) -> String {
+    with_cure(plan, style, says::MAKE_READABLE)
+}
+
+/// The summary, with what helps where something could not be read.
+pub(super) fn with_cure(plan: &Plan, style: Style, cure: &str) -> String {
     let style = Style {
         width: style.width.clamp(60, 100),
         ..style
@@ -26,7 +32,7 @@ pub fn summary(plan: &Plan, style: Style) -> String {
     let mut head = notices(plan, style);
     head.extend(title(plan, style));
     head.extend(losses(plan, style));
-    let tail = foot(plan, style);
+    let tail = foot(plan, style, cure);
     let room = SUMMARY_LINES_MAX
         .saturating_sub(head.len() + tail.len() + 1)
         .max(STEP_LINES_MIN);
@@ -97,7 +103,7 @@ fn losses(plan: &Plan, style: Style) -> Vec<String> {
     out
 }
 
-fn foot(plan: &Plan, style: Style) -> Vec<String> {
+fn foot(plan: &Plan, style: Style, cure: &str) -> Vec<String> {
     let s = Summary::of(plan);
     let mut out: Vec<String> = wrapped(&says::counts(plan), style.width, 2)
         .iter()
@@ -126,7 +132,8 @@ fn foot(plan: &Plan, style: Style) -> Vec<String> {
     out.extend(stuck(style, "In the way", &says::conflicts(plan)));
     if s.incomplete {
         out.extend(stuck(style, "INCOMPLETE", &says::unreadable(plan)));
-        out.push(format!("  {:<18}{}", "", says::MAKE_READABLE));
+        let lines = whole(cure, style.width.saturating_sub(20));
+        out.extend(lines.iter().map(|line| format!("  {:<18}{line}", "")));
     }
     let mut say =
         |name: &str, tone: Tone, texts: Vec<String>| say_lines(&mut out, style, name, tone, texts);
