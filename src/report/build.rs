@@ -126,6 +126,11 @@ fn between(from: Timestamp, to: Timestamp) -> u64 {
     u64::try_from(to.duration_since(from).as_millis()).unwrap_or_default()
 }
 
+/// Between two sessions nothing is in a queue.
+fn queued(run: &Run, from: Timestamp, to: Timestamp) -> u64 {
+    between(from, to).saturating_sub(run.between_sessions_ms(from, to))
+}
+
 /// From the beginning to the last record. Where the clock was set back nobody knows, but no less than what
 /// passed on it before and after, and than the longest step.
 fn took_ms(run: &Run, steps: &[StepReport]) -> u64 {
@@ -173,7 +178,10 @@ impl Telling<'_> {
         let track = &self.run.tracks[i];
         let began_at = track.began_at();
         let ended_at = track.ended.as_ref().map(|(at, _)| *at);
-        let ready_at = self.course.ready_at[i].filter(|_| began_at.is_some());
+        // What was proven again behind its beginning it has not waited for.
+        let ready_at = self.course.ready_at[i].zip(began_at);
+        let ready_at = ready_at.map(|(ready, began)| ready.min(began));
+        let until = ended_at.unwrap_or(self.run.last_at);
         let (end, because) = end(step, track);
         StepReport {
             address: step.address.to_string(),
@@ -193,11 +201,13 @@ impl Telling<'_> {
             started_at: began_at,
             ended_at,
             waited_ms: ready_at.map(|at| between(self.run.started_at, at)),
-            queued_ms: ready_at.zip(began_at).map(|(from, to)| between(from, to)),
+            queued_ms: ready_at
+                .zip(began_at)
+                .map(|(from, to)| queued(self.run, from, to)),
             // What was measured is true also where the clock was set back.
-            ran_ms: began_at.map(|from| {
-                between(from, ended_at.unwrap_or(self.run.last_at)).max(track.elapsed_ms)
-            }),
+            ran_ms: began_at.map(|from| between(from, until).max(track.elapsed_ms)),
+            between_sessions_ms: began_at
+                .map_or(0, |from| self.run.between_sessions_ms(from, until)),
             timeout_s: step.timeout_s,
             waited_for: self.course.last[i].map(|b| self.plan.steps[b].address.to_string()),
             waits_for: self.names(&self.before[i]),
@@ -459,7 +469,8 @@ fn legs(plan: &Plan, run: &Run, course: &Course) -> Vec<Leg> {
         let ended = track.ended.as_ref().map_or(run.last_at, |(at, _)| *at);
         out.push(Leg {
             address: plan.steps[i].address.to_string(),
-            queued_ms: between(from, began),
+            between_sessions_ms: run.between_sessions_ms(from, began),
+            queued_ms: queued(run, from, began),
             ran_ms: between(began, ended).max(track.elapsed_ms),
             asked: track.asked.is_some(),
         });
@@ -472,12 +483,14 @@ fn approvals(plan: &Plan, run: &Run) -> Vec<Approval> {
     pairs(plan, run)
         .filter_map(|(step, track)| {
             let (asked_at, ask) = track.asked.clone()?;
+            let answer = track.passed.as_ref().or(track.refused.as_ref());
             Some(Approval {
                 address: step.address.to_string(),
                 ask,
                 asked_at,
-                answered_at: track.passed.as_ref().map(|(at, _)| *at),
-                how: track.passed.as_ref().map(|(_, how)| how.clone()),
+                answered_at: answer.map(|(at, _)| *at),
+                how: answer.map(|(_, how)| how.clone()),
+                refused: track.passed.is_none() && track.refused.is_some(),
                 guards: step.guards.iter().map(ToString::to_string).collect(),
             })
         })

@@ -33,7 +33,7 @@ pub(super) fn warnings(plan: &Plan, run: &Run) -> Vec<String> {
         .iter()
         .zip(&run.tracks)
         .filter_map(|(step, track)| {
-            let (from, (to, _)) = (track.began_at()?, track.ended.as_ref()?);
+            let (from, (to, _)) = (track.turn_at?, track.ended.as_ref()?);
             let passed_ms = u64::try_from(to.duration_since(from).as_millis()).ok()?;
             let ahead_ms = passed_ms.saturating_sub(track.elapsed_ms);
             // What was judged at once measures nothing.

@@ -282,8 +282,11 @@ pub struct Outside {
 pub struct Leg {
     /// Which.
     pub address: String,
-    /// Between the end of the one before it and its turn, in milliseconds.
+    /// Between the end of the one before it and its turn, in milliseconds, without the time between sessions.
     pub queued_ms: u64,
+    /// How much of that time lies between the last record of a session and the next session, in milliseconds.
+    #[serde(default)]
+    pub between_sessions_ms: u64,
     /// From its turn to its end, in milliseconds.
     pub ran_ms: u64,
     /// Whether it waited for an answer of a person.
@@ -297,12 +300,15 @@ pub struct Approval {
     pub address: String,
     /// What was asked.
     pub ask: String,
-    /// When.
+    /// When first.
     pub asked_at: Timestamp,
     /// When it was answered; nothing if nobody did.
     pub answered_at: Option<Timestamp>,
     /// How it was answered: `--approve` or the terminal.
     pub how: Option<String>,
+    /// Whether the answer was no.
+    #[serde(default)]
+    pub refused: bool,
     /// What it guards.
     pub guards: Vec<String>,
 }
@@ -360,10 +366,13 @@ pub struct StepReport {
     pub ended_at: Option<Timestamp>,
     /// From the beginning of the run until all that it waits for had ended, in milliseconds.
     pub waited_ms: Option<u64>,
-    /// From then until its turn came, in milliseconds.
+    /// From then until its turn came, in milliseconds, without the time between sessions.
     pub queued_ms: Option<u64>,
-    /// From its turn to its end, in milliseconds.
+    /// From its turn to its end, in milliseconds; also where the run was resumed between them.
     pub ran_ms: Option<u64>,
+    /// How much of that lies between the last record of a session and the next session, in milliseconds.
+    #[serde(default)]
+    pub between_sessions_ms: u64,
     /// Its time-out, in seconds.
     pub timeout_s: u64,
     /// The step that it waited for last.

@@ -77,6 +77,8 @@ pub struct Run {
     pub set_back_ms: u64,
     /// From the beginning to the last record, in milliseconds: only forward, where the clock went back.
     pub took_ms: u64,
+    /// From the last record of each session to the beginning of the next.
+    pub gaps: Vec<(Timestamp, Timestamp)>,
     /// What happened to each step of the plan, in its order.
     pub tracks: Vec<Track>,
 }
@@ -84,14 +86,18 @@ pub struct Run {
 /// What happened to one step.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Track {
-    /// When its turn came.
+    /// When its turn came first, of those since it last ended.
     pub started_at: Option<Timestamp>,
+    /// When its turn came in the process that ended it.
+    pub turn_at: Option<Timestamp>,
     /// The action with which it began.
     pub action: Option<Action>,
-    /// What was asked, and when; for gates.
+    /// What was asked, and when first; for gates.
     pub asked: Option<(Timestamp, String)>,
     /// How it was answered, and when.
     pub passed: Option<(Timestamp, String)>,
+    /// When and how it was answered with no.
+    pub refused: Option<(Timestamp, String)>,
     /// Its effects, by number.
     pub effects: BTreeMap<usize, EffectTrack>,
     /// Attempts that failed and were made again, by the run itself or once it was resumed.
@@ -104,8 +110,8 @@ pub struct Track {
     pub elapsed_ms: u64,
     /// Whether its turn may come once more: the run was resumed, or went on behind a pause.
     again: bool,
-    /// What it was when the run had done it, before its turn came once more.
-    done: Option<Box<Self>>,
+    /// What it was when it had ended well, before its turn came once more.
+    before: Option<Box<Self>>,
 }
 
 /// What happened to one effect.
@@ -161,6 +167,7 @@ pub fn fold(plan: &Plan, lines: &[Line]) -> Result<Run, Illegal> {
         last_at: first.at,
         set_back_ms: 0,
         took_ms: 0,
+        gaps: Vec::new(),
         tracks: vec![Track::default(); plan.steps.len()],
     };
     for line in rest {
@@ -173,6 +180,7 @@ pub fn fold(plan: &Plan, lines: &[Line]) -> Result<Run, Illegal> {
             Event::RunStarted { .. } => return Err(Illegal::BegunTwice { seq }),
             Event::RunResumed { .. } => {
                 out.ended = None;
+                out.gaps.push((out.last_at, line.at));
                 out.tracks.iter_mut().for_each(|track| track.again = true);
             }
             Event::RunWentOn { again, .. } => {
@@ -208,10 +216,22 @@ pub fn fold(plan: &Plan, lines: &[Line]) -> Result<Run, Illegal> {
     Ok(out)
 }
 
+impl Run {
+    /// How much of a time lies between two sessions, in milliseconds.
+    pub fn between_sessions_ms(&self, from: Timestamp, to: Timestamp) -> u64 {
+        let within = |&(end, next): &(Timestamp, Timestamp)| {
+            let ms = next.min(to).duration_since(end.max(from)).as_millis();
+            u64::try_from(ms).unwrap_or_default()
+        };
+        self.gaps.iter().map(within).sum()
+    }
+}
+
 impl Track {
-    /// When something happened to it first.
+    /// When something happened to it first; nothing if it ended without a turn.
     pub fn began_at(&self) -> Option<Timestamp> {
-        self.started_at.or(self.asked.as_ref().map(|(at, _)| *at))
+        let asked_at = self.asked.as_ref().map(|(at, _)| *at);
+        self.turn_at.and(self.started_at.or(asked_at))
     }
 
     fn take(&mut self, at: Timestamp, event: &Event) -> Result<(), &'static str> {
@@ -221,20 +241,22 @@ impl Track {
         if self.ended.is_some() {
             return Err("has ended already");
         }
-        let begun = self.began_at().is_some();
+        let begun = self.turn_at.is_some();
         match event {
             Event::StepStarted { action, .. } => {
                 if begun {
                     return Err("has begun already");
                 }
-                self.started_at = Some(at);
+                self.started_at.get_or_insert(at);
+                self.turn_at = Some(at);
                 self.action = *action;
             }
             Event::GateOpened { ask, .. } => {
                 if begun {
                     return Err("has begun already");
                 }
-                self.asked = Some((at, ask.clone()));
+                self.asked.get_or_insert_with(|| (at, ask.clone()));
+                self.turn_at = Some(at);
             }
             Event::GatePassed { how, .. } => {
                 if self.asked.is_none() {
@@ -248,10 +270,16 @@ impl Track {
                 elapsed_ms,
                 ..
             } => {
-                if *outcome == Outcome::AlreadyTrue
-                    && let Some(done) = self.done.take()
+                if let Outcome::Waiting {
+                    refused: Some(how), ..
+                } = outcome
                 {
-                    self.is_done_before(*done, evidence);
+                    self.refused = Some((at, how.clone()));
+                }
+                if self.is_found_again(outcome)
+                    && let Some(before) = self.before.take()
+                {
+                    self.is_as_before(*before, evidence);
                     return Ok(());
                 }
                 self.ended = Some((at, outcome.clone()));
@@ -259,7 +287,7 @@ impl Track {
                 self.elapsed_ms = *elapsed_ms;
             }
             Event::EffectStarted { .. } | Event::EffectFinished { .. } | Event::Retry { .. } => {
-                if self.started_at.is_none() {
+                if self.turn_at.is_none() {
                     return Err("has not begun");
                 }
                 return self.take_effect(at, event);
@@ -276,27 +304,54 @@ impl Track {
         Ok(())
     }
 
-    /// What the run finds true because it did it itself, it has done: then, as then, but for what it
-    /// tried since and what proves it now.
-    fn is_done_before(&mut self, done: Self, evidence: &[Evidence]) {
+    /// Whether an end only says that what held before holds still, and nothing was done for it since.
+    fn is_found_again(&self, outcome: &Outcome) -> bool {
+        let holds = |outcome: &Outcome| {
+            matches!(
+                outcome,
+                Outcome::Done | Outcome::AlreadyTrue | Outcome::Passed
+            )
+        };
+        let before = self
+            .before
+            .as_ref()
+            .and_then(|before| before.ended.as_ref());
+        let acted = self.effects.values().any(|e| e.finished.is_some());
+        before.is_some_and(|(_, before)| {
+            !acted && (before == outcome || holds(before) && holds(outcome))
+        })
+    }
+
+    /// What the run finds as it left it ended then, as then, but for what it tried since and what proves
+    /// it now.
+    fn is_as_before(&mut self, before: Self, evidence: &[Evidence]) {
         let mut effects = std::mem::take(&mut self.effects);
         for (number, effect) in &mut effects {
-            let before = done.effects.get(number).and_then(|e| e.finished);
-            effect.finished = effect.finished.or(before);
+            effect.finished = before.effects.get(number).and_then(|e| e.finished);
         }
         *self = Self {
             effects,
             retries: std::mem::take(&mut self.retries),
             evidence: evidence.to_vec(),
-            ..done
+            ..before
         };
     }
 
-    /// Forgets how it ended before, and keeps what it did, and what failed and is tried again.
+    /// Forgets how it ended before, and keeps what it did, and what failed and is tried again. What was
+    /// left without an end of its own goes on: it began when it began first.
     fn reopen(&mut self, at: Timestamp, is_tried: bool) {
         self.again = false;
+        let goes_on = match &self.ended {
+            None => true,
+            Some((_, outcome)) => matches!(
+                outcome,
+                Outcome::Stopped | Outcome::Waiting { .. } | Outcome::Blocked { .. }
+            ),
+        };
         match &self.ended {
-            Some((_, Outcome::Done)) => self.done = Some(Box::new(self.clone())),
+            Some((_, outcome)) if outcome.is_good() => {
+                self.before = Some(Box::new(self.clone()));
+            }
             Some((failed_at, Outcome::Failed { because })) if is_tried => {
                 let pause_ms = at.duration_since(*failed_at).as_millis();
                 self.retries.push(RetryTrack {
@@ -307,8 +362,11 @@ impl Track {
             }
             _ => {}
         }
-        self.started_at = None;
-        self.asked = None;
+        if !goes_on {
+            self.started_at = None;
+            self.asked = None;
+        }
+        self.turn_at = None;
         self.ended = None;
         self.elapsed_ms = 0;
         self.evidence.clear();

@@ -492,3 +492,212 @@ async fn an_attempt_that_failed_before_the_run_was_resumed_stays_in_what_it_tell
     };
     assert_eq!((retry.because.as_str(), retry.in_ms), ("refused", 10));
 }
+
+/// `b` waits for `a` through a barrier.
+const STAGED: &str = r#"
+recovery "staged" {}
+resource "thing" "a" {
+  value = 1
+  stage = "cluster"
+}
+resource "thing" "b" {
+  value = 2
+  stage = "databases"
+}
+"#;
+
+/// A person is asked about `a`.
+const GATED: &str = r#"
+recovery "gated" {}
+resource "thing" "a" {
+  value = 1
+}
+resource "ask" "cut" {
+  guards = [thing.a]
+}
+"#;
+
+/// What the barriers of a plan write.
+fn barriers(plan: &Plan, ms: i64) -> Vec<(i64, Event)> {
+    let barriers = plan.steps.iter().filter(|step| step.what == Do::Barrier);
+    let passed = barriers.map(|step| (ms, ended(step.address.as_str(), Outcome::Passed)));
+    passed.collect()
+}
+
+fn asks() -> Event {
+    Event::GateOpened {
+        address: Address::new("ask.cut"),
+        ask: "may it?".to_owned(),
+    }
+}
+
+fn legs(report: &Report) -> Vec<(&str, u64, u64, u64)> {
+    let legs = report.course.iter();
+    legs.map(|l| {
+        let address = l.address.as_str();
+        (address, l.between_sessions_ms, l.queued_ms, l.ran_ms)
+    })
+    .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_across_a_kill_took_from_its_first_beginning_and_waited_for_what_it_waited_for_then()
+{
+    let plan = Case::new(CHAIN).plan().await;
+    let (verb, object) = effect(&plan, "thing.b");
+    let elapsed = |address: &str, outcome: Outcome, ms: u64| match ended(address, outcome) {
+        Event::StepEnded {
+            address,
+            outcome,
+            evidence,
+            outputs,
+            ..
+        } => Event::StepEnded {
+            address,
+            outcome,
+            evidence,
+            outputs,
+            elapsed_ms: ms,
+        },
+        other => other,
+    };
+    let report = told(
+        &plan,
+        &[
+            (0, began("run")),
+            (100, started("thing.a")),
+            (2_100, elapsed("thing.a", Outcome::Done, 2_000)),
+            (2_200, started("thing.b")),
+            (2_300, requested("thing.b", &verb, &object)),
+            (602_300, resumed()),
+            (602_310, started("thing.a")),
+            (602_320, elapsed("thing.a", Outcome::AlreadyTrue, 10)),
+            (602_330, started("thing.b")),
+            (609_000, finished("thing.b")),
+            (609_200, elapsed("thing.b", Outcome::Done, 6_870)),
+            (609_300, Event::RunEnded { exit_code: 0 }),
+        ],
+    );
+    assert_eq!(
+        legs(&report),
+        [("thing.a", 0, 100, 2_000), ("thing.b", 0, 100, 607_000)]
+    );
+    let b = report.steps.iter().find(|s| s.address == "thing.b");
+    let b = b.expect("b");
+    assert_eq!((b.waited_ms, b.queued_ms), (Some(2_100), Some(100)));
+    assert_eq!(b.between_sessions_ms, 600_000);
+    assert_eq!(report.warnings, [""; 0], "the clock is right");
+}
+
+#[tokio::test(start_paused = true)]
+async fn between_two_sessions_nobody_waits_in_a_queue() {
+    let plan = Case::new(CHAIN).plan().await;
+    let report = told(
+        &plan,
+        &[
+            (0, began("run")),
+            (100, started("thing.a")),
+            (2_100, ended("thing.a", Outcome::Done)),
+            (2_200, Event::RunEnded { exit_code: 7 }),
+            (3_602_200, resumed()),
+            (3_602_210, started("thing.a")),
+            (3_602_220, ended("thing.a", Outcome::AlreadyTrue)),
+            (3_602_300, started("thing.b")),
+            (3_605_300, ended("thing.b", Outcome::Done)),
+            (3_605_400, Event::RunEnded { exit_code: 0 }),
+        ],
+    );
+    assert_eq!(
+        legs(&report),
+        [
+            ("thing.a", 0, 100, 2_000),
+            ("thing.b", 3_600_000, 200, 3_000)
+        ]
+    );
+    let text = crate::render::report::text(&report, crate::render::style::Style::PLAIN);
+    assert!(
+        text.contains("3.0s, after 1h between two sessions, after 200ms in the queue"),
+        "{text}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_barrier_that_is_passed_once_more_is_nothing_that_anybody_waited_for() {
+    let plan = Case::new(STAGED).plan().await;
+    let mut events = vec![
+        (0, began("run")),
+        (100, started("thing.a")),
+        (1_000, ended("thing.a", Outcome::Done)),
+    ];
+    events.extend(barriers(&plan, 1_000));
+    events.extend([
+        (1_100, started("thing.b")),
+        (12_100, ended("thing.b", Outcome::Done)),
+        (12_200, Event::RunEnded { exit_code: 8 }),
+        (25_000, resumed()),
+        (25_010, started("thing.a")),
+        (25_020, ended("thing.a", Outcome::AlreadyTrue)),
+    ]);
+    events.extend(barriers(&plan, 25_100));
+    events.extend([
+        (25_110, started("thing.b")),
+        (25_120, ended("thing.b", Outcome::AlreadyTrue)),
+        (26_200, Event::RunEnded { exit_code: 0 }),
+    ]);
+    let report = told(&plan, &events);
+    assert_eq!(
+        legs(&report),
+        [("thing.a", 0, 100, 900), ("thing.b", 0, 100, 11_000)]
+    );
+    let b = report.steps.iter().find(|s| s.address == "thing.b");
+    let b = b.expect("b");
+    assert_eq!((b.waited_ms, b.queued_ms), (Some(1_000), Some(100)));
+    assert_eq!(b.waited_for.as_deref(), Some("thing.a"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_is_asked_since_it_was_asked_first_and_a_no_is_told_until_it_is_answered_with_yes()
+ {
+    let plan = Case::new(GATED).plan().await;
+    let waiting = Outcome::Waiting {
+        ask: "may it?".to_owned(),
+        refused: Some("the terminal".to_owned()),
+    };
+    let passed = Event::GatePassed {
+        address: Address::new("ask.cut"),
+        how: "--approve".to_owned(),
+    };
+    let events = [
+        (0, began("run")),
+        (10, asks()),
+        (20, ended("ask.cut", waiting)),
+        (30, Event::RunEnded { exit_code: 8 }),
+        (60_030, resumed()),
+        (60_040, asks()),
+        (60_050, passed),
+        (60_060, ended("ask.cut", Outcome::Done)),
+        (60_070, Event::RunEnded { exit_code: 6 }),
+    ];
+    let at = |ms: i64| Timestamp::from_millisecond(ms).expect("a time");
+
+    let refused = told(&plan, &events[..4]);
+    let [question] = refused.approvals.as_slice() else {
+        panic!("one question: {:?}", refused.approvals);
+    };
+    assert!(question.refused);
+    assert_eq!(
+        (question.asked_at, question.answered_at),
+        (at(10), Some(at(20)))
+    );
+
+    let approved = told(&plan, &events);
+    let [question] = approved.approvals.as_slice() else {
+        panic!("one question: {:?}", approved.approvals);
+    };
+    assert!(!question.refused);
+    assert_eq!(
+        (question.asked_at, question.answered_at),
+        (at(10), Some(at(60_050)))
+    );
+    assert_eq!(legs(&approved), [("ask.cut", 0, 10, 60_050)]);
+}

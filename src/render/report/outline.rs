@@ -260,13 +260,18 @@ fn deviations(report: &Report) -> Section {
 
 fn course(report: &Report) -> Section {
     let ran: u64 = report.course.iter().map(|l| l.ran_ms).sum();
+    let between = report.course.iter().map(|l| l.between_sessions_ms).sum();
+    let between = match between {
+        0 => String::new(),
+        ms => format!(", and {} between two sessions", took(ms)),
+    };
     Section {
         id: "course",
         title: "What took the time",
         says: match report.course.len() {
             0 => String::new(),
             n => format!(
-                "{}, each of which waited for the one before it last: {} of {}.",
+                "{}, each of which waited for the one before it last: {} of {}{between}.",
                 count(n as u64, "step", "steps"),
                 took(ran),
                 took(report.took_ms)
@@ -282,7 +287,11 @@ fn leg(leg: &Leg) -> Row {
         0 => String::new(),
         ms => format!(", after {} in the queue", took(ms)),
     };
-    let text = format!("{}{asked}{queued}", took(leg.ran_ms));
+    let between = match leg.between_sessions_ms {
+        0 => String::new(),
+        ms => format!(", after {} between two sessions", took(ms)),
+    };
+    let text = format!("{}{asked}{between}{queued}", took(leg.ran_ms));
     Row::new(Tone::Head, leg.address.clone(), text)
 }
 
@@ -298,6 +307,10 @@ fn approvals(report: &Report) -> Section {
 fn approval(approval: &Approval) -> Row {
     let asked = format!("{} (asked {})", approval.ask, time(approval.asked_at));
     let (tone, text) = match (&approval.answered_at, &approval.how) {
+        (Some(at), Some(how)) if approval.refused => (
+            Tone::Bad,
+            format!("refused {} through {how}: {asked}", time(*at)),
+        ),
         (Some(at), Some(how)) => (
             Tone::Good,
             format!("approved {} through {how}: {asked}", time(*at)),
@@ -402,9 +415,13 @@ fn steps(report: &Report) -> Section {
 fn step(step: &StepReport) -> Row {
     let acted = step.acted.as_ref().map(|action| format!(" ({action})"));
     let ran = step.ran_ms.map(|ms| format!(", {}", took(ms)));
+    let between = match step.between_sessions_ms {
+        0 => None,
+        ms => Some(format!(", up to {} of that between two sessions", took(ms))),
+    };
     let waited = step.waited_ms.zip(step.waited_for.as_ref());
     let waited = waited.map(|(ms, last)| format!(", after {} for {last}", took(ms)));
-    let parts = [acted, ran, waited];
+    let parts = [acted, ran, between, waited];
     let text = parts
         .into_iter()
         .flatten()
