@@ -139,7 +139,11 @@ impl Begin<'_> {
                         outputs: by,
                     }
                 }
-                Asked::Unanswered => Ended::with(Outcome::Waiting { ask }),
+                Asked::Refused(how) => Ended::with(Outcome::Waiting {
+                    ask,
+                    refused: Some(how),
+                }),
+                Asked::Unanswered => Ended::with(Outcome::Waiting { ask, refused: None }),
             };
             (ended, began.elapsed())
         })))

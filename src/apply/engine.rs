@@ -62,7 +62,9 @@ pub enum Stop {
 pub enum Asked {
     /// Yes, and how it was said.
     Approved(String),
-    /// No, or nobody is there to answer.
+    /// No, and how it was said.
+    Refused(String),
+    /// Nobody is there to answer.
     Unanswered,
 }
 

@@ -47,6 +47,9 @@ pub enum Outcome {
     Waiting {
         /// What is asked.
         ask: String,
+        /// How somebody said no; nothing if nobody answered.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        refused: Option<String>,
     },
     /// The run stopped while it ran, at a safe point.
     Stopped,
@@ -81,7 +84,10 @@ impl Outcome {
             Self::Refuted { warning: true, .. } => "warning",
             Self::Moved { .. } => "MOVED",
             Self::Blocked { .. } => "blocked",
-            Self::Waiting { .. } => "waiting for a person",
+            Self::Waiting {
+                refused: Some(_), ..
+            } => "refused by a person",
+            Self::Waiting { refused: None, .. } => "waiting for a person",
             Self::Stopped => "stopped",
             Self::Skipped { .. } => "SKIPPED",
         }
@@ -95,7 +101,11 @@ impl Outcome {
             | Self::Moved { because }
             | Self::Skipped { because } => Some(because.clone()),
             Self::Blocked { by } => Some(format!("by `{by}`")),
-            Self::Waiting { ask } => Some(ask.clone()),
+            Self::Waiting {
+                ask,
+                refused: Some(how),
+            } => Some(format!("the answer was no, through {how}: {ask}")),
+            Self::Waiting { ask, refused: None } => Some(ask.clone()),
             _ => None,
         }
     }

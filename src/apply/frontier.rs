@@ -24,7 +24,7 @@ pub struct Frontier {
     pub failed: BTreeMap<Address, String>,
     /// Begun and not ended: probe before anything else.
     pub running: Vec<Address>,
-    /// Waiting for a person, with the question.
+    /// Waiting for a person, with the question, or refused by one.
     pub waiting: BTreeMap<Address, String>,
     /// Blocked, with the step at the root.
     pub blocked: BTreeMap<Address, Address>,
@@ -72,8 +72,9 @@ impl Frontier {
                 Some(Outcome::Blocked { by }) => {
                     out.blocked.insert(address, by.clone());
                 }
-                Some(Outcome::Waiting { ask }) => {
-                    out.waiting.insert(address, ask.clone());
+                Some(outcome @ Outcome::Waiting { .. }) => {
+                    out.waiting
+                        .insert(address, outcome.because().unwrap_or_default());
                 }
                 Some(Outcome::Stopped) => out.running.push(address),
                 Some(outcome) => {

@@ -12,6 +12,12 @@ use crate::apply::Asked;
 use crate::apply::Gatekeeper;
 use crate::render::run::TextSink;
 
+/// How often a person is asked whose answer is not understood.
+const TRIES: usize = 5;
+
+/// How the person at the terminal answers.
+const TERMINAL: &str = "the terminal";
+
 /// Asks at the terminal, one question at a time, unless the command line has answered.
 pub(super) struct Asks {
     approved: BTreeSet<Address>,
@@ -63,16 +69,56 @@ impl Gatekeeper for Asks {
                 return Asked::Unanswered;
             };
             let _turn = self.one_at_a_time.lock().await;
-            let question = format!("\n{address}: {ask}\nType `yes` to go on: ");
-            let _open = Open::ask(drawn, &question);
-            let read = tokio::task::spawn_blocking(|| {
-                let mut line = String::new();
-                std::io::stdin().read_line(&mut line).map(|_| line)
-            });
-            match read.await {
-                Ok(Ok(line)) if line.trim() == "yes" => Asked::Approved("the terminal".to_owned()),
-                _ => Asked::Unanswered,
+            let mut question = format!("\n{address}: {ask}\nType `yes` to go on, or `no`: ");
+            for _ in 0..TRIES {
+                let _open = Open::ask(drawn, &question);
+                let Some(line) = typed().await else { break };
+                match understood(&line) {
+                    Some(true) => return Asked::Approved(TERMINAL.to_owned()),
+                    Some(false) => return Asked::Refused(TERMINAL.to_owned()),
+                    None => question = format!("{address}: type `yes` or `no`: "),
+                }
             }
+            Asked::Unanswered
         })
+    }
+}
+
+/// The line that a person types; nothing if there is nobody any more.
+async fn typed() -> Option<String> {
+    let read = tokio::task::spawn_blocking(|| {
+        let mut line = String::new();
+        let read = std::io::stdin().read_line(&mut line);
+        read.map(|bytes| (bytes > 0).then_some(line))
+    });
+    read.await.ok()?.ok()?
+}
+
+/// Whether an answer is a yes or a no. One letter is soon typed: it is enough to stop, not to go on.
+fn understood(line: &str) -> Option<bool> {
+    match line.trim().to_lowercase().as_str() {
+        "yes" => Some(true),
+        "no" | "n" => Some(false),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_whole_yes_goes_on_and_what_is_neither_yes_nor_no_is_asked_again() {
+        for (line, answer) in [
+            ("yes\n", Some(true)),
+            (" YES \n", Some(true)),
+            ("no\n", Some(false)),
+            ("N\n", Some(false)),
+            ("y\n", None),
+            ("yse\n", None),
+            ("\n", None),
+        ] {
+            assert_eq!(understood(line), answer, "{line:?}");
+        }
     }
 }

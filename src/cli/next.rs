@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use drplan_api::Address;
+
 use super::args::ApplyArgs;
 use super::args::Cli;
 use super::args::OnFailureArg;
@@ -235,7 +237,9 @@ impl After {
             true => self.resume.clone(),
             false => self.again.clone(),
         };
-        for gate in ending.frontier.waiting.keys() {
+        // Who said no is asked again, not overruled.
+        let waiting = ending.frontier.waiting.keys();
+        for gate in waiting.filter(|gate| !is_refused(ending, gate)) {
             words.add("--approve", gate.as_str());
         }
         let done = ending.outcomes.iter().filter(|(_, o)| **o == Outcome::Done);
@@ -243,6 +247,18 @@ impl After {
         done.for_each(|(address, _)| words.without("--redo", address.as_str()));
         words.text()
     }
+}
+
+/// Whether a person answered a gate with no.
+fn is_refused(ending: &Ending, gate: &Address) -> bool {
+    let outcome = ending.outcomes.get(gate);
+    matches!(
+        outcome,
+        Some(Outcome::Waiting {
+            refused: Some(_),
+            ..
+        })
+    )
 }
 
 /// Whether a run goes on with the plan that it has.
@@ -257,8 +273,6 @@ fn goes_on(ending: &Ending, exit: Exit) -> bool {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
-
-    use drplan_api::Address;
 
     use super::*;
     use crate::apply::Frontier;
@@ -336,6 +350,21 @@ mod tests {
             next,
             "drplan apply --resume r --approve 'approval.go[\"a b\"]'"
         );
+    }
+
+    #[test]
+    fn an_answer_of_no_is_not_overruled_by_the_next_command() {
+        let gate = |name: &str| (Address::new(name), "go?".to_owned());
+        let mut ending = ending(&[(
+            "approval.no",
+            Outcome::Waiting {
+                ask: "go?".to_owned(),
+                refused: Some("the terminal".to_owned()),
+            },
+        )]);
+        ending.frontier.waiting = BTreeMap::from([gate("approval.no"), gate("approval.silent")]);
+        let next = after(&["drplan", "apply"]).next(&ending, Exit::Waiting);
+        assert_eq!(next, "drplan apply --resume r --approve approval.silent");
     }
 
     #[test]

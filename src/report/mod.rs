@@ -112,7 +112,7 @@ impl Exit {
         ),
         (
             Self::Waiting,
-            "a gate waits for a person and nobody answered",
+            "a gate waits for a person: nobody answered, or the answer was no",
         ),
         (
             Self::Refused,

@@ -563,10 +563,10 @@ impl apply::Gatekeeper for Nobody {
             if name == "slow" {
                 tokio::time::sleep(THOUGHT).await;
             }
-            if name == "yes" {
-                apply::Asked::Approved("a test".to_owned())
-            } else {
-                apply::Asked::Unanswered
+            match name.as_str() {
+                "yes" => apply::Asked::Approved("a test".to_owned()),
+                "refused" => apply::Asked::Refused("a test".to_owned()),
+                _ => apply::Asked::Unanswered,
             }
         })
     }

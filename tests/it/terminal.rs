@@ -104,7 +104,7 @@ impl Terminal {
 fn nothing_is_drawn_over_a_question() {
     let world = World::of(SPEC);
     let mut terminal = Terminal::start(&world, "apply --auto-approve --no-color");
-    let question = "Type `yes` to go on: ";
+    let question = "Type `yes` to go on, or `no`: ";
     terminal.wait_for(question);
     world.wait_for("begun");
     std::thread::sleep(STILL);
@@ -121,4 +121,24 @@ fn nothing_is_drawn_over_a_question() {
     let ended = terminal.child.wait().expect("the binary ends");
     assert_eq!(ended.code(), Some(0), "{}", terminal.shows());
     assert!(world.holds("page") && world.holds("slow"));
+}
+
+#[test]
+fn who_mistypes_is_asked_again_and_a_no_is_kept_and_not_overruled() {
+    let world = World::of(SPEC);
+    let mut terminal = Terminal::start(&world, "apply --auto-approve --no-color");
+    terminal.wait_for("Type `yes` to go on, or `no`: ");
+    terminal.keyboard.write_all(b"y\n").expect("typed");
+    terminal.wait_for("type `yes` or `no`: ");
+    terminal.keyboard.write_all(b"no\n").expect("typed");
+    terminal.wait_for("next: drplan apply --resume");
+    let ended = terminal.child.wait().expect("the binary ends");
+    assert_eq!(ended.code(), Some(8), "{}", terminal.shows());
+    let next = world.frontier()["next"].to_string();
+    assert!(!next.contains("--approve"), "{next}");
+    let report = world.run("report --json").json();
+    let question = &report["approvals"][0];
+    assert_eq!(question["refused"], true, "{question}");
+    assert_eq!(question["how"], "the terminal", "{question}");
+    world.run("status").says("the answer was no");
 }
