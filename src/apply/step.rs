@@ -115,12 +115,7 @@ impl Turn<'_> {
                     .filter(|e| !e.holds)
                     .map(|e| e.claim.as_str())
                     .collect();
-                let because = if broken.is_empty() {
-                    "it is done, but nothing proves it".to_owned()
-                } else {
-                    format!("it is done, but not proven: {}", broken.join("; "))
-                };
-                let because = self.shared.secrets.scrub(&because);
+                let because = self.shared.secrets.scrub(&self.unproven(&broken));
                 Ended {
                     evidence,
                     ..Ended::with(Outcome::Failed { because })
@@ -133,6 +128,20 @@ impl Turn<'_> {
                     None => error.to_string(),
                 };
                 Ended::with(Outcome::Failed { because })
+            }
+        }
+    }
+
+    fn unproven(&self, broken: &[&str]) -> String {
+        let by_hand = &self.shared.orders.taken.by_hand;
+        let is_by_hand = by_hand.contains_key(&self.step.address);
+        let broken_text = broken.join("; ");
+        match (is_by_hand, broken.is_empty()) {
+            (false, true) => "it is done, but nothing proves it".to_owned(),
+            (false, false) => format!("it is done, but not proven: {broken_text}"),
+            (true, true) => "it is said to be done by hand, and nothing proves it".to_owned(),
+            (true, false) => {
+                format!("it is said to be done by hand, and its proof does not hold: {broken_text}")
             }
         }
     }

@@ -527,7 +527,7 @@ pub fn ending(
     };
     out.push(String::new());
     out.push(style.paint(tone, &verdict));
-    out.push(counts(frontier));
+    out.push(counts(frontier, false));
     for address in frontier.failed.keys().chain(frontier.waiting.keys()) {
         if let Some(outcome) = outcomes.get(address) {
             out.push(format!(
@@ -567,10 +567,11 @@ pub(super) fn left(frontier: &Frontier) -> Vec<String> {
     out
 }
 
-/// How many steps stand where, in a line.
-pub(super) fn counts(frontier: &Frontier) -> String {
+/// How many steps stand where, in a line. What has begun runs only while the run goes on.
+pub(super) fn counts(frontier: &Frontier, goes_on: bool) -> String {
+    let begun = if goes_on { "running" } else { "unfinished" };
     format!(
-        "  {} done, {} failed, {} running, {} waiting, {} blocked, {} skipped, {} not started",
+        "  {} done, {} failed, {} {begun}, {} waiting, {} blocked, {} skipped, {} not started",
         frontier.done.len(),
         frontier.failed.len(),
         frontier.running.len(),

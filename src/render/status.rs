@@ -1,5 +1,7 @@
 //! Where a run stands, for people.
 
+use drplan_api::Address;
+
 use super::run::counts;
 use super::run::left;
 use super::style::Style;
@@ -27,13 +29,8 @@ pub fn status<'a>(
 ) -> String {
     let mut out = vec![headline(standing, style)];
     let f = &standing.frontier;
-    out.push(counts(f));
-    for (address, since) in &standing.running {
-        out.push(format!(
-            "    {address}: runs since {}",
-            since.strftime("%T UTC")
-        ));
-    }
+    out.push(counts(f, goes_on(standing)));
+    out.extend(begun(standing));
     for (address, because) in &f.failed {
         let mark = style.paint(Tone::Bad, "!");
         out.push(format!("  {mark} {address}: {because}"));
@@ -66,6 +63,24 @@ pub fn status<'a>(
         out.push(style.paint(Tone::Dim, &format!("  earlier runs: {}", older.join(", "))));
     }
     out.join("\n") + "\n"
+}
+
+fn goes_on(standing: &Standing) -> bool {
+    matches!(standing.state, State::Running | State::Paused { .. })
+}
+
+/// What runs; of a run that goes on no more, what it left.
+fn begun(standing: &Standing) -> Vec<String> {
+    let told = |address: &Address| match standing.running.get(address) {
+        Some(since) if goes_on(standing) => format!("runs since {}", since.strftime("%T UTC")),
+        Some(since) => format!(
+            "begun at {}, and nobody heard of its end; it is probed when applied again",
+            since.strftime("%T UTC")
+        ),
+        None => "left at a safe point; it is probed when applied again".to_owned(),
+    };
+    let line = |address: &Address| format!("    {address}: {}", told(address));
+    standing.frontier.running.iter().map(line).collect()
 }
 
 fn headline(standing: &Standing, style: Style) -> String {

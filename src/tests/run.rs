@@ -170,6 +170,28 @@ async fn an_unanswered_gate_holds_what_it_guards_and_a_healthy_day_asks_nobody()
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_gate_that_is_refused_holds_what_it_guards_and_the_journal_keeps_the_no() {
+    let case = Case::new(&GATED.replace("NAME", "refused"));
+    let plan = case.plan().await;
+    let (ending, lines) = case.apply_told(&plan, orders(|_| {})).await;
+    let refused = outcome(&ending, "ask.refused");
+    assert_eq!(
+        verdict(&plan, &ending.outcomes, Stop::No, None),
+        Exit::Waiting
+    );
+    assert!(case.world.writes().is_empty());
+    let told = refused.because().unwrap_or_default();
+    assert!(
+        told.starts_with("the answer was no, through a test"),
+        "{told}"
+    );
+    assert!(lines.iter().any(|line| matches!(
+        &line.record,
+        Event::StepEnded { outcome, .. } if outcome == refused
+    )));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_answered_gate_lets_it_go_on() {
     let case = Case::new(&GATED.replace("NAME", "yes"));
     let plan = case.plan().await;
@@ -297,10 +319,11 @@ async fn what_a_person_says_was_done_by_hand_is_proven_and_never_begun() {
         })
     };
     let ending = case.apply_with(&plan, by_hand()).await;
-    assert!(matches!(
-        outcome(&ending, "thing.c"),
-        Outcome::Failed { .. }
-    ));
+    let failed = outcome(&ending, "thing.c").because().unwrap_or_default();
+    assert!(
+        failed.starts_with("it is said to be done by hand, and its proof does not hold: "),
+        "{failed}"
+    );
     assert_eq!(case.world.get("thing.c"), None);
     case.world.set("thing.c", 5);
     let ending = case.apply_with(&plan, by_hand()).await;

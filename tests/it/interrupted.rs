@@ -74,6 +74,10 @@ fn the_second_signal_leaves_what_runs_and_names_it() {
         world.frontier()["running"],
         serde_json::json!(["command.slow"])
     );
+    world
+        .run("status")
+        .says("1 unfinished")
+        .says("command.slow: left at a safe point");
     world.write("let", "");
     world.run("apply --auto-approve").ends_with(0);
 }
