@@ -42,7 +42,6 @@ mod world;
 use std::ffi::OsString;
 use std::io::Write as _;
 
-
 pub use ambient::Ambient;
 pub use args::Cli;
 pub use args::Command;
