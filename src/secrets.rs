@@ -257,7 +257,10 @@ fn secrets_of(line: &str) -> Vec<&str> {
         return vec![line];
     };
     let value = value.trim_end_matches(',').trim_matches('"');
-    if is_name(key.trim_start_matches("- ").trim_matches('"')) || SAYS_NOTHING.contains(&value) {
+    // A value in braces or brackets holds others, whatever it is called.
+    let holds = value.starts_with(['{', '[']);
+    let is_name = is_name(key.trim_start_matches("- ").trim_matches('"')) && !holds;
+    if is_name || SAYS_NOTHING.contains(&value) {
         return Vec::new();
     }
     match is_alone(value) {

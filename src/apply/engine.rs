@@ -219,7 +219,7 @@ pub async fn apply(mut apply: Apply) -> Result<Ending, JournalError> {
         drain,
         shared,
     };
-    run.refuse_stale(lost.clone()).await?;
+    run.refuse_stale(lost.clone()).await;
     run.until_its_end(apply.stop, apply.wishes, lost).await;
     Ok(run.ending(apply.next).await)
 }
@@ -289,21 +289,18 @@ struct Run {
 }
 
 impl Run {
-    async fn refuse_stale(
-        &mut self,
-        lost: watch::Receiver<Option<String>>,
-    ) -> Result<(), JournalError> {
+    async fn refuse_stale(&mut self, lost: watch::Receiver<Option<String>>) {
         let mut stop = self.stop.clone();
         let start = tokio::select! {
             biased;
-            _ = stop.wait_for(|how_far| *how_far != Stop::No) => return Ok(()),
+            _ = stop.wait_for(|how_far| *how_far != Stop::No) => return,
             about = lost_to(lost) => {
                 self.cut_off(Cut::LockLost(about));
-                return Ok(());
+                return;
             }
             () = passed(self.deadline) => {
                 self.cut_off(Cut::Deadline);
-                return Ok(());
+                return;
             }
             start = stale::look(&self.shared, &self.registry, &self.outs, &self.done) => start,
         };
@@ -315,14 +312,16 @@ impl Run {
             if let Some(i) = self.queue.index(&address) {
                 let because = self.shared.secrets.scrub(&because);
                 let ended = Ended::with(Outcome::Moved { because });
-                self.ended(i, ended, Duration::ZERO).await?;
+                if let Err(error) = self.ended(i, ended, Duration::ZERO).await {
+                    self.breaks(error);
+                    return;
+                }
             }
         }
         if !self.shared.orders.prove_changed_only {
             self.seen = start.seen;
         }
         self.unsure = start.unsure;
-        Ok(())
     }
 
     async fn until_its_end(

@@ -25,10 +25,16 @@ const AFTER_A_DEATH: &str = "2m";
 pub(super) struct Words(Vec<String>);
 
 impl Words {
-    /// Begins a command for the folder of the spec.
-    pub(super) fn new(dir: &Path, command: &[&str]) -> Self {
+    /// Begins a command for the folder of the spec, and names that as the person did.
+    pub(super) fn new(cli: &Cli, command: &[&str]) -> Self {
+        let is_named = cli.is_chdir_given || cli.chdir != Path::new(".");
+        Self::beside(Some(&*cli.chdir).filter(|_| is_named), command)
+    }
+
+    /// Begins a command for a folder, or for the one where it is typed.
+    pub(super) fn beside(dir: Option<&Path>, command: &[&str]) -> Self {
         let mut words = Self(vec!["drplan".to_owned()]);
-        if dir != Path::new(".") {
+        if let Some(dir) = dir {
             words.add("--chdir", dir.display().to_string());
         }
         words.0.extend(command.iter().map(|&word| word.to_owned()));
@@ -92,7 +98,10 @@ impl Words {
 
 /// Applies once more: the same file, or a new plan that is told the same.
 pub(super) fn again(cli: &Cli, args: &ApplyArgs, plan: &Plan) -> Words {
-    let mut words = Words::new(&cli.chdir, &["apply"]);
+    if let Some(words) = of_its_own(cli, plan) {
+        return words.vars(&args.planning.vars, plan);
+    }
+    let mut words = Words::new(cli, &["apply"]);
     if let Some(path) = &args.plan {
         // The same plan may be applied again; what it rests on is decided.
         words.0.push(path.display().to_string());
@@ -108,10 +117,22 @@ pub(super) fn again(cli: &Cli, args: &ApplyArgs, plan: &Plan) -> Words {
     ordered(words, args)
 }
 
+/// What a run that recovers nothing came from: it takes something back, or sets it going again.
+fn of_its_own(cli: &Cli, plan: &Plan) -> Option<Words> {
+    if let Some(run) = &plan.head.reverts {
+        return Some(Words::new(cli, &["revert", "dns", run]));
+    }
+    plan.head.releases.then(|| {
+        let mut words = Words::new(cli, &["release"]);
+        words.all("--lost", &plan.head.lost);
+        words
+    })
+}
+
 /// Makes a plan file anew whose world has moved on; `None` if there is no such file.
 pub(super) fn anew(cli: &Cli, args: &ApplyArgs, plan: &Plan) -> Option<Words> {
     let path = args.plan.as_ref()?;
-    let mut words = Words::new(&cli.chdir, &["plan"]);
+    let mut words = Words::new(cli, &["plan"]);
     decisions(&mut words, plan);
     words.add("--out", path.display().to_string());
     Some(words.vars(&args.planning.vars, plan))
@@ -119,25 +140,27 @@ pub(super) fn anew(cli: &Cli, args: &ApplyArgs, plan: &Plan) -> Option<Words> {
 
 /// Goes on with a run: the same plan, nobody asked twice.
 pub(super) fn resume(cli: &Cli, args: &ApplyArgs, plan: &Plan, run: &str) -> Words {
-    let mut words = Words::new(&cli.chdir, &["apply", "--resume", run]);
+    let mut words = Words::new(cli, &["apply", "--resume", run]);
     of_the_plan(&mut words, args);
     ordered(words.vars(&args.planning.vars, plan), args)
 }
 
 /// Goes on with a run that somebody looks at: by the command that it has kept, if it has. Empty if nobody can.
 /// `is_locked` says whether its lock lies there still.
-pub(super) fn of_run(standing: &Standing, dir: &Path, is_locked: bool) -> String {
+pub(super) fn of_run(standing: &Standing, cli: &Cli, is_locked: bool) -> String {
     let run = standing.run.as_str();
     let kept = standing.frontier.next.clone();
     match standing.state {
         State::Running => String::new(),
-        State::Paused { .. } => Words::new(dir, &["resume", run]).text(),
+        State::Paused { .. } => Words::new(cli, &["resume", run]).text(),
         State::Ended { .. } => kept,
         State::Died => {
-            let plain = || Words::new(dir, &["apply", "--resume", run]).text();
+            let plain = || Words::new(cli, &["apply", "--resume", run]).text();
             let next = Some(kept).filter(|kept| !kept.is_empty());
             let next = next.unwrap_or_else(plain);
-            match is_locked {
+            // Only `apply` waits for a lock.
+            let is_apply = next.split(' ').any(|word| word == "apply");
+            match is_locked && is_apply {
                 true => format!("{next} --lock-timeout {AFTER_A_DEATH}"),
                 false => next,
             }
@@ -273,6 +296,7 @@ fn goes_on(ending: &Ending, exit: Exit) -> bool {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::ffi::OsString;
 
     use super::*;
     use crate::apply::Frontier;
@@ -341,6 +365,25 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_is_named_as_the_person_named_it() {
+        for (argv, said) in [
+            (vec!["drplan", "status"], "drplan status r"),
+            (
+                vec!["drplan", "status", "--chdir", "."],
+                "drplan --chdir . status r",
+            ),
+            (
+                vec!["drplan", "--chdir", "a b", "status"],
+                "drplan --chdir 'a b' status r",
+            ),
+        ] {
+            let argv = argv.into_iter().map(OsString::from).collect();
+            let cli = Cli::read(argv).expect("arguments");
+            assert_eq!(Words::new(&cli, &["status", "r"]).text(), said);
+        }
+    }
+
+    #[test]
     fn an_answer_to_an_instance_is_quoted_for_the_shell() {
         let mut ending = ending(&[]);
         let gate = Address::new("approval.go[\"a b\"]");
@@ -383,14 +426,17 @@ mod tests {
                 },
                 running: BTreeMap::new(),
             };
-            of_run(&standing, Path::new("/spec"), is_locked)
+            let argv = ["drplan", "--chdir", "/spec", "status"];
+            let cli = Cli::read(argv.map(OsString::from).to_vec()).expect("arguments");
+            of_run(&standing, &cli, is_locked)
         };
         let plain = "drplan --chdir /spec apply --resume r";
         assert_eq!(next(State::Died, "", false), plain);
         assert_eq!(
-            next(State::Died, "drplan kept", true),
-            "drplan kept --lock-timeout 2m"
+            next(State::Died, "drplan apply --resume r --skip a.b=c", true),
+            "drplan apply --resume r --skip a.b=c --lock-timeout 2m"
         );
+        assert_eq!(next(State::Died, "drplan release", true), "drplan release");
         assert_eq!(next(State::Running, "drplan kept", true), "");
     }
 }

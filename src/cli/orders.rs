@@ -84,12 +84,30 @@ fn taken(args: &OrderArgs, plan: &Plan) -> Result<Taken, Failure> {
         skip: reasons("--skip", &args.skip, plan)?,
         by_hand: reasons("--by-hand", &args.by_hand, plan)?,
     };
+    provable(&taken, plan)?;
     match taken.skip.keys().find(|a| taken.by_hand.contains_key(*a)) {
         None => Ok(taken),
         Some(both) => Err(Failure::refused(
             Exit::Usage,
             format!("`{both}` cannot be left out with `--skip` and done `--by-hand`"),
             "leave out one of both: what is done by hand is proven, what is skipped is not",
+        )),
+    }
+}
+
+/// What a plan cannot look at or decide, it cannot prove either.
+fn provable(taken: &Taken, plan: &Plan) -> Result<(), Failure> {
+    let stuck = |step: &&Step| matches!(step.what, Do::Blocked { .. } | Do::Conflict);
+    let mut by_hand = taken.by_hand.keys().filter_map(|a| plan.step(a.as_str()));
+    match by_hand.find(stuck) {
+        None => Ok(()),
+        Some(step) => Err(Failure::refused(
+            Exit::Usage,
+            format!(
+                "`--by-hand {}=…`: this plan cannot prove it: {}",
+                step.address, step.because
+            ),
+            "plan again, and what was done by hand is seen; or leave it out with `--skip`",
         )),
     }
 }

@@ -48,7 +48,7 @@ pub(super) async fn run(cli: &Cli, args: &PlanArgs, ambient: &Ambient) -> Result
             format!("saved; show it with: drplan show {}", path.display())
         } else {
             let path = path.display().to_string();
-            let mut words = Words::new(&cli.chdir, &["apply", &path]);
+            let mut words = Words::new(cli, &["apply", &path]);
             let secrets = &plan.head.secrets;
             if !secrets.is_empty() {
                 words.files(&args.planning.vars);

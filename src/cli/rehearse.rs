@@ -195,18 +195,18 @@ fn early(plan: &Plan) -> Option<String> {
 /// Warns of a lost place that steps are to write to: what is built again is not lost but not there.
 fn made_again(plan: &Plan) -> Option<String> {
     let lost = |conn: &ConnId| {
-        let target = plan.targets.iter().find(|target| target.conn == *conn);
-        target.and_then(|target| target.lost.as_deref())
+        let target = plan.targets.iter().find(|target| target.conn == *conn)?;
+        Some((target.conn.clone(), target.lost.as_deref()?))
     };
-    let (step, domain) = plan.steps.iter().find_map(|step| {
+    let (step, (conn, domain)) = plan.steps.iter().find_map(|step| {
         let is_blocked = step.what == Do::Blocked { unreadable: false };
         let want = step.want.as_ref().filter(|_| is_blocked)?;
         Some((step, want.roles.values().find_map(lost)?))
     })?;
     Some(format!(
-        "warning: `{}` lies in `{domain}`, which is lost, so that nothing is written there\n  hint: a place that the \
-         recovery builds again is not `lost`: take it out of `lost` in {FILE}, and `running` out of its block there, \
-         and let a `program` start it",
+        "warning: `{}` needs `{conn}`, which lies in `{domain}` and is lost: nothing is read or written there\n  hint: \
+         a place that the recovery builds again is not `lost`: take that out of `lost` in {FILE}, and `running` out \
+         of its block there, and let a `program` start it",
         step.address
     ))
 }
@@ -214,7 +214,7 @@ fn made_again(plan: &Plan) -> Option<String> {
 /// Keeps what a plan of the world rests on as it is before the recovery.
 async fn keep(scene: &Scene, dir: &Path, out: &Path) -> Result<Exit, Failure> {
     let planning = scene.planning();
-    let mut next = Words::new(dir, &["plan"]);
+    let mut next = Words::beside(Some(dir), &["plan"]);
     next.add("--live", out.display().to_string());
     let (inside, ambient) = (scene.dir(), scene.ambient());
     super::snapshot::keep(inside, &planning, out, next, ambient).await

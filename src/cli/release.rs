@@ -51,7 +51,7 @@ pub(super) async fn run(cli: &Cli, args: &ReleaseArgs, ambient: &Ambient) -> Res
         confirm(&plan, ambient)?;
     }
     let store = open_store::of_plan(&plan, &session.observer, &cli.chdir).await?;
-    let mut again = Words::new(&cli.chdir, &["release"]);
+    let mut again = Words::new(cli, &["release"]);
     again.all("--lost", &args.lost);
     let again = again.vars(&args.vars, &plan);
     let beginning = Beginning {

@@ -19,6 +19,7 @@ use super::next::Words;
 use super::open_store;
 use super::print;
 use super::talk;
+use crate::apply::Event;
 use crate::render;
 use crate::report::Bundle;
 use crate::report::Exit;
@@ -73,7 +74,10 @@ async fn texts(
 }
 
 fn told(stored: &StoredRun) -> Result<Report, Failure> {
+    let last = stored.records.lines.last().map(|line| &line.record);
+    let is_over = matches!(last, Some(Event::RunEnded { exit_code: 0 }));
     let next = stored.frontier.as_ref().map(|f| f.next.as_str());
+    let next = next.filter(|_| !is_over);
     let report = crate::report::report(&stored.plan, &stored.seal, &stored.records, next);
     report.map_err(|illegal| {
         Failure::refused(
@@ -129,7 +133,7 @@ async fn verify(cli: &Cli, args: &VerifyArgs, ambient: &Ambient) -> Result<Exit,
             Some(path) => ["--file".to_owned(), path.display().to_string()].to_vec(),
             None => vec![verified.run.clone()],
         };
-        let mut again = Words::new(&cli.chdir, &["evidence", "verify"]).and(what);
+        let mut again = Words::new(cli, &["evidence", "verify"]).and(what);
         again.add("--head", &verified.head);
         print(&render::evidence::verified(
             &verified,

@@ -37,7 +37,7 @@ pub(super) async fn run(cli: &Cli, args: &RevertArgs, ambient: &Ambient) -> Resu
     if !args.auto_approve {
         confirm(&plan, ambient)?;
     }
-    let again = Words::new(&cli.chdir, &["revert", "dns", &stored.id]);
+    let again = Words::new(cli, &["revert", "dns", &stored.id]);
     let again = again.vars(&args.vars, &stored.plan);
     let beginning = Beginning {
         plan: Arc::new(plan),

@@ -100,8 +100,8 @@ pub(super) async fn run(
     let after = After {
         again: beginning.again.clone(),
         resume: next::resume(cli, args, &plan, &run),
-        status: Words::new(&cli.chdir, &["status", &run]).vars(&args.planning.vars, &plan),
-        report: Words::new(&cli.chdir, &["report", &run]).vars(&args.planning.vars, &plan),
+        status: Words::new(cli, &["status", &run]).vars(&args.planning.vars, &plan),
+        report: Words::new(cli, &["report", &run]).vars(&args.planning.vars, &plan),
         anew: match beginning.resumed {
             Some(_) => Some(next::again(cli, args, &plan)),
             None => next::anew(cli, args, &plan),

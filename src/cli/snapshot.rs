@@ -32,7 +32,7 @@ pub(super) async fn run(
     args: &SnapshotArgs,
     ambient: &Ambient,
 ) -> Result<Exit, Failure> {
-    let mut next = Words::new(&cli.chdir, &["plan"]);
+    let mut next = Words::new(cli, &["plan"]);
     next.add("--live", args.out.display().to_string());
     keep(&cli.chdir, &args.planning, &args.out, next, ambient).await
 }

@@ -46,7 +46,7 @@ pub(super) async fn run(cli: &Cli, args: &StatusArgs, ambient: &Ambient) -> Resu
     } else {
         let older = older.iter().take(OLDER_MAX).map(|r| r.as_str());
         let next = Next {
-            command: next::of_run(&standing, &cli.chdir, holder.is_some()),
+            command: next::of_run(&standing, cli, holder.is_some()),
             here: here(),
         };
         render::status::status(&standing, lock.as_deref(), &next, older, ambient.style())

@@ -2,6 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use drplan_api::Json;
+use drplan_api::canonical;
+use drplan_api::digest;
+
 use super::Ambient;
 use super::args::VarArgs;
 use super::failure::Failure;
@@ -67,12 +71,12 @@ pub(super) fn of_plan(
 /// Makes sure that every `--var` is a secret that a plan file waits for: it has decided the others.
 pub(super) fn are_open(plan: &Plan, vars: &VarArgs) -> Result<(), Failure> {
     for pair in &vars.vars {
-        let (name, _) = name_and_text(pair)?;
-        if plan.head.secrets.iter().any(|secret| secret == name) {
+        let (name, text) = name_and_text(pair)?;
+        if plan.head.secrets.iter().any(|secret| secret == name) || is_decided(plan, name, text) {
             continue;
         }
         let why = match plan.head.variables.contains_key(name) {
-            true => "the plan has decided its value",
+            true => "the plan was made with another value",
             false => "the plan needs no such secret",
         };
         return Err(Failure::refused(
@@ -82,6 +86,18 @@ pub(super) fn are_open(plan: &Plan, vars: &VarArgs) -> Result<(), Failure> {
         ));
     }
     Ok(())
+}
+
+/// Whether the plan was made with just this value, of which it keeps the digest.
+fn is_decided(plan: &Plan, name: &str, text: &str) -> bool {
+    let Some(decided) = plan.head.variables.get(name) else {
+        return false;
+    };
+    let plain = Some(Json::from(text));
+    let mut meant = [plain, serde_json::from_str(text).ok()]
+        .into_iter()
+        .flatten();
+    meant.any(|json| digest(canonical(&json).as_bytes()) == *decided)
 }
 
 fn name_and_text(pair: &str) -> Result<(&str, &str), Failure> {

@@ -44,7 +44,7 @@ pub(super) async fn run(
     if let Some((what, goes_on)) = over {
         let hint = match goes_on {
             true => {
-                let words = Words::new(&cli.chdir, &["apply", "--resume", &run]);
+                let words = Words::new(cli, &["apply", "--resume", &run]);
                 format!("`{}` goes on with it", words.text())
             }
             false => "`drplan plan` says what there is to do now".to_owned(),
@@ -58,7 +58,7 @@ pub(super) async fn run(
         at: now,
     };
     store.set_wish(&run, &wish).await?;
-    let resume = Words::new(&cli.chdir, &["resume", &run]).vars(&args.vars, &stored.plan);
+    let resume = Words::new(cli, &["resume", &run]).vars(&args.vars, &stored.plan);
     print(&match wanted {
         Wanted::Pause => format!(
             "Run {run} begins nothing new from now on; what runs goes on. `{}` lets it go on.\n",

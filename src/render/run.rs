@@ -139,9 +139,10 @@ impl TextSink {
     fn told(&self, state: &State, tone: Option<Tone>, word: &str, text: &str) {
         let at = self.watch.since_start();
         let word = format!("{word:8}");
+        let before = CLOCK_WIDTH + word.chars().count() + 2;
         let word = tone.map_or(word.clone(), |tone| self.style.paint(tone, &word));
         let text = match state.bars {
-            Some(_) => hanging(text, self.style.width),
+            Some(_) => hanging(text, self.style.width, before),
             None => text.to_owned(),
         };
         self.line(state, &format!("{at:>CLOCK_WIDTH$} {word} {text}"));
@@ -235,9 +236,8 @@ impl TextSink {
 }
 
 /// What stands behind clock and word, broken at spaces: a terminal would break within words.
-fn hanging(text: &str, width: usize) -> String {
-    const BEFORE: usize = CLOCK_WIDTH + 10;
-    whole(text, width.saturating_sub(BEFORE)).join(&format!("\n{:BEFORE$}", ""))
+fn hanging(text: &str, width: usize, before: usize) -> String {
+    whole(text, width.saturating_sub(before)).join(&format!("\n{:before$}", ""))
 }
 
 impl Drop for TextSink {

@@ -93,9 +93,14 @@ impl Standing {
         }
         let open: Vec<Address> = running.keys().cloned().collect();
         let kept = stored.frontier.clone().unwrap_or_default();
+        // The command is kept from the beginning, for a run that dies.
+        let next = match state {
+            State::Running | State::Ended { exit_code: 0 } => String::new(),
+            _ => kept.next,
+        };
         let frontier = Frontier {
             from: kept.from,
-            ..Frontier::of(&stored.id, &stored.plan, &ended, &open, kept.next)
+            ..Frontier::of(&stored.id, &stored.plan, &ended, &open, next)
         };
         let began_at = stored.records.lines.first().map(|line| line.at);
         let last_at = stored.records.lines.last().map(|line| line.at);

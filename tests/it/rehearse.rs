@@ -214,8 +214,8 @@ fn a_lost_place_that_a_step_writes_to_is_named_with_how_it_is_built_again() {
     );
     let ran = world.run("rehearse");
     assert_ne!(ran.exit, 0);
-    ran.says("`kubernetes_manifest.greeting` lies in `cluster:b`, which is lost")
-        .says("take it out of `lost` in rehearsal.hcl");
+    ran.says("`kubernetes_manifest.greeting` needs `kubernetes.b`, which lies in `cluster:b` and is lost")
+        .says("take that out of `lost` in rehearsal.hcl");
 }
 
 #[test]

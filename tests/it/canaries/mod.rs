@@ -323,7 +323,7 @@ output "login" { value = command.login.outputs.kubeconfig }
     let searched = search(&world, "command.tells", &secrets);
     // Beside an apply that goes on these make sense.
     assert_eq!(searched.refused(), ["pause", "resume"]);
-    for wanted in ["asked=(secret)", "found=(secret)", "cut-"] {
+    for wanted in ["asked=(secret)", "found=(secret)", "… cut-"] {
         assert!(searched.said.contains(wanted), "nothing says `{wanted}`");
     }
     searched.ended(&[

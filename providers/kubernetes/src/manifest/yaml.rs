@@ -16,7 +16,7 @@ const NODES_MAX: usize = 5_000_000;
 /// How deep a file may nest; schemas inside definitions are deep.
 const DEPTH_MAX: usize = 256;
 /// How much text is remembered, in bytes; what comes later is read anew.
-const REMEMBERED_MAX: usize = 16 << 20;
+const REMEMBERED_MAX: usize = 4 << 20;
 
 /// What was read, by its text.
 #[derive(Default)]

@@ -372,6 +372,8 @@ impl Inner {
             .filter(|command| command.starts(name, &stand.args, plain))
             .filter_map(|command| command.folder.as_ref())
             .map(|folder| self.base_dir.join(folder))
+            // Beyond the copy of the spec nothing is written: a step that runs there says so at its turn.
+            .filter(|folder| inside(&self.base_dir, folder, "").is_ok())
             .collect();
         if out.is_empty() {
             out.insert(self.base_dir.clone());

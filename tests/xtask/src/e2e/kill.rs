@@ -2,7 +2,9 @@
 //! first one's files or without.
 
 use std::collections::BTreeSet;
+use std::collections::HashMap;
 use std::fs;
+use std::mem::Discriminant;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -264,6 +266,8 @@ pub(super) struct Tally {
     broken: usize,
     took: Duration,
     steps: BTreeSet<&'static str>,
+    /// For each sort of moment, how many points were tried, and how many were met in time.
+    sorts: HashMap<Discriminant<Moment>, (usize, usize)>,
 }
 
 impl Tally {
@@ -273,11 +277,17 @@ impl Tally {
         self.late += usize::from(matches!(outcome, Ok(Met::TooLate)));
         self.broken += usize::from(outcome.is_err());
         self.steps.insert(POINTS[point].step);
+        let sort = std::mem::discriminant(&POINTS[point].moment);
+        let (tried, met) = self.sorts.entry(sort).or_default();
+        *tried += 1;
+        *met += usize::from(matches!(outcome, Ok(Met::InTime)));
     }
 
-    /// Whether so many kills came too late that the others prove little. A single one always may.
+    /// Whether so many kills came too late that the others prove little, or all of one sort of moment did. A
+    /// single one always may.
     pub(super) fn is_too_late(&self) -> bool {
-        self.late > (self.kills / TOO_LATE_ONE_IN).max(1)
+        let missed = |(tried, met): &(usize, usize)| *tried > 1 && *met == 0;
+        self.late > (self.kills / TOO_LATE_ONE_IN).max(1) || self.sorts.values().any(missed)
     }
 
     /// The counts in one line; none if nothing was killed.
