@@ -266,7 +266,7 @@ pub(super) struct Tally {
     broken: usize,
     took: Duration,
     steps: BTreeSet<&'static str>,
-    /// For each sort of moment, how many points were tried, and how many were met in time.
+    /// For each sort of moment, how many points were tried, and how many were met too late.
     sorts: HashMap<Discriminant<Moment>, (usize, usize)>,
 }
 
@@ -278,15 +278,15 @@ impl Tally {
         self.broken += usize::from(outcome.is_err());
         self.steps.insert(POINTS[point].step);
         let sort = std::mem::discriminant(&POINTS[point].moment);
-        let (tried, met) = self.sorts.entry(sort).or_default();
+        let (tried, late) = self.sorts.entry(sort).or_default();
         *tried += 1;
-        *met += usize::from(matches!(outcome, Ok(Met::InTime)));
+        *late += usize::from(matches!(outcome, Ok(Met::TooLate)));
     }
 
     /// Whether so many kills came too late that the others prove little, or all of one sort of moment did. A
     /// single one always may.
     pub(super) fn is_too_late(&self) -> bool {
-        let missed = |(tried, met): &(usize, usize)| *tried > 1 && *met == 0;
+        let missed = |(tried, late): &(usize, usize)| *tried > 1 && late == tried;
         self.late > (self.kills / TOO_LATE_ONE_IN).max(1) || self.sorts.values().any(missed)
     }
 
