@@ -28,9 +28,9 @@ use super::values;
 use super::world::World;
 use super::world::needs_secrets;
 use super::world::world_of;
-use crate::apply::Event;
 use crate::apply::Frontier;
 use crate::apply::Stop;
+use crate::plan::CLOCKS_DIFFER;
 use crate::plan::Do;
 use crate::plan::Plan;
 use crate::render;
@@ -41,9 +41,6 @@ use crate::signature::Trusted;
 
 /// Up to which age a plan is as good as a new one.
 const PLAN_FRESH: Duration = Duration::from_secs(60 * 60);
-
-/// How far clocks of two machines may be apart without a word.
-const CLOCKS_DIFFER: Duration = Duration::from_secs(60);
 
 /// Kinds whose programs and paths start in the folder of the spec.
 const STARTS_IN_THE_FOLDER: &[&str] = &["command", "helm_release"];
@@ -209,11 +206,7 @@ async fn until_nothing_is_left(
             confirm(&plan, ambient)?;
         }
         approved.add(&plan);
-        let world = World {
-            secrets: session.secrets,
-            observer: session.observer,
-            registry: session.registry,
-        };
+        let world = World::from(session);
         let heard = match &stop {
             Some(stop) => watch::Receiver::clone(stop),
             None => signals::stops(ambient)?,
@@ -283,8 +276,7 @@ async fn resume(
     let (store, _) = open_store::of_spec(cli, &args.planning.vars, ambient).await?;
     let run = store.find(Some(wanted)).await?;
     let stored = store.open(&run).await?;
-    let last = stored.records.lines.last().map(|line| &line.record);
-    if matches!(last, Some(Event::RunEnded { exit_code: 0 })) {
+    if stored.has_ended_well() {
         return Err(Failure::refused(
             Exit::Usage,
             format!("run {run} has ended, and nothing of it is left"),

@@ -172,8 +172,8 @@ pub(super) fn can_be_redone(given: &[String], plan: &Plan) -> Result<(), Failure
     Ok(())
 }
 
-/// Whether a step makes something true that can be looked at.
-fn is_goal(step: &Step) -> bool {
+/// Whether a step has a goal of its own: it makes something true that can be looked at.
+pub(super) fn is_goal(step: &Step) -> bool {
     let acts = matches!(
         step.what,
         Do::Nothing | Do::Act { .. } | Do::Late { .. } | Do::Conflict | Do::Blocked { .. }

@@ -10,6 +10,7 @@ use crate::plan::PlanFileError;
 use crate::render::style::Style;
 use crate::render::style::Tone;
 use crate::report::Exit;
+use crate::report::Illegal;
 use crate::sealed::SealError;
 use crate::signature::SignatureError;
 use crate::snapshot::SnapshotError;
@@ -40,6 +41,15 @@ impl Failure {
             error: anyhow::anyhow!(message.into()),
             hint: Some(hint.into()),
         }
+    }
+
+    /// Says that a journal does not tell the story of a run.
+    pub(crate) fn senseless(run: &str, illegal: &Illegal) -> Self {
+        Self::refused(
+            Exit::Error,
+            format!("the journal of run {run} makes no sense: {illegal}"),
+            format!("see `drplan evidence verify {run}`"),
+        )
     }
 
     /// Each mistake in a line, for who has said everything else already.

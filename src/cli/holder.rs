@@ -14,14 +14,13 @@ use crate::store::Claim;
 use crate::store::Lease;
 use crate::store::LeaseError;
 use crate::store::Lock;
-use crate::store::LockError;
 use crate::store::RunStore;
 use crate::store::held;
 
 /// How often a lock of this machine is tried.
 const TRIED_EVERY: Duration = Duration::from_secs(1);
 
-/// Keeps other applies of the recovery away.
+/// Keeps other applies of the recovery away. The folder of a store on this machine is there already.
 pub(super) async fn alone(
     store: &RunStore,
     plan: &Plan,
@@ -33,7 +32,6 @@ pub(super) async fn alone(
     match store {
         RunStore::Folder(dir) => {
             let about = format!("run {run} of {holder}");
-            crate::private::folder(dir).map_err(|e| LockError::io(dir, &e))?;
             let until = tokio::time::Instant::now() + patience;
             loop {
                 match Lock::take(&dir.join("lock"), &about) {

@@ -112,17 +112,8 @@ fn provable(taken: &Taken, plan: &Plan) -> Result<(), Failure> {
     }
 }
 
-/// Whether a step has a goal of its own. Checks, questions and other guards stand between a person and
-/// harm: they cannot be ordered away.
-fn is_goal(step: &Step) -> bool {
-    let acts = matches!(
-        step.what,
-        Do::Act { .. } | Do::Late { .. } | Do::Conflict | Do::Blocked { .. } | Do::Nothing
-    );
-    acts && step.guards.is_empty() && !step.address.is_data()
-}
-
-/// Addresses of steps with reasons.
+/// Addresses of steps with reasons. Checks, questions and other guards stand between a person and harm: they
+/// cannot be ordered away.
 fn reasons(
     option: &str,
     given: &[String],
@@ -150,7 +141,7 @@ fn reason<'a>(
         return Err(("the reason is missing", hint.to_owned()));
     };
     match plan.step(address.as_str()) {
-        Some(step) if is_goal(step) => Ok((step, reason)),
+        Some(step) if choose::is_goal(step) => Ok((step, reason)),
         Some(_) => Err((
             "only a step with a goal of its own can be left to a person",
             "a question is answered with `--approve`; a check that may fail has `severity = \"warning\"` in the \
@@ -158,7 +149,7 @@ fn reason<'a>(
                 .to_owned(),
         )),
         None => {
-            let names = plan.steps.iter().filter(|s| is_goal(s));
+            let names = plan.steps.iter().filter(|s| choose::is_goal(s));
             let near = crate::spec::nearest(address.as_str(), names.map(|s| s.address.as_str()));
             let hint = match near {
                 Some(near) => format!("did you mean `{near}`?"),

@@ -62,11 +62,7 @@ pub(super) async fn run(cli: &Cli, args: &ReleaseArgs, ambient: &Ambient) -> Res
         again,
         stop: signals::stops(ambient)?,
     };
-    let world = World {
-        secrets: session.secrets,
-        observer: session.observer,
-        registry: session.registry,
-    };
+    let world = World::from(session);
     let apply = ApplyArgs::plain(args.vars.clone());
     super::run::run(cli, &apply, ambient, &world, beginning).await
 }

@@ -19,7 +19,6 @@ use super::next::Words;
 use super::open_store;
 use super::print;
 use super::talk;
-use crate::apply::Event;
 use crate::render;
 use crate::report::Bundle;
 use crate::report::Exit;
@@ -74,18 +73,10 @@ async fn texts(
 }
 
 fn told(stored: &StoredRun) -> Result<Report, Failure> {
-    let last = stored.records.lines.last().map(|line| &line.record);
-    let is_over = matches!(last, Some(Event::RunEnded { exit_code: 0 }));
     let next = stored.frontier.as_ref().map(|f| f.next.as_str());
-    let next = next.filter(|_| !is_over);
+    let next = next.filter(|_| !stored.has_ended_well());
     let report = crate::report::report(&stored.plan, &stored.seal, &stored.records, next);
-    report.map_err(|illegal| {
-        Failure::refused(
-            Exit::Error,
-            format!("the journal of run {} makes no sense: {illegal}", stored.id),
-            format!("see `drplan evidence verify {}`", stored.id),
-        )
-    })
+    report.map_err(|illegal| Failure::senseless(&stored.id, &illegal))
 }
 
 pub(super) async fn evidence(

@@ -53,13 +53,8 @@ pub(super) async fn run(cli: &Cli, args: &RevertArgs, ambient: &Ambient) -> Resu
 
 /// The plan that takes back what the run did.
 async fn plan(stored: &StoredRun, world: &World, ambient: &Ambient) -> Result<Plan, Failure> {
-    let run = fold(&stored.plan, &stored.records.lines).map_err(|illegal| {
-        Failure::refused(
-            Exit::Error,
-            format!("the journal of run {} makes no sense: {illegal}", stored.id),
-            format!("see `drplan evidence verify {}`", stored.id),
-        )
-    })?;
+    let run = fold(&stored.plan, &stored.records.lines)
+        .map_err(|illegal| Failure::senseless(&stored.id, &illegal))?;
     if run.seal != stored.seal {
         return Err(Failure::refused(
             Exit::Refused,

@@ -89,14 +89,6 @@ pub(super) async fn run(
     let store = beginning.store.clone();
     let at = ambient.doors.clock.now();
     let run = beginning.resumed.clone().unwrap_or_else(|| run_id(at));
-    let course = Course {
-        orders: orders(&args.orders, &plan)?,
-        work_dir: open_store::work_dir(&cli.chdir, &store)?,
-        base_dir: std::path::absolute(&cli.chdir).map_err(anyhow::Error::from)?,
-        run: run.clone(),
-        resume: next::resume(cli, args, &plan, &run).text(),
-        at,
-    };
     let after = After {
         again: beginning.again.clone(),
         resume: next::resume(cli, args, &plan, &run),
@@ -106,6 +98,14 @@ pub(super) async fn run(
             Some(_) => Some(next::again(cli, args, &plan)),
             None => next::anew(cli, args, &plan),
         },
+    };
+    let course = Course {
+        orders: orders(&args.orders, &plan)?,
+        work_dir: open_store::work_dir(&cli.chdir, &store)?,
+        base_dir: std::path::absolute(&cli.chdir).map_err(anyhow::Error::from)?,
+        run: run.clone(),
+        resume: after.resume.text(),
+        at,
     };
     let hold = tokio::select! {
         biased;

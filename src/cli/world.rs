@@ -6,6 +6,7 @@ use super::Ambient;
 use super::args::Cli;
 use super::args::VarArgs;
 use super::failure::Failure;
+use super::session::Session;
 use super::values;
 use crate::observe::Observer;
 use crate::plan::Plan;
@@ -18,6 +19,16 @@ pub(super) struct World {
     pub(super) secrets: Arc<Secrets>,
     pub(super) observer: Arc<Observer>,
     pub(super) registry: Arc<drplan_api::Registry>,
+}
+
+impl From<Session> for World {
+    fn from(session: Session) -> Self {
+        Self {
+            secrets: session.secrets,
+            observer: session.observer,
+            registry: session.registry,
+        }
+    }
 }
 
 /// Applying a saved plan opens no spec: variables are read only for the secrets that the plan names.

@@ -15,8 +15,8 @@ use super::step::Sure;
 use crate::diag::Code;
 use crate::lang::format_duration;
 
-/// How far something may lie after the reading before a clock must be wrong.
-const CLOCKS_DIFFER: Duration = Duration::from_secs(60);
+/// How far something may lie ahead before a clock must be wrong.
+pub(crate) const CLOCKS_DIFFER: Duration = Duration::from_secs(60);
 
 /// Warns of what is doubtful. O(steps + points).
 pub(super) fn doubts(plan: &mut Plan) {

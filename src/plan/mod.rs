@@ -22,6 +22,7 @@ pub use check::limits;
 pub use check::secrets_in_sight;
 pub use decide::Options;
 pub use decide::plan;
+pub(crate) use doubts::CLOCKS_DIFFER;
 pub use file::PlanFileError;
 pub use file::encode;
 pub use file::parse;

@@ -2,6 +2,7 @@
 
 use super::runs::StoreError;
 use crate::apply::BrokenJournal;
+use crate::apply::Event;
 use crate::apply::Frontier;
 use crate::apply::JournalError;
 use crate::apply::Records;
@@ -35,6 +36,14 @@ pub struct StoredRun {
     pub records: Records,
     /// Where it stood when it ended.
     pub frontier: Option<Frontier>,
+}
+
+impl StoredRun {
+    /// Whether it ended, and nothing of it is left.
+    pub fn has_ended_well(&self) -> bool {
+        let last = self.records.lines.last().map(|line| &line.record);
+        matches!(last, Some(Event::RunEnded { exit_code: 0 }))
+    }
 }
 
 impl Texts {

@@ -40,9 +40,6 @@ pub struct ManifestSpec {
     wait_for: Option<String>,
     #[serde(default)]
     force_conflicts: Vec<String>,
-    /// The documents, read once.
-    #[serde(skip)]
-    documents: std::sync::OnceLock<parse::Documents>,
 }
 
 impl ManifestSpec {

@@ -100,13 +100,8 @@ pub(super) fn items(
     spec: &ManifestSpec,
     types: Option<&Discovered>,
 ) -> Result<Vec<Item>, Vec<String>> {
-    let documents = spec.documents.get_or_init(|| {
-        let mut errors = Vec::new();
-        let found = read(spec, &mut errors);
-        Documents { found, errors }
-    });
-    let mut errors = documents.errors.clone();
-    let found = documents.found.clone();
+    let mut errors = Vec::new();
+    let found = read(spec, &mut errors);
     let defined = definitions(found.iter().map(|(_, object)| object));
     let mut titles = BTreeSet::new();
     let mut items = Vec::new();
@@ -133,13 +128,6 @@ pub(super) fn items(
     }
     items.sort_by_key(Item::rank);
     Ok(items)
-}
-
-/// What was read: each object with the place where it stands, and what cannot be read.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Documents {
-    found: Vec<(String, Json)>,
-    errors: Vec<String>,
 }
 
 /// Returns every object with the place where it stands.
