@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use drplan_api::Json;
 use drplan_api::Late;
@@ -12,6 +13,7 @@ use serde::Serialize;
 
 use super::ManifestSpec;
 use super::yaml::documents;
+use super::yaml::flatten;
 use crate::Discovered;
 use crate::asks::TypeRef;
 use crate::normalise;
@@ -32,7 +34,8 @@ pub(super) struct Item {
     pub(super) resolved: bool,
     /// Whether the type's definition is in the same manifest.
     pub(super) defined_here: bool,
-    pub(super) object: Json,
+    /// Shared with what was read: a plan takes the same objects apart in every round.
+    pub(super) object: Arc<Json>,
 }
 
 impl Item {
@@ -56,7 +59,7 @@ impl Item {
 
     /// Returns the object as it is compared: the server turns the `stringData` of a Secret into `data`.
     pub(super) fn compared(&self) -> Json {
-        let mut out = self.object.clone();
+        let mut out = Json::clone(&self.object);
         if is_secret(&out)
             && let Some(map) = out.as_object_mut()
             && let Some(Json::Object(strings)) = map.remove("stringData")
@@ -102,7 +105,7 @@ pub(super) fn items(
 ) -> Result<Vec<Item>, Vec<String>> {
     let mut errors = Vec::new();
     let found = read(spec, &mut errors);
-    let defined = definitions(found.iter().map(|(_, object)| object));
+    let defined = definitions(found.iter().map(|(_, object)| &**object));
     let mut titles = BTreeSet::new();
     let mut items = Vec::new();
     for (place, object) in found {
@@ -131,7 +134,7 @@ pub(super) fn items(
 }
 
 /// Returns every object with the place where it stands.
-fn read(spec: &ManifestSpec, errors: &mut Vec<String>) -> Vec<(String, Json)> {
+fn read(spec: &ManifestSpec, errors: &mut Vec<String>) -> Vec<(String, Arc<Json>)> {
     let mut out = Vec::new();
     for file in &spec.files {
         read_yaml(&file.path, &file.content, &mut out, errors);
@@ -154,32 +157,19 @@ fn read(spec: &ManifestSpec, errors: &mut Vec<String>) -> Vec<(String, Json)> {
     out
 }
 
-fn read_yaml(place: &str, text: &str, out: &mut Vec<(String, Json)>, errors: &mut Vec<String>) {
+fn read_yaml(
+    place: &str,
+    text: &str,
+    out: &mut Vec<(String, Arc<Json>)>,
+    errors: &mut Vec<String>,
+) {
     match documents(text) {
         Ok(documents) => {
-            for (i, document) in documents.iter().enumerate() {
-                if !document.is_null() {
-                    flatten(
-                        format!("{place}, document {}", i + 1),
-                        document.clone(),
-                        out,
-                    );
-                }
-            }
+            let placed =
+                |(within, object): &(String, _)| (format!("{place}, {within}"), Arc::clone(object));
+            out.extend(documents.iter().map(placed));
         }
         Err(why) => errors.push(format!("{place}, {why}")),
-    }
-}
-
-/// Takes lists such as `kubectl get -o yaml` prints apart.
-fn flatten(place: String, mut object: Json, out: &mut Vec<(String, Json)>) {
-    if object["kind"] == "List" {
-        let items = object["items"].take();
-        for (i, item) in items.as_array().into_iter().flatten().enumerate() {
-            out.push((format!("{place}, item {}", i + 1), item.clone()));
-        }
-    } else {
-        out.push((place, object));
     }
 }
 
@@ -202,7 +192,7 @@ fn definitions<'a>(objects: impl Iterator<Item = &'a Json>) -> Definitions {
 
 fn item(
     spec: &ManifestSpec,
-    mut object: Json,
+    mut object: Arc<Json>,
     types: Option<&Discovered>,
     defined: &Definitions,
 ) -> Result<Item, String> {
@@ -222,7 +212,6 @@ fn item(
     if is_secret(&object) {
         check_secret(&object)?;
     }
-    normalise::drop_kept_by_server(&mut object);
     let (group, version) = split_api_version(&api_version);
     let of_kind = (group.to_owned(), kind.clone());
     let in_discovery = types.and_then(|t| t.find(group, version, &kind));
@@ -254,9 +243,13 @@ fn item(
     })
 }
 
-/// Writes the namespace into an object, or takes it out.
-pub(super) fn place_in(object: &mut Json, namespace: Option<&str>) {
-    if let Some(Json::Object(metadata)) = object.get_mut("metadata") {
+/// Writes the namespace into an object, or takes it out. One that has it right stays shared.
+pub(super) fn place_in(object: &mut Arc<Json>, namespace: Option<&str>) {
+    let written = object["metadata"].get("namespace");
+    if written == namespace.map(Json::from).as_ref() {
+        return;
+    }
+    if let Some(Json::Object(metadata)) = Arc::make_mut(object).get_mut("metadata") {
         match namespace {
             Some(namespace) => metadata.insert("namespace".to_owned(), namespace.into()),
             None => metadata.remove("namespace"),

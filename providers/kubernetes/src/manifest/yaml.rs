@@ -1,5 +1,5 @@
-//! The documents of a text. A plan asks for the same files in every round, and reading YAML is what costs
-//! most there: each text is read once in a process.
+//! The objects of a text. A plan asks for the same files in every round, and reading YAML is what costs
+//! most there: each text is read once in a process, and its objects are shared.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,45 +10,72 @@ use std::sync::PoisonError;
 use drplan_api::Json;
 
 use super::parse::OBJECTS_MAX;
+use crate::normalise;
 
 /// The most maps, lists and values of one file.
 const NODES_MAX: usize = 5_000_000;
 /// How deep a file may nest; schemas inside definitions are deep.
 const DEPTH_MAX: usize = 256;
-/// How much text is remembered, in bytes; what comes later is read anew.
-const REMEMBERED_MAX: usize = 4 << 20;
+/// How much text is remembered, in bytes; what comes later is read anew each time.
+const REMEMBERED_MAX: usize = 32 << 20;
+
+/// Objects without what only servers write, each with the place where it stands.
+type Placed = Vec<(String, Arc<Json>)>;
 
 /// What was read, by its text.
 #[derive(Default)]
 struct Read {
-    texts: HashMap<String, Arc<Vec<Json>>>,
+    texts: HashMap<String, Arc<Placed>>,
     bytes: usize,
 }
 
 static READ: LazyLock<Mutex<Read>> = LazyLock::new(Mutex::default);
 
-/// Reads all documents of a text; empty ones are null.
+/// Reads the objects of all documents of a text; those that are empty have none.
 ///
 /// # Errors
 ///
 /// In which document what is wrong.
-pub(super) fn documents(text: &str) -> Result<Arc<Vec<Json>>, String> {
+pub(super) fn documents(text: &str) -> Result<Arc<Placed>, String> {
     let remembered = || READ.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(known) = remembered().texts.get(text) {
         return Ok(Arc::clone(known));
     }
-    let documents = Arc::new(read(text)?);
+    let mut objects = Placed::new();
+    for (i, document) in read(text)?.into_iter().enumerate() {
+        if !document.is_null() {
+            flatten(format!("document {}", i + 1), document, &mut objects);
+        }
+    }
+    let objects = Arc::new(objects);
     let mut read = remembered();
     if read.bytes + text.len() <= REMEMBERED_MAX {
         read.bytes += text.len();
-        read.texts.insert(text.to_owned(), Arc::clone(&documents));
+        read.texts.insert(text.to_owned(), Arc::clone(&objects));
     }
-    Ok(documents)
+    Ok(objects)
+}
+
+/// Takes lists such as `kubectl get -o yaml` prints apart, and what only servers write away.
+pub(super) fn flatten(place: String, mut object: Json, out: &mut Placed) {
+    let mut put = |place, mut object| {
+        normalise::drop_kept_by_server(&mut object);
+        out.push((place, Arc::new(object)));
+    };
+    if object["kind"] != "List" {
+        return put(place, object);
+    }
+    if let Json::Array(items) = object["items"].take() {
+        for (i, item) in items.into_iter().enumerate() {
+            put(format!("{place}, item {}", i + 1), item);
+        }
+    }
 }
 
 fn read(text: &str) -> Result<Vec<Json>, String> {
     let options = serde_saphyr::options! {
         with_snippet: false,
+        emit_comments: false,
         budget: serde_saphyr::budget! {
             max_documents: OBJECTS_MAX,
             max_nodes: NODES_MAX,
