@@ -77,6 +77,8 @@ pub struct Secrets {
 /// What is scrubbed.
 #[derive(Default)]
 struct Opened {
+    /// What was remembered, before it was taken apart.
+    whole: BTreeSet<String>,
     texts: BTreeSet<String>,
     /// Finds all of them in one pass; made anew when there are more.
     finder: Option<AhoCorasick>,
@@ -161,16 +163,16 @@ impl Secrets {
 
     /// Remembers a value that was made of secrets, so that it is scrubbed too.
     pub fn remember(&self, text: &str) {
+        // It stays locked: who remembers the same text meanwhile may rely on it afterwards.
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        // Most are opened once more for each attempt of a step.
+        if !opened.whole.insert(text.to_owned()) {
+            return;
+        }
         let parts = parts(text).into_iter();
         let long = parts.filter(|part| part.len() >= SCRUB_CHARACTERS_MIN);
-        let all: Vec<String> = long.flat_map(in_all_forms).collect();
-        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = opened.texts.len();
-        opened.texts.extend(all);
-        // Most are opened once more for each attempt of a step.
-        if opened.texts.len() > before {
-            opened.finder = None;
-        }
+        opened.texts.extend(long.flat_map(in_all_forms));
+        opened.finder = None;
     }
 
     /// Replaces every secret that was opened so far. The second net: nothing should hold one.
@@ -340,13 +342,14 @@ fn from_url(text: &str) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// The long values of a text that is JSON, as a kubeconfig may be: each may be repeated alone.
+/// The long values of a text that is a document in YAML or JSON, as a kubeconfig is: each may be repeated alone.
 fn values_of(text: &str) -> Vec<String> {
     let mut out = Vec::new();
-    let mut open: Vec<Json> = serde_json::from_str(text).into_iter().collect();
+    let mut open: Vec<Json> = serde_saphyr::from_multiple(text).unwrap_or_default();
     while let Some(value) = open.pop() {
         match value {
-            Json::String(text) if is_alone(&text) => out.push(text),
+            // A block of lines ends with one that others leave out.
+            Json::String(text) if is_alone(&text) => out.push(text.trim_end().to_owned()),
             Json::Array(list) => open.extend(list),
             Json::Object(map) => {
                 let told = map
@@ -448,6 +451,16 @@ users:
       c2VjcmV0LWtleS1kYXRh
 current-context: b
 ";
+
+    #[test]
+    fn a_value_in_braces_on_a_line_with_others_is_scrubbed_alone() {
+        let secrets = Secrets::new(Path::new("."), BTreeMap::new());
+        secrets.remember("users:\n- user: {token: hunter22hunter22, username: administrator}\n");
+        assert_eq!(
+            secrets.scrub("administrator sent hunter22hunter22"),
+            "administrator sent (secret)"
+        );
+    }
 
     #[test]
     fn of_a_kubeconfig_what_opens_something_is_scrubbed_and_what_holds_it_together_is_not() {

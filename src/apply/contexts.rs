@@ -28,6 +28,7 @@ impl Turn<'_> {
             recovery: self.shared.plan.head.recovery.clone(),
             run: self.shared.run.clone(),
             attempt,
+            begun: false,
             conns,
             base_dir: self.shared.base_dir.clone(),
             work_dir: self.work_dir()?,

@@ -18,6 +18,7 @@ use drplan_api::Progress;
 use drplan_api::Proposal;
 use drplan_api::ProviderError;
 use drplan_api::RawWant;
+use drplan_api::ReadCx;
 use drplan_api::View;
 use tokio::time::Instant;
 use tokio::time::sleep;
@@ -383,7 +384,10 @@ impl Turn<'_> {
         effect: &Effect,
         tries: &mut Tries,
     ) -> Result<(), Stop> {
-        let cx = self.read_cx(want, tries.attempt).await?;
+        let cx = ReadCx {
+            begun: tries.left,
+            ..self.read_cx(want, tries.attempt).await?
+        };
         let landed = match self.reading(op.probe(&cx, n)).await? {
             // What is done again was there before; only of what this run began is this the answer.
             Landed::Yes

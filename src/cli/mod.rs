@@ -63,7 +63,7 @@ use crate::report::Exit;
 
 /// Runs one command and returns the exit code.
 pub fn run(argv: impl IntoIterator<Item = OsString>, ambient: Ambient) -> u8 {
-    let cli = match Cli::read(args::normalised(argv, &ambient)) {
+    let cli = match Cli::read(args::normalised(argv, &ambient.env)) {
         Ok(cli) => cli,
         Err(error) => {
             error.print().ok();

@@ -76,7 +76,7 @@ pub(super) fn are_open(plan: &Plan, vars: &VarArgs) -> Result<(), Failure> {
             continue;
         }
         let why = match plan.head.variables.contains_key(name) {
-            true => "the plan was made with another value",
+            true => "the plan has decided it, and by its digest not as this text",
             false => "the plan needs no such secret",
         };
         return Err(Failure::refused(

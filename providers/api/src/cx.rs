@@ -48,6 +48,9 @@ pub struct ReadCx {
     pub run: String,
     /// Which attempt of this step in this run it is, from 1.
     pub attempt: u32,
+    /// Whether this run has begun the effect that is probed. What lies about of one that it has not begun is
+    /// of another run.
+    pub begun: bool,
     /// Open connections by role.
     pub conns: BTreeMap<String, Arc<dyn Conn>>,
     /// The folder of the spec, where relative paths start.

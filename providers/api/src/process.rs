@@ -104,6 +104,8 @@ pub trait ProcessDoor: Send + Sync {
     ) -> Fut<'a, Result<(), ProviderError>>;
     /// Says how a detached program is.
     fn look<'a>(&'a self, traces: &'a Traces) -> Fut<'a, Result<Detached, ProviderError>>;
+    /// Forgets how a detached program ended, as if it had never been started from this folder.
+    fn forget<'a>(&'a self, traces: &'a Traces) -> Fut<'a, Result<(), ProviderError>>;
     /// Says whether a program runs that carries this mark in its arguments, whoever started it. Where
     /// programs of others cannot be seen the answer is no.
     fn is_marked_running(&self, mark: &str) -> bool;
@@ -128,6 +130,10 @@ impl ProcessDoor for LocalProcess {
 
     fn look<'a>(&'a self, traces: &'a Traces) -> Fut<'a, Result<Detached, ProviderError>> {
         Box::pin(async move { look(traces) })
+    }
+
+    fn forget<'a>(&'a self, traces: &'a Traces) -> Fut<'a, Result<(), ProviderError>> {
+        Box::pin(async move { forget(traces) })
     }
 
     fn is_marked_running(&self, mark: &str) -> bool {
@@ -274,14 +280,7 @@ fn detach(program: &Program, traces: &Traces) -> Result<(), ProviderError> {
     use std::os::unix::process::CommandExt as _;
 
     let name = name_of(program)?;
-    for path in [&traces.status, &traces.pid] {
-        match std::fs::remove_file(path) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                return Err(io_error("remove an old trace", path, &e));
-            }
-            _ => {}
-        }
-    }
+    forget(traces)?;
     let create = |path: &Path| {
         std::fs::File::create(path)
             .map_err(|e| io_error("create a program's output file", path, &e))
@@ -329,6 +328,19 @@ fn wait_for_note(child: &mut std::process::Child, traces: &Traces) -> Result<(),
                 traces.pid.display()
             )),
     )
+}
+
+/// The exit code goes first: without it and with its note a program counts as cut off, never as not begun.
+fn forget(traces: &Traces) -> Result<(), ProviderError> {
+    for path in [&traces.status, &traces.pid] {
+        match std::fs::remove_file(path) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                return Err(io_error("remove an old trace", path, &e));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn look(traces: &Traces) -> Result<Detached, ProviderError> {

@@ -8,6 +8,7 @@ use drplan_api::ErrorKind;
 use drplan_api::Landed;
 use drplan_api::Planned;
 use drplan_api::Progress;
+use drplan_api::ReadCx;
 use drplan_api::Registry;
 use drplan_testkit::SINGLE_SECRET;
 use drplan_testkit::Single;
@@ -184,6 +185,40 @@ async fn without_traces_it_never_started_here_unless_its_check_is_true() {
         let landed = driver.kind().probe(&cx, &step.op, 0).await.unwrap();
         assert_eq!(landed, Landed::No, "without a note it never started here");
     }
+}
+
+#[tokio::test]
+async fn how_a_guard_of_another_run_ended_is_no_answer_of_this_one() {
+    for code in [0, 7] {
+        let driver = command(json!({"apply": sh(&format!("exit {code}"))})).await;
+        let step = driver.step().await;
+        driver.begin(&step.op).await.unwrap();
+        driver.finish(&step.op).await;
+        let cx = driver.read_cx();
+        let found = driver.kind().probe(&cx, &step.op, 0).await.unwrap();
+        assert_ne!(found, Landed::No, "of its own run it is, exit code {code}");
+        let another = ReadCx { begun: false, ..cx };
+        let found = driver.kind().probe(&another, &step.op, 0).await.unwrap();
+        assert_eq!(found, Landed::No, "exit code {code}");
+        // Nor does a crash right behind the note that it begins make it one.
+        let found = driver.kind().probe(&driver.read_cx(), &step.op, 0).await;
+        assert_eq!(found.unwrap(), Landed::No, "exit code {code}");
+    }
+}
+
+#[tokio::test]
+async fn a_guard_of_another_run_that_still_runs_is_waited_for() {
+    let driver = command(json!({"apply": sh("while [ ! -e go ]; do sleep 0.02; done")})).await;
+    let step = driver.step().await;
+    driver.begin(&step.op).await.unwrap();
+    let another = ReadCx {
+        begun: false,
+        ..driver.read_cx()
+    };
+    let found = driver.kind().probe(&another, &step.op, 0).await.unwrap();
+    assert_eq!(found, Landed::Running);
+    std::fs::write(driver.dir().join("go"), "").unwrap();
+    assert_eq!(driver.finish(&step.op).await, Progress::Done);
 }
 
 #[tokio::test]

@@ -463,6 +463,7 @@ impl Driver {
             recovery: self.want.recovery.clone(),
             run: format!("test-run-{run}"),
             attempt,
+            begun: true,
             conns: self.want.roles.iter().filter_map(open).collect(),
             base_dir: self.base_dir.clone(),
             work_dir: work_dir.to_owned(),

@@ -149,6 +149,7 @@ impl Single {
             recovery: "shop".to_owned(),
             run: "run-1".to_owned(),
             attempt: 1,
+            begun: true,
             conns: BTreeMap::from([(self.role.to_owned(), Arc::clone(&self.conn))]),
             base_dir: self.dir().to_owned(),
             work_dir: self.dir().join("work"),

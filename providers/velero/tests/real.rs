@@ -693,6 +693,7 @@ async fn a_wait_says_what_it_waits_for(world: &World) {
         recovery: "test".to_owned(),
         run: "r".to_owned(),
         attempt: 1,
+        begun: true,
         conns: [
             ("cluster".to_owned(), world.cluster.clone()),
             ("bucket".to_owned(), world.bucket.clone()),

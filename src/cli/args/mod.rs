@@ -67,8 +67,6 @@ const EVERYWHERE: &str = "Options of every command";
     name = "drplan",
     version,
     disable_help_subcommand = true,
-    // What the environment says of an option is overruled by the command line.
-    args_override_self = true,
     after_help = "Begin with `drplan validate` and `drplan plan` in the folder of a spec, or with docs/tutorial.md."
 )]
 pub struct Cli {

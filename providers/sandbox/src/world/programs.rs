@@ -514,6 +514,11 @@ impl ProcessDoor for Programs {
         Box::pin(async move { Ok(known.unwrap_or(Detached::Unknown)) })
     }
 
+    fn forget<'a>(&'a self, traces: &'a Traces) -> Fut<'a, Result<(), ProviderError>> {
+        self.detached().remove(&traces.pid);
+        Box::pin(async { Ok(()) })
+    }
+
     fn is_marked_running(&self, mark: &str) -> bool {
         let running = self
             .0

@@ -599,4 +599,24 @@ mod tests {
             assert!(tally(kills, late).is_too_late(), "{late} of {kills}");
         }
     }
+
+    #[test]
+    fn of_one_sort_of_moment_not_all_kills_may_come_too_late() {
+        let shares: Vec<usize> = (0..POINTS.len())
+            .filter(|&n| matches!(POINTS[n].moment, Moment::Share(..)))
+            .collect();
+        let mut tally = Tally::default();
+        for n in 0..POINTS.len() {
+            let met = match shares[..2].contains(&n) {
+                true => Met::TooLate,
+                false => Met::InTime,
+            };
+            if met == Met::TooLate || !shares.contains(&n) {
+                tally.add(n, &Ok(met), Duration::ZERO);
+            }
+        }
+        assert!(tally.is_too_late());
+        tally.add(shares[2], &Ok(Met::InTime), Duration::ZERO);
+        assert!(!tally.is_too_late());
+    }
 }

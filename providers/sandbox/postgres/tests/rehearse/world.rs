@@ -133,6 +133,12 @@ impl ProcessDoor for Door {
         };
         Box::pin(async move { Ok(found) })
     }
+
+    fn forget<'a>(&'a self, traces: &'a Traces) -> Fut<'a, Result<(), ProviderError>> {
+        let mut ended = self.ended.lock().unwrap_or_else(|e| panic!("{e}"));
+        ended.remove(&traces.status);
+        Box::pin(async { Ok(()) })
+    }
 }
 
 impl World {
