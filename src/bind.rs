@@ -163,11 +163,7 @@ pub fn settle(json: &Json, exprs: &[Arc<Expr>], outs: &Outs) -> Result<Json, Pro
                 // What is left must be secrets alone: everything that the hole waited for has ended.
                 let known = hole.after.iter().all(|a| outs.get(a).is_some());
                 if !known {
-                    let names: Vec<&str> = hole.after.iter().map(Address::as_str).collect();
-                    return Err(
-                        ProviderError::new(ErrorKind::Invalid, "fill a hole", "the plan")
-                            .because(format!("an export of {} is not known", names.join(", "))),
-                    );
+                    return Err(not_given(hole));
                 }
                 Ok(json!({ "$hole": Hole { expr: hole.expr, secret: true, after: Vec::new() } }))
             }
@@ -187,16 +183,20 @@ pub fn fill(
     secrets: &Secrets,
 ) -> Result<Json, ProviderError> {
     walk(json, &mut |hole| {
-        let value = evaluate(hole, exprs, outs, Some(secrets))?.ok_or_else(|| {
-            let names: Vec<&str> = hole.after.iter().map(Address::as_str).collect();
-            ProviderError::new(ErrorKind::Invalid, "fill a hole", "the plan")
-                .because(format!("an export of {} is not known", names.join(", ")))
-        })?;
+        let value = evaluate(hole, exprs, outs, Some(secrets))?.ok_or_else(|| not_given(hole))?;
         if let (true, Json::String(text)) = (hole.secret, &value) {
             secrets.remember(text);
         }
         Ok(value)
     })
+}
+
+/// What others were to give is not there.
+fn not_given(hole: &Hole) -> ProviderError {
+    let names: Vec<String> = hole.after.iter().map(|a| format!("`{a}`")).collect();
+    ProviderError::new(ErrorKind::Invalid, "fill in what others give", "the plan")
+        .because(format!("what {} gives is not known", names.join(" or ")))
+        .hint("a step that was left out with `--skip` gives nothing: do it, or leave out what needs it too")
 }
 
 /// Opens holes for one step.

@@ -134,8 +134,7 @@ impl Turn<'_> {
     }
 
     fn unproven(&self, broken: &[&str]) -> String {
-        let by_hand = &self.shared.orders.taken.by_hand;
-        let is_by_hand = by_hand.contains_key(&self.step.address);
+        let is_by_hand = self.said_by_hand().is_some();
         let broken_text = broken.join("; ");
         match (is_by_hand, broken.is_empty()) {
             (false, true) => "it is done, but nothing proves it".to_owned(),
@@ -186,21 +185,22 @@ impl Turn<'_> {
         }
         let proposal = match looked.planned {
             Planned::Nothing(because) => {
+                let observed = Evidence {
+                    claim: because.to_string(),
+                    source: "observed when its turn came".to_owned(),
+                    holds: true,
+                };
                 return Ok(Ended {
                     outcome: Outcome::AlreadyTrue,
-                    evidence: vec![Evidence {
-                        claim: because.to_string(),
-                        source: "observed when its turn came".to_owned(),
-                        holds: true,
-                    }],
+                    evidence: [observed].into_iter().chain(self.said_by_hand()).collect(),
                     outputs: looked.outputs,
                 });
             }
             Planned::Step(proposal) => *proposal,
             other => return Err(Stop::Moved(because_of(&other))),
         };
-        let evidence = match self.shared.orders.taken.by_hand.get(&self.step.address) {
-            Some(reason) => self.done_by_hand(&want, &proposal, reason).await?,
+        let evidence = match self.said_by_hand() {
+            Some(said) => self.done_by_hand(&want, &proposal, said).await?,
             None => {
                 let secrets = &self.shared.secrets;
                 within(self.step, &*self.kind, &proposal, secrets).map_err(Stop::Moved)?;
@@ -313,16 +313,22 @@ impl Turn<'_> {
         &self,
         want: &RawWant,
         proposal: &Proposal<Json>,
-        reason: &str,
+        said: Evidence,
     ) -> Result<Vec<Evidence>, Stop> {
         let op = self.kind.bind(&proposal.op, &self.step.address)?;
         let mut evidence = self.proven(want, &*op).await?;
-        evidence.push(Evidence {
+        evidence.push(said);
+        Ok(evidence)
+    }
+
+    /// What a person said of the step, who did it by hand.
+    fn said_by_hand(&self) -> Option<Evidence> {
+        let reason = self.shared.orders.taken.by_hand.get(&self.step.address)?;
+        Some(Evidence {
             claim: format!("it was done by hand: {reason}"),
             source: "the person who applies".to_owned(),
             holds: true,
-        });
-        Ok(evidence)
+        })
     }
 
     async fn proven(&self, want: &RawWant, op: &dyn BoundOp) -> Result<Vec<Evidence>, Stop> {

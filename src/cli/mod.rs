@@ -175,7 +175,9 @@ fn is_gone(error: &std::io::Error) -> bool {
 
 /// Says something to the person, beside the data.
 fn talk(text: &str) {
-    writeln!(std::io::stderr().lock(), "{text}").ok();
+    crate::render::run::undisturbed(|| {
+        writeln!(std::io::stderr().lock(), "{text}").ok();
+    });
 }
 
 fn say(ambient: &Ambient, failure: Failure) -> u8 {

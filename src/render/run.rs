@@ -47,6 +47,18 @@ const NOTE_WIDTH: usize = 50;
 /// How wide the time since the start is.
 pub(super) const CLOCK_WIDTH: usize = 9;
 
+/// What this process draws on its terminal, of which there is one.
+static DRAWN: Mutex<Option<MultiProgress>> = Mutex::new(None);
+
+/// Prints something while nothing is drawn that would be drawn over it.
+pub fn undisturbed(print: impl FnOnce()) {
+    let drawn = DRAWN.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    match drawn {
+        Some(drawn) => drawn.suspend(print),
+        None => print(),
+    }
+}
+
 /// Lines of text, each with the time since the start; on a terminal with bars for what runs.
 pub struct TextSink {
     style: Style,
@@ -81,6 +93,8 @@ impl TextSink {
             whole: None,
             running: BTreeMap::new(),
         });
+        let drawn = bars.as_ref().map(|bars| bars.multi.clone());
+        *DRAWN.lock().unwrap_or_else(PoisonError::into_inner) = drawn;
         Self {
             style,
             watch: Arc::new(Watch::new(clock)),

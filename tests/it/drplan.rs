@@ -215,7 +215,7 @@ impl Running {
     }
 }
 
-fn signal(name: &str, pid: &str) {
+pub(crate) fn signal(name: &str, pid: &str) {
     let done = Command::new("sh")
         .args(["-c", &format!("kill -{name} {pid}")])
         .status()

@@ -315,6 +315,13 @@ check "always" {
         .run("apply --auto-approve --by-hand command.a=done")
         .ends_with(6);
     assert!(!world.holds("a"));
+    // Between plan and apply a person has done it: it is true, and the report says by whom.
+    world.run("plan --out p").ends_with(0);
+    world.write("a", "");
+    world
+        .run("apply p --by-hand 'command.a=bob copied it'")
+        .ends_with(0);
+    world.run("report").ends_with(0).says("bob copied it");
 }
 
 #[test]

@@ -17,10 +17,14 @@ use crate::drplan::GLANCE;
 use crate::drplan::PATIENCE;
 use crate::drplan::World;
 use crate::drplan::command;
+use crate::drplan::signal;
 use crate::drplan::words;
 
 /// Long enough for several drawings of a progress bar.
 const STILL: Duration = Duration::from_millis(800);
+
+/// How a line of a terminal is emptied.
+const CLEARED: &str = "\u{1b}[2K";
 
 /// One command runs while the other waits for a person.
 const SPEC: &str = r#"
@@ -121,6 +125,24 @@ fn nothing_is_drawn_over_a_question() {
     let ended = terminal.child.wait().expect("the binary ends");
     assert_eq!(ended.code(), Some(0), "{}", terminal.shows());
     assert!(world.holds("page") && world.holds("slow"));
+}
+
+#[test]
+fn who_stops_what_runs_is_told_so_where_nothing_is_drawn_over_it() {
+    let (slow, _) = SPEC
+        .split_once("resource \"command\" \"page\"")
+        .expect("two");
+    let world = World::of(slow);
+    let mut terminal = Terminal::start(&world, "apply --auto-approve --no-color");
+    world.wait_for("begun");
+    std::thread::sleep(STILL);
+    signal("INT", &terminal.child.id().to_string());
+    terminal.wait_for("stopping: nothing new is started");
+    let shown = terminal.shows();
+    let (before, _) = shown.split_once("stopping: ").expect("it was waited for");
+    let drawn = before.rsplit(" steps").next().unwrap_or_default();
+    assert!(drawn.contains(CLEARED), "{drawn:?}");
+    terminal.child.wait().expect("the binary ends");
 }
 
 #[test]

@@ -65,8 +65,8 @@ const POLL_EVERY: Duration = Duration::from_secs(1);
 /// The bound that the process door asks for. A detached command is bounded by the engine's deadline of
 /// the step, which the spec sets; this is only the end of the scale.
 const RUN_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
-/// What a probe says of a program that left no exit code.
-const CUT_OFF: &str = "the command was cut off";
+/// The exit codes by which a shell says that a signal ended a program.
+const SIGNALLED: std::ops::RangeInclusive<i32> = 129..=192;
 /// What is said of every command's hazard.
 const HAZARD: &str = "what the command does is not known to drplan";
 
@@ -279,16 +279,26 @@ fn named(argv: &[String]) -> String {
     shell::joined(&argv)
 }
 
-/// How the program of this run is. One of another run may still be at work, or was cut off from it; how it ended
-/// is no answer of this run, which begins anew.
+/// How the program of this run is. One of another run may still be at work, or was cut off; how it ended by
+/// itself is no answer of this run, which begins anew.
 async fn began(cx: &ReadCx, spec: &CommandSpec) -> Result<Detached, ProviderError> {
     let traces = run::traces(cx, spec);
     let found = cx.doors.process.look(&traces).await?;
-    if cx.begun || !matches!(found, Detached::Ended(_)) {
+    if cx.begun || !is_over_with_its_run(found, spec) {
         return Ok(found);
     }
     cx.doors.process.forget(&traces).await?;
     Ok(Detached::Unknown)
+}
+
+/// Whether a new run begins the program again. What ended with a signal was cut off, and where a check says that
+/// a program that failed has not done its work, `on_interrupted` decides.
+fn is_over_with_its_run(found: Detached, spec: &CommandSpec) -> bool {
+    match found {
+        Detached::Ended(0) => true,
+        Detached::Ended(code) => spec.check.is_none() && !SIGNALLED.contains(&code),
+        _ => false,
+    }
 }
 
 /// What a probe says where no trace is: not started here, unless what it makes is there already.
@@ -363,7 +373,8 @@ impl Acts for Command {
     ) -> Fut<'a, Result<Landed, ProviderError>> {
         Box::pin(async move {
             let spec = &op.0;
-            let found = match began(cx, spec).await? {
+            let detached = began(cx, spec).await?;
+            let found = match detached {
                 Detached::Running => return Ok(Landed::Running),
                 Detached::Ended(0) if spec.again || CheckAsk::of(spec).is_none() => {
                     return Ok(Landed::Yes);
@@ -378,7 +389,7 @@ impl Acts for Command {
                     "the command ended with exit code 0 and its check does not hold".to_owned()
                 }
                 Detached::Ended(code) => format!("the command ended with exit code {code}"),
-                Detached::Vanished => CUT_OFF.to_owned(),
+                Detached::Vanished => "the command was cut off".to_owned(),
                 // Its note is written before it starts: without one it never started here.
                 Detached::Unknown => return untraced(cx, spec).await,
             };
@@ -391,15 +402,19 @@ impl Acts for Command {
                     Verdict::False => {}
                 }
             }
-            let again = match found == CUT_OFF {
-                true => format!("rm -r {}", cx.work_dir.display()),
-                false => "begin a new run".to_owned(),
+            let again = match is_over_with_its_run(detached, spec) {
+                true => "begin a new run".to_owned(),
+                false => format!("rm -r {}", cx.work_dir.display()),
+            };
+            let told = match spec.check {
+                Some(_) => "",
+                None => " (that it is done, only a `check` in the spec can tell)",
             };
             Ok(Landed::Partly {
                 disposable: false,
                 because: Because(format!(
-                    "{found}, and whether it may run again is for a person to say; by hand it is: {}, which only \
-                     a `check` in the spec tells drplan; to let it run again: {again}",
+                    "{found}, and whether it may run again is for a person to say; by hand it is: {}{told}; to let it \
+                     run again: {again}",
                     spec.manual().join("; "),
                 )),
             })

@@ -207,6 +207,29 @@ async fn how_a_guard_of_another_run_ended_is_no_answer_of_this_one() {
 }
 
 #[tokio::test]
+async fn what_was_cut_off_in_another_run_is_left_to_a_person() {
+    let with_check = json!({"check": ["false"], "on_interrupted": "manual", "apply": sh("exit 7")});
+    for args in [json!({"apply": sh("kill -9 $$")}), with_check] {
+        let driver = command(args).await;
+        let step = driver.step().await;
+        driver.begin(&step.op).await.unwrap();
+        driver.finish(&step.op).await;
+        let another = ReadCx {
+            begun: false,
+            ..driver.read_cx()
+        };
+        let found = driver.kind().probe(&another, &step.op, 0).await.unwrap();
+        let Landed::Partly { because, .. } = found else {
+            panic!("{found:?}");
+        };
+        assert!(
+            because.0.contains("to let it run again: rm -r "),
+            "{because}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_guard_of_another_run_that_still_runs_is_waited_for() {
     let driver = command(json!({"apply": sh("while [ ! -e go ]; do sleep 0.02; done")})).await;
     let step = driver.step().await;
