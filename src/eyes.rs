@@ -32,6 +32,18 @@ pub struct Eyes<'a> {
     pub now: Timestamp,
 }
 
+/// Adds the connection to the place where runs are kept, if the plan names one: whoever goes on with the new
+/// plan opens it from that plan alone.
+pub(crate) fn and_run_store(plan: &Plan, targets: &mut Vec<TargetPin>) {
+    let Some(store) = &plan.head.run_store else {
+        return;
+    };
+    if targets.iter().all(|t| t.conn != store.conn) {
+        let pins = plan.targets.iter().filter(|t| t.conn == store.conn);
+        targets.extend(pins.cloned());
+    }
+}
+
 impl Eyes<'_> {
     /// Lets a kind observe and decide, on the connections of a plan. What it used is added to `targets`.
     ///

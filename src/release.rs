@@ -13,6 +13,7 @@ use drplan_api::Planned;
 use drplan_api::RawWant;
 
 use crate::eyes::Eyes;
+use crate::eyes::and_run_store;
 use crate::graph::STEP_TIMEOUT;
 use crate::plan::Do;
 use crate::plan::Head;
@@ -53,13 +54,12 @@ pub async fn release(plan: &Plan, eyes: &Eyes<'_>) -> Release {
             }
         }
     }
+    and_run_store(plan, &mut targets);
     let kinds = eyes.registry.resources().map(|kind| kind.def());
     let used = |name: &str| steps.iter().any(|s: &Step| s.kind == name);
     let kinds = kinds.filter(|def| used(def.name));
     let head = Head {
         incident_at: None,
-        lost: Vec::new(),
-        declared: None,
         hypothesis: None,
         partial: None,
         policy: Policy::default(),
@@ -77,6 +77,7 @@ pub async fn release(plan: &Plan, eyes: &Eyes<'_>) -> Release {
         targets,
         exprs: plan.exprs.clone(),
         steps,
+        // What one connection was left with has nothing to do with another.
         edges: Vec::new(),
         points: Vec::new(),
         findings: Vec::new(),

@@ -9,8 +9,11 @@ use drplan_api::Proposal;
 use drplan_api::RawWant;
 
 use crate::eyes::Eyes;
+use crate::eyes::and_run_store;
+use crate::graph::EdgeWhy;
 use crate::plan::Do;
 use crate::plan::Plan;
+use crate::plan::PlanEdge;
 use crate::plan::Step;
 use crate::plan::Sure;
 use crate::plan::TargetPin;
@@ -69,6 +72,10 @@ pub async fn revert(plan: &Plan, run: &Run, eyes: &Eyes<'_>) -> Result<Plan, Rev
         let run = run.id.clone();
         return Err(RevertError::Nothing { run });
     }
+    and_run_store(plan, &mut targets);
+    for (wave, step) in steps.iter_mut().enumerate() {
+        step.wave = wave;
+    }
     Ok(Plan {
         head: crate::plan::Head {
             observed_at: eyes.now,
@@ -89,13 +96,26 @@ pub async fn revert(plan: &Plan, run: &Run, eyes: &Eyes<'_>) -> Result<Plan, Rev
         },
         targets,
         exprs: plan.exprs.clone(),
+        edges: one_after_the_other(steps.len()),
         steps,
-        edges: Vec::new(),
         points: Vec::new(),
         findings: Vec::new(),
         forecast: None,
         outputs: std::collections::BTreeMap::new(),
     })
+}
+
+/// The order of the steps, which whoever goes on with the plan keeps too, however many may run at once.
+fn one_after_the_other(steps: usize) -> Vec<PlanEdge> {
+    let edge = |after: usize| PlanEdge {
+        before: after - 1,
+        after,
+        why: EdgeWhy::Needs {
+            what: "way back".to_owned(),
+            because: "what was changed last is taken back first".to_owned(),
+        },
+    };
+    (1..steps).map(edge).collect()
 }
 
 /// One step of the run, and how to take it back.

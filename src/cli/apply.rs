@@ -273,7 +273,7 @@ async fn resume(
     ambient: &Ambient,
 ) -> Result<Exit, Failure> {
     decided(args)?;
-    let (store, _) = open_store::of_spec(cli, &args.planning.vars, ambient).await?;
+    let (store, recovery) = open_store::of_spec(cli, &args.planning.vars, ambient).await?;
     let run = store.find(Some(wanted)).await?;
     let stored = store.open(&run).await?;
     if stored.has_ended_well() {
@@ -288,6 +288,8 @@ async fn resume(
     let name = format!("the plan of run {run}");
     let (plan, signature) = crate::plan::parse_signed(&kept, &name, by.as_ref())?;
     let plan = Arc::new(trusted(plan)?);
+    of_this_recovery(&run, &plan, &recovery, cli)?;
+    elsewhere(&plan, cli)?;
     let world = world_of(cli, &args.planning.vars, &plan, &run, ambient)?;
     ready(&plan, &world, args)?;
     let mut args = args.clone();
@@ -305,6 +307,24 @@ async fn resume(
         stop: signals::stops(ambient)?,
     };
     super::run::run(cli, args, ambient, &world, beginning).await
+}
+
+/// Refuses a run of another recovery than that of the spec, where that can be told: one place may keep the
+/// runs of several, and the programs of each start in its own folder.
+fn of_this_recovery(run: &str, plan: &Plan, spec: &str, cli: &Cli) -> Result<(), Failure> {
+    let ran = &plan.head.recovery;
+    if spec.is_empty() || spec == ran {
+        return Ok(());
+    }
+    Err(Failure::refused(
+        Exit::Refused,
+        format!(
+            "run {run} is one of recovery `{ran}`, and the spec in `{}` is that of `{spec}`: its programs and paths \
+             start in the folder of its own spec",
+            cli.chdir.display()
+        ),
+        format!("go to the folder of the spec of `{ran}`, or name it with `--chdir DIR`"),
+    ))
 }
 
 /// What a plan rests on was decided when it was made.

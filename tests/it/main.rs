@@ -6,6 +6,8 @@
 )]
 
 mod apply;
+#[cfg(feature = "rehearse")]
+mod bucket;
 mod canaries;
 mod cases;
 mod doctor;
@@ -24,6 +26,8 @@ mod rehearse_recorded;
 mod release;
 mod report;
 mod revert;
+#[cfg(feature = "rehearse")]
+mod run_store;
 mod secrets;
 mod snapshot;
 mod terminal;

@@ -11,6 +11,7 @@ use drplan_sandbox::kubernetes::listen;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::bucket::Bucket;
 use crate::drplan::World;
 
 /// A restore that fails, so that what was paused for it stays so.
@@ -211,4 +212,45 @@ fn what_is_paused_once_more_behind_a_release_is_released_by_the_next() {
         .run("why kubernetes_release.again kubernetes_pause.again")
         .ends_with(0);
     world.run("plan --detailed-exitcode").ends_with(0);
+}
+
+/// A cluster that is lost.
+const LOST: &str = r#"
+provider "kubernetes" "gone" {
+  kubeconfig_path = "gone"
+  failure_domain  = ["site:b"]
+}
+
+resource "kubernetes_manifest" "there" {
+  provider = kubernetes.gone
+  objects  = [{ apiVersion = "v1", kind = "Namespace", metadata = { name = "x" } }]
+}
+"#;
+
+#[test]
+fn a_release_is_kept_in_the_bucket_of_the_spec_and_can_be_gone_on_with_from_there() {
+    let (site, bucket) = (Site::start(), Bucket::start());
+    let world = site.world(LOST).with(Bucket::KEY.0, Bucket::KEY.1);
+    let spec = world.read("main.dr.hcl");
+    let shop = "recovery \"shop\" {}";
+    world.write("main.dr.hcl", &spec.replace(shop, &bucket.recovery("shop")));
+    let spec = world.read("main.dr.hcl").replace(
+        "resource \"kubernetes_pause\" \"writers\" {",
+        "resource \"kubernetes_pause\" \"writers\" {\n  provider = kubernetes.site",
+    );
+    world.write("main.dr.hcl", &spec);
+    world.run("apply --auto-approve --lost site:b");
+    assert_eq!(site.standing(), paused());
+    world
+        .run("release --lost site:b --auto-approve")
+        .ends_with(0)
+        .says("Released");
+    assert_eq!(site.standing(), (false, None));
+    // Who goes on with it is told the same.
+    let head = &bucket.latest_plan()["head"];
+    assert_eq!(head["releases"], true);
+    assert_eq!(head["lost"], json!(["site:b"]));
+    let told = world.run("report --json").ends_with(0).json();
+    assert_eq!(told["lost"], json!(["site:b"]));
+    assert_eq!(told["verdict"], "released");
 }

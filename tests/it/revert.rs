@@ -11,6 +11,7 @@ use drplan_sandbox::route53::RecordType;
 use drplan_sandbox::route53::Route53;
 use drplan_sandbox::route53::Running;
 
+use crate::bucket::Bucket;
 use crate::drplan::World;
 
 const SECRET: &str = "canary-of-the-zone";
@@ -76,7 +77,11 @@ impl Zone {
 
     /// What somebody else does to the record.
     fn set(&self, address: &str, ttl: u32) {
-        let name = DomainName::parse("www.shop.example").expect("a name");
+        self.set_at("www", address, ttl);
+    }
+
+    fn set_at(&self, name: &str, address: &str, ttl: u32) {
+        let name = DomainName::parse(&format!("{name}.shop.example")).expect("a name");
         let set = RecordSet::simple(name, RecordType::A, ttl, [address]);
         let change = Change {
             action: Action::Upsert,
@@ -204,4 +209,29 @@ resource "command" "site" {
         .run(&format!("revert dns {}", run_of(&world)))
         .ends_with(9)
         .says("changed no DNS record");
+}
+
+#[test]
+fn a_plan_that_takes_back_says_its_order_and_where_its_run_is_kept() {
+    let (zone, bucket) = (Zone::start(), Bucket::start());
+    zone.set_at("api", OLD, 60);
+    let world = zone.world("www").with(Bucket::KEY.0, Bucket::KEY.1);
+    let spec = world.read("main.dr.hcl");
+    let record = spec.split("resource \"route53_record\"").last();
+    let record = record.expect("a record").replace("www", "api");
+    let api = format!("resource \"route53_record\"{record}");
+    world.write("main.dr.hcl", &(bucket.recovery("shop") + &spec + &api));
+    world.run("apply --auto-approve").ends_with(0);
+    let line = format!("revert dns {} --auto-approve", run_of(&world));
+    world.run(&line).ends_with(0).says("Taken back");
+    let plan = bucket.latest_plan();
+    let steps = plan["steps"].as_array().expect("steps");
+    assert_eq!(steps.len(), 2, "{plan}");
+    let edges = plan["edges"].as_array().expect("edges");
+    let pairs: Vec<_> = edges.iter().map(|e| (&e["before"], &e["after"])).collect();
+    assert_eq!(pairs, [(&0.into(), &1.into())]);
+    // Whoever goes on with it opens the bucket from the plan alone.
+    let targets = plan["targets"].as_array().expect("targets");
+    assert!(targets.iter().any(|t| t["conn"] == "s3.store"), "{plan}");
+    zone.end();
 }

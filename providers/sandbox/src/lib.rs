@@ -9,3 +9,4 @@ pub mod route53;
 pub mod world;
 
 pub use drplan_sandbox_kubernetes as kubernetes;
+pub use drplan_sandbox_s3 as s3;
