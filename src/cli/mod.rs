@@ -8,6 +8,7 @@ mod consent;
 mod doctor;
 mod failure;
 mod gate;
+mod given;
 mod graph;
 mod history;
 mod holder;

@@ -1,6 +1,7 @@
 //! The exact commands by which a person goes on.
 
 use std::path::Path;
+use std::path::PathBuf;
 
 use drplan_api::Address;
 
@@ -9,9 +10,12 @@ use super::args::Cli;
 use super::args::OnFailureArg;
 use super::args::ProveArg;
 use super::args::VarArgs;
+use super::run::here;
 use crate::apply::Cut;
 use crate::apply::Ending;
+use crate::apply::Frontier;
 use crate::apply::Outcome;
+use crate::apply::Stop;
 use crate::plan::Plan;
 use crate::report::Exit;
 use crate::report::Standing;
@@ -90,6 +94,21 @@ impl Words {
         self
     }
 
+    /// Gives the values again that a plan was made with, as far as they may be shown, and those that came with
+    /// it since.
+    pub(super) fn planned_with(self, vars: &VarArgs, plan: &Plan) -> Self {
+        let given = &plan.head.given;
+        let mut all = vars.clone();
+        // Of two that say something of one variable the later holds.
+        let files = given.files.iter().map(PathBuf::from);
+        all.var_files
+            .retain(|file| !files.clone().any(|f| f == *file));
+        all.var_files.extend(files);
+        all.vars.retain(|pair| !given.values.contains(pair));
+        all.vars.extend(given.values.iter().cloned());
+        self.vars(&all, plan)
+    }
+
     /// As a shell needs it.
     pub(super) fn text(&self) -> String {
         drplan_api::shell::joined(&self.0)
@@ -99,7 +118,7 @@ impl Words {
 /// Applies once more: the same file, or a new plan that is told the same.
 pub(super) fn again(cli: &Cli, args: &ApplyArgs, plan: &Plan) -> Words {
     if let Some(words) = of_its_own(cli, plan) {
-        return words.vars(&args.planning.vars, plan);
+        return words.planned_with(&args.planning.vars, plan);
     }
     let mut words = Words::new(cli, &["apply"]);
     if let Some(path) = &args.plan {
@@ -109,7 +128,7 @@ pub(super) fn again(cli: &Cli, args: &ApplyArgs, plan: &Plan) -> Words {
         words.files(&args.planning.vars);
     } else {
         decisions(&mut words, plan);
-        words = words.vars(&args.planning.vars, plan);
+        words = words.planned_with(&args.planning.vars, plan);
     }
     if args.auto_approve {
         words.0.push("--auto-approve".to_owned());
@@ -135,7 +154,22 @@ pub(super) fn anew(cli: &Cli, args: &ApplyArgs, plan: &Plan) -> Option<Words> {
     let mut words = Words::new(cli, &["plan"]);
     decisions(&mut words, plan);
     words.add("--out", path.display().to_string());
-    Some(words.vars(&args.planning.vars, plan))
+    Some(words.planned_with(&args.planning.vars, plan))
+}
+
+/// What the command that makes a plan anew cannot say; empty if it says all.
+pub(super) fn unsaid(args: &ApplyArgs, plan: &Plan) -> String {
+    let mut out = Vec::new();
+    let others = &plan.head.given.others;
+    if !others.is_empty() {
+        let names = others.join("`, `");
+        out.push(format!("plan with the same values for `{names}`"));
+    }
+    if args.signed_by.is_some() {
+        let signing = "the new plan is not signed: `drplan plan --out FILE --sign KEY` makes one for `--signed-by`";
+        out.push(signing.to_owned());
+    }
+    out.join("; ")
 }
 
 /// Goes on with a run: the same plan, nobody asked twice.
@@ -145,27 +179,66 @@ pub(super) fn resume(cli: &Cli, args: &ApplyArgs, plan: &Plan, run: &str) -> Wor
     ordered(words.vars(&args.planning.vars, plan), args)
 }
 
-/// Goes on with a run that somebody looks at: by the command that it has kept, if it has. Empty if nobody can.
-/// `is_locked` says whether its lock lies there still.
-pub(super) fn of_run(standing: &Standing, cli: &Cli, is_locked: bool) -> String {
+/// Where a run that somebody looks at stands, with the command by which that person goes on: the one that the run
+/// has kept, if that fits. Empty if nobody can. `is_locked` says whether its lock lies there still.
+pub(super) fn of_run(
+    standing: Standing,
+    cli: &Cli,
+    (vars, plan): (&VarArgs, &Plan),
+    is_locked: bool,
+) -> Standing {
+    let made = |command: &[&str]| Words::new(cli, command).vars(vars, plan).text();
     let run = standing.run.as_str();
-    let kept = standing.frontier.next.clone();
-    match standing.state {
-        State::Running => String::new(),
-        State::Paused { .. } => Words::new(cli, &["resume", run]).text(),
-        State::Ended { .. } => kept,
-        State::Died => {
-            let plain = || Words::new(cli, &["apply", "--resume", run]).text();
-            let next = Some(kept).filter(|kept| !kept.is_empty());
-            let next = next.unwrap_or_else(plain);
-            // Only `apply` waits for a lock.
-            let is_apply = next.split(' ').any(|word| word == "apply");
-            match is_locked && is_apply {
-                true => format!("{next} --lock-timeout {AFTER_A_DEATH}"),
-                false => next,
-            }
+    let kept = standing.frontier.next.as_str();
+    let (next, is_kept) = match standing.state {
+        State::Running => (String::new(), false),
+        State::Paused { .. } => (made(&["resume", run]), false),
+        State::Ended { .. } => (kept.to_owned(), true),
+        State::Died if kept.is_empty() => (made(&["apply", "--resume", run]), false),
+        State::Died => (kept.to_owned(), true),
+    };
+    // Only `apply` waits for a lock.
+    let waits = is_locked && standing.state == State::Died && command_of(&next) == "apply";
+    let from = match is_kept {
+        true => standing.frontier.from.clone(),
+        false => here(),
+    };
+    let frontier = Frontier {
+        next: match waits {
+            true => format!("{next} --lock-timeout {AFTER_A_DEATH}"),
+            false => next,
+        },
+        from,
+        ..standing.frontier
+    };
+    Standing {
+        frontier,
+        ..standing
+    }
+}
+
+/// The command in a printed line: the first word behind the program, and behind the folder if that is named.
+fn command_of(line: &str) -> &str {
+    let words = line.strip_prefix("drplan ").unwrap_or(line);
+    let words = match words.strip_prefix("--chdir ") {
+        Some(words) => behind_a_word(words),
+        None => words,
+    };
+    words.split(' ').next().unwrap_or_default()
+}
+
+/// What stands behind the first word, which may be quoted.
+fn behind_a_word(text: &str) -> &str {
+    let (mut chars, mut is_quoted) = (text.char_indices(), false);
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '\'' => is_quoted = !is_quoted,
+            '\\' if !is_quoted => drop(chars.next()),
+            ' ' if !is_quoted => return &text[at + 1..],
+            _ => {}
         }
     }
+    ""
 }
 
 /// What a plan was told, so that a new one is told the same.
@@ -221,6 +294,9 @@ fn ordered(mut words: Words, args: &ApplyArgs) -> Words {
     if orders.prove == ProveArg::Changed {
         words.add("--prove", "changed");
     }
+    if args.parallelism != ApplyArgs::PARALLELISM {
+        words.add("--parallelism", args.parallelism.to_string());
+    }
     words
 }
 
@@ -236,6 +312,10 @@ pub(super) struct After {
     pub(super) report: Words,
     /// Makes its plan file anew, if it came with one.
     pub(super) anew: Option<Words>,
+    /// What must be said beside a command that plans anew.
+    pub(super) unsaid: String,
+    /// Whether there was somebody to ask: who did not answer is asked again.
+    pub(super) can_ask: bool,
 }
 
 impl After {
@@ -260,10 +340,13 @@ impl After {
             true => self.resume.clone(),
             false => self.again.clone(),
         };
-        // Who said no is asked again, not overruled.
-        let waiting = ending.frontier.waiting.keys();
-        for gate in waiting.filter(|gate| !is_refused(ending, gate)) {
-            words.add("--approve", gate.as_str());
+        // Who said no, or has not answered yet, is asked again, not overruled. Only where nobody can be asked
+        // does the command line answer, and not because somebody stopped the run.
+        if !self.can_ask && ending.stopped == Stop::No {
+            let waiting = ending.frontier.waiting.keys();
+            for gate in waiting.filter(|gate| !is_refused(ending, gate)) {
+                words.add("--approve", gate.as_str());
+            }
         }
         let done = ending.outcomes.iter().filter(|(_, o)| **o == Outcome::Done);
         // What was done again is not asked for once more.
@@ -299,8 +382,8 @@ mod tests {
     use std::ffi::OsString;
 
     use super::*;
-    use crate::apply::Frontier;
-    use crate::apply::Stop;
+    use crate::cli::args::Command;
+    use crate::tests::memory::Case;
 
     fn words(text: &[&str]) -> Words {
         Words(text.iter().map(|&word| word.to_owned()).collect())
@@ -313,6 +396,8 @@ mod tests {
             status: words(&["drplan", "status", "r"]),
             report: words(&["drplan", "report", "r"]),
             anew: None,
+            unsaid: String::new(),
+            can_ask: false,
         }
     }
 
@@ -410,33 +495,110 @@ mod tests {
         assert_eq!(next, "drplan apply --resume r --approve approval.silent");
     }
 
-    #[test]
-    fn who_goes_on_after_a_death_waits_for_the_lock_that_lies_there() {
+    /// Where the run `r` stands, with the command that it has kept.
+    fn standing(state: State, kept: &str) -> Standing {
+        Standing {
+            run: "r".to_owned(),
+            recovery: "shop".to_owned(),
+            state,
+            began_at: None,
+            last_at: None,
+            seconds: 0,
+            frontier: Frontier {
+                next: kept.to_owned(),
+                from: "/theirs".to_owned(),
+                ..Frontier::default()
+            },
+            running: BTreeMap::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn who_goes_on_after_a_death_waits_for_the_lock_that_lies_there() {
+        let plan = Case::new("").plan().await;
+        let argv = ["drplan", "--chdir", "/spec", "status"];
+        let cli = Cli::read(argv.map(OsString::from).to_vec()).expect("arguments");
         let next = |state, kept: &str, is_locked| {
-            let standing = Standing {
-                run: "r".to_owned(),
-                recovery: "shop".to_owned(),
-                state,
-                began_at: None,
-                last_at: None,
-                seconds: 0,
-                frontier: Frontier {
-                    next: kept.to_owned(),
-                    ..Frontier::default()
-                },
-                running: BTreeMap::new(),
-            };
-            let argv = ["drplan", "--chdir", "/spec", "status"];
-            let cli = Cli::read(argv.map(OsString::from).to_vec()).expect("arguments");
-            of_run(&standing, &cli, is_locked)
+            let told = (&VarArgs::default(), &plan);
+            let standing = of_run(standing(state, kept), &cli, told, is_locked);
+            (standing.frontier.next, standing.frontier.from)
         };
+        let theirs = |next: &str| (next.to_owned(), "/theirs".to_owned());
+        let ours = |next: &str| (next.to_owned(), here());
         let plain = "drplan --chdir /spec apply --resume r";
-        assert_eq!(next(State::Died, "", false), plain);
+        assert_eq!(next(State::Died, "", false), ours(plain));
         assert_eq!(
             next(State::Died, "drplan apply --resume r --skip a.b=c", true),
-            "drplan apply --resume r --skip a.b=c --lock-timeout 2m"
+            theirs("drplan apply --resume r --skip a.b=c --lock-timeout 2m")
         );
-        assert_eq!(next(State::Died, "drplan release", true), "drplan release");
-        assert_eq!(next(State::Running, "drplan kept", true), "");
+        for line in ["drplan release", "drplan --chdir 'an apply' release"] {
+            assert_eq!(next(State::Died, line, true), theirs(line));
+        }
+        assert_eq!(next(State::Running, "drplan kept", true), ours(""));
+        let paused = State::Paused {
+            because: "somebody wished it".to_owned(),
+        };
+        assert_eq!(
+            next(paused, "drplan kept", true),
+            ours("drplan --chdir /spec resume r")
+        );
+        let ended = State::Ended { exit_code: 4 };
+        assert_eq!(
+            next(ended, "drplan plan --out p", true),
+            theirs("drplan plan --out p")
+        );
+    }
+
+    #[test]
+    fn the_command_of_a_line_is_not_taken_from_a_folder_or_a_reason() {
+        for (line, command) in [
+            ("drplan apply --resume r", "apply"),
+            ("drplan --chdir 'an apply' release", "release"),
+            (r"drplan --chdir 'it'\''s an' apply", "apply"),
+            ("drplan --chdir x revert dns r", "revert"),
+            ("", ""),
+        ] {
+            assert_eq!(command_of(line), command, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_question_that_comes_again_by_itself_is_not_answered_by_the_command() {
+        let mut ending = ending(&[]);
+        ending.frontier.waiting = BTreeMap::from([(Address::new("approval.go"), "go?".to_owned())]);
+        let said = |can_ask, ending: &Ending, exit| {
+            let after = After {
+                can_ask,
+                ..after(&["drplan", "apply"])
+            };
+            after.next(ending, exit)
+        };
+        let plain = "drplan apply --resume r";
+        assert_eq!(said(true, &ending, Exit::Waiting), plain);
+        ending.stopped = Stop::Drain;
+        assert_eq!(said(true, &ending, Exit::Stopped), plain);
+        assert_eq!(said(false, &ending, Exit::Stopped), plain);
+        ending.stopped = Stop::No;
+        assert_eq!(
+            said(false, &ending, Exit::Waiting),
+            "drplan apply --resume r --approve approval.go"
+        );
+    }
+
+    #[tokio::test]
+    async fn how_many_steps_may_run_at_once_is_said_again_where_a_person_said_it() {
+        let plan = Case::new("").plan().await;
+        for (line, tail) in [
+            ("drplan apply", ""),
+            ("drplan apply --parallelism 2", " --parallelism 2"),
+        ] {
+            let argv = line.split(' ').map(OsString::from).collect();
+            let cli = Cli::read(argv).expect("arguments");
+            let Command::Apply(args) = &cli.command else {
+                panic!("another command");
+            };
+            let said = resume(&cli, args, &plan, "r").text();
+            assert_eq!(said, format!("drplan apply --resume r{tail}"));
+        }
     }
 }

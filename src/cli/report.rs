@@ -15,6 +15,9 @@ use super::args::ReportFormat;
 use super::args::VarArgs;
 use super::args::VerifyArgs;
 use super::failure::Failure;
+use super::holder::Holder;
+use super::holder::holder;
+use super::next;
 use super::next::Words;
 use super::open_store;
 use super::print;
@@ -23,17 +26,15 @@ use crate::render;
 use crate::report::Bundle;
 use crate::report::Exit;
 use crate::report::Report;
+use crate::report::Standing;
 use crate::signature::Signer;
 use crate::signature::Trusted;
-use crate::store::StoredRun;
+use crate::store::RunStore;
 use crate::store::Texts;
 
 pub(super) async fn run(cli: &Cli, args: &ReportArgs, ambient: &Ambient) -> Result<Exit, Failure> {
-    let report = told(
-        &texts(cli, &args.vars, args.run.as_deref(), ambient)
-            .await?
-            .parse()?,
-    )?;
+    let found = found(cli, &args.vars, args.run.as_deref(), ambient).await?;
+    let report = told(&found, cli, &args.vars, ambient).await?;
     let format = if args.json {
         ReportFormat::Json
     } else {
@@ -61,22 +62,44 @@ pub(super) async fn run(cli: &Cli, args: &ReportArgs, ambient: &Ambient) -> Resu
     Ok(Exit::Ok)
 }
 
-/// What a run left behind.
-async fn texts(
+/// What a run left behind, and where.
+struct Found {
+    store: RunStore,
+    recovery: String,
+    texts: Texts,
+}
+
+async fn found(
     cli: &Cli,
     vars: &VarArgs,
     run: Option<&str>,
     ambient: &Ambient,
-) -> Result<Texts, Failure> {
-    let (store, _) = open_store::of_spec(cli, vars, ambient).await?;
-    Ok(store.texts(&store.find(run).await?).await?)
+) -> Result<Found, Failure> {
+    let (store, recovery) = open_store::of_spec(cli, vars, ambient).await?;
+    let texts = store.texts(&store.find(run).await?).await?;
+    Ok(Found {
+        store,
+        recovery,
+        texts,
+    })
 }
 
-fn told(stored: &StoredRun) -> Result<Report, Failure> {
-    let next = stored.frontier.as_ref().map(|f| f.next.as_str());
-    let next = next.filter(|_| !stored.has_ended_well());
-    let report = crate::report::report(&stored.plan, &stored.seal, &stored.records, next);
-    report.map_err(|illegal| Failure::senseless(&stored.id, &illegal))
+/// The report of a run, with the way on that `status` names.
+async fn told(
+    found: &Found,
+    cli: &Cli,
+    vars: &VarArgs,
+    ambient: &Ambient,
+) -> Result<Report, Failure> {
+    let stored = found.texts.parse()?;
+    let now = ambient.doors.clock.now();
+    let holder = holder(&found.store, &found.recovery, now).await?;
+    let living = holder.as_ref().and_then(Holder::living);
+    let standing = Standing::of(&stored, living, now);
+    let standing = next::of_run(standing, cli, (vars, &stored.plan), holder.is_some());
+    let report = crate::report::report(&stored.plan, &stored.seal, &stored.records);
+    let report = report.map_err(|illegal| Failure::senseless(&stored.id, &illegal))?;
+    Ok(report.going_on(&standing.frontier.next, &standing.frontier.from))
 }
 
 pub(super) async fn evidence(
@@ -112,8 +135,8 @@ async fn verify(cli: &Cli, args: &VerifyArgs, ambient: &Ambient) -> Result<Exit,
             bundle(path)?.verify(&path.display().to_string(), head, by.as_ref())
         }
         None => {
-            let texts = texts(cli, &args.vars, args.run.as_deref(), ambient).await?;
-            crate::report::verify(&texts, head)
+            let found = found(cli, &args.vars, args.run.as_deref(), ambient).await?;
+            crate::report::verify(&found.texts, head)
         }
     };
     if args.json {
@@ -163,10 +186,10 @@ fn bundle(path: &Path) -> Result<Bundle, Failure> {
 
 async fn export(cli: &Cli, args: &ExportArgs, ambient: &Ambient) -> Result<Exit, Failure> {
     let signer = args.sign.as_deref().map(Signer::read).transpose()?;
-    let texts = texts(cli, &args.vars, args.run.as_deref(), ambient).await?;
-    let report = told(&texts.parse()?)?;
+    let found = found(cli, &args.vars, args.run.as_deref(), ambient).await?;
+    let report = told(&found, cli, &args.vars, ambient).await?;
     let head = report.chain.head.clone();
-    let bundle = Bundle::of(texts, report, signer.as_ref());
+    let bundle = Bundle::of(found.texts, report, signer.as_ref());
     let text = serde_json::to_string_pretty(&bundle).map_err(anyhow::Error::from)?;
     write(&args.out, &(text + "\n"))?;
     talk(&format!(

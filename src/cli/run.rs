@@ -98,6 +98,9 @@ pub(super) async fn run(
             Some(_) => Some(next::again(cli, args, &plan)),
             None => next::anew(cli, args, &plan),
         },
+        unsaid: next::unsaid(args, &plan),
+        // Who reads JSON is no person.
+        can_ask: ambient.can_ask && !args.json,
     };
     let course = Course {
         orders: orders(&args.orders, &plan)?,
@@ -380,6 +383,9 @@ async fn told(
             after.report.text(),
             ending.head
         ));
+    }
+    if exit == Exit::Stale && !after.unsaid.is_empty() {
+        talk(&after.unsaid);
     }
     Ok(exit)
 }

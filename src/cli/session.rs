@@ -18,6 +18,7 @@ use super::args::PlanningArgs;
 use super::args::VarArgs;
 use super::choose;
 use super::failure::Failure;
+use super::given::given;
 use super::history;
 use super::talk;
 use super::values;
@@ -245,6 +246,12 @@ impl Session {
                     (name.clone(), digest(canonical(&json).as_bytes()))
                 })
                 .collect(),
+            given: given(
+                &planning.vars,
+                &ambient.variables(),
+                &self.module.variables,
+                &self.secrets,
+            ),
         };
         let mut plan = crate::plan::plan(
             &self.module,

@@ -14,7 +14,6 @@ use super::open_store;
 use super::print;
 use super::run::here;
 use crate::render;
-use crate::render::status::Next;
 use crate::report::Exit;
 use crate::report::Standing;
 
@@ -38,18 +37,19 @@ pub(super) async fn run(cli: &Cli, args: &StatusArgs, ambient: &Ambient) -> Resu
     }
     let run = store.choose(&runs, args.run.as_deref())?;
     let stored = store.open(&run).await?;
-    let standing = Standing::of(&stored, living, now);
+    let standing = next::of_run(
+        Standing::of(&stored, living, now),
+        cli,
+        (&args.vars, &stored.plan),
+        holder.is_some(),
+    );
     let older: Vec<&String> = runs.iter().rev().filter(|r| **r != run).collect();
     let text = if args.json {
         let document = json!({ "lock": lock, "run": standing, "runs": runs });
         serde_json::to_string_pretty(&document).map_err(anyhow::Error::from)? + "\n"
     } else {
         let older = older.iter().take(OLDER_MAX).map(|r| r.as_str());
-        let next = Next {
-            command: next::of_run(&standing, cli, holder.is_some()),
-            here: here(),
-        };
-        render::status::status(&standing, lock.as_deref(), &next, older, ambient.style())
+        render::status::status(&standing, lock.as_deref(), &here(), older, ambient.style())
     };
     print(&text)?;
     Ok(Exit::Ok)

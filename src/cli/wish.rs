@@ -6,10 +6,13 @@ use super::args::RunArgs;
 use super::failure::Failure;
 use super::holder::Holder;
 use super::holder::holder;
+use super::next;
 use super::next::Words;
 use super::open_store;
 use super::print;
+use super::run::here;
 use super::talk;
+use crate::apply::Frontier;
 use crate::report::Exit;
 use crate::report::Standing;
 use crate::report::State;
@@ -35,22 +38,18 @@ pub(super) async fn run(
     let holder = holder(&store, &recovery, now).await?;
     // A clock that is ahead makes who lives seem dead, and a wish does the dead no harm.
     let about = holder.as_ref().map(Holder::about);
-    let over = match Standing::of(&stored, about, now).state {
+    let standing = Standing::of(&stored, about, now);
+    let over = match standing.state {
         State::Running | State::Paused { .. } => None,
-        State::Ended { exit_code: 0 } => Some(("has ended, and nothing of it is left", false)),
-        State::Ended { .. } => Some(("has ended", true)),
-        State::Died => Some(("has died: it did not end, and nothing goes on", true)),
+        State::Ended { exit_code: 0 } => Some("has ended, and nothing of it is left"),
+        State::Ended { .. } => Some("has ended"),
+        State::Died => Some("has died: it did not end, and nothing goes on"),
     };
-    if let Some((what, goes_on)) = over {
-        let hint = match goes_on {
-            true => {
-                let words = Words::new(cli, &["apply", "--resume", &run]);
-                format!("`{}` goes on with it", words.text())
-            }
-            false => "`drplan plan` says what there is to do now".to_owned(),
-        };
+    if let Some(what) = over {
+        let told = (&args.vars, &stored.plan);
+        let standing = next::of_run(standing, cli, told, holder.is_some());
         let what = format!("run {run} {what}");
-        return Err(Failure::refused(Exit::Usage, what, hint));
+        return Err(Failure::refused(Exit::Usage, what, way_on(&standing)));
     }
     let wish = Wish {
         pause: wanted == Wanted::Pause,
@@ -73,4 +72,14 @@ pub(super) async fn run(
         );
     }
     Ok(Exit::Ok)
+}
+
+/// How a person goes on with a run that goes on no more.
+fn way_on(standing: &Standing) -> String {
+    let Frontier { next, from, .. } = &standing.frontier;
+    match (next.as_str(), from.as_str()) {
+        ("", _) => "`drplan plan` says what there is to do now".to_owned(),
+        (next, from) if from.is_empty() || from == here() => format!("`{next}` goes on"),
+        (next, from) => format!("`{next}` goes on, in `{from}`"),
+    }
 }

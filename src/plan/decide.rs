@@ -29,6 +29,7 @@ use super::step::Declared;
 use super::step::Do;
 use super::step::FORMAT;
 use super::step::Finding;
+use super::step::Given;
 use super::step::Head;
 use super::step::Hypothesis;
 use super::step::Plan;
@@ -86,6 +87,8 @@ pub struct Options {
     pub files: BTreeMap<String, String>,
     /// Digests of variables.
     pub variables: BTreeMap<String, String>,
+    /// How variables got their values.
+    pub given: Given,
 }
 
 /// Makes the plan.
@@ -196,6 +199,7 @@ fn head(module: &Module, registry: &Registry, options: &Options, steps: &[Step])
         spec: options.spec.clone(),
         files: options.files.clone(),
         variables: options.variables.clone(),
+        given: options.given.clone(),
         secrets: Vec::new(),
         kinds: registry
             .resources()

@@ -47,6 +47,7 @@ pub use select::chooses;
 pub use step::Declared;
 pub use step::Do;
 pub use step::Finding;
+pub use step::Given;
 pub use step::Head;
 pub use step::Hypothesis;
 pub use step::Plan;

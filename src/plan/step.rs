@@ -98,6 +98,9 @@ pub struct Head {
     pub files: BTreeMap<String, String>,
     /// Digests of variables; sensitive ones are only named, in `secrets`.
     pub variables: BTreeMap<String, String>,
+    /// How variables got values that do not stand in the spec or beside it.
+    #[serde(default, skip_serializing_if = "Given::is_empty")]
+    pub given: Given,
     /// Sensitive variables that apply must be given.
     pub secrets: Vec<String>,
     /// Payload versions by kind.
@@ -113,6 +116,27 @@ pub struct Head {
     /// Whether it is there to end what the recovery left behind, such as paused objects.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub releases: bool,
+}
+
+/// How variables got their values: whoever plans anew gives them the same.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Given {
+    /// Files of values, as they were named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<String>,
+    /// Plain variables with their values: `NAME=VALUE`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<String>,
+    /// Variables whose values are not told here: secrets, and what the environment gave.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<String>,
+}
+
+impl Given {
+    /// Whether nothing was given.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty() && self.values.is_empty() && self.others.is_empty()
+    }
 }
 
 /// Where runs, journals and the lock are kept.

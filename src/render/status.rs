@@ -11,19 +11,12 @@ use super::style::time;
 use crate::report::Standing;
 use crate::report::State;
 
-/// The command by which a person goes on.
-pub struct Next {
-    /// Empty if there is none.
-    pub command: String,
-    /// The folder of who looks: relative paths of a command that the run has kept start in its own.
-    pub here: String,
-}
-
-/// A run, who holds the lock, the command that goes on, and older runs.
+/// A run, who holds the lock, the command that goes on, and older runs. `here` is the folder of who looks: relative
+/// paths of a command that the run has kept start in its own.
 pub fn status<'a>(
     standing: &Standing,
     lock: Option<&str>,
-    next: &Next,
+    here: &str,
     older: impl Iterator<Item = &'a str>,
     style: Style,
 ) -> String {
@@ -50,13 +43,12 @@ pub fn status<'a>(
         Some(about) => format!("  lock: held by {about}"),
         None => "  lock: free".to_owned(),
     });
-    if !next.command.is_empty() {
-        let is_elsewhere = !f.from.is_empty() && f.from != next.here;
-        let place = match is_elsewhere && !matches!(standing.state, State::Paused { .. }) {
+    if !f.next.is_empty() {
+        let place = match !f.from.is_empty() && f.from != here {
             true => format!(", in `{}`", f.from),
             false => String::new(),
         };
-        out.push(format!("  next{place}: {}", next.command));
+        out.push(format!("  next{place}: {}", f.next));
     }
     let older: Vec<&str> = older.collect();
     if !older.is_empty() {

@@ -43,18 +43,12 @@ use crate::plan::Step;
 /// The id that a run in the rehearsal world has.
 pub const REHEARSAL: &str = "rehearsal";
 
-/// Tells what happened in a run. `seal` is the digest of the plan; `next` is what the run's frontier
-/// says.
+/// Tells what happened in a run. `seal` is the digest of the plan. How to go on is not in the journal.
 ///
 /// # Errors
 ///
 /// If the journal does not tell the story of a run of this plan.
-pub fn report(
-    plan: &Plan,
-    seal: &str,
-    records: &Records,
-    next: Option<&str>,
-) -> Result<Report, Illegal> {
+pub fn report(plan: &Plan, seal: &str, records: &Records) -> Result<Report, Illegal> {
     let run = fold(plan, &records.lines)?;
     let before = plan.before();
     let course = Course::of(plan, &run, &before);
@@ -117,7 +111,8 @@ pub fn report(
             plan_fits: run.seal == seal,
             torn: records.torn,
         },
-        next: next.filter(|next| !next.is_empty()).map(str::to_owned),
+        next: None,
+        next_in: None,
     })
 }
 

@@ -73,6 +73,24 @@ pub struct Report {
     pub chain: Chain,
     /// The command by which a person goes on, if something is left to do and it is known.
     pub next: Option<String>,
+    /// The folder that it is meant for, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_in: Option<String>,
+}
+
+impl Report {
+    /// Says how a person goes on: by which command, and in which folder; empty if there is none.
+    #[must_use]
+    pub fn going_on(self, next: &str, folder: &str) -> Self {
+        let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        let next = some(next);
+        let next_in = next.as_ref().and_then(|_| some(folder));
+        Self {
+            next,
+            next_in,
+            ..self
+        }
+    }
 }
 
 /// How a run ended.

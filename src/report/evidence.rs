@@ -179,9 +179,10 @@ impl Bundle {
         }
         if let Ok(stored) = texts.parse() {
             // The next command comes from the frontier, which is no evidence.
-            let next = self.report.next.as_deref();
-            let same = report(&stored.plan, &stored.seal, &stored.records, next)
-                .is_ok_and(|fresh| fresh == self.report);
+            let next = self.report.next.as_deref().unwrap_or_default();
+            let folder = self.report.next_in.as_deref().unwrap_or_default();
+            let same = report(&stored.plan, &stored.seal, &stored.records)
+                .is_ok_and(|fresh| fresh.going_on(next, folder) == self.report);
             if !same {
                 let fault = "the report in it is not the one that its plan and journal give";
                 out.faults.push(fault.to_owned());

@@ -93,10 +93,10 @@ impl Standing {
         }
         let open: Vec<Address> = running.keys().cloned().collect();
         let kept = stored.frontier.clone().unwrap_or_default();
-        // The command is kept from the beginning, for a run that dies.
+        // The command is kept from the beginning, for a run that dies; before, it is nobody's.
         let next = match state {
-            State::Running | State::Ended { exit_code: 0 } => String::new(),
-            _ => kept.next,
+            State::Running | State::Paused { .. } | State::Ended { exit_code: 0 } => String::new(),
+            State::Ended { .. } | State::Died => kept.next,
         };
         let frontier = Frontier {
             from: kept.from,

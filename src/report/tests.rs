@@ -153,7 +153,7 @@ fn track<'r>(plan: &Plan, run: &'r Run, address: &str) -> &'r Track {
 }
 
 fn told(plan: &Plan, events: &[(i64, Event)]) -> Report {
-    report(plan, "seal", &journal(events), None).expect("a report")
+    report(plan, "seal", &journal(events)).expect("a report")
 }
 
 #[tokio::test]
@@ -376,7 +376,7 @@ async fn what_the_engine_writes_is_always_a_story() {
             .await;
         let seal = crate::plan::seal(&plan).expect("a seal");
         let records = Records { lines, torn: false };
-        let report = report(&plan, &seal, &records, None).expect("a report");
+        let report = report(&plan, &seal, &records).expect("a report");
         assert_eq!(report.verdict, verdict);
         assert!(report.chain.plan_fits);
         assert_eq!(report.outside_the_plan, []);

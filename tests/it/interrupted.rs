@@ -151,6 +151,7 @@ fn a_run_that_was_stopped_is_shown_and_gone_on_with_in_its_own_journal() {
         .ends_with(0)
         .says("goes on")
         .says("held by");
+    world.run("report").ends_with(0).hides("next");
     run.signal("INT");
     std::thread::sleep(std::time::Duration::from_millis(300));
     world.write("let", "");
@@ -217,6 +218,22 @@ fn what_a_person_left_out_stays_so_when_a_killed_run_goes_on() {
 }
 
 #[test]
+fn who_wishes_something_of_a_dead_run_is_told_the_command_that_it_has_kept() {
+    let world = World::of(SLOW);
+    let run = world.start("apply --auto-approve --on-failure stop --parallelism 3");
+    world.wait_for("begun");
+    run.signal("KILL");
+    run.ended();
+    for line in ["status", "resume", "report"] {
+        world
+            .run(line)
+            .says("apply --resume 2")
+            .says("--on-failure stop --parallelism 3");
+    }
+    world.write("let", "");
+}
+
+#[test]
 fn what_the_plan_calls_blocked_is_no_failure_to_stop_at() {
     let world = World::of(
         r#"
@@ -257,7 +274,18 @@ fn a_paused_run_begins_nothing_until_it_is_let_go_on() {
     world.wait_for("slow");
     std::thread::sleep(std::time::Duration::from_millis(1500));
     assert!(!world.holds("behind"));
-    world.run("status").ends_with(0).says("is paused");
+    world
+        .run("status")
+        .ends_with(0)
+        .says("is paused")
+        .says("next: drplan resume ");
+    // All who look are told the same.
+    for json in ["status --json", "report --json"] {
+        let told = world.run(json).ends_with(0).json();
+        let next = told.pointer("/run/frontier/next").or(told.get("next"));
+        let next = next.and_then(|next| next.as_str()).unwrap_or_default();
+        assert!(next.starts_with("drplan resume "), "{json}: {told}");
+    }
     world.run("resume").ends_with(0);
     run.ended().ends_with(0).says("PAUSED");
     assert!(world.holds("behind"));

@@ -202,6 +202,39 @@ fn a_plan_that_was_made_long_ago_is_applied_with_a_warning() {
     world.run("apply p").hides("a newer backup");
 }
 
+#[test]
+fn a_plan_that_is_made_anew_is_given_the_same_values_and_what_cannot_be_shown_is_named() {
+    let world = World::of(
+        r#"
+variable "region" { default = "eu-1" }
+variable "size" { default = "small" }
+variable "who" { default = "nobody" }
+variable "key" {
+  sensitive = true
+  default   = ""
+}
+resource "command" "there" {
+  check = ["sh", "-c", "test -e there && exit 0; test -e gone && exit 3; exit 1"]
+  apply = ["sh", "-c", "echo ${var.region} ${var.size} ${var.who}; touch there"]
+}
+"#,
+    )
+    .with("DRPLAN_VAR_who", "the-owner");
+    world.write("site.hcl", "size = \"large\"\n");
+    world.write("there", "");
+    world
+        .run("plan --var region=eu-2 --var key=canary-of-the-key --var-file site.hcl --out p")
+        .ends_with(0);
+    assert!(!world.read("p").contains("canary-of-the-key"));
+    world.remove("there");
+    world
+        .run("apply p")
+        .ends_with(4)
+        .says("next: drplan plan --out p --var-file site.hcl --var region=eu-2\n")
+        .says("plan with the same values for `key`, `who`")
+        .hides("canary-of-the-key");
+}
+
 /// Made for these tests with `openssl genpkey -algorithm ed25519`.
 const KEY: &str = "-----BEGIN PRIVATE KEY-----
 MC4CAQAwBQYDK2VwBCIEIGqkt9yNdha6UgmFzWXOlnre+ty2GYOCVcNkXSYArkSV

@@ -431,3 +431,24 @@ fn evidence_in_one_file_is_checked_with_its_report() {
         .ends_with(1)
         .says("no exported evidence");
 }
+
+#[test]
+fn the_report_says_in_which_folder_its_next_command_is_meant() {
+    let world = World::of(NIGHT);
+    world.run("apply --auto-approve").ends_with(6);
+    let folder = world.path("").canonicalize().expect("a folder");
+    let folder = folder.to_str().expect("text");
+    let told = world.run("report --json").ends_with(0).json();
+    assert_eq!(told["next_in"], folder, "{told}");
+    let told = [
+        ("text", format!("next, in `{folder}`: drplan apply")),
+        ("markdown", format!("In `{folder}`:")),
+        ("html", format!("<p>In <code>{folder}</code>:</p>")),
+    ];
+    for (format, says) in told {
+        world.run(&format!("report --format {format}")).says(&says);
+    }
+    // What is signed away names it too.
+    world.run("evidence export --out run.json").ends_with(0);
+    world.run("evidence verify --file run.json").ends_with(0);
+}

@@ -47,7 +47,7 @@ pub struct ApplyArgs {
     #[arg(
         long,
         value_name = "N",
-        default_value_t = 10,
+        default_value_t = Self::PARALLELISM,
         value_parser = at_least_one,
         env = "DRPLAN_PARALLELISM"
     )]
@@ -55,6 +55,9 @@ pub struct ApplyArgs {
 }
 
 impl ApplyArgs {
+    /// How many steps run at once unless somebody says otherwise.
+    pub(crate) const PARALLELISM: usize = 10;
+
     /// Applies a plan that is made and approved already.
     pub(crate) fn plain(vars: VarArgs) -> Self {
         Self {

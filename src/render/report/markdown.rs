@@ -33,6 +33,9 @@ pub fn markdown(report: &Report) -> String {
     }
     if let Some(next) = &report.next {
         out.extend([String::new(), "## Next".to_owned(), String::new()]);
+        if let Some(folder) = &report.next_in {
+            out.extend([format!("In {}:", code(folder)), String::new()]);
+        }
         fence(next, "sh", "", &mut out);
     }
     out.join("\n") + "\n"

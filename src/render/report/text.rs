@@ -29,7 +29,9 @@ pub fn text(report: &Report, style: Style) -> String {
     }
     summary(report, style, &mut out);
     if let Some(next) = &report.next {
-        out.push(format!("  next: {next}"));
+        let place = report.next_in.as_deref();
+        let place = place.map_or(String::new(), |folder| format!(", in `{folder}`"));
+        out.push(format!("  next{place}: {next}"));
     }
     out.join("\n") + "\n"
 }

@@ -56,7 +56,11 @@ pub fn html(report: &Report) -> String {
                     }
                     @if !sections.iter().any(|s| s.id == "course") { (graph::graph(report)) }
                     @if let Some(next) = &report.next {
-                        section #next { h2 { "Next" } pre { (next) } }
+                        section #next {
+                            h2 { "Next" }
+                            @if let Some(folder) = &report.next_in { p { "In " code { (folder) } ":" } }
+                            pre { (next) }
+                        }
                     }
                 }
                 footer { "drplan " (report.tool) ", " (report.format) }
