@@ -188,7 +188,13 @@ impl From<StoreError> for Failure {
         };
         let (exit, hint) = match &error {
             StoreError::Io { remedy, .. } => (Exit::Error, remedy.map(str::to_owned)),
-            StoreError::Journal(error) => (Exit::Error, error.remedy().map(str::to_owned)),
+            StoreError::Journal(error) => (
+                match error.is_taken() {
+                    true => Exit::Locked,
+                    false => Exit::Error,
+                },
+                error.remedy().map(str::to_owned),
+            ),
             StoreError::Unknown { known, .. } if !known.is_empty() => (
                 Exit::Usage,
                 Some(format!("the newest are: {}", known.join(", "))),
@@ -266,6 +272,25 @@ impl From<LockError> for Failure {
                 error: error.into(),
                 hint: remedy.map(str::to_owned),
             },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::apply::JournalError;
+
+    #[test]
+    fn a_journal_that_somebody_else_goes_on_with_is_a_lock_that_is_held() {
+        for (error, exit) in [
+            (JournalError::taken("journal"), Exit::Locked),
+            (
+                JournalError::new("write", "journal", "no room"),
+                Exit::Error,
+            ),
+        ] {
+            assert_eq!(Failure::from(StoreError::from(error)).exit(), exit);
         }
     }
 }

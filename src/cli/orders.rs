@@ -107,7 +107,8 @@ fn provable(taken: &Taken, plan: &Plan) -> Result<(), Failure> {
                 "`--by-hand {}=…`: this plan cannot prove it: {}",
                 step.address, step.because
             ),
-            "plan again, and what was done by hand is seen; or leave it out with `--skip`",
+            "once it can be looked at and nothing is in the way, a new plan sees what was done by hand; until then, \
+             leave it out with `--skip`",
         )),
     }
 }
