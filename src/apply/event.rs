@@ -134,7 +134,7 @@ impl Taken {
     }
 
     /// Adds what was taken on before; what is said now of the same step holds.
-    pub(super) fn and_before(&mut self, before: Self) {
+    pub(crate) fn and_before(&mut self, before: Self) {
         let Self { skip, by_hand } = before;
         for (address, why) in skip {
             if !self.by_hand.contains_key(&address) {

@@ -16,6 +16,7 @@ use super::consent::known_gates;
 use super::failure::Failure;
 use super::next;
 use super::open_store;
+use super::orders::orders;
 use super::print;
 use super::run::Beginning;
 use super::session::Session;
@@ -30,6 +31,7 @@ use super::world::needs_secrets;
 use super::world::world_of;
 use crate::apply::Frontier;
 use crate::apply::Stop;
+use crate::apply::taken;
 use crate::plan::CLOCKS_DIFFER;
 use crate::plan::Do;
 use crate::plan::Plan;
@@ -200,7 +202,7 @@ async fn until_nothing_is_left(
         }
         // A mistake in an option shows before anybody is asked.
         known_gates(&plan, &args.approve)?;
-        super::orders::orders(&args.orders, &plan)?;
+        orders(&args.orders, &plan)?;
         let within = round > 0 && approved.covers(&plan);
         if !args.auto_approve && !plan.is_empty() && !within {
             confirm(&plan, ambient)?;
@@ -246,9 +248,11 @@ async fn once(
     stop: watch::Receiver<Stop>,
 ) -> Result<Exit, Failure> {
     ready(&plan, world, args)?;
+    let orders = orders(&args.orders, &plan)?;
     let store = open_store::of_plan(&plan, &world.observer, &cli.chdir).await?;
     let beginning = Beginning {
-        again: next::again(cli, args, &plan),
+        again: next::again(cli, args, &orders.taken, &plan),
+        orders,
         plan,
         signature,
         resumed: None,
@@ -292,14 +296,14 @@ async fn resume(
     elsewhere(&plan, cli)?;
     let world = world_of(cli, &args.planning.vars, &plan, &run, ambient)?;
     ready(&plan, &world, args)?;
-    let mut args = args.clone();
-    super::orders::and_before(&mut args.orders, &stored.records.lines);
-    let args = &args;
+    let mut orders = orders(&args.orders, &plan)?;
+    orders.taken.and_before(taken(&stored.records.lines));
     // The lock lies where the plan says, whatever has become of the spec.
     let store = open_store::of_plan(&plan, &world.observer, &cli.chdir).await?;
     let beginning = Beginning {
         // What failed is tried again by who goes on once more.
-        again: next::resume(cli, args, &plan, &run),
+        again: next::resume(cli, args, &orders.taken, &plan, &run),
+        orders,
         plan,
         signature,
         resumed: Some(run),

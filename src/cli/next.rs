@@ -16,6 +16,7 @@ use crate::apply::Ending;
 use crate::apply::Frontier;
 use crate::apply::Outcome;
 use crate::apply::Stop;
+use crate::apply::Taken;
 use crate::plan::Plan;
 use crate::report::Exit;
 use crate::report::Standing;
@@ -116,7 +117,7 @@ impl Words {
 }
 
 /// Applies once more: the same file, or a new plan that is told the same.
-pub(super) fn again(cli: &Cli, args: &ApplyArgs, plan: &Plan) -> Words {
+pub(super) fn again(cli: &Cli, args: &ApplyArgs, taken: &Taken, plan: &Plan) -> Words {
     if let Some(words) = of_its_own(cli, plan) {
         return words.planned_with(&args.planning.vars, plan);
     }
@@ -133,7 +134,7 @@ pub(super) fn again(cli: &Cli, args: &ApplyArgs, plan: &Plan) -> Words {
     if args.auto_approve {
         words.0.push("--auto-approve".to_owned());
     }
-    ordered(words, args)
+    ordered(words, args, taken)
 }
 
 /// What a run that recovers nothing came from: it takes something back, or sets it going again.
@@ -173,10 +174,10 @@ pub(super) fn unsaid(args: &ApplyArgs, plan: &Plan) -> String {
 }
 
 /// Goes on with a run: the same plan, nobody asked twice.
-pub(super) fn resume(cli: &Cli, args: &ApplyArgs, plan: &Plan, run: &str) -> Words {
+pub(super) fn resume(cli: &Cli, args: &ApplyArgs, taken: &Taken, plan: &Plan, run: &str) -> Words {
     let mut words = Words::new(cli, &["apply", "--resume", run]);
     of_the_plan(&mut words, args);
-    ordered(words.vars(&args.planning.vars, plan), args)
+    ordered(words.vars(&args.planning.vars, plan), args, taken)
 }
 
 /// Where a run that somebody looks at stands, with the command by which that person goes on: the one that the run
@@ -281,15 +282,18 @@ fn of_the_plan(words: &mut Words, args: &ApplyArgs) {
 }
 
 /// What a person ordered for the run, but for its deadline, which is over or counts anew.
-fn ordered(mut words: Words, args: &ApplyArgs) -> Words {
+fn ordered(mut words: Words, args: &ApplyArgs, taken: &Taken) -> Words {
     let orders = &args.orders;
     match orders.on_failure {
         OnFailureArg::Prune => {}
         OnFailureArg::Stop => words.add("--on-failure", "stop"),
         OnFailureArg::Pause => words.add("--on-failure", "pause"),
     }
-    words.all("--skip", &orders.skip);
-    words.all("--by-hand", &orders.by_hand);
+    for (flag, steps) in [("--skip", &taken.skip), ("--by-hand", &taken.by_hand)] {
+        for (address, why) in steps {
+            words.add(flag, format!("{address}={why}"));
+        }
+    }
     words.all("--slots", &orders.slots);
     if orders.prove == ProveArg::Changed {
         words.add("--prove", "changed");
@@ -383,6 +387,7 @@ mod tests {
 
     use super::*;
     use crate::cli::args::Command;
+    use crate::plan::Given;
     use crate::tests::memory::Case;
 
     fn words(text: &[&str]) -> Words {
@@ -586,6 +591,38 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_new_plan_for_a_resumed_run_is_given_what_the_first_was_and_what_is_unsaid_is_named()
+    {
+        let mut plan = Case::new("").plan().await;
+        plan.head.variables = BTreeMap::from([("region".to_owned(), String::new())]);
+        plan.head.given = Given {
+            files: vec!["site.hcl".to_owned()],
+            values: vec!["region=eu-2".to_owned()],
+            others: vec!["key".to_owned()],
+        };
+        let line = "drplan apply --resume r --signed-by k --skip a.b=now";
+        let argv = line.split(' ').map(OsString::from).collect();
+        let cli = Cli::read(argv).expect("arguments");
+        let Command::Apply(args) = &cli.command else {
+            panic!("another command");
+        };
+        // Before it was resumed, somebody said the same of another step.
+        let taken = Taken {
+            skip: ["a.b", "a.c"]
+                .map(|a| (Address::new(a), "now".to_owned()))
+                .into(),
+            ..Taken::default()
+        };
+        assert_eq!(
+            again(&cli, args, &taken, &plan).text(),
+            "drplan apply --var-file site.hcl --var region=eu-2 --skip a.b=now --skip a.c=now"
+        );
+        let unsaid = unsaid(args, &plan);
+        assert!(unsaid.contains("the same values for `key`"), "{unsaid}");
+        assert!(unsaid.contains("--sign KEY"), "{unsaid}");
+    }
+
+    #[tokio::test]
     async fn how_many_steps_may_run_at_once_is_said_again_where_a_person_said_it() {
         let plan = Case::new("").plan().await;
         for (line, tail) in [
@@ -597,7 +634,7 @@ mod tests {
             let Command::Apply(args) = &cli.command else {
                 panic!("another command");
             };
-            let said = resume(&cli, args, &plan, "r").text();
+            let said = resume(&cli, args, &Taken::default(), &plan, "r").text();
             assert_eq!(said, format!("drplan apply --resume r{tail}"));
         }
     }

@@ -1,7 +1,6 @@
 //! What a person orders for one run, held against the plan.
 
 use std::collections::BTreeMap;
-use std::collections::BTreeSet;
 
 use drplan_api::Address;
 use drplan_api::ConnId;
@@ -11,11 +10,9 @@ use super::args::OrderArgs;
 use super::args::ProveArg;
 use super::choose;
 use super::failure::Failure;
-use crate::apply::Line;
 use crate::apply::OnFailure;
 use crate::apply::Orders;
 use crate::apply::Taken;
-use crate::apply::taken as taken_before;
 use crate::plan::Do;
 use crate::plan::Plan;
 use crate::plan::Step;
@@ -34,22 +31,6 @@ pub(super) fn orders(args: &OrderArgs, plan: &Plan) -> Result<Orders, Failure> {
         slots: slots(&args.slots, plan)?,
         prove_changed_only: args.prove == ProveArg::Changed,
     })
-}
-
-/// Adds what a person took on before a run was resumed, so that it is printed again; what is said now of the
-/// same step holds.
-pub(super) fn and_before(args: &mut OrderArgs, lines: &[Line]) {
-    let said = args.skip.iter().chain(&args.by_hand);
-    let said = said.filter_map(|text| Some(choose::pair(text)?.0));
-    let said: BTreeSet<Address> = said.collect();
-    let before = taken_before(lines);
-    for (given, before) in [
-        (&mut args.skip, before.skip),
-        (&mut args.by_hand, before.by_hand),
-    ] {
-        let new = before.into_iter().filter(|(a, _)| !said.contains(a));
-        given.extend(new.map(|(address, why)| format!("{address}={why}")));
-    }
 }
 
 /// Connections of the plan with numbers.

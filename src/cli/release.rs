@@ -19,6 +19,7 @@ use super::session::trusted;
 use super::signals;
 use super::talk;
 use super::world::World;
+use crate::apply::Orders;
 use crate::eyes::Eyes;
 use crate::release::release;
 use crate::render;
@@ -59,6 +60,7 @@ pub(super) async fn run(cli: &Cli, args: &ReleaseArgs, ambient: &Ambient) -> Res
         signature: None,
         resumed: None,
         store,
+        orders: Orders::default(),
         again,
         stop: signals::stops(ambient)?,
     };

@@ -16,6 +16,7 @@ use super::session::trusted;
 use super::signals;
 use super::world::World;
 use super::world::world_of;
+use crate::apply::Orders;
 use crate::eyes::Eyes;
 use crate::plan::Plan;
 use crate::render;
@@ -44,6 +45,7 @@ pub(super) async fn run(cli: &Cli, args: &RevertArgs, ambient: &Ambient) -> Resu
         signature: None,
         resumed: None,
         store,
+        orders: Orders::default(),
         again,
         stop: signals::stops(ambient)?,
     };

@@ -20,7 +20,6 @@ use super::next;
 use super::next::After;
 use super::next::Words;
 use super::open_store;
-use super::orders::orders;
 use super::print;
 use super::signals;
 use super::talk;
@@ -64,6 +63,8 @@ pub(super) struct Beginning {
     /// The run that goes on.
     pub(super) resumed: Option<String>,
     pub(super) store: RunStore,
+    /// What a person orders, now and before it was resumed.
+    pub(super) orders: Orders,
     /// The command by which a person applies once more.
     pub(super) again: Words,
     /// How far it is being stopped.
@@ -89,13 +90,14 @@ pub(super) async fn run(
     let store = beginning.store.clone();
     let at = ambient.doors.clock.now();
     let run = beginning.resumed.clone().unwrap_or_else(|| run_id(at));
+    let taken = &beginning.orders.taken;
     let after = After {
         again: beginning.again.clone(),
-        resume: next::resume(cli, args, &plan, &run),
+        resume: next::resume(cli, args, taken, &plan, &run),
         status: Words::new(cli, &["status", &run]).vars(&args.planning.vars, &plan),
         report: Words::new(cli, &["report", &run]).vars(&args.planning.vars, &plan),
         anew: match beginning.resumed {
-            Some(_) => Some(next::again(cli, args, &plan)),
+            Some(_) => Some(next::again(cli, args, taken, &plan)),
             None => next::anew(cli, args, &plan),
         },
         unsaid: next::unsaid(args, &plan),
@@ -103,7 +105,6 @@ pub(super) async fn run(
         can_ask: ambient.can_ask && !args.json,
     };
     let course = Course {
-        orders: orders(&args.orders, &plan)?,
         work_dir: open_store::work_dir(&cli.chdir, &store)?,
         base_dir: std::path::absolute(&cli.chdir).map_err(anyhow::Error::from)?,
         run: run.clone(),
@@ -135,7 +136,6 @@ struct Course {
     /// The command that goes on with it if this process dies.
     resume: String,
     at: Timestamp,
-    orders: Orders,
     work_dir: PathBuf,
     base_dir: PathBuf,
 }
@@ -172,7 +172,7 @@ impl Course {
             sink,
             gatekeeper: Arc::new(Asks::new(&args.approve, drawn, ambient)),
             hold: Arc::clone(hold),
-            orders: self.orders,
+            orders: beginning.orders,
             stop: beginning.stop,
             wishes,
             run: self.run,
