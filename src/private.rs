@@ -45,10 +45,16 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 pub(crate) fn remedy(why: ErrorKind) -> Option<&'static str> {
     match why {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            Some("there is no room: make some there, then go on")
+            Some("there is no room: make some there, then call drplan again")
         }
         ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => {
             Some("nothing can be written there: name a place that you may write to")
+        }
+        ErrorKind::AlreadyExists | ErrorKind::NotADirectory => {
+            Some("a file stands where a folder must be: move it away, or name another place")
+        }
+        ErrorKind::IsADirectory | ErrorKind::ResourceBusy => {
+            Some("there is a folder of this name: name a file")
         }
         _ => None,
     }
@@ -57,6 +63,27 @@ pub(crate) fn remedy(why: ErrorKind) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_takes_files_and_folders_for_each_other_is_told_so() {
+        let place = tempfile::tempdir().expect("a folder");
+        let file = place.path().join("a");
+        write(&file, b"x").expect("a file");
+        for error in [
+            folder(&file).expect_err("a file is there"),
+            folder(&file.join("b")).expect_err("no folder"),
+        ] {
+            let remedy = remedy(error.kind()).expect("it can be told");
+            assert!(remedy.starts_with("a file stands"), "{error}: {remedy}");
+        }
+        let onto = [place.path().join("c"), place.path().join("c/.")];
+        folder(&onto[0]).expect("a folder");
+        for onto in onto {
+            let error = write(&onto, b"x").expect_err("a folder is there");
+            let remedy = remedy(error.kind()).expect("it can be told");
+            assert!(remedy.starts_with("there is a folder"), "{error}: {remedy}");
+        }
+    }
 
     #[test]
     fn where_no_file_can_be_made_the_error_is_the_systems_own() {

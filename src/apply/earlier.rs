@@ -78,6 +78,21 @@ pub fn taken(lines: &[Line]) -> Taken {
     said.next_back().cloned().unwrap_or_default()
 }
 
+/// Questions that a person has answered with no.
+pub fn refused(lines: &[Line]) -> BTreeSet<Address> {
+    let refused = lines.iter().filter_map(|line| match &line.record {
+        Event::StepEnded {
+            address,
+            outcome: Outcome::Waiting {
+                refused: Some(_), ..
+            },
+            ..
+        } => Some(address.clone()),
+        _ => None,
+    });
+    refused.collect()
+}
+
 /// What is to be done again; what the run did has been.
 pub(super) fn to_redo(plan: &Plan, earlier: Option<&Earlier>) -> BTreeSet<Address> {
     let mut redo: BTreeSet<Address> = plan.head.redo.iter().cloned().collect();

@@ -133,6 +133,14 @@ impl Taken {
         self.skip.contains_key(address) || self.by_hand.contains_key(address)
     }
 
+    /// What a person has done instead of the run.
+    pub(crate) fn by_hand_alone(&self) -> Self {
+        Self {
+            skip: BTreeMap::new(),
+            by_hand: self.by_hand.clone(),
+        }
+    }
+
     /// Adds what was taken on before; what is said now of the same step holds.
     pub(crate) fn and_before(&mut self, before: Self) {
         let Self { skip, by_hand } = before;

@@ -23,6 +23,7 @@ mod stale;
 mod step;
 
 pub use earlier::Earlier;
+pub use earlier::refused;
 pub use earlier::taken;
 pub use engine::Apply;
 pub use engine::Asked;

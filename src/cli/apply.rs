@@ -1,5 +1,6 @@
 //! `drplan apply`.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +32,7 @@ use super::world::needs_secrets;
 use super::world::world_of;
 use crate::apply::Frontier;
 use crate::apply::Stop;
+use crate::apply::refused;
 use crate::apply::taken;
 use crate::plan::CLOCKS_DIFFER;
 use crate::plan::Do;
@@ -61,6 +63,9 @@ pub(super) async fn run(cli: &Cli, args: &ApplyArgs, ambient: &Ambient) -> Resul
                 talk(&warning);
             }
             elsewhere(&plan, cli)?;
+            if let Some(warning) = changed(&plan, cli) {
+                talk(&warning);
+            }
             let world = world_of(
                 cli,
                 &args.planning.vars,
@@ -117,6 +122,19 @@ fn elsewhere(plan: &Plan, cli: &Cli) -> Result<(), Failure> {
             Ok(())
         }
     }
+}
+
+/// Says that the spec is not what it was when the plan was made. Apply does what the plan says, no more and no less.
+fn changed(plan: &Plan, cli: &Cli) -> Option<String> {
+    let is_other = |(file, was): &(&String, &String)| {
+        let now = crate::spec::digest_of(&cli.chdir.join(file));
+        now.is_some_and(|now| now != **was)
+    };
+    let (file, _) = plan.head.spec.iter().find(is_other)?;
+    Some(format!(
+        "warning: `{file}` has changed since the plan was made, and what came since is not in it; `drplan plan` makes a \
+         new one"
+    ))
 }
 
 /// Says that a plan is old. Each step looks again before it acts, but a recovery point that was chosen
@@ -256,6 +274,7 @@ async fn once(
         plan,
         signature,
         resumed: None,
+        refused: BTreeSet::new(),
         store,
         stop,
     };
@@ -293,7 +312,11 @@ async fn resume(
     let (plan, signature) = crate::plan::parse_signed(&kept, &name, by.as_ref())?;
     let plan = Arc::new(trusted(plan)?);
     of_this_recovery(&run, &plan, &recovery, cli)?;
+    values::are_open(&plan, &args.planning.vars)?;
     elsewhere(&plan, cli)?;
+    if let Some(warning) = changed(&plan, cli) {
+        talk(&warning);
+    }
     let world = world_of(cli, &args.planning.vars, &plan, &run, ambient)?;
     ready(&plan, &world, args)?;
     let mut orders = orders(&args.orders, &plan)?;
@@ -307,6 +330,7 @@ async fn resume(
         plan,
         signature,
         resumed: Some(run),
+        refused: refused(&stored.records.lines),
         store,
         stop: signals::stops(ambient)?,
     };

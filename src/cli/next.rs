@@ -1,7 +1,9 @@
 //! The exact commands by which a person goes on.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use drplan_api::Address;
 
@@ -123,9 +125,10 @@ pub(super) fn again(cli: &Cli, args: &ApplyArgs, taken: &Taken, plan: &Plan) -> 
     }
     let mut words = Words::new(cli, &["apply"]);
     if let Some(path) = &args.plan {
-        // The same plan may be applied again; what it rests on is decided.
+        // The same plan may be applied again; what it rests on is decided. Its questions are not: an answer holds
+        // for one run.
         words.0.push(path.display().to_string());
-        of_the_plan(&mut words, args);
+        signed_by(&mut words, args);
         words.files(&args.planning.vars);
     } else {
         decisions(&mut words, plan);
@@ -176,7 +179,8 @@ pub(super) fn unsaid(args: &ApplyArgs, plan: &Plan) -> String {
 /// Goes on with a run: the same plan, nobody asked twice.
 pub(super) fn resume(cli: &Cli, args: &ApplyArgs, taken: &Taken, plan: &Plan, run: &str) -> Words {
     let mut words = Words::new(cli, &["apply", "--resume", run]);
-    of_the_plan(&mut words, args);
+    signed_by(&mut words, args);
+    words.all("--approve", &args.approve);
     ordered(words.vars(&args.planning.vars, plan), args, taken)
 }
 
@@ -273,15 +277,14 @@ pub(super) fn decisions(words: &mut Words, plan: &Plan) {
     }
 }
 
-/// Whose signature the plan must bear, and which of its questions have an answer; a new plan has neither yet.
-fn of_the_plan(words: &mut Words, args: &ApplyArgs) {
+/// Whose signature the plan must bear; a new plan has none yet.
+fn signed_by(words: &mut Words, args: &ApplyArgs) {
     if let Some(key) = &args.signed_by {
         words.add("--signed-by", key.display().to_string());
     }
-    words.all("--approve", &args.approve);
 }
 
-/// What a person ordered for the run, but for its deadline, which is over or counts anew.
+/// What a person ordered for the run. Its deadline counts anew.
 fn ordered(mut words: Words, args: &ApplyArgs, taken: &Taken) -> Words {
     let orders = &args.orders;
     match orders.on_failure {
@@ -298,10 +301,21 @@ fn ordered(mut words: Words, args: &ApplyArgs, taken: &Taken) -> Words {
     if orders.prove == ProveArg::Changed {
         words.add("--prove", "changed");
     }
+    if let Some(deadline) = orders.deadline {
+        words.add("--deadline", exactly(deadline));
+    }
     if args.parallelism != ApplyArgs::PARALLELISM {
         words.add("--parallelism", args.parallelism.to_string());
     }
     words
+}
+
+/// A length of time as an option takes it, not rounded.
+fn exactly(time: Duration) -> String {
+    match time.subsec_nanos() {
+        0 => format!("{}s", time.as_secs()),
+        _ => format!("{}ms", time.as_millis()),
+    }
 }
 
 /// The commands by which a person may go on after a run.
@@ -314,10 +328,14 @@ pub(super) struct After {
     pub(super) status: Words,
     /// Tells what the run did.
     pub(super) report: Words,
+    /// Applies once more, and does what was left out.
+    pub(super) left_out: Words,
     /// Makes its plan file anew, if it came with one.
     pub(super) anew: Option<Words>,
     /// What must be said beside a command that plans anew.
     pub(super) unsaid: String,
+    /// Questions that were answered with no before the run went on.
+    pub(super) refused: BTreeSet<Address>,
     /// Whether there was somebody to ask: who did not answer is asked again.
     pub(super) can_ask: bool,
 }
@@ -342,13 +360,16 @@ impl After {
         }
         let mut words = match goes_on(ending, exit) && !has_moved {
             true => self.resume.clone(),
+            false if is_left_out_alone(ending) => self.left_out.clone(),
             false => self.again.clone(),
         };
         // Who said no, or has not answered yet, is asked again, not overruled. Only where nobody can be asked
         // does the command line answer, and not because somebody stopped the run.
         if !self.can_ask && ending.stopped == Stop::No {
             let waiting = ending.frontier.waiting.keys();
-            for gate in waiting.filter(|gate| !is_refused(ending, gate)) {
+            let is_open =
+                |gate: &&Address| !self.refused.contains(*gate) && !is_refused(ending, gate);
+            for gate in waiting.filter(is_open) {
                 words.add("--approve", gate.as_str());
             }
         }
@@ -357,6 +378,14 @@ impl After {
         done.for_each(|(address, _)| words.without("--redo", address.as_str()));
         words.text()
     }
+}
+
+/// Whether all that is not done is what a person left out, and what waits for that.
+fn is_left_out_alone(ending: &Ending) -> bool {
+    let mut outcomes = ending.outcomes.values();
+    let is_skipped = |outcome: &Outcome| matches!(outcome, Outcome::Skipped { .. });
+    outcomes.clone().any(is_skipped)
+        && outcomes.all(|outcome| outcome.is_good() || matches!(outcome, Outcome::Blocked { .. }))
 }
 
 /// Whether a person answered a gate with no.
@@ -400,7 +429,9 @@ mod tests {
             resume: words(&["drplan", "apply", "--resume", "r"]),
             status: words(&["drplan", "status", "r"]),
             report: words(&["drplan", "report", "r"]),
+            left_out: words(&["drplan", "apply", "--now"]),
             anew: None,
+            refused: BTreeSet::new(),
             unsaid: String::new(),
             can_ask: false,
         }
@@ -441,6 +472,9 @@ mod tests {
         let moved = Outcome::Moved {
             because: "it moved".to_owned(),
         };
+        let skipped = Outcome::Skipped {
+            because: "later".to_owned(),
+        };
         for (exit, outcome, next) in [
             (Exit::Ok, Outcome::Done, ""),
             (Exit::Locked, Outcome::Stopped, "drplan status r"),
@@ -448,6 +482,7 @@ mod tests {
             (Exit::Stopped, moved.clone(), "drplan apply"),
             (Exit::Stale, moved, "drplan apply"),
             (Exit::Partial, failed(), "drplan apply"),
+            (Exit::Partial, skipped, "drplan apply --now"),
         ] {
             let said = after.next(&ending(&[("a.b", outcome)]), exit);
             assert_eq!(said, next, "{exit:?}");
@@ -495,8 +530,13 @@ mod tests {
                 refused: Some("the terminal".to_owned()),
             },
         )]);
-        ending.frontier.waiting = BTreeMap::from([gate("approval.no"), gate("approval.silent")]);
-        let next = after(&["drplan", "apply"]).next(&ending, Exit::Waiting);
+        let all = ["approval.no", "approval.no_before", "approval.silent"];
+        ending.frontier.waiting = all.map(gate).into();
+        let before = After {
+            refused: [Address::new("approval.no_before")].into(),
+            ..after(&["drplan", "apply"])
+        };
+        let next = before.next(&ending, Exit::Waiting);
         assert_eq!(next, "drplan apply --resume r --approve approval.silent");
     }
 

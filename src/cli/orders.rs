@@ -127,7 +127,7 @@ fn reason<'a>(
         Some(_) => Err((
             "only a step with a goal of its own can be left to a person",
             "a question is answered with `--approve`; a check that may fail has `severity = \"warning\"` in the \
-             spec"
+             spec; a guard that was done by hand is known by a `check` of its own, after `drplan plan`"
                 .to_owned(),
         )),
         None => {

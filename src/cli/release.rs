@@ -1,5 +1,6 @@
 //! `drplan release`.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Ambient;
@@ -59,6 +60,7 @@ pub(super) async fn run(cli: &Cli, args: &ReleaseArgs, ambient: &Ambient) -> Res
         plan: Arc::new(plan),
         signature: None,
         resumed: None,
+        refused: BTreeSet::new(),
         store,
         orders: Orders::default(),
         again,

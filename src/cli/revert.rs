@@ -1,5 +1,6 @@
 //! `drplan revert dns RUN`.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Ambient;
@@ -44,6 +45,7 @@ pub(super) async fn run(cli: &Cli, args: &RevertArgs, ambient: &Ambient) -> Resu
         plan: Arc::new(plan),
         signature: None,
         resumed: None,
+        refused: BTreeSet::new(),
         store,
         orders: Orders::default(),
         again,

@@ -1,10 +1,12 @@
 //! One run of a plan, from its lock to its last line.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use drplan_api::Address;
 use drplan_api::Clock;
 use drplan_api::Timestamp;
 use tokio::sync::watch;
@@ -62,6 +64,8 @@ pub(super) struct Beginning {
     pub(super) signature: Option<Signature>,
     /// The run that goes on.
     pub(super) resumed: Option<String>,
+    /// The questions that it was answered with no before.
+    pub(super) refused: BTreeSet<Address>,
     pub(super) store: RunStore,
     /// What a person orders, now and before it was resumed.
     pub(super) orders: Orders,
@@ -101,6 +105,8 @@ pub(super) async fn run(
             None => next::anew(cli, args, &plan),
         },
         unsaid: next::unsaid(args, &plan),
+        left_out: next::again(cli, args, &taken.by_hand_alone(), &plan),
+        refused: beginning.refused.clone(),
         // Who reads JSON is no person.
         can_ask: ambient.can_ask && !args.json,
     };

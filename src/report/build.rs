@@ -20,6 +20,7 @@ use super::data::Fact;
 use super::data::Irreversible;
 use super::data::Leg;
 use super::data::NotDone;
+use super::data::Refusal;
 use super::data::Report;
 use super::data::Retry;
 use super::data::Rto;
@@ -478,14 +479,20 @@ fn approvals(plan: &Plan, run: &Run) -> Vec<Approval> {
     pairs(plan, run)
         .filter_map(|(step, track)| {
             let (asked_at, ask) = track.asked.clone()?;
-            let answer = track.passed.as_ref().or(track.refused.as_ref());
+            let answer = track.passed.as_ref().or(track.refused.last());
+            let refusals = track.refused.iter();
+            let refusals = refusals.map(|(at, how)| Refusal {
+                at: *at,
+                how: how.clone(),
+            });
             Some(Approval {
                 address: step.address.to_string(),
                 ask,
                 asked_at,
                 answered_at: answer.map(|(at, _)| *at),
                 how: answer.map(|(_, how)| how.clone()),
-                refused: track.passed.is_none() && track.refused.is_some(),
+                refused: track.passed.is_none() && !track.refused.is_empty(),
+                refusals: refusals.collect(),
                 guards: step.guards.iter().map(ToString::to_string).collect(),
             })
         })

@@ -327,8 +327,20 @@ pub struct Approval {
     /// Whether the answer was no.
     #[serde(default)]
     pub refused: bool,
+    /// Every answer of no, also those that a later one has replaced.
+    #[serde(default)]
+    pub refusals: Vec<Refusal>,
     /// What it guards.
     pub guards: Vec<String>,
+}
+
+/// An answer of no.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Refusal {
+    /// When it was given.
+    pub at: Timestamp,
+    /// How: the terminal.
+    pub how: String,
 }
 
 /// Something that cannot be undone.

@@ -96,8 +96,8 @@ pub struct Track {
     pub asked: Option<(Timestamp, String)>,
     /// How it was answered, and when.
     pub passed: Option<(Timestamp, String)>,
-    /// When and how it was answered with no.
-    pub refused: Option<(Timestamp, String)>,
+    /// When and how it was answered with no, each time.
+    pub refused: Vec<(Timestamp, String)>,
     /// Its effects, by number.
     pub effects: BTreeMap<usize, EffectTrack>,
     /// Attempts that failed and were made again, by the run itself or once it was resumed.
@@ -274,7 +274,7 @@ impl Track {
                     refused: Some(how), ..
                 } = outcome
                 {
-                    self.refused = Some((at, how.clone()));
+                    self.refused.push((at, how.clone()));
                 }
                 if self.is_found_again(outcome)
                     && let Some(before) = self.before.take()

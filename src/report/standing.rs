@@ -64,6 +64,8 @@ impl Standing {
                 Event::RunStarted { .. } | Event::RunResumed { .. } => {
                     state = State::Running;
                     running.clear();
+                    // What did not end well is tried again, and what waits for it waits anew.
+                    ended.retain(|_, outcome| outcome.is_good());
                 }
                 Event::RunPaused { because } => {
                     let because = because.clone();
@@ -74,9 +76,17 @@ impl Standing {
                     let exit_code = *exit_code;
                     state = State::Ended { exit_code };
                 }
-                Event::StepStarted { address, .. } | Event::GateOpened { address, .. } => {
+                Event::StepStarted { address, .. } => {
                     ended.remove(address);
                     running.insert(address.clone(), line.at);
+                }
+                Event::GateOpened { address, ask } => {
+                    let ask = ask.clone();
+                    let waiting = Outcome::Waiting { ask, refused: None };
+                    ended.insert(address.clone(), waiting);
+                }
+                Event::GatePassed { address, .. } => {
+                    ended.insert(address.clone(), Outcome::Done);
                 }
                 Event::StepEnded {
                     address, outcome, ..

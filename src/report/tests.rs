@@ -699,5 +699,9 @@ async fn a_question_is_asked_since_it_was_asked_first_and_a_no_is_told_until_it_
         (question.asked_at, question.answered_at),
         (at(10), Some(at(60_050)))
     );
+    let [before] = question.refusals.as_slice() else {
+        panic!("one no: {:?}", question.refusals);
+    };
+    assert_eq!((before.at, before.how.as_str()), (at(20), "the terminal"));
     assert_eq!(legs(&approved), [("ask.cut", 0, 10, 60_050)]);
 }

@@ -131,6 +131,12 @@ pub(crate) fn read(path: &Path) -> Result<String, LoadError> {
     std::fs::read_to_string(path).map_err(|e| unreadable(path, &e))
 }
 
+/// Returns the digest of one file of a spec as it is now; nothing if it cannot be read.
+pub fn digest_of(path: &Path) -> Option<String> {
+    let text = read(path).ok()?;
+    Some(drplan_api::digest(text.as_bytes()))
+}
+
 /// Returns the digest of a file, or of a folder: over the relative names and digests of its files.
 ///
 /// # Errors

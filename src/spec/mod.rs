@@ -16,6 +16,7 @@ pub(crate) use connection::unknown_connection;
 pub(crate) use literal::literal;
 pub use load::LoadError;
 pub use load::Source;
+pub use load::digest_of;
 pub use module::CheckBlock;
 pub use module::Module;
 pub use module::Ordering;

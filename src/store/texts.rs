@@ -38,6 +38,10 @@ pub struct StoredRun {
     pub frontier: Option<Frontier>,
 }
 
+/// What a person does about a journal that is not as drplan wrote it.
+const BROKEN: &str = "nothing goes on with a run whose journal was changed: keep it for whoever must know, and \
+                      `drplan plan` says what there is to do now";
+
 impl StoredRun {
     /// Whether it ended, and nothing of it is left.
     pub fn has_ended_well(&self) -> bool {
@@ -55,7 +59,7 @@ impl Texts {
     pub fn parse(&self) -> Result<StoredRun, StoreError> {
         let (plan, seal) = crate::plan::parse(&self.plan, &format!("{}/plan.json", self.place))?;
         let records = parse_journal(&self.journal).map_err(|broken: BrokenJournal| {
-            JournalError::new("read", &format!("{}/journal", self.place), broken)
+            JournalError::new("read", &self.place, broken).with_remedy(Some(BROKEN))
         })?;
         let frontier = self.frontier.as_deref();
         Ok(StoredRun {

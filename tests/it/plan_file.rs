@@ -115,6 +115,48 @@ fn a_plan_file_is_decided_already() {
 }
 
 #[test]
+fn a_run_that_goes_on_keeps_what_its_plan_has_decided_and_who_says_otherwise_is_told() {
+    let world = World::of(
+        r#"
+variable "region" {
+  default = "eu"
+}
+resource "command" "made" {
+  check = ["test", "-e", var.region]
+  apply = ["touch", var.region]
+}
+resource "approval" "open" {
+  guards = [command.made]
+  from   = "the owner"
+}
+"#,
+    );
+    world.run("apply --auto-approve").ends_with(8);
+    world
+        .run("apply --resume 2 --var region=us --approve approval.open")
+        .ends_with(64)
+        .says("the plan has decided it");
+    world
+        .run("apply --resume 2 --var region=eu --approve approval.open")
+        .ends_with(0);
+    assert!(world.holds("eu") && !world.holds("us"));
+}
+
+#[test]
+fn a_spec_that_has_changed_since_the_plan_is_named_and_the_plan_is_done_as_it_was_made() {
+    let world = saved();
+    let spec = world.read("main.dr.hcl");
+    world.write("main.dr.hcl", &format!("{spec}# and more\n"));
+    world
+        .run("apply saved.drplan")
+        .ends_with(0)
+        .says("`main.dr.hcl` has changed since the plan was made");
+    world.write("main.dr.hcl", &spec);
+    let again = world.run("apply saved.drplan").ends_with(0);
+    assert!(!again.stderr.contains("has changed"), "{}", again.stderr);
+}
+
+#[test]
 fn a_plan_applied_twice_does_its_work_once() {
     let world = saved();
     world.run("apply saved.drplan").ends_with(0);

@@ -115,6 +115,11 @@ fn nothing_is_drawn_over_a_question() {
     let shown = terminal.shows();
     let behind = shown.rsplit(question).next().unwrap_or_default();
     assert_eq!(behind, "", "behind the question:\n{shown:?}");
+    // Who looks from elsewhere learns that a person is waited for.
+    world
+        .run("status")
+        .says("? approval.open: the owner: may command.page run?")
+        .says("command.slow: runs since");
     // A step that ends meanwhile is told, and the question stands last again.
     terminal.wait_for("done     command.slow");
     std::thread::sleep(STILL);

@@ -305,7 +305,15 @@ fn approvals(report: &Report) -> Section {
 }
 
 fn approval(approval: &Approval) -> Row {
-    let asked = format!("{} (asked {})", approval.ask, time(approval.asked_at));
+    let mut asked = format!("{} (asked {}", approval.ask, time(approval.asked_at));
+    for refusal in &approval.refusals {
+        // The last answer stands in front.
+        if approval.answered_at != Some(refusal.at) {
+            let said = format!(", refused {} through {}", time(refusal.at), refusal.how);
+            asked.push_str(&said);
+        }
+    }
+    asked.push(')');
     let (tone, text) = match (&approval.answered_at, &approval.how) {
         (Some(at), Some(how)) if approval.refused => (
             Tone::Bad,
