@@ -14,6 +14,7 @@ use crate::apply::Line;
 use crate::apply::Outcome;
 use crate::apply::parse_journal;
 use crate::plan::History;
+use crate::plan::RUNS_MIN;
 use crate::store::RunStore;
 
 /// Of how many runs that say something the times are kept.
@@ -45,6 +46,10 @@ pub(super) async fn of(store: &RunStore) -> History {
 
 async fn read(store: &RunStore, history: &mut History) {
     let runs = store.runs().await.unwrap_or_default();
+    // Fewer say nothing, and each may be long.
+    if runs.len() < RUNS_MIN {
+        return;
+    }
     let mut told = 0;
     for run in runs.iter().rev().take(LOOKS_MAX) {
         // What cannot be read tells nothing, and is no reason not to plan.

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 /// How many runs are needed before they say anything.
-const RUNS_MIN: usize = 3;
+pub(crate) const RUNS_MIN: usize = 3;
 
 /// Times in milliseconds, by step and by what it did, in no particular order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

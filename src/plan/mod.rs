@@ -36,6 +36,7 @@ pub use forecast::Forecast;
 pub use forecast::From;
 pub use forecast::Saving;
 pub use history::History;
+pub(crate) use history::RUNS_MIN;
 pub(crate) use notice::some;
 pub(crate) use policy::Deed;
 pub use policy::Forbidden;

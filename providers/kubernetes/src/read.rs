@@ -23,7 +23,7 @@ use crate::redact;
 use crate::rights;
 
 /// The objects of one page.
-const PAGE_OBJECTS: usize = 500;
+const PAGE_OBJECTS: usize = 1000;
 /// The most pages of one list.
 const PAGES_MAX: usize = 4000;
 /// How often a list is started afresh because its continuation has expired.

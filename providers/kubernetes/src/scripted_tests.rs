@@ -63,7 +63,7 @@ async fn a_list_whose_continuation_expires_is_read_again_and_hides_secrets() {
             return page("a", "t k");
         }
         assert!(
-            uri.contains("limit=500") && uri.contains("continue=t%20k"),
+            uri.contains("limit=1000") && uri.contains("continue=t%20k"),
             "{uri}"
         );
         match count.fetch_add(1, Ordering::Relaxed) {

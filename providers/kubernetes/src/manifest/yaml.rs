@@ -1,5 +1,5 @@
 //! The objects of a text. A plan asks for the same files in every round, and reading YAML is what costs
-//! most there: each text is read once in a process, and its objects are shared.
+//! most there: each text is read once in a process, a long one in parts side by side, and its objects are shared.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,6 +18,13 @@ const NODES_MAX: usize = 5_000_000;
 const DEPTH_MAX: usize = 256;
 /// How much text is remembered, in bytes; what comes later is read anew each time.
 const REMEMBERED_MAX: usize = 32 << 20;
+
+/// From which size on a text is read in parts, in bytes: below, threads cost more than they save.
+const SIDE_BY_SIDE_MIN: usize = 16 << 10;
+/// The most parts of one text.
+const PARTS_MAX: usize = 8;
+/// Where a document begins.
+const BEGIN: &str = "\n---";
 
 /// Objects without what only servers write, each with the place where it stands.
 type Placed = Vec<(String, Arc<Json>)>;
@@ -72,7 +79,62 @@ pub(super) fn flatten(place: String, mut object: Json, out: &mut Placed) {
     }
 }
 
+/// Reads all documents of a text; empty ones are null.
 fn read(text: &str) -> Result<Vec<Json>, String> {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let wanted = match text.len() < SIDE_BY_SIDE_MIN {
+        true => 1,
+        false => processors.min(PARTS_MAX),
+    };
+    let read = side_by_side(&parts(text, wanted));
+    // What is wrong is told by the line of the whole text.
+    read.map_or_else(|| in_order(text), Ok)
+}
+
+/// Takes a text apart where documents begin, into at most so many parts. A line with `---` begins a document wherever
+/// it stands, also in a block of lines. A directive says something of what is behind it, so that it is left there.
+fn parts(text: &str, wanted: usize) -> Vec<&str> {
+    let has_directive = text.starts_with('%') || text.contains("\n%");
+    let wanted = if has_directive { 1 } else { wanted };
+    let size = text.len() / wanted.max(1);
+    let begins = |(at, _): &(usize, &str)| {
+        let behind = text[at + BEGIN.len()..].chars().next();
+        behind.is_none_or(char::is_whitespace)
+    };
+    let (mut out, mut from) = (Vec::new(), 0);
+    for (at, _) in text.match_indices(BEGIN).filter(begins) {
+        // In front of the line, behind the end of the one before.
+        let at = at + 1;
+        if out.len() + 1 < wanted && at - from >= size {
+            out.push(&text[from..at]);
+            from = at;
+        }
+    }
+    out.push(&text[from..]);
+    out
+}
+
+/// Reads parts of a text at one time; nothing if one of them is wrong, or no threads are to be had.
+fn side_by_side(parts: &[&str]) -> Option<Vec<Json>> {
+    let (first, others) = parts.split_first()?;
+    if others.is_empty() {
+        return None;
+    }
+    std::thread::scope(|scope| {
+        let start = |part: &&'_ str| {
+            let part = (*part).to_owned();
+            std::thread::Builder::new().spawn_scoped(scope, move || in_order(&part))
+        };
+        let readers: Vec<_> = others.iter().map(start).collect();
+        let mut out = in_order(first).ok()?;
+        for reader in readers {
+            out.extend(reader.ok()?.join().ok()?.ok()?);
+        }
+        Some(out)
+    })
+}
+
+fn in_order(text: &str) -> Result<Vec<Json>, String> {
     let options = serde_saphyr::options! {
         with_snippet: false,
         emit_comments: false,
@@ -104,6 +166,39 @@ mod tests {
         let first = documents(text).expect("it is YAML");
         assert_eq!(first.len(), 2);
         assert!(Arc::ptr_eq(&first, &documents(text).expect("it is YAML")));
+    }
+
+    #[test]
+    fn read_in_parts_a_text_says_the_same() {
+        let documents = [
+            "# what it is for\n---\na: 1\n",
+            "---\r\nb: |\r\n  ---\r\n  ---- no document\r\n",
+            "---\n---\n",
+            "--- # with a comment\nc: \"x\\n---\\ny\"\n...\n",
+            "---\n----: d\n",
+            "---\ne: &of-one [1]\nf: *of-one\n",
+            "---\n---\tg\n",
+        ];
+        for times in 1..4 {
+            let text = documents.concat().repeat(times);
+            let whole = in_order(&text).expect("it is YAML");
+            for wanted in 2..12 {
+                let parts = parts(&text, wanted);
+                assert!(parts.len() > 1 && parts.len() <= wanted, "{parts:?}");
+                assert_eq!(parts.concat(), text);
+                assert_eq!(side_by_side(&parts).as_ref(), Some(&whole), "{parts:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_text_with_a_directive_or_a_mistake_is_read_whole() {
+        let text = "a: 1\n---\nb: 2\n---\n".repeat(9);
+        assert_eq!(parts(&format!("%YAML 1.2\n---\n{text}"), 4).len(), 1);
+        let long = text.replace("a: 1", &format!("a: {}", "x".repeat(9000)));
+        let long = format!("{long}c: [\n");
+        let why = read(&long).expect_err("no YAML");
+        assert!(why.starts_with("document 19: "), "{why}");
     }
 
     #[test]

@@ -15,6 +15,7 @@ use similar::TextDiff;
 pub(crate) use compare::differences;
 pub(crate) use compare::overlay;
 pub(crate) use compare::project;
+use tables::Way;
 pub(crate) use tables::tables;
 
 use crate::redact::is_secret;
@@ -56,21 +57,14 @@ fn stripped(object: &Json) -> Json {
             .iter()
             .any(|k| a.contains_key(k))
     });
-    let mut paths: Vec<&String> = tables.ignored.iter().collect();
+    let mut paths: Vec<&Way> = tables.ignored.iter().collect();
     if let Some(rule) = rule {
         paths.extend(&rule.ignored);
         if is_injected {
             paths.extend(&rule.ignored_if_injected);
         }
     }
-    for path in paths {
-        let path = steps(path);
-        if let Some((last, way)) = path.split_last() {
-            each_at(&mut out, way, &mut |map| {
-                map.remove(last);
-            });
-        }
-    }
+    paths.into_iter().for_each(|way| drop_at(&mut out, way));
     let more = rule.map(|r| r.ignored_annotations.as_slice());
     let no_annotations = [&tables.ignored_annotations, more.unwrap_or_default()].concat();
     drop_marks(&mut out, "annotations", &no_annotations);
@@ -126,13 +120,16 @@ pub fn text_diff(before: &Json, after: &Json, name: &str) -> Option<String> {
 
 /// Drops what the server keeps, so that an exported object can be applied.
 pub(crate) fn drop_kept_by_server(object: &mut Json) {
-    for path in &tables().ignored {
-        let path = steps(path);
-        if let Some((last, way)) = path.split_last() {
-            each_at(object, way, &mut |map| {
-                map.remove(last);
-            });
-        }
+    for way in &tables().ignored {
+        drop_at(object, way);
+    }
+}
+
+fn drop_at(object: &mut Json, way: &Way) {
+    if let Some((last, way)) = way.0.split_last() {
+        each_at(object, way, &mut |map| {
+            map.remove(last);
+        });
     }
 }
 

@@ -10,7 +10,7 @@ use serde::Deserialize;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Tables {
-    pub(super) ignored: Vec<String>,
+    pub(super) ignored: Vec<Way>,
     pub(super) ignored_annotations: Vec<String>,
     pub(super) ignored_labels: Vec<String>,
     by_kind: Vec<KindRule>,
@@ -27,6 +27,17 @@ pub(crate) struct Tables {
     kinds: BTreeMap<String, BTreeMap<String, (String, bool)>>,
 }
 
+/// A path, taken apart once.
+#[derive(Deserialize)]
+#[serde(from = "String")]
+pub(super) struct Way(pub(super) Vec<String>);
+
+impl From<String> for Way {
+    fn from(path: String) -> Self {
+        Self(super::steps(&path))
+    }
+}
+
 /// What does not count for one kind.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -34,11 +45,11 @@ pub(super) struct KindRule {
     group: String,
     kind: String,
     #[serde(default)]
-    pub(super) ignored: Vec<String>,
+    pub(super) ignored: Vec<Way>,
     #[serde(default)]
     pub(super) ignored_annotations: Vec<String>,
     #[serde(default)]
-    pub(super) ignored_if_injected: Vec<String>,
+    pub(super) ignored_if_injected: Vec<Way>,
 }
 
 #[derive(Deserialize)]

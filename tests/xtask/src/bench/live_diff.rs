@@ -28,7 +28,7 @@ use super::table::Table;
 const OBJECTS: usize = 5_000;
 
 /// How many objects drplan asks for in one page; the namespace holds one more, the cluster's own.
-const PAGE_OBJECTS: usize = 500;
+const PAGE_OBJECTS: usize = 1000;
 
 /// Where they lie.
 const NAMESPACE: &str = "bench";
@@ -224,14 +224,14 @@ mod tests {
     #[test]
     fn one_list_in_pages_is_all_that_equal_objects_may_cost() {
         let before = requests(3, 2);
-        // 5,000 objects and the cluster's own, 500 on a page, twice.
-        let lists = 3 + 2 * 11;
+        // 5,000 objects and the cluster's own, 1,000 on a page, twice.
+        let lists = 3 + 2 * 6;
         let same = requests(lists, 2).since(&before);
         assert!(same.are_one_list_for_each_of(2).is_ok());
         let longer = requests(lists + 1, 2).since(&before);
         assert!(longer.are_one_list_for_each_of(2).is_err());
         let more = requests(lists, 3).since(&before);
         let error = more.are_one_list_for_each_of(2).unwrap_err().to_string();
-        assert!(error.ends_with("1 APPLY as dry run, 22 LIST"), "{error}");
+        assert!(error.ends_with("1 APPLY as dry run, 12 LIST"), "{error}");
     }
 }
