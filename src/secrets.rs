@@ -345,7 +345,11 @@ fn from_url(text: &str) -> String {
 /// The long values of a text that is a document in YAML or JSON, as a kubeconfig is: each may be repeated alone.
 fn values_of(text: &str) -> Vec<String> {
     let mut out = Vec::new();
-    let mut open: Vec<Json> = serde_saphyr::from_multiple(text).unwrap_or_default();
+    // JSON in which a key stands twice is no YAML.
+    let mut open = match serde_json::from_str(text) {
+        Ok(document) => vec![document],
+        Err(_) => serde_saphyr::from_multiple::<Json>(text).unwrap_or_default(),
+    };
     while let Some(value) = open.pop() {
         match value {
             // A block of lines ends with one that others leave out.
@@ -460,6 +464,8 @@ current-context: b
             secrets.scrub("administrator sent hunter22hunter22"),
             "administrator sent (secret)"
         );
+        secrets.remember(r#"{"a": {"token": "topsecrettopsecret"}, "b": 1, "b": 2}"#);
+        assert_eq!(secrets.scrub("topsecrettopsecret"), "(secret)");
     }
 
     #[test]

@@ -56,6 +56,15 @@ pub(super) fn left(earlier: Option<&Earlier>) -> BTreeSet<(Address, usize)> {
     begun.collect()
 }
 
+/// Effects that it has not begun and has waited for: how they ended is its own answer.
+pub(super) fn adopted(earlier: Option<&Earlier>) -> BTreeSet<(Address, usize)> {
+    let adopted = lines(earlier).filter_map(|line| match &line.record {
+        Event::EffectAdopted { address, effect } => Some((address.clone(), *effect)),
+        _ => None,
+    });
+    adopted.collect()
+}
+
 /// What the run has done.
 pub(super) fn done(earlier: Option<&Earlier>) -> BTreeSet<Address> {
     let done = lines(earlier).filter_map(|line| match &line.record {

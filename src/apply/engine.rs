@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use drplan_api::Address;
@@ -126,6 +128,8 @@ pub struct Ending {
     pub stopped: Stop,
     /// Why it was stopped from inside, if it was.
     pub cut: Option<Cut>,
+    /// Whether something that was waited for was not over in time, and may still end well.
+    pub overdue: bool,
     /// How many events there were.
     pub events: u64,
     /// The chain of the journal's last record.
@@ -162,6 +166,7 @@ pub async fn apply(mut apply: Apply) -> Result<Ending, JournalError> {
     let deadline = apply.orders.deadline.map(|limit| began + limit);
     let lost = apply.hold.lost();
     let left = earlier::left(apply.earlier.as_ref());
+    let adopted = earlier::adopted(apply.earlier.as_ref());
     let redo = earlier::to_redo(&apply.plan, apply.earlier.as_ref());
     let shared = Arc::new(Shared {
         places: Arc::new(places(&apply.plan)),
@@ -180,6 +185,8 @@ pub async fn apply(mut apply: Apply) -> Result<Ending, JournalError> {
         hold: apply.hold,
         orders: apply.orders,
         left,
+        adopted,
+        overdue: AtomicBool::new(false),
         redo: Mutex::new(redo),
         cancel: cancelled,
         drain: draining,
@@ -437,7 +444,7 @@ impl Run {
         // Its traces are all that tells how it ended, until the journal does.
         let is_over = ended.outcome.is_good();
         match self.ended(i, ended, took).await {
-            Ok(()) if is_over => self.shared.clear_work_dir(self.queue.name(i)),
+            Ok(()) if is_over => self.shared.clear_work_dir(self.queue.name(i)).await,
             Ok(()) => {}
             Err(error) => self.breaks(error),
         }
@@ -599,6 +606,7 @@ impl Run {
             frontier,
             stopped,
             cut,
+            overdue: shared.overdue.load(Ordering::Relaxed),
             events: shared.journal.last(),
             head: shared.journal.head(),
             broken,

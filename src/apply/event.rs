@@ -227,6 +227,13 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         inverse: Option<Json>,
     },
+    /// What another run or somebody else has begun goes on, and this run waits for it.
+    EffectAdopted {
+        /// Which step.
+        address: Address,
+        /// Which of its effects.
+        effect: usize,
+    },
     /// It ended well.
     EffectFinished {
         /// Which step.
@@ -319,6 +326,7 @@ impl Event {
             | Self::RunEnded { .. } => None,
             Self::StepStarted { address, .. }
             | Self::EffectStarted { address, .. }
+            | Self::EffectAdopted { address, .. }
             | Self::EffectFinished { address, .. }
             | Self::Progress { address, .. }
             | Self::Slow { address, .. }

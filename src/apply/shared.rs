@@ -32,8 +32,11 @@ use drplan_api::Planned;
 use drplan_api::RawWant;
 use drplan_api::TargetState;
 use drplan_api::View;
+use drplan_api::process::Detached;
+use drplan_api::process::Traces;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use tokio::sync::watch;
@@ -61,6 +64,10 @@ pub(crate) struct Shared {
     pub(super) orders: Orders,
     /// Effects whose requests may have left before the run was resumed.
     pub(super) left: BTreeSet<(Address, usize)>,
+    /// Effects that it has not begun and waited for.
+    pub(super) adopted: BTreeSet<(Address, usize)>,
+    /// Whether something that was waited for was not over in time, and may still end well.
+    pub(super) overdue: AtomicBool,
     /// What is to be done again and has not been yet.
     pub(super) redo: Mutex<BTreeSet<Address>>,
     pub(super) cancel: watch::Receiver<bool>,
@@ -104,9 +111,16 @@ impl Shared {
         self.work_dir.join(name)
     }
 
-    /// The folder matters only while something of the step may run, and until its end is kept.
-    pub(super) fn clear_work_dir(&self, address: &Address) {
-        std::fs::remove_dir_all(self.work_path(address)).ok();
+    /// The folder matters only while something of the step may run, and until its end is kept. What was true or done
+    /// by hand may run all the same, from an earlier run.
+    pub(super) async fn clear_work_dir(&self, address: &Address) {
+        let folder = self.work_path(address);
+        for traces in Traces::all_in(&folder) {
+            if let Ok(Detached::Running) = self.doors.process.look(&traces).await {
+                return;
+            }
+        }
+        std::fs::remove_dir_all(folder).ok();
     }
 
     pub(super) async fn write(&self, event: Event) -> Result<(), JournalError> {
@@ -150,6 +164,11 @@ impl Shared {
     }
 
     /// Whether the request of an effect may have left before the run was resumed.
+    /// Whether the run waited for an effect that it had not begun before it was resumed.
+    pub(super) fn has_adopted(&self, address: &Address, effect: usize) -> bool {
+        self.adopted.contains(&(address.clone(), effect))
+    }
+
     pub(super) fn has_left(&self, address: &Address, effect: usize) -> bool {
         self.left.contains(&(address.clone(), effect))
     }

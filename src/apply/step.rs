@@ -1,6 +1,7 @@
 //! One step, from its turn to its proof.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use drplan_api::BoundOp;
@@ -97,6 +98,8 @@ struct Tries {
     attempt: u32,
     /// Whether a request may have left.
     left: bool,
+    /// Whether one is waited for that this run has not begun.
+    adopted: bool,
     /// Whether it was answered that it is begun.
     begun: bool,
 }
@@ -360,6 +363,7 @@ impl Turn<'_> {
         let mut tries = Tries {
             attempt: 0,
             left: self.shared.has_left(&self.step.address, n),
+            adopted: self.shared.has_adopted(&self.step.address, n),
             begun: false,
         };
         loop {
@@ -391,7 +395,7 @@ impl Turn<'_> {
         tries: &mut Tries,
     ) -> Result<(), Stop> {
         let cx = ReadCx {
-            begun: tries.left,
+            begun: tries.left || tries.adopted,
             ..self.read_cx(want, tries.attempt).await?
         };
         let landed = match self.reading(op.probe(&cx, n)).await? {
@@ -407,7 +411,13 @@ impl Turn<'_> {
         };
         match landed {
             Landed::Yes => return Ok(()),
-            Landed::Running => {}
+            Landed::Running if tries.left || tries.adopted => {}
+            Landed::Running => {
+                let address = self.step.address.clone();
+                let adopted = Event::EffectAdopted { address, effect: n };
+                self.shared.record(adopted).await?;
+                tries.adopted = true;
+            }
             Landed::Foreign(because) => return Err(Stop::Moved(because.to_string())),
             Landed::Partly {
                 disposable: false,
@@ -494,6 +504,7 @@ impl Turn<'_> {
                     again_in,
                 } => {
                     if Instant::now() >= self.deadline {
+                        self.shared.overdue.store(true, Ordering::Relaxed);
                         return Err(ProviderError::new(
                             ErrorKind::Invalid,
                             "finish in time",
@@ -503,7 +514,7 @@ impl Turn<'_> {
                             "its time-out of {} s passed: {note}",
                             self.step.timeout_s
                         ))
-                        .hint("apply again to go on waiting, or raise `timeout` in the spec")
+                        .hint("go on with the run to wait on, or raise `timeout` in the spec")
                         .into());
                     }
                     let event = Event::Progress {

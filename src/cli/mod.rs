@@ -110,9 +110,13 @@ fn quietly_panic() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);
         let place = place.unwrap_or_else(|| "an unknown place".to_owned());
-        talk(&format!(
+        // Whoever draws may hold what `talk` would wait for.
+        let mut stderr = std::io::stderr().lock();
+        writeln!(
+            stderr,
             "this is a bug of drplan, at {place}; please report it"
-        ));
+        )
+        .ok();
     }));
 }
 

@@ -90,7 +90,8 @@ impl Words {
         self.files(vars);
         for pair in &vars.vars {
             let name = pair.split('=').next().unwrap_or_default();
-            if plan.head.variables.contains_key(name) {
+            let is_hidden = plan.head.given.others.iter().any(|other| other == name);
+            if plan.head.variables.contains_key(name) && !is_hidden {
                 self.add("--var", pair);
             }
         }
@@ -181,7 +182,8 @@ pub(super) fn resume(cli: &Cli, args: &ApplyArgs, taken: &Taken, plan: &Plan, ru
     let mut words = Words::new(cli, &["apply", "--resume", run]);
     signed_by(&mut words, args);
     words.all("--approve", &args.approve);
-    ordered(words.vars(&args.planning.vars, plan), args, taken)
+    // Its spec, which says where runs are kept, is read with the same values.
+    ordered(words.planned_with(&args.planning.vars, plan), args, taken)
 }
 
 /// Where a run that somebody looks at stands, with the command by which that person goes on: the one that the run
@@ -358,14 +360,15 @@ impl After {
             // The same plan would only be refused again.
             return anew.text();
         }
-        let mut words = match goes_on(ending, exit) && !has_moved {
+        let is_resumed = goes_on(ending, exit) && !has_moved;
+        let mut words = match is_resumed {
             true => self.resume.clone(),
             false if is_left_out_alone(ending) => self.left_out.clone(),
             false => self.again.clone(),
         };
         // Who said no, or has not answered yet, is asked again, not overruled. Only where nobody can be asked
-        // does the command line answer, and not because somebody stopped the run.
-        if !self.can_ask && ending.stopped == Stop::No {
+        // does the command line answer, and not because somebody stopped the run. A new run asks anew.
+        if is_resumed && !self.can_ask && ending.stopped == Stop::No {
             let waiting = ending.frontier.waiting.keys();
             let is_open =
                 |gate: &&Address| !self.refused.contains(*gate) && !is_refused(ending, gate);
@@ -404,7 +407,10 @@ fn is_refused(ending: &Ending, gate: &Address) -> bool {
 fn goes_on(ending: &Ending, exit: Exit) -> bool {
     match exit {
         Exit::Stopped | Exit::Killed | Exit::Deadline | Exit::Waiting => true,
-        Exit::Partial => matches!(ending.cut, Some(Cut::Failure(_))) || ending.broken.is_some(),
+        Exit::Partial => {
+            let is_cut = matches!(ending.cut, Some(Cut::Failure(_))) || ending.broken.is_some();
+            is_cut || ending.overdue
+        }
         _ => false,
     }
 }
@@ -446,6 +452,7 @@ mod tests {
             frontier: Frontier::default(),
             stopped: Stop::No,
             cut: None,
+            overdue: false,
             events: 0,
             head: String::new(),
             broken: None,
@@ -517,6 +524,19 @@ mod tests {
         assert_eq!(
             next,
             "drplan apply --resume r --approve 'approval.go[\"a b\"]'"
+        );
+    }
+
+    #[test]
+    fn a_new_run_answers_no_question_and_what_was_not_over_in_time_is_waited_for() {
+        let mut ending = ending(&[("a.b", failed())]);
+        ending.frontier.waiting = [(Address::new("approval.go"), "go?".to_owned())].into();
+        let after = after(&["drplan", "apply"]);
+        assert_eq!(after.next(&ending, Exit::Partial), "drplan apply");
+        ending.overdue = true;
+        assert_eq!(
+            after.next(&ending, Exit::Partial),
+            "drplan apply --resume r --approve approval.go"
         );
     }
 

@@ -93,6 +93,11 @@ fn is_decided(plan: &Plan, name: &str, text: &str) -> bool {
     let Some(decided) = plan.head.variables.get(name) else {
         return false;
     };
+    // What was said when it was made, the command that goes on says again.
+    let pair = format!("{name}={text}");
+    if plan.head.given.values.contains(&pair) {
+        return true;
+    }
     let plain = Some(Json::from(text));
     let mut meant = [plain, serde_json::from_str(text).ok()]
         .into_iter()

@@ -222,6 +222,12 @@ pub fn event_line(at: Timestamp, seq: u64, event: &Event) -> Json {
             format!("{address}: {verb} {object}"),
             json!({ "hook": hook(address), "effect": effect, "attempt": attempt, "verb": verb, "object": object }),
         ),
+        Event::EffectAdopted { address, effect } => (
+            "effect_adopted",
+            "info",
+            format!("{address}: effect {effect} goes on already, and is waited for"),
+            json!({ "hook": hook(address), "effect": effect }),
+        ),
         Event::EffectFinished {
             address,
             effect,

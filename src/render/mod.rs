@@ -8,6 +8,7 @@ pub mod evidence;
 pub mod graph;
 pub mod json;
 mod markdown;
+mod patient;
 pub mod permissions;
 pub mod plan;
 pub mod points;

@@ -24,6 +24,7 @@ use super::json::ended_text;
 use super::json::event_line;
 use super::json::left_text;
 use super::json::slow_text;
+use super::patient;
 use super::style::Style;
 use super::style::Tone;
 use super::style::count;
@@ -89,7 +90,7 @@ impl TextSink {
     /// Makes a sink that shows the time of a clock; `live` on a terminal.
     pub fn new(style: Style, live: bool, clock: Clock) -> Self {
         let bars = live.then(|| Bars {
-            multi: MultiProgress::new(),
+            multi: MultiProgress::with_draw_target(patient::target()),
             whole: None,
             running: BTreeMap::new(),
         });
@@ -145,7 +146,7 @@ impl TextSink {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.question = None;
         if let Some(bars) = &state.bars {
-            bars.multi.set_draw_target(ProgressDrawTarget::stderr());
+            bars.multi.set_draw_target(patient::target());
         }
     }
 
@@ -450,7 +451,7 @@ impl Sink for TextSink {
                 let whole = state.bars.as_mut().and_then(|bars| bars.whole.take());
                 whole.iter().for_each(ProgressBar::finish_and_clear);
             }
-            Event::EffectFinished { .. } => {}
+            Event::EffectAdopted { .. } | Event::EffectFinished { .. } => {}
         }
         if let Some(question) = state.question.as_ref().filter(|_| state.pushed_away.take()) {
             asks(question);

@@ -286,7 +286,10 @@ impl Track {
                 self.evidence.clone_from(evidence);
                 self.elapsed_ms = *elapsed_ms;
             }
-            Event::EffectStarted { .. } | Event::EffectFinished { .. } | Event::Retry { .. } => {
+            Event::EffectStarted { .. }
+            | Event::EffectAdopted { .. }
+            | Event::EffectFinished { .. }
+            | Event::Retry { .. } => {
                 if self.turn_at.is_none() {
                     return Err("has not begun");
                 }

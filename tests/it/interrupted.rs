@@ -1,5 +1,7 @@
 //! Two at once, signals and sudden death.
 
+use crate::drplan::GLANCE;
+use crate::drplan::PATIENCE;
 use crate::drplan::World;
 
 /// A command that says when it has begun and ends when it is let.
@@ -111,6 +113,46 @@ fn a_killed_run_whose_command_lives_on_is_waited_for_and_not_begun_again() {
     world.write("let", "");
     again.ended().ends_with(0);
     assert_eq!(world.read("log.slow"), "x\n", "the command was begun twice");
+}
+
+#[test]
+fn what_a_run_has_waited_for_is_not_begun_again_when_it_goes_on() {
+    let world = World::of(
+        r#"
+resource "command" "guard" {
+  guards = [command.behind]
+  apply  = ["sh", "-c", "echo x >> log.guard; touch begun; while [ ! -e let ]; do sleep 0.05; done; touch over"]
+}
+resource "command" "behind" {
+  check = ["test", "-e", "behind"]
+  apply = ["touch", "behind"]
+}
+"#,
+    );
+    let first = world.start("apply --auto-approve");
+    world.wait_for("begun");
+    first.signal("KILL");
+    first.ended();
+    let second = world.start("apply --auto-approve");
+    let since = std::time::Instant::now();
+    let journal = || std::fs::read_to_string(world.latest_run().join("journal.jsonl"));
+    while !journal().is_ok_and(|text| text.contains("effect_adopted")) {
+        assert!(since.elapsed() < PATIENCE, "it is not waited for");
+        std::thread::sleep(GLANCE);
+    }
+    second.signal("KILL");
+    second.ended();
+    world.write("let", "");
+    world.wait_for("over");
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let run = world.latest_run();
+    let run = run
+        .file_name()
+        .and_then(|name| name.to_str())
+        .expect("a name");
+    world.run(&format!("apply --resume {run}")).ends_with(0);
+    assert_eq!(world.read("log.guard"), "x\n", "the guard was begun twice");
+    assert!(world.holds("behind"));
 }
 
 #[test]

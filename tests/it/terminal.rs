@@ -1,6 +1,7 @@
 //! What a person at a terminal sees while something runs beside the question.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::io::Read as _;
 use std::io::Write as _;
 use std::os::fd::OwnedFd;
@@ -8,9 +9,13 @@ use std::process::Child;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
 
+use rustix::fs::OFlags;
+use rustix::io::FdFlags;
 use rustix::pty::OpenptFlags;
 
 use crate::drplan::GLANCE;
@@ -46,6 +51,7 @@ resource "approval" "open" {
 /// A terminal with a program at it.
 struct Terminal {
     keyboard: File,
+    is_closed: Arc<AtomicBool>,
     screen: Arc<Mutex<String>>,
     child: Child,
 }
@@ -53,6 +59,8 @@ struct Terminal {
 impl Terminal {
     fn start(world: &World, line: &str) -> Self {
         let ours = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pty");
+        // The program must not hold the end that is closed here.
+        rustix::io::fcntl_setfd(&ours, FdFlags::CLOEXEC).expect("no heir");
         rustix::pty::grantpt(&ours).expect("rights");
         rustix::pty::unlockpt(&ours).expect("an open lock");
         let name = rustix::pty::ptsname(&ours, Vec::new()).expect("a name");
@@ -72,21 +80,41 @@ impl Terminal {
         drop(theirs);
         let screen = Arc::new(Mutex::new(String::new()));
         let keyboard = File::from(ours);
+        rustix::fs::fcntl_setfl(&keyboard, OFlags::RDWR | OFlags::NONBLOCK).expect("no waiting");
         let mut reads = keyboard.try_clone().expect("a stream");
-        let shown = Arc::clone(&screen);
+        let (shown, is_closed) = (Arc::clone(&screen), Arc::new(AtomicBool::new(false)));
+        let closed = Arc::clone(&is_closed);
         std::thread::spawn(move || {
             let mut bytes = [0; 4096];
             // It ends with an error when nobody holds the other end any more.
-            while let Ok(n @ 1..) = reads.read(&mut bytes) {
-                let text = String::from_utf8_lossy(&bytes[..n]).into_owned();
-                shown.lock().expect("the screen").push_str(&text);
+            while !closed.load(Ordering::Relaxed) {
+                match reads.read(&mut bytes) {
+                    Ok(n @ 1..) => {
+                        let text = String::from_utf8_lossy(&bytes[..n]).into_owned();
+                        shown.lock().expect("the screen").push_str(&text);
+                    }
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                        std::thread::sleep(GLANCE);
+                    }
+                    _ => break,
+                }
             }
         });
         Self {
             keyboard,
+            is_closed,
             screen,
             child,
         }
+    }
+
+    /// Closes the terminal, as a connection that drops does, and says so to the program.
+    fn hang_up(self) -> Child {
+        self.is_closed.store(true, Ordering::Relaxed);
+        drop(self.keyboard);
+        std::thread::sleep(STILL);
+        signal("HUP", &self.child.id().to_string());
+        self.child
     }
 
     fn shows(&self) -> String {
@@ -130,6 +158,24 @@ fn nothing_is_drawn_over_a_question() {
     let ended = terminal.child.wait().expect("the binary ends");
     assert_eq!(ended.code(), Some(0), "{}", terminal.shows());
     assert!(world.holds("page") && world.holds("slow"));
+}
+
+#[test]
+fn a_terminal_that_went_away_stops_the_run_and_the_lock_is_given_back() {
+    let (slow, _) = SPEC
+        .split_once("resource \"command\" \"page\"")
+        .expect("two");
+    let world = World::of(slow);
+    let terminal = Terminal::start(&world, "apply --auto-approve --no-color");
+    world.wait_for("begun");
+    std::thread::sleep(STILL);
+    let mut child = terminal.hang_up();
+    let since = Instant::now();
+    while child.try_wait().expect("a child").is_none() {
+        assert!(since.elapsed() < PATIENCE, "it hangs");
+        std::thread::sleep(GLANCE);
+    }
+    world.run("status").says("has ended").says("lock: free");
 }
 
 #[test]

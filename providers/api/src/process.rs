@@ -77,6 +77,15 @@ impl Traces {
             pid: file("pid"),
         }
     }
+
+    /// Names the traces of all programs that were started from a folder.
+    pub fn all_in(dir: &Path) -> Vec<Self> {
+        let files = std::fs::read_dir(dir).into_iter().flatten().flatten();
+        let paths = files.map(|file| file.path());
+        let notes = paths.filter(|path| path.extension().is_some_and(|end| end == "pid"));
+        let names = notes.filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()));
+        names.map(|name| Self::in_dir(dir, &name)).collect()
+    }
 }
 
 /// How a detached program is.
