@@ -39,6 +39,7 @@ use tower::ServiceBuilder;
 
 use crate::KubeConn;
 use crate::asks;
+use crate::direct::direct_client;
 use crate::recall;
 use crate::rights;
 use crate::session::Opened;
@@ -319,6 +320,7 @@ async fn build_client(config: Config, doors: &Doors) -> Result<Client, kube::Err
     let network = doors.network.clone();
     let build = move || match network {
         Some(network) => private_client(&config, network),
+        None if config.proxy_url.is_none() => direct_client(&config),
         None => Client::try_from(config),
     };
     tokio::task::spawn_blocking(build)

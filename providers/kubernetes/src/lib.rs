@@ -12,6 +12,7 @@ pub mod asks;
 mod cluster;
 mod config;
 mod conn;
+mod direct;
 mod discovery;
 mod error;
 pub mod interlock;
