@@ -38,6 +38,7 @@ mod validate;
 mod values;
 mod why;
 mod wish;
+mod words;
 mod world;
 
 use std::ffi::OsString;

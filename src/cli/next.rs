@@ -1,8 +1,6 @@
 //! The exact commands by which a person goes on.
 
 use std::collections::BTreeSet;
-use std::path::Path;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use drplan_api::Address;
@@ -13,6 +11,7 @@ use super::args::OnFailureArg;
 use super::args::ProveArg;
 use super::args::VarArgs;
 use super::run::here;
+use super::words::Words;
 use crate::apply::Cut;
 use crate::apply::Ending;
 use crate::apply::Frontier;
@@ -27,98 +26,6 @@ use crate::report::State;
 /// How long a command waits for the lock of a run that has died: longer than a lock lives.
 const AFTER_A_DEATH: &str = "2m";
 
-/// A command, word by word: a shell reads its text as it is meant.
-#[derive(Clone, Debug)]
-pub(super) struct Words(Vec<String>);
-
-impl Words {
-    /// Begins a command for the folder of the spec, and names that as the person did.
-    pub(super) fn new(cli: &Cli, command: &[&str]) -> Self {
-        let is_named = cli.is_chdir_given || cli.chdir != Path::new(".");
-        Self::beside(Some(&*cli.chdir).filter(|_| is_named), command)
-    }
-
-    /// Begins a command for a folder, or for the one where it is typed.
-    pub(super) fn beside(dir: Option<&Path>, command: &[&str]) -> Self {
-        let mut words = Self(vec!["drplan".to_owned()]);
-        if let Some(dir) = dir {
-            words.add("--chdir", dir.display().to_string());
-        }
-        words.0.extend(command.iter().map(|&word| word.to_owned()));
-        words
-    }
-
-    /// Adds an option with its value.
-    pub(super) fn add(&mut self, flag: &str, value: impl Into<String>) {
-        self.0.extend([flag.to_owned(), value.into()]);
-    }
-
-    /// Adds more words.
-    pub(super) fn and(mut self, words: Vec<String>) -> Self {
-        self.0.extend(words);
-        self
-    }
-
-    /// Adds one option for each value.
-    pub(super) fn all<'a>(&mut self, flag: &str, values: impl IntoIterator<Item = &'a String>) {
-        for value in values {
-            self.add(flag, value);
-        }
-    }
-
-    /// Takes an option with this value away.
-    fn without(&mut self, flag: &str, value: &str) {
-        let found = self
-            .0
-            .windows(2)
-            .position(|w| w[0] == flag && w[1] == value);
-        if let Some(at) = found {
-            self.0.drain(at..at + 2);
-        }
-    }
-
-    /// Names the files of values again.
-    pub(super) fn files(&mut self, vars: &VarArgs) {
-        for file in &vars.var_files {
-            self.add("--var-file", file.display().to_string());
-        }
-    }
-
-    /// Gives the values of variables again: files, and what a plan shows anyway. A sensitive value must
-    /// not be shown.
-    pub(super) fn vars(mut self, vars: &VarArgs, plan: &Plan) -> Self {
-        self.files(vars);
-        for pair in &vars.vars {
-            let name = pair.split('=').next().unwrap_or_default();
-            let is_hidden = plan.head.given.others.iter().any(|other| other == name);
-            if plan.head.variables.contains_key(name) && !is_hidden {
-                self.add("--var", pair);
-            }
-        }
-        self
-    }
-
-    /// Gives the values again that a plan was made with, as far as they may be shown, and those that came with
-    /// it since.
-    pub(super) fn planned_with(self, vars: &VarArgs, plan: &Plan) -> Self {
-        let given = &plan.head.given;
-        let mut all = vars.clone();
-        // Of two that say something of one variable the later holds.
-        let files = given.files.iter().map(PathBuf::from);
-        all.var_files
-            .retain(|file| !files.clone().any(|f| f == *file));
-        all.var_files.extend(files);
-        all.vars.retain(|pair| !given.values.contains(pair));
-        all.vars.extend(given.values.iter().cloned());
-        self.vars(&all, plan)
-    }
-
-    /// As a shell needs it.
-    pub(super) fn text(&self) -> String {
-        drplan_api::shell::joined(&self.0)
-    }
-}
-
 /// Applies once more: the same file, or a new plan that is told the same.
 pub(super) fn again(cli: &Cli, args: &ApplyArgs, taken: &Taken, plan: &Plan) -> Words {
     if let Some(words) = of_its_own(cli, plan) {
@@ -128,7 +35,7 @@ pub(super) fn again(cli: &Cli, args: &ApplyArgs, taken: &Taken, plan: &Plan) -> 
     if let Some(path) = &args.plan {
         // The same plan may be applied again; what it rests on is decided. Its questions are not: an answer holds
         // for one run.
-        words.0.push(path.display().to_string());
+        words.word(path.display().to_string());
         signed_by(&mut words, args);
         words.files(&args.planning.vars);
     } else {
@@ -136,7 +43,7 @@ pub(super) fn again(cli: &Cli, args: &ApplyArgs, taken: &Taken, plan: &Plan) -> 
         words = words.planned_with(&args.planning.vars, plan);
     }
     if args.auto_approve {
-        words.0.push("--auto-approve".to_owned());
+        words.word("--auto-approve");
     }
     ordered(words, args, taken)
 }
@@ -426,7 +333,9 @@ mod tests {
     use crate::tests::memory::Case;
 
     fn words(text: &[&str]) -> Words {
-        Words(text.iter().map(|&word| word.to_owned()).collect())
+        let (program, rest) = text.split_first().expect("a program");
+        assert_eq!(*program, "drplan");
+        Words::beside(None, rest)
     }
 
     fn after(again: &[&str]) -> After {

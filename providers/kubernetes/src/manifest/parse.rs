@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use super::ManifestSpec;
+use super::yaml::OBJECTS_MAX;
 use super::yaml::documents;
 use super::yaml::flatten;
 use crate::Discovered;
@@ -19,9 +20,6 @@ use crate::asks::TypeRef;
 use crate::normalise;
 use crate::redact::is_secret;
 use crate::split_api_version;
-
-/// The most objects of one manifest.
-pub(super) const OBJECTS_MAX: usize = 20_000;
 
 /// One object of a manifest, with the type that it has in paths.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -9,9 +9,10 @@ use std::sync::PoisonError;
 
 use drplan_api::Json;
 
-use super::parse::OBJECTS_MAX;
 use crate::normalise;
 
+/// The most objects of one manifest.
+pub(super) const OBJECTS_MAX: usize = 20_000;
 /// The most maps, lists and values of one file.
 const NODES_MAX: usize = 5_000_000;
 /// How deep a file may nest; schemas inside definitions are deep.
