@@ -67,7 +67,7 @@ impl Begin<'_> {
                 Ok(Begun::Ended(self.passed(step)))
             }
             Do::Conflict | Do::Blocked { .. } => outcome(Outcome::Failed {
-                because: step.because.clone(),
+                because: format!("when this was planned: {}", step.because),
             }),
             Do::Check { asserts, warning } => {
                 self.started(step).await?;

@@ -5,9 +5,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use drplan_api::Address;
@@ -128,8 +126,6 @@ pub struct Ending {
     pub stopped: Stop,
     /// Why it was stopped from inside, if it was.
     pub cut: Option<Cut>,
-    /// Whether something that was waited for was not over in time, and may still end well.
-    pub overdue: bool,
     /// How many events there were.
     pub events: u64,
     /// The chain of the journal's last record.
@@ -186,7 +182,6 @@ pub async fn apply(mut apply: Apply) -> Result<Ending, JournalError> {
         orders: apply.orders,
         left,
         adopted,
-        overdue: AtomicBool::new(false),
         redo: Mutex::new(redo),
         cancel: cancelled,
         drain: draining,
@@ -606,7 +601,6 @@ impl Run {
             frontier,
             stopped,
             cut,
-            overdue: shared.overdue.load(Ordering::Relaxed),
             events: shared.journal.last(),
             head: shared.journal.head(),
             broken,

@@ -36,7 +36,6 @@ use drplan_api::process::Detached;
 use drplan_api::process::Traces;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use tokio::sync::watch;
@@ -66,8 +65,6 @@ pub(crate) struct Shared {
     pub(super) left: BTreeSet<(Address, usize)>,
     /// Effects that it has not begun and waited for.
     pub(super) adopted: BTreeSet<(Address, usize)>,
-    /// Whether something that was waited for was not over in time, and may still end well.
-    pub(super) overdue: AtomicBool,
     /// What is to be done again and has not been yet.
     pub(super) redo: Mutex<BTreeSet<Address>>,
     pub(super) cancel: watch::Receiver<bool>,

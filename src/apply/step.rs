@@ -1,7 +1,6 @@
 //! One step, from its turn to its proof.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use drplan_api::BoundOp;
@@ -504,7 +503,6 @@ impl Turn<'_> {
                     again_in,
                 } => {
                     if Instant::now() >= self.deadline {
-                        self.shared.overdue.store(true, Ordering::Relaxed);
                         return Err(ProviderError::new(
                             ErrorKind::Invalid,
                             "finish in time",
@@ -514,7 +512,7 @@ impl Turn<'_> {
                             "its time-out of {} s passed: {note}",
                             self.step.timeout_s
                         ))
-                        .hint("go on with the run to wait on, or raise `timeout` in the spec")
+                        .hint("go on with the run to wait as long again; a longer `timeout` takes a new plan")
                         .into());
                     }
                     let event = Event::Progress {

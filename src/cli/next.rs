@@ -12,7 +12,6 @@ use super::args::ProveArg;
 use super::args::VarArgs;
 use super::run::here;
 use super::words::Words;
-use crate::apply::Cut;
 use crate::apply::Ending;
 use crate::apply::Frontier;
 use crate::apply::Outcome;
@@ -237,7 +236,7 @@ pub(super) struct After {
     pub(super) status: Words,
     /// Tells what the run did.
     pub(super) report: Words,
-    /// Applies once more, and does what was left out.
+    /// Applies once more, and does what was left out: for a person to decide, never the way on.
     pub(super) left_out: Words,
     /// Makes its plan file anew, if it came with one.
     pub(super) anew: Option<Words>,
@@ -250,8 +249,9 @@ pub(super) struct After {
 }
 
 impl After {
-    /// The command that fits: what stopped or waits goes on with the same plan, what failed or moved is
-    /// planned anew, and what somebody else has taken over is looked at. Empty if nothing is left.
+    /// The command that fits: what stopped, waits or failed goes on with the same run, so that nothing is done and
+    /// nobody asked twice; what moved, or could not be planned, is planned anew; and what somebody else has taken over
+    /// is looked at. Empty if nothing is left but what a person left out.
     pub(super) fn next(&self, ending: &Ending, exit: Exit) -> String {
         if exit == Exit::Ok {
             return String::new();
@@ -263,14 +263,18 @@ impl After {
             .outcomes
             .values()
             .any(|outcome| matches!(outcome, Outcome::Moved { .. }));
-        if let Some(anew) = self.anew.as_ref().filter(|_| has_moved) {
-            // The same plan would only be refused again.
+        let is_foretold = matches!(exit, Exit::Conflict | Exit::Incomplete);
+        if let Some(anew) = self.anew.as_ref().filter(|_| has_moved || is_foretold) {
+            // The same plan would only be refused again, and never does what it could not do.
             return anew.text();
         }
-        let is_resumed = goes_on(ending, exit) && !has_moved;
+        if is_left_out_alone(ending) {
+            // What a person left out is done when that person says so.
+            return String::new();
+        }
+        let is_resumed = goes_on(exit) && !has_moved;
         let mut words = match is_resumed {
             true => self.resume.clone(),
-            false if is_left_out_alone(ending) => self.left_out.clone(),
             false => self.again.clone(),
         };
         // Who said no, or has not answered yet, is asked again, not overruled. Only where nobody can be asked
@@ -291,7 +295,7 @@ impl After {
 }
 
 /// Whether all that is not done is what a person left out, and what waits for that.
-fn is_left_out_alone(ending: &Ending) -> bool {
+pub(super) fn is_left_out_alone(ending: &Ending) -> bool {
     let mut outcomes = ending.outcomes.values();
     let is_skipped = |outcome: &Outcome| matches!(outcome, Outcome::Skipped { .. });
     outcomes.clone().any(is_skipped)
@@ -311,15 +315,16 @@ fn is_refused(ending: &Ending, gate: &Address) -> bool {
 }
 
 /// Whether a run goes on with the plan that it has.
-fn goes_on(ending: &Ending, exit: Exit) -> bool {
-    match exit {
-        Exit::Stopped | Exit::Killed | Exit::Deadline | Exit::Waiting => true,
-        Exit::Partial => {
-            let is_cut = matches!(ending.cut, Some(Cut::Failure(_))) || ending.broken.is_some();
-            is_cut || ending.overdue
-        }
-        _ => false,
-    }
+fn goes_on(exit: Exit) -> bool {
+    matches!(
+        exit,
+        Exit::Stopped
+            | Exit::Killed
+            | Exit::Deadline
+            | Exit::Waiting
+            | Exit::Partial
+            | Exit::CheckFailed
+    )
 }
 
 #[cfg(test)]
@@ -361,7 +366,6 @@ mod tests {
             frontier: Frontier::default(),
             stopped: Stop::No,
             cut: None,
-            overdue: false,
             events: 0,
             head: String::new(),
             broken: None,
@@ -378,7 +382,7 @@ mod tests {
     fn what_was_done_again_is_not_asked_for_once_more_and_its_namesake_is() {
         let after = after(&["drplan", "apply", "--redo", "a.b", "--redo", "a.bc"]);
         let ending = ending(&[("a.b", Outcome::Done), ("a.bc", failed())]);
-        let next = after.next(&ending, Exit::Partial);
+        let next = after.next(&ending, Exit::Stale);
         assert_eq!(next, "drplan apply --redo a.bc");
     }
 
@@ -397,8 +401,8 @@ mod tests {
             (Exit::Stopped, Outcome::Stopped, "drplan apply --resume r"),
             (Exit::Stopped, moved.clone(), "drplan apply"),
             (Exit::Stale, moved, "drplan apply"),
-            (Exit::Partial, failed(), "drplan apply"),
-            (Exit::Partial, skipped, "drplan apply --now"),
+            (Exit::Partial, failed(), "drplan apply --resume r"),
+            (Exit::Partial, skipped, ""),
         ] {
             let said = after.next(&ending(&[("a.b", outcome)]), exit);
             assert_eq!(said, next, "{exit:?}");
@@ -437,12 +441,23 @@ mod tests {
     }
 
     #[test]
-    fn a_new_run_answers_no_question_and_what_was_not_over_in_time_is_waited_for() {
+    fn what_the_plan_could_not_do_is_planned_anew() {
+        let anew = After {
+            anew: Some(words(&["drplan", "plan", "--out", "p"])),
+            ..after(&["drplan", "apply", "p"])
+        };
+        for exit in [Exit::Conflict, Exit::Incomplete] {
+            let next = anew.next(&ending(&[("a.b", failed())]), exit);
+            assert_eq!(next, "drplan plan --out p", "{exit:?}");
+        }
+    }
+
+    #[test]
+    fn a_new_run_answers_no_question() {
         let mut ending = ending(&[("a.b", failed())]);
         ending.frontier.waiting = [(Address::new("approval.go"), "go?".to_owned())].into();
         let after = after(&["drplan", "apply"]);
-        assert_eq!(after.next(&ending, Exit::Partial), "drplan apply");
-        ending.overdue = true;
+        assert_eq!(after.next(&ending, Exit::Stale), "drplan apply");
         assert_eq!(
             after.next(&ending, Exit::Partial),
             "drplan apply --resume r --approve approval.go"

@@ -390,6 +390,12 @@ async fn told(
             ending.head
         ));
     }
+    if exit == Exit::Partial && next::is_left_out_alone(&ending) {
+        talk(&format!(
+            "to do what was left out: {}",
+            after.left_out.text()
+        ));
+    }
     if exit == Exit::Stale && !after.unsaid.is_empty() {
         talk(&after.unsaid);
     }

@@ -564,7 +564,7 @@ pub fn ending(
         ));
     }
     out.extend(left(frontier));
-    if exit_code != 0 {
+    if exit_code != 0 && !frontier.next.is_empty() {
         out.push(format!("  next: {}", frontier.next));
     }
     out.join("\n") + "\n"

@@ -156,6 +156,39 @@ resource "command" "behind" {
 }
 
 #[test]
+fn a_guard_that_failed_is_tried_again_by_who_goes_on_and_one_that_acted_is_not() {
+    let world = World::of(
+        r#"
+resource "command" "fence" {
+  guards = [command.behind]
+  apply  = ["sh", "-c", "echo x >> log.fence"]
+}
+resource "command" "stop" {
+  guards     = [command.behind]
+  depends_on = [command.fence]
+  apply      = ["sh", "-c", "echo x >> log.stop; test -e reachable"]
+}
+resource "command" "behind" {
+  check = ["test", "-e", "behind"]
+  apply = ["touch", "behind"]
+}
+"#,
+    );
+    world.run("apply --auto-approve").ends_with(6);
+    let next = world.frontier()["next"].as_str().map(str::to_owned);
+    let next = next.expect("a command").replace("drplan ", "");
+    world.run(&next).ends_with(6);
+    world.write("reachable", "");
+    world.run(&next).ends_with(0);
+    let logs = (world.read("log.fence"), world.read("log.stop"));
+    assert_eq!(logs, ("x\n".to_owned(), "x\nx\nx\n".to_owned()));
+    assert!(world.holds("behind"));
+    world
+        .run("report")
+        .says("proof: the command ended with exit code 0");
+}
+
+#[test]
 fn an_interrupted_command_that_nobody_can_judge_is_left_to_a_person() {
     let world = World::of(
         r#"
@@ -253,8 +286,8 @@ fn what_a_person_left_out_stays_so_when_a_killed_run_goes_on() {
         .run("apply --resume 2")
         .ends_with(6)
         .says("command.behind: later")
-        // Nothing else is left, so that going on means to do it.
-        .says("next: drplan apply\n");
+        // Nothing else is left, and whether that is done is for a person to say.
+        .says("to do what was left out: drplan apply\n");
     assert!(!world.holds("behind"));
     world.run("apply --auto-approve").ends_with(0);
     assert!(world.holds("behind"));

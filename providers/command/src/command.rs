@@ -279,26 +279,27 @@ fn named(argv: &[String]) -> String {
     shell::joined(&argv)
 }
 
-/// How the program of this run is. One of another run may still be at work, or was cut off; how it ended by
-/// itself is no answer of this run, which begins anew.
+/// How the program is whose end counts. One of another run that still works, or was cut off, counts too; that it
+/// ended well is no answer of this run, which begins anew.
 async fn began(cx: &ReadCx, spec: &CommandSpec) -> Result<Detached, ProviderError> {
     let traces = run::traces(cx, spec);
     let found = cx.doors.process.look(&traces).await?;
-    if cx.begun || !is_over_with_its_run(found, spec) {
+    let is_over = match found {
+        Detached::Ended(0) => !cx.begun,
+        Detached::Ended(code) => may_try_again(code, spec),
+        _ => false,
+    };
+    if !is_over {
         return Ok(found);
     }
     cx.doors.process.forget(&traces).await?;
     Ok(Detached::Unknown)
 }
 
-/// Whether a new run begins the program again. What ended with a signal was cut off, and where a check says that
-/// a program that failed has not done its work, `on_interrupted` decides.
-fn is_over_with_its_run(found: Detached, spec: &CommandSpec) -> bool {
-    match found {
-        Detached::Ended(0) => true,
-        Detached::Ended(code) => spec.check.is_none() && !SIGNALLED.contains(&code),
-        _ => false,
-    }
+/// Whether a program that failed is tried again when a run goes on, or a new one begins. What ended with a signal was
+/// cut off, and where a check says that the work is not done, `on_interrupted` decides.
+fn may_try_again(code: i32, spec: &CommandSpec) -> bool {
+    spec.check.is_none() && !SIGNALLED.contains(&code)
 }
 
 /// What a probe says where no trace is: not started here, unless what it makes is there already.
@@ -373,8 +374,7 @@ impl Acts for Command {
     ) -> Fut<'a, Result<Landed, ProviderError>> {
         Box::pin(async move {
             let spec = &op.0;
-            let detached = began(cx, spec).await?;
-            let found = match detached {
+            let found = match began(cx, spec).await? {
                 Detached::Running => return Ok(Landed::Running),
                 Detached::Ended(0) if spec.again || CheckAsk::of(spec).is_none() => {
                     return Ok(Landed::Yes);
@@ -402,10 +402,6 @@ impl Acts for Command {
                     Verdict::False => {}
                 }
             }
-            let again = match is_over_with_its_run(detached, spec) {
-                true => "begin a new run".to_owned(),
-                false => format!("rm -r {}", cx.work_dir.display()),
-            };
             let told = match spec.check {
                 Some(_) => "",
                 None => " (that it is done, only a `check` in the spec can tell)",
@@ -414,8 +410,9 @@ impl Acts for Command {
                 disposable: false,
                 because: Because(format!(
                     "{found}, and whether it may run again is for a person to say; by hand it is: {}{told}; to let it \
-                     run again: {again}",
+                     run again: rm -r {}",
                     spec.manual().join("; "),
+                    cx.work_dir.display(),
                 )),
             })
         })

@@ -262,13 +262,13 @@ fn prove(items: &[Item], found: &[Option<Json>], waits: bool) -> Proof {
     for (item, object) in items.iter().zip(found) {
         let source = format!("read `{}`", item.title());
         let Some(object) = object else {
-            proof = proof.with(false, format!("`{}` is there", item.title()), source);
+            proof = proof.with(false, format!("`{}` is not there", item.title()), source);
             continue;
         };
         let different = differences(&wanted(item), &running(object));
         if !different.is_empty() {
             let claim = format!(
-                "`{}` has the wanted value at {}",
+                "`{}` has another value than it shall at {}",
                 item.title(),
                 different.join(", ")
             );
@@ -278,7 +278,7 @@ fn prove(items: &[Item], found: &[Option<Json>], waits: bool) -> Proof {
         if waits && let Ready::NotYet(why) | Ready::Failed(why) = ready(object) {
             proof = proof.with(
                 false,
-                format!("`{}` is ready ({why})", item.title()),
+                format!("`{}` is not ready ({why})", item.title()),
                 source,
             );
             continue;
@@ -286,11 +286,11 @@ fn prove(items: &[Item], found: &[Option<Json>], waits: bool) -> Proof {
         holding += 1;
     }
     let what = if waits {
-        "and is ready"
+        "ready"
     } else {
-        "and has every wanted field"
+        "as wanted in every field"
     };
-    let claim = format!("{holding} of {} objects: each is there {what}", items.len());
+    let claim = format!("{holding} of {} objects are there and {what}", items.len());
     proof.with(holding == items.len(), claim, "read each object")
 }
 
