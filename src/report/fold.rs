@@ -326,7 +326,7 @@ impl Track {
     }
 
     /// What the run finds as it left it ended then, as then, but for what it tried since and what proves
-    /// it now.
+    /// it now; where nothing does, as for a guard that is needed no more, what proved it then.
     fn is_as_before(&mut self, before: Self, evidence: &[Evidence]) {
         let mut effects = std::mem::take(&mut self.effects);
         for (number, effect) in &mut effects {
@@ -335,7 +335,10 @@ impl Track {
         *self = Self {
             effects,
             retries: std::mem::take(&mut self.retries),
-            evidence: evidence.to_vec(),
+            evidence: match evidence {
+                [] => before.evidence.clone(),
+                now => now.to_vec(),
+            },
             ..before
         };
     }

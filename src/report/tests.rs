@@ -2,6 +2,7 @@
 
 use drplan_api::Action;
 use drplan_api::Address;
+use drplan_api::Evidence;
 use drplan_api::Timestamp;
 
 use super::Verdict;
@@ -538,6 +539,38 @@ fn legs(report: &Report) -> Vec<(&str, u64, u64, u64)> {
         (address, l.between_sessions_ms, l.queued_ms, l.ran_ms)
     })
     .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_proved_a_guard_stays_its_proof_where_it_is_needed_no_more() {
+    let plan = Case::new(CHAIN).plan().await;
+    let mut done = ended("thing.a", Outcome::Done);
+    if let Event::StepEnded { evidence, .. } = &mut done {
+        evidence.push(Evidence {
+            claim: "it ended with 0".to_owned(),
+            source: "exec".to_owned(),
+            holds: true,
+        });
+    }
+    let report = told(
+        &plan,
+        &[
+            (0, began("run")),
+            (100, started("thing.a")),
+            (200, done),
+            (300, resumed()),
+            (310, started("thing.a")),
+            (320, ended("thing.a", Outcome::Passed)),
+            (330, Event::RunEnded { exit_code: 6 }),
+        ],
+    );
+    let step = report.steps.iter().find(|s| s.address == "thing.a");
+    let claims: Vec<&str> = step
+        .iter()
+        .flat_map(|s| &s.evidence)
+        .map(|f| f.claim.as_str())
+        .collect();
+    assert_eq!(claims, ["it ended with 0"]);
 }
 
 #[tokio::test(start_paused = true)]
