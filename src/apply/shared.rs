@@ -61,10 +61,10 @@ pub(crate) struct Shared {
     /// Keeps other applies away.
     pub(super) hold: Arc<Hold>,
     pub(super) orders: Orders,
-    /// Effects whose requests may have left before the run was resumed.
-    pub(super) left: BTreeSet<(Address, usize)>,
+    /// Effects whose requests may have left, also before the run was resumed.
+    pub(super) left: Mutex<BTreeSet<(Address, usize)>>,
     /// Effects that it has not begun and waited for.
-    pub(super) adopted: BTreeSet<(Address, usize)>,
+    pub(super) adopted: Mutex<BTreeSet<(Address, usize)>>,
     /// What is to be done again and has not been yet.
     pub(super) redo: Mutex<BTreeSet<Address>>,
     pub(super) cancel: watch::Receiver<bool>,
@@ -95,6 +95,7 @@ impl Shared {
     pub(super) async fn record(&self, event: Event) -> Result<(), Stop> {
         // Nothing failed in the world: the step is left as it is, and the engine, which hears of the journal at
         // the next record, ends the run.
+        self.remember(&event);
         self.write(event).await.map_err(|_| Stop::Cancelled)
     }
 
@@ -160,14 +161,29 @@ impl Shared {
             .and_then(|&i| self.plan.steps.get(i))
     }
 
-    /// Whether the request of an effect may have left before the run was resumed.
-    /// Whether the run waited for an effect that it had not begun before it was resumed.
+    /// Whether the run has waited for an effect that it had not begun.
     pub(super) fn has_adopted(&self, address: &Address, effect: usize) -> bool {
-        self.adopted.contains(&(address.clone(), effect))
+        let adopted = self.adopted.lock().unwrap_or_else(PoisonError::into_inner);
+        adopted.contains(&(address.clone(), effect))
     }
 
+    /// Whether the request of an effect may have left, in an earlier turn of the step or before the run was resumed.
     pub(super) fn has_left(&self, address: &Address, effect: usize) -> bool {
-        self.left.contains(&(address.clone(), effect))
+        let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        left.contains(&(address.clone(), effect))
+    }
+
+    /// Remembers what a record says of an effect, for the next turn of its step.
+    fn remember(&self, event: &Event) {
+        let (effects, address, effect) = match event {
+            Event::EffectStarted {
+                address, effect, ..
+            } => (&self.left, address, effect),
+            Event::EffectAdopted { address, effect } => (&self.adopted, address, effect),
+            _ => return,
+        };
+        let mut effects = effects.lock().unwrap_or_else(PoisonError::into_inner);
+        effects.insert((address.clone(), *effect));
     }
 
     /// Lets a kind look; what a person wants done again is not done before that.

@@ -95,6 +95,8 @@ pub(crate) struct Turn<'a> {
 /// How far one effect has come in this run.
 struct Tries {
     attempt: u32,
+    /// Whether a request may have left in an earlier turn.
+    left_before: bool,
     /// Whether a request may have left.
     left: bool,
     /// Whether one is waited for that this run has not begun.
@@ -359,9 +361,11 @@ impl Turn<'_> {
         n: usize,
         effect: &Effect,
     ) -> Result<(), Stop> {
+        let left = self.shared.has_left(&self.step.address, n);
         let mut tries = Tries {
             attempt: 0,
-            left: self.shared.has_left(&self.step.address, n),
+            left_before: left,
+            left,
             adopted: self.shared.has_adopted(&self.step.address, n),
             begun: false,
         };
@@ -402,7 +406,7 @@ impl Turn<'_> {
             Landed::Yes
                 if self.shared.is_to_redo(&self.step.address)
                     && !tries.begun
-                    && !self.shared.has_left(&self.step.address, n) =>
+                    && !tries.left_before =>
             {
                 Landed::No
             }
@@ -428,7 +432,7 @@ impl Turn<'_> {
                     self.step.address.to_string(),
                 )
                 .because(because.to_string())
-                .hint("a person must look; then apply again")
+                .hint("a person must look; then go on with the run")
                 .into());
             }
             Landed::No

@@ -17,7 +17,9 @@ use crate::apply::Frontier;
 use crate::apply::Outcome;
 use crate::apply::Stop;
 use crate::apply::Taken;
+use crate::plan::Do;
 use crate::plan::Plan;
+use crate::plan::Step;
 use crate::report::Exit;
 use crate::report::Standing;
 use crate::report::State;
@@ -89,7 +91,7 @@ pub(super) fn resume(cli: &Cli, args: &ApplyArgs, taken: &Taken, plan: &Plan, ru
     signed_by(&mut words, args);
     words.all("--approve", &args.approve);
     // Its spec, which says where runs are kept, is read with the same values.
-    ordered(words.planned_with(&args.planning.vars, plan), args, taken)
+    ordered(words.applied_with(&args.planning.vars, plan), args, taken)
 }
 
 /// Where a run that somebody looks at stands, with the command by which that person goes on: the one that the run
@@ -240,6 +242,8 @@ pub(super) struct After {
     pub(super) left_out: Words,
     /// Makes its plan file anew, if it came with one.
     pub(super) anew: Option<Words>,
+    /// Steps that the plan has decided so that it can never do them.
+    pub(super) fated: BTreeSet<Address>,
     /// What must be said beside a command that plans anew.
     pub(super) unsaid: String,
     /// Questions that were answered with no before the run went on.
@@ -249,6 +253,28 @@ pub(super) struct After {
 }
 
 impl After {
+    /// Whether nothing failed but what the plan has decided so.
+    fn is_fated(&self, ending: &Ending) -> bool {
+        let failed = || {
+            let outcomes = ending.outcomes.iter();
+            let failed = outcomes.filter(|(_, outcome)| {
+                matches!(
+                    outcome,
+                    Outcome::Failed { .. } | Outcome::Refuted { warning: false, .. }
+                )
+            });
+            failed.map(|(address, _)| address)
+        };
+        let waits = !ending.frontier.waiting.is_empty();
+        !waits && failed().next().is_some() && failed().all(|address| self.fated.contains(address))
+    }
+
+    /// Whether a command of these begins with a new plan, which must be told all once more.
+    pub(super) fn plans_anew(&self, next: &str) -> bool {
+        let goes_on = [&self.resume, &self.status].map(Words::text);
+        !next.is_empty() && !goes_on.iter().any(|words| next.starts_with(words.as_str()))
+    }
+
     /// The command that fits: what stopped, waits or failed goes on with the same run, so that nothing is done and
     /// nobody asked twice; what moved, or could not be planned, is planned anew; and what somebody else has taken over
     /// is looked at. Empty if nothing is left but what a person left out.
@@ -263,16 +289,16 @@ impl After {
             .outcomes
             .values()
             .any(|outcome| matches!(outcome, Outcome::Moved { .. }));
-        let is_foretold = matches!(exit, Exit::Conflict | Exit::Incomplete);
-        if let Some(anew) = self.anew.as_ref().filter(|_| has_moved || is_foretold) {
-            // The same plan would only be refused again, and never does what it could not do.
+        // The same plan would only be refused again, and never does what it could not do.
+        let is_over = has_moved || self.is_fated(ending);
+        if let Some(anew) = self.anew.as_ref().filter(|_| is_over) {
             return anew.text();
         }
         if is_left_out_alone(ending) {
             // What a person left out is done when that person says so.
             return String::new();
         }
-        let is_resumed = goes_on(exit) && !has_moved;
+        let is_resumed = goes_on(exit) && !is_over;
         let mut words = match is_resumed {
             true => self.resume.clone(),
             false => self.again.clone(),
@@ -292,6 +318,17 @@ impl After {
         done.for_each(|(address, _)| words.without("--redo", address.as_str()));
         words.text()
     }
+}
+
+/// Steps whose outcome stands in the plan: what is in the way, cannot be told or done, and checks of what was known.
+pub(super) fn fated(plan: &Plan) -> BTreeSet<Address> {
+    let is_fated = |step: &&Step| match &step.what {
+        Do::Conflict | Do::Blocked { .. } => true,
+        Do::Check { asserts, .. } => asserts.iter().all(|(holds, _)| holds.is_boolean()),
+        _ => false,
+    };
+    let steps = plan.steps.iter().filter(is_fated);
+    steps.map(|step| step.address.clone()).collect()
 }
 
 /// Whether all that is not done is what a person left out, and what waits for that.
@@ -324,6 +361,8 @@ fn goes_on(exit: Exit) -> bool {
             | Exit::Waiting
             | Exit::Partial
             | Exit::CheckFailed
+            | Exit::Conflict
+            | Exit::Incomplete
     )
 }
 
@@ -351,6 +390,7 @@ mod tests {
             report: words(&["drplan", "report", "r"]),
             left_out: words(&["drplan", "apply", "--now"]),
             anew: None,
+            fated: BTreeSet::new(),
             refused: BTreeSet::new(),
             unsaid: String::new(),
             can_ask: false,
@@ -444,11 +484,15 @@ mod tests {
     fn what_the_plan_could_not_do_is_planned_anew() {
         let anew = After {
             anew: Some(words(&["drplan", "plan", "--out", "p"])),
+            fated: [Address::new("a.b")].into(),
             ..after(&["drplan", "apply", "p"])
         };
-        for exit in [Exit::Conflict, Exit::Incomplete] {
+        for exit in [Exit::Conflict, Exit::Incomplete, Exit::Partial] {
             let next = anew.next(&ending(&[("a.b", failed())]), exit);
             assert_eq!(next, "drplan plan --out p", "{exit:?}");
+            // What failed beside it goes on first.
+            let next = anew.next(&ending(&[("a.b", failed()), ("a.c", failed())]), exit);
+            assert_eq!(next, "drplan apply --resume r", "{exit:?}");
         }
     }
 

@@ -104,6 +104,7 @@ pub(super) async fn run(
             Some(_) => Some(next::again(cli, args, taken, &plan)),
             None => next::anew(cli, args, &plan),
         },
+        fated: next::fated(&plan),
         unsaid: next::unsaid(args, &plan),
         left_out: next::again(cli, args, &taken.by_hand_alone(), &plan),
         refused: beginning.refused.clone(),
@@ -390,13 +391,12 @@ async fn told(
             ending.head
         ));
     }
-    if exit == Exit::Partial && next::is_left_out_alone(&ending) {
-        talk(&format!(
-            "to do what was left out: {}",
-            after.left_out.text()
-        ));
+    let left_out = frontier.next.is_empty() && next::is_left_out_alone(&ending);
+    if left_out {
+        let command = after.left_out.text();
+        talk(&format!("to do what was left out: {command}"));
     }
-    if exit == Exit::Stale && !after.unsaid.is_empty() {
+    if (left_out || after.plans_anew(&frontier.next)) && !after.unsaid.is_empty() {
         talk(&after.unsaid);
     }
     Ok(exit)

@@ -59,17 +59,18 @@ pub(super) fn stops(ambient: &Ambient) -> Result<watch::Receiver<Stop>, Failure>
             count += 1;
             match count {
                 1 => {
+                    // A terminal that is held may keep who talks waiting.
+                    sender.send_replace(Stop::Drain);
                     talk(
                         "stopping: nothing new is started; what runs may end (again to leave it at a safe point)",
                     );
-                    sender.send_replace(Stop::Drain);
                     if signal == Some(Signal::Terminate) {
                         patience = Some(tokio::time::Instant::now() + grace);
                     }
                 }
                 2 => {
-                    talk("leaving what runs at its next safe point (again to leave at once)");
                     sender.send_replace(Stop::Cancel);
+                    talk("leaving what runs at its next safe point (again to leave at once)");
                     patience = None;
                 }
                 _ => leave_at_once(),

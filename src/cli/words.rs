@@ -86,10 +86,20 @@ impl Words {
     /// Gives the values again that a plan was made with, as far as they may be shown, and those that came with
     /// it since.
     pub(super) fn planned_with(self, vars: &VarArgs, plan: &Plan) -> Self {
+        self.given(vars, plan, |_| true)
+    }
+
+    /// The same, without files of values that are not here: a plan may be applied where they are not, and needs none.
+    pub(super) fn applied_with(self, vars: &VarArgs, plan: &Plan) -> Self {
+        self.given(vars, plan, Path::exists)
+    }
+
+    fn given(self, vars: &VarArgs, plan: &Plan, names: impl Fn(&Path) -> bool) -> Self {
         let given = &plan.head.given;
         let mut all = vars.clone();
         // Of two that say something of one variable the later holds.
         let files = given.files.iter().map(PathBuf::from);
+        let files = files.filter(|file| names(file));
         all.var_files
             .retain(|file| !files.clone().any(|f| f == *file));
         all.var_files.extend(files);

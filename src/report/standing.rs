@@ -64,8 +64,15 @@ impl Standing {
                 Event::RunStarted { .. } | Event::RunResumed { .. } => {
                     state = State::Running;
                     running.clear();
-                    // What did not end well is tried again, and what waits for it waits anew.
-                    ended.retain(|_, outcome| outcome.is_good());
+                    // What waited, waits anew. What failed may have left something behind.
+                    ended.retain(|_, outcome| {
+                        !matches!(
+                            outcome,
+                            Outcome::Blocked { .. }
+                                | Outcome::Waiting { .. }
+                                | Outcome::Moved { .. }
+                        )
+                    });
                 }
                 Event::RunPaused { because } => {
                     let because = because.clone();

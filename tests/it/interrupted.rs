@@ -156,6 +156,30 @@ resource "command" "behind" {
 }
 
 #[test]
+fn a_guard_that_was_not_over_in_time_and_ends_well_while_the_run_is_paused_acts_once() {
+    let world = World::of(
+        r#"
+resource "command" "guard" {
+  guards  = [command.behind]
+  timeout = "1s"
+  apply   = ["sh", "-c", "echo x >> log.guard; sleep 3; touch over"]
+}
+resource "command" "behind" {
+  check = ["test", "-e", "behind"]
+  apply = ["touch", "behind"]
+}
+"#,
+    );
+    let run = world.start("apply --auto-approve --on-failure pause");
+    world.wait_for("over");
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    world.run("resume 2").ends_with(0);
+    run.ended().ends_with(0);
+    assert_eq!(world.read("log.guard"), "x\n");
+    assert!(world.holds("behind"));
+}
+
+#[test]
 fn a_guard_that_failed_is_tried_again_by_who_goes_on_and_one_that_acted_is_not() {
     let world = World::of(
         r#"

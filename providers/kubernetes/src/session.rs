@@ -10,6 +10,7 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::OnceLock;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use drplan_api::ErrorKind;
 use drplan_api::Fut;
@@ -175,6 +176,9 @@ enum Stranger {
     Refuses,
 }
 
+/// How long a cluster may take to say which one it is, while others wait for its credentials.
+const KNOWN_TIMEOUT: Duration = Duration::from_secs(30);
+
 impl Session {
     /// Whether a client leads to the cluster that the connection led to. An address alone does not tell: a
     /// cluster may have been built anew behind it.
@@ -184,7 +188,11 @@ impl Session {
         };
         let request = http::Request::get("/api/v1/namespaces/kube-system").body(Vec::new());
         let request = request.map_err(|e| Stranger::Silent(kube::Error::HttpError(e)))?;
-        let found: Json = client.request(request).await.map_err(|e| match e {
+        let asked = tokio::time::timeout(KNOWN_TIMEOUT, client.request(request));
+        let answer = asked
+            .await
+            .unwrap_or_else(|late| Err(kube::Error::Service(Box::new(late))));
+        let found: Json = answer.map_err(|e| match e {
             kube::Error::Api(status) if status.code == 401 => Stranger::Refuses,
             other => Stranger::Silent(other),
         })?;
