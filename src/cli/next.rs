@@ -335,7 +335,11 @@ pub(super) fn fated(plan: &Plan) -> BTreeSet<Address> {
 pub(super) fn is_left_out_alone(ending: &Ending) -> bool {
     let mut outcomes = ending.outcomes.values();
     let is_skipped = |outcome: &Outcome| matches!(outcome, Outcome::Skipped { .. });
-    outcomes.clone().any(is_skipped)
+    let frontier = &ending.frontier;
+    // Of a run that was stopped, what has not begun has no outcome yet.
+    let is_whole = frontier.not_started.is_empty() && frontier.running.is_empty();
+    is_whole
+        && outcomes.clone().any(is_skipped)
         && outcomes.all(|outcome| outcome.is_good() || matches!(outcome, Outcome::Blocked { .. }))
 }
 
@@ -478,6 +482,17 @@ mod tests {
             next,
             "drplan apply --resume r --approve 'approval.go[\"a b\"]'"
         );
+    }
+
+    #[test]
+    fn a_run_that_was_stopped_behind_a_step_that_was_left_out_goes_on() {
+        let skipped = Outcome::Skipped {
+            because: "later".to_owned(),
+        };
+        let mut ending = ending(&[("a.b", skipped)]);
+        ending.frontier.not_started = vec![Address::new("a.c")];
+        let next = after(&["drplan", "apply"]).next(&ending, Exit::Stopped);
+        assert_eq!(next, "drplan apply --resume r");
     }
 
     #[test]

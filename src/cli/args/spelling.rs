@@ -8,6 +8,7 @@ use clap::ArgAction;
 use clap::CommandFactory as _;
 
 use super::Cli;
+
 /// The variable with arguments of every command; those of one command have its name behind it.
 const EXTRA: &str = "DRPLAN_CLI_ARGS";
 
