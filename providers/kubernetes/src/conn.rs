@@ -167,11 +167,16 @@ impl KubeConn {
         self.request(during, request).await
     }
 
-    /// Reads JSON and tells by which code the server refused, if it did.
-    pub(crate) async fn get_or_code(&self, during: &str, path: &str) -> Result<Json, Refusal> {
+    /// Reads the text of JSON and tells by which code the server refused, if it did.
+    pub(crate) async fn get_or_code(&self, during: &str, path: &str) -> Result<Vec<u8>, Refusal> {
         let request = Request::get(path).header(ACCEPT, "application/json");
         let request = self.build(during, request, Vec::new())?;
-        self.json(during, request).await
+        self.exchange(during, request).await
+    }
+
+    /// Says that an answer is not what the server should have said.
+    pub(crate) fn unreadable(&self, during: &str, e: serde_json::Error) -> ProviderError {
+        kube_error(during, &self.server, &kube::Error::SerdeError(e))
     }
 
     pub(crate) async fn get_text(&self, during: &str, path: &str) -> Result<String, ProviderError> {
@@ -210,8 +215,7 @@ impl KubeConn {
 
     async fn json(&self, during: &str, request: Request<Vec<u8>>) -> Result<Json, Refusal> {
         let bytes = self.exchange(during, request).await?;
-        serde_json::from_slice(&bytes)
-            .map_err(|e| kube_error(during, &self.server, &kube::Error::SerdeError(e)).into())
+        serde_json::from_slice(&bytes).map_err(|e| self.unreadable(during, e).into())
     }
 
     fn build(

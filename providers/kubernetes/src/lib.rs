@@ -21,6 +21,7 @@ mod manifest;
 pub mod mark;
 mod name;
 pub mod normalise;
+mod page;
 mod read;
 pub mod ready;
 mod recall;

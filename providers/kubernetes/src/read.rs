@@ -12,6 +12,7 @@ use drplan_api::Verdict;
 use drplan_api::stamp::FIELD_MANAGER;
 use http::Method;
 use serde_json::json;
+use tokio::task::JoinHandle;
 
 use crate::KubeConn;
 use crate::asks;
@@ -19,6 +20,8 @@ use crate::asks::DryRunArgs;
 use crate::asks::GetArgs;
 use crate::asks::ListArgs;
 use crate::asks::escape;
+use crate::page;
+use crate::page::Head;
 use crate::redact;
 use crate::rights;
 
@@ -110,30 +113,34 @@ async fn list(conn: &KubeConn, args: &ListArgs) -> Result<Json, ProviderError> {
     )
 }
 
-/// Reads all pages; `None` if the server has forgotten the list on the way.
+/// Reads all pages; `None` if the server has forgotten the list on the way. While one page is taken apart, the server
+/// makes the next.
 async fn list_once(
     conn: &KubeConn,
     during: &str,
     args: &ListArgs,
 ) -> Result<Option<Json>, ProviderError> {
-    let mut items = Vec::new();
+    let unreadable = |e| conn.unreadable(during, e);
+    let mut before = Vec::new();
     let mut token = String::new();
     for _ in 0..PAGES_MAX {
         let path = page_path(args, &token);
-        let mut page = match conn.get_or_code(during, &path).await {
+        let page = match conn.get_or_code(during, &path).await {
             Ok(page) => page,
             Err(refusal) if refusal.code == Some(GONE) => return Ok(None),
             Err(refusal) => return Err(refusal.error),
         };
-        items.extend(page_items(&mut page));
-        token = page["metadata"]["continue"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned();
-        if token.is_empty() {
-            let version = page["metadata"]["resourceVersion"].take();
-            return Ok(Some(json!({"items": items, "resource_version": version})));
+        let head = Head::read(&page).map_err(unreadable)?;
+        if head.next().is_empty() {
+            let mut items = Vec::new();
+            for page in before {
+                items.extend(taken_apart(page).await.map_err(unreadable)?);
+            }
+            items.extend(page::objects(&page).map_err(unreadable)?);
+            return Ok(Some(answered(items, head.resource_version())));
         }
+        head.next().clone_into(&mut token);
+        before.push(tokio::task::spawn_blocking(move || page::objects(&page)));
     }
     Err(
         ProviderError::new(ErrorKind::Invalid, during, conn.server()).because(format!(
@@ -160,25 +167,24 @@ fn page_path(args: &ListArgs, token: &str) -> String {
     path
 }
 
-/// Takes the objects out of a page and gives each the type that lists leave out.
-fn page_items(page: &mut Json) -> Vec<Json> {
-    let api_version = page["apiVersion"].clone();
-    let kind = page["kind"].as_str().and_then(|k| k.strip_suffix("List"));
-    let kind = kind.map(str::to_owned);
-    let Some(Json::Array(items)) = page.get_mut("items").map(Json::take) else {
-        return Vec::new();
-    };
-    let typed = |mut item: Json| {
-        if let (Some(kind), Json::Object(map)) = (&kind, &mut item) {
-            map.entry("apiVersion").or_insert(api_version.clone());
-            map.entry("kind").or_insert(kind.clone().into());
-        }
-        clean(item)
-    };
-    items.into_iter().map(typed).collect()
+/// Waits for the objects of a page that another thread takes apart.
+async fn taken_apart(
+    page: JoinHandle<serde_json::Result<Vec<Json>>>,
+) -> serde_json::Result<Vec<Json>> {
+    page.await.unwrap_or_else(|e| match e.try_into_panic() {
+        Ok(panic) => std::panic::resume_unwind(panic),
+        // Only a program that ends gives up its threads.
+        Err(e) => Err(serde::de::Error::custom(e)),
+    })
 }
 
-/// Hides the values of Secrets and drops the bookkeeping of fields, which is half of a small object.
+/// The macro would copy all objects.
+fn answered(items: Vec<Json>, version: Json) -> Json {
+    let fields = [("items", Json::Array(items)), ("resource_version", version)];
+    Json::from_iter(fields)
+}
+
+/// Hides the values of Secrets and drops the bookkeeping of fields.
 fn clean(mut object: Json) -> Json {
     if let Some(Json::Object(metadata)) = object.get_mut("metadata") {
         metadata.remove("managedFields");

@@ -80,8 +80,10 @@ async fn a_list_whose_continuation_expires_is_read_again_and_hides_secrets() {
         .expect("a list");
     assert_eq!(seconds.load(Ordering::Relaxed), 2);
     let items = list["items"].as_array().expect("items");
-    assert_eq!(items.len(), 2);
+    let names: Vec<_> = items.iter().map(|i| &i["metadata"]["name"]).collect();
+    assert_eq!(names, ["a", "b"]);
     assert_eq!(items[1]["kind"], "Secret");
+    assert_eq!(list["resource_version"], "7");
     assert!(items[0]["data"]["a"]["$digest"].is_string());
     assert!(
         !list.to_string().contains("aHVudGVyMg") && !list.to_string().contains("managedFields")
