@@ -82,12 +82,11 @@ pub(super) fn flatten(place: String, mut object: Json, out: &mut Placed) {
 
 /// Reads all documents of a text; empty ones are null.
 fn read(text: &str) -> Result<Vec<Json>, String> {
+    if text.len() < SIDE_BY_SIDE_MIN {
+        return in_order(text);
+    }
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let wanted = match text.len() < SIDE_BY_SIDE_MIN {
-        true => 1,
-        false => processors.min(PARTS_MAX),
-    };
-    let read = side_by_side(&parts(text, wanted));
+    let read = side_by_side(&parts(text, processors.min(PARTS_MAX)));
     // What is wrong is told by the line of the whole text.
     read.map_or_else(|| in_order(text), Ok)
 }

@@ -88,13 +88,11 @@ impl Tables {
 ///
 /// If the data file is broken, which the test below would have found.
 pub(crate) fn tables() -> &'static Tables {
-    static TABLES: LazyLock<Tables> =
-        LazyLock::new(
-            || match serde_saphyr::from_str(include_str!("tables.yaml")) {
-                Ok(tables) => tables,
-                Err(e) => panic!("the normaliser's own table cannot be read: {e}"),
-            },
-        );
+    const TEXT: &str = include_str!(concat!(env!("OUT_DIR"), "/tables.json"));
+    static TABLES: LazyLock<Tables> = LazyLock::new(|| match serde_json::from_str(TEXT) {
+        Ok(tables) => tables,
+        Err(e) => panic!("the normaliser's own table cannot be read: {e}"),
+    });
     &TABLES
 }
 
