@@ -45,15 +45,30 @@ pub(super) fn answered(plan: &Plan, earlier: Option<&Earlier>) -> BTreeMap<Addre
     done.collect()
 }
 
-/// Effects whose requests may have left: what is found of them, the run has done itself.
-pub(super) fn left(earlier: Option<&Earlier>) -> BTreeSet<(Address, usize)> {
-    let begun = lines(earlier).filter_map(|line| match &line.record {
+/// Effects whose requests may have left, and whether they are finished: what is found of them, the run has done itself.
+pub(super) fn left(earlier: Option<&Earlier>) -> BTreeMap<(Address, usize), bool> {
+    let mut out = BTreeMap::new();
+    for line in lines(earlier) {
+        begins_or_ends(&mut out, &line.record);
+    }
+    out
+}
+
+/// Keeps what a record says of an effect that has left.
+pub(super) fn begins_or_ends(left: &mut BTreeMap<(Address, usize), bool>, record: &Event) {
+    match record {
         Event::EffectStarted {
             address, effect, ..
-        } => Some((address.clone(), *effect)),
-        _ => None,
-    });
-    begun.collect()
+        } => drop(left.insert((address.clone(), *effect), false)),
+        Event::EffectFinished {
+            address, effect, ..
+        } => {
+            if let Some(is_finished) = left.get_mut(&(address.clone(), *effect)) {
+                *is_finished = true;
+            }
+        }
+        _ => {}
+    }
 }
 
 /// Effects that it has not begun and has waited for: how they ended is its own answer.
@@ -76,6 +91,26 @@ pub(super) fn done(earlier: Option<&Earlier>) -> BTreeSet<Address> {
         _ => None,
     });
     done.collect()
+}
+
+/// How what it did ended, where nothing has been begun of it since.
+pub(super) fn ended_well(earlier: Option<&Earlier>) -> BTreeMap<Address, Outcome> {
+    let mut out = BTreeMap::new();
+    for line in lines(earlier) {
+        match &line.record {
+            Event::EffectStarted { address, .. } => drop(out.remove(address)),
+            Event::StepEnded {
+                address, outcome, ..
+            } => match outcome {
+                outcome if outcome.is_good() => drop(out.insert(address.clone(), outcome.clone())),
+                // It could not be looked at.
+                Outcome::Blocked { .. } => {}
+                _ => drop(out.remove(address)),
+            },
+            _ => {}
+        }
+    }
+    out
 }
 
 /// What a person took on when a run began, or last went on.

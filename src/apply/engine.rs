@@ -132,6 +132,8 @@ pub struct Ending {
     pub head: String,
     /// Why the journal could not be written to the end, if it could not.
     pub broken: Option<JournalError>,
+    /// What is still to be done again, of what the plan does again.
+    pub to_redo: BTreeSet<Address>,
 }
 
 /// Why a run stopped by itself.
@@ -204,6 +206,7 @@ pub async fn apply(mut apply: Apply) -> Result<Ending, JournalError> {
         outs: Arc::new(Outs::of(&shared.plan)),
         answered: earlier::answered(&shared.plan, apply.earlier.as_ref()),
         done: earlier::done(apply.earlier.as_ref()),
+        before: earlier::ended_well(apply.earlier.as_ref()),
         seen: BTreeMap::new(),
         unsure: BTreeSet::new(),
         registry: apply.registry,
@@ -270,6 +273,8 @@ struct Run {
     answered: BTreeMap<Address, Ended>,
     /// What the run did before it was resumed.
     done: BTreeSet<Address>,
+    /// How what it did before ended.
+    before: BTreeMap<Address, Outcome>,
     /// What was found true at the start, and why.
     seen: BTreeMap<Address, String>,
     /// What was true when planned, and of which nobody knows whether it is.
@@ -581,7 +586,6 @@ impl Run {
 
     async fn ending(self, next: String) -> Ending {
         let (shared, queue) = (self.shared, self.queue);
-        let frontier = Frontier::of(&shared.run, &shared.plan, &queue.ended, &[], next);
         // Who was asked to stop and had nothing left to do has done it all.
         let stopped = match crate::report::done_without(&shared.plan, &queue.ended) {
             Some(missing) if missing.is_empty() => Stop::No,
@@ -596,16 +600,32 @@ impl Run {
             }
             broken.get_or_insert(error);
         }
+        let outcomes = together(self.before, queue.ended);
         Ending {
-            outcomes: queue.ended,
-            frontier,
+            frontier: Frontier::of(&shared.run, &shared.plan, &outcomes, &[], next),
+            outcomes,
             stopped,
             cut,
             events: shared.journal.last(),
             head: shared.journal.head(),
             broken,
+            to_redo: shared.to_redo(),
         }
     }
+}
+
+/// How steps ended in a run that went on: what was done before and was not looked at again, or could not be, is as it
+/// was.
+fn together(
+    before: BTreeMap<Address, Outcome>,
+    mut now: BTreeMap<Address, Outcome>,
+) -> BTreeMap<Address, Outcome> {
+    for (address, outcome) in before {
+        if matches!(now.get(&address), None | Some(Outcome::Blocked { .. })) {
+            now.insert(address, outcome);
+        }
+    }
+    now
 }
 
 /// What a journal says that somebody else writes.

@@ -1,5 +1,6 @@
 //! What all steps of a run share: the plan, the journal, connections and the will to stop.
 
+use super::earlier;
 use super::event::Event;
 use super::event::Sink;
 use super::journal::Journal;
@@ -62,7 +63,7 @@ pub(crate) struct Shared {
     pub(super) hold: Arc<Hold>,
     pub(super) orders: Orders,
     /// Effects whose requests may have left, also before the run was resumed.
-    pub(super) left: Mutex<BTreeSet<(Address, usize)>>,
+    pub(super) left: Mutex<BTreeMap<(Address, usize), bool>>,
     /// Effects that it has not begun and waited for.
     pub(super) adopted: Mutex<BTreeSet<(Address, usize)>>,
     /// What is to be done again and has not been yet.
@@ -170,20 +171,25 @@ impl Shared {
     /// Whether the request of an effect may have left, in an earlier turn of the step or before the run was resumed.
     pub(super) fn has_left(&self, address: &Address, effect: usize) -> bool {
         let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
-        left.contains(&(address.clone(), effect))
+        left.contains_key(&(address.clone(), effect))
+    }
+
+    /// Effects of a step whose requests may have left, and whose end nobody has seen.
+    pub(super) fn open_effects(&self, address: &Address) -> Vec<usize> {
+        let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = left.range((address.clone(), 0)..=(address.clone(), usize::MAX));
+        let open = all.filter(|(_, is_finished)| !**is_finished);
+        open.map(|((_, effect), _)| *effect).collect()
     }
 
     /// Remembers what a record says of an effect, for the next turn of its step.
     fn remember(&self, event: &Event) {
-        let (effects, address, effect) = match event {
-            Event::EffectStarted {
-                address, effect, ..
-            } => (&self.left, address, effect),
-            Event::EffectAdopted { address, effect } => (&self.adopted, address, effect),
-            _ => return,
-        };
-        let mut effects = effects.lock().unwrap_or_else(PoisonError::into_inner);
-        effects.insert((address.clone(), *effect));
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        earlier::begins_or_ends(&mut left, event);
+        if let Event::EffectAdopted { address, effect } = event {
+            let mut adopted = self.adopted.lock().unwrap_or_else(PoisonError::into_inner);
+            adopted.insert((address.clone(), *effect));
+        }
     }
 
     /// Lets a kind look; what a person wants done again is not done before that.
@@ -208,6 +214,12 @@ impl Shared {
     pub(super) fn is_to_redo(&self, address: &Address) -> bool {
         let redo = self.redo.lock().unwrap_or_else(PoisonError::into_inner);
         redo.contains(address)
+    }
+
+    /// What is still to be done again.
+    pub(super) fn to_redo(&self) -> BTreeSet<Address> {
+        let redo = self.redo.lock().unwrap_or_else(PoisonError::into_inner);
+        redo.clone()
     }
 
     /// A step has been done again.

@@ -195,7 +195,10 @@ impl Turn<'_> {
                     holds: true,
                 };
                 return Ok(Ended {
-                    outcome: Outcome::AlreadyTrue,
+                    outcome: match self.has_come_true().await? {
+                        true => Outcome::Done,
+                        false => Outcome::AlreadyTrue,
+                    },
                     evidence: [observed].into_iter().chain(self.said_by_hand()).collect(),
                     outputs: looked.outputs,
                 });
@@ -219,6 +222,21 @@ impl Turn<'_> {
             evidence,
             outputs,
         })
+    }
+
+    /// Whether it is this run's own work that is true now: it began it, and was cut off before it saw the end.
+    async fn has_come_true(&self) -> Result<bool, Stop> {
+        let address = &self.step.address;
+        let open = self.shared.open_effects(address);
+        for effect in &open {
+            let finished = Event::EffectFinished {
+                address: address.clone(),
+                effect: *effect,
+                found: false,
+            };
+            self.shared.record(finished).await?;
+        }
+        Ok(!open.is_empty())
     }
 
     /// Looks at this one resource with fresh facts. Passing trouble is waited out within bounds.
@@ -464,7 +482,7 @@ impl Turn<'_> {
                 tries.begun = true;
             }
         }
-        self.poll(want, op, n, tries.attempt).await
+        self.poll(want, op, n, tries).await
     }
 
     async fn poll(
@@ -472,11 +490,14 @@ impl Turn<'_> {
         want: &RawWant,
         op: &dyn BoundOp,
         n: usize,
-        attempt: u32,
+        tries: &Tries,
     ) -> Result<(), Stop> {
         let mut lost = 1;
         loop {
-            let cx = self.read_cx(want, attempt).await?;
+            let cx = ReadCx {
+                begun: tries.left,
+                ..self.read_cx(want, tries.attempt).await?
+            };
             let progress = match self.bounded(op.poll(&cx, n)).await {
                 Ok(progress) => progress,
                 Err(error) => {
@@ -513,7 +534,7 @@ impl Turn<'_> {
                             self.step.address.to_string(),
                         )
                         .because(format!(
-                            "its time-out of {} s passed: {note}",
+                            "its time-out of {} s passed, and it still goes on; last seen: {note}",
                             self.step.timeout_s
                         ))
                         .hint("go on with the run to wait as long again; a longer `timeout` takes a new plan")

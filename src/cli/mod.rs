@@ -1,5 +1,6 @@
 //! The command line: one thin file for each command. Only here are arguments, questions, exit codes.
 
+mod after;
 mod ambient;
 mod apply;
 mod args;
@@ -32,6 +33,7 @@ mod shop;
 mod show;
 mod signals;
 mod snapshot;
+mod standing;
 mod status;
 mod unlock;
 mod validate;

@@ -17,9 +17,9 @@ use super::args::VerifyArgs;
 use super::failure::Failure;
 use super::holder::Holder;
 use super::holder::holder;
-use super::next;
 use super::open_store;
 use super::print;
+use super::standing;
 use super::talk;
 use super::words::Words;
 use crate::render;
@@ -93,15 +93,21 @@ async fn told(
 ) -> Result<Report, Failure> {
     let stored = found.texts.parse()?;
     let now = ambient.doors.clock.now();
-    // Who may read the run may not read the lock, and loses nothing but the way on by that.
-    let holder = holder(&found.store, &found.recovery, now)
-        .await
-        .unwrap_or_default();
-    let living = holder.as_ref().and_then(Holder::living);
-    let standing = Standing::of(&stored, living, now);
-    let standing = next::of_run(standing, cli, (vars, &stored.plan), holder.is_some());
     let report = crate::report::report(&stored.plan, &stored.seal, &stored.records);
     let report = report.map_err(|illegal| Failure::senseless(&stored.id, &illegal))?;
+    // Who may read the run may not read the lock, and loses nothing but the way on by that: it is another for a run
+    // that lives.
+    let holder = match holder(&found.store, &found.recovery, now).await {
+        Ok(holder) => holder,
+        Err(failure) => {
+            talk("the report does not tell how to go on: who holds the lock cannot be read");
+            talk(&failure.render(ambient.style()));
+            return Ok(report);
+        }
+    };
+    let living = holder.as_ref().and_then(Holder::living);
+    let standing = Standing::of(&stored, living, now);
+    let standing = standing::of_run(standing, cli, (vars, &stored.plan), holder.is_some());
     Ok(report.going_on(&standing.frontier.next, &standing.frontier.from))
 }
 

@@ -12,6 +12,8 @@ use drplan_api::Timestamp;
 use tokio::sync::watch;
 
 use super::Ambient;
+use super::after;
+use super::after::After;
 use super::args::ApplyArgs;
 use super::args::Cli;
 use super::failure::Failure;
@@ -19,7 +21,6 @@ use super::gate::Asks;
 use super::holder::alone;
 use super::holder::taker;
 use super::next;
-use super::next::After;
 use super::open_store;
 use super::print;
 use super::signals;
@@ -104,7 +105,8 @@ pub(super) async fn run(
             Some(_) => Some(next::again(cli, args, taken, &plan)),
             None => next::anew(cli, args, &plan),
         },
-        fated: next::fated(&plan),
+        has_file: args.plan.is_some(),
+        fated: after::fated(&plan),
         unsaid: next::unsaid(args, &plan),
         left_out: next::again(cli, args, &taken.by_hand_alone(), &plan),
         refused: beginning.refused.clone(),
@@ -126,7 +128,7 @@ pub(super) async fn run(
     let ending = course.applied(args, ambient, world, beginning, &hold).await;
     let is_broken = ending.as_ref().map_or(true, |e| e.broken.is_some());
     let exit = match ending {
-        Ok(ending) => told(&plan, &store, &after, ending, args.json, ambient).await,
+        Ok(ending) => told(&plan, &store, after, ending, args.json, ambient).await,
         Err(failure) => Err(failure),
     };
     let is_lost = match &exit {
@@ -331,7 +333,7 @@ fn watched(
 async fn told(
     plan: &Plan,
     store: &RunStore,
-    after: &After,
+    after: After,
     ending: Ending,
     json: bool,
     ambient: &Ambient,
@@ -358,11 +360,14 @@ async fn told(
         Some(Cut::Failure(address)) => talk(&format!("stopped because `{address}` failed")),
         None => {}
     }
+    let redone = |address: &&Address| !ending.to_redo.contains(*address);
+    let after = after.without_redone(plan.head.redo.iter().filter(redone));
     let last = ending.events + 1;
     let without = done_without(plan, &ending.outcomes);
     let without = without.filter(|_| ending.stopped == Stop::No);
+    let way = after.next(&ending, exit);
     let frontier = Frontier {
-        next: after.next(&ending, exit),
+        next: way.command.clone(),
         from: here(),
         ..ending.frontier.clone()
     };
@@ -391,12 +396,12 @@ async fn told(
             ending.head
         ));
     }
-    let left_out = frontier.next.is_empty() && next::is_left_out_alone(&ending);
-    if left_out {
-        let command = after.left_out.text();
-        talk(&format!("to do what was left out: {command}"));
+    let is_over = way.command.is_empty();
+    let left_out = after.left_out(&ending).filter(|_| is_over);
+    if let Some(left_out) = &left_out {
+        talk(&format!("to do what was left out: {}", left_out.command));
     }
-    if (left_out || after.plans_anew(&frontier.next)) && !after.unsaid.is_empty() {
+    if left_out.unwrap_or(way).plans_anew && !after.unsaid.is_empty() {
         talk(&after.unsaid);
     }
     Ok(exit)

@@ -9,10 +9,10 @@ use super::args::StatusArgs;
 use super::failure::Failure;
 use super::holder::Holder;
 use super::holder::holder;
-use super::next;
 use super::open_store;
 use super::print;
 use super::run::here;
+use super::standing;
 use crate::render;
 use crate::report::Exit;
 use crate::report::Standing;
@@ -37,7 +37,7 @@ pub(super) async fn run(cli: &Cli, args: &StatusArgs, ambient: &Ambient) -> Resu
     }
     let run = store.choose(&runs, args.run.as_deref())?;
     let stored = store.open(&run).await?;
-    let standing = next::of_run(
+    let standing = standing::of_run(
         Standing::of(&stored, living, now),
         cli,
         (&args.vars, &stored.plan),

@@ -6,10 +6,10 @@ use super::args::RunArgs;
 use super::failure::Failure;
 use super::holder::Holder;
 use super::holder::holder;
-use super::next;
 use super::open_store;
 use super::print;
 use super::run::here;
+use super::standing;
 use super::talk;
 use super::words::Words;
 use crate::apply::Frontier;
@@ -47,7 +47,7 @@ pub(super) async fn run(
     };
     if let Some(what) = over {
         let told = (&args.vars, &stored.plan);
-        let standing = next::of_run(standing, cli, told, holder.is_some());
+        let standing = standing::of_run(standing, cli, told, holder.is_some());
         let what = format!("run {run} {what}");
         return Err(Failure::refused(Exit::Usage, what, way_on(&standing)));
     }

@@ -113,3 +113,29 @@ impl Words {
         drplan_api::shell::joined(&self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use super::*;
+
+    #[test]
+    fn a_folder_is_named_as_the_person_named_it() {
+        for (argv, said) in [
+            (vec!["drplan", "status"], "drplan status r"),
+            (
+                vec!["drplan", "status", "--chdir", "."],
+                "drplan --chdir . status r",
+            ),
+            (
+                vec!["drplan", "--chdir", "a b", "status"],
+                "drplan --chdir 'a b' status r",
+            ),
+        ] {
+            let argv = argv.into_iter().map(OsString::from).collect();
+            let cli = Cli::read(argv).expect("arguments");
+            assert_eq!(Words::new(&cli, &["status", "r"]).text(), said);
+        }
+    }
+}

@@ -26,7 +26,8 @@ pub struct Standing {
     pub last_at: Option<Timestamp>,
     /// How long it took, or takes until now, in seconds.
     pub seconds: u64,
-    /// The steps, sorted by how they ended.
+    /// The steps, sorted by how they ended. Its command is the one that the run has kept: from the beginning, for one
+    /// that dies.
     pub frontier: Frontier,
     /// What runs now, and since when.
     pub running: BTreeMap<Address, Timestamp>,
@@ -71,6 +72,7 @@ impl Standing {
                             Outcome::Blocked { .. }
                                 | Outcome::Waiting { .. }
                                 | Outcome::Moved { .. }
+                                | Outcome::Refuted { .. }
                         )
                     });
                 }
@@ -99,7 +101,11 @@ impl Standing {
                     address, outcome, ..
                 } => {
                     running.remove(address);
-                    ended.insert(address.clone(), outcome.clone());
+                    // What was done and cannot be looked at now is as it was.
+                    let is_blocked = matches!(outcome, Outcome::Blocked { .. });
+                    if !is_blocked || !ended.get(address).is_some_and(Outcome::is_good) {
+                        ended.insert(address.clone(), outcome.clone());
+                    }
                 }
                 _ => {}
             }
@@ -108,16 +114,15 @@ impl Standing {
         if !matches!(state, State::Ended { .. }) && !lives {
             state = State::Died;
         }
+        if matches!(state, State::Running | State::Paused { .. }) {
+            // What was left at a safe point before the run went on has not begun again.
+            ended.retain(|_, outcome| *outcome != Outcome::Stopped);
+        }
         let open: Vec<Address> = running.keys().cloned().collect();
         let kept = stored.frontier.clone().unwrap_or_default();
-        // The command is kept from the beginning, for a run that dies; before, it is nobody's.
-        let next = match state {
-            State::Running | State::Paused { .. } | State::Ended { exit_code: 0 } => String::new(),
-            State::Ended { .. } | State::Died => kept.next,
-        };
         let frontier = Frontier {
             from: kept.from,
-            ..Frontier::of(&stored.id, &stored.plan, &ended, &open, next)
+            ..Frontier::of(&stored.id, &stored.plan, &ended, &open, kept.next)
         };
         let began_at = stored.records.lines.first().map(|line| line.at);
         let last_at = stored.records.lines.last().map(|line| line.at);

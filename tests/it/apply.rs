@@ -137,6 +137,41 @@ fn a_folder_is_named_from_outside() {
 }
 
 #[test]
+fn a_check_beside_the_spec_is_found_from_outside() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let world = World::empty();
+    std::fs::create_dir_all(world.path("spec/bin")).expect("a folder");
+    world.write("spec/bin/is", "#!/bin/sh\ntest -e done\n");
+    let executable = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(world.path("spec/bin/is"), executable).expect("a program");
+    world.write(
+        "spec/main.dr.hcl",
+        r#"
+resource "command" "it" {
+  check = ["bin/is"]
+  apply = ["touch", "done"]
+}
+"#,
+    );
+    world
+        .run("--chdir spec apply --auto-approve")
+        .ends_with(0)
+        .says("1 done");
+}
+
+#[test]
+fn what_was_done_again_is_not_done_once_more_for_what_was_left_out() {
+    let world = World::of(SHOP);
+    world.run("apply --auto-approve").ends_with(0);
+    world.remove("shop");
+    world
+        .run("apply --auto-approve --redo command.site --skip command.shop=later")
+        .ends_with(6)
+        .says("to do what was left out: drplan apply --auto-approve\n");
+    assert_eq!(world.read("log.site"), "x\nx\n");
+}
+
+#[test]
 fn what_drplan_remembers_is_for_its_owner_only() {
     use std::os::unix::fs::PermissionsExt as _;
     let world = World::of(SHOP);

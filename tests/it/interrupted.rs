@@ -207,14 +207,19 @@ resource "command" "behind" {
     let logs = (world.read("log.fence"), world.read("log.stop"));
     assert_eq!(logs, ("x\n".to_owned(), "x\nx\nx\n".to_owned()));
     assert!(world.holds("behind"));
-    world
-        .run("report")
-        .says("proof: the command ended with exit code 0");
+    // One each for the two guards, of which one acted in the first session.
+    let report = world.run("report").ends_with(0).stdout;
+    let proofs = report.matches("proof: the command ended with exit code 0");
+    assert_eq!(proofs.count(), 2, "{report}");
 }
 
 #[test]
 fn an_interrupted_command_that_nobody_can_judge_is_left_to_a_person() {
-    let world = World::of(
+    let world = World::empty();
+    // What a person pastes must not take another folder away.
+    std::fs::create_dir(world.path("the site")).expect("a folder");
+    world.write(
+        "the site/main.dr.hcl",
         r#"
 resource "command" "once" {
   check          = ["test", "-e", "once"]
@@ -223,21 +228,102 @@ resource "command" "once" {
 }
 "#,
     );
-    let run = world.start("apply --auto-approve");
-    world.wait_for("begun");
+    let line = "--chdir 'the site' apply --auto-approve";
+    let run = world.start(line);
+    world.wait_for("the site/begun");
     std::thread::sleep(std::time::Duration::from_millis(200));
     run.signal("KILL");
     run.ended();
-    world.kill(world.read("begun").trim());
-    let ran = world.run("apply --auto-approve");
+    world.kill(world.read("the site/begun").trim());
+    let ran = world.run(line);
     assert_ne!(ran.exit, 0, "{}", ran.stdout);
     assert_eq!(
-        world.read("log.once"),
+        world.read("the site/log.once"),
         "x\n",
         "the command was begun twice\n{}",
         ran.stdout
     );
-    ran.says("command.once").says("by hand");
+    let folder = world.path("the site/.drplan/work/command-once-");
+    let removes = format!("rm -r '{}", folder.display());
+    ran.says("command.once").says("by hand").says(&removes);
+}
+
+#[test]
+fn an_edited_command_begins_when_what_it_was_before_has_ended() {
+    for (check, after) in [
+        (r#"check = ["test", "-e", "done"]"#, "begin 4\nend 4\n"),
+        (
+            "guards = [command.behind]",
+            "begin 4\nend 4\nbegin 8\nend 8\n",
+        ),
+    ] {
+        let world = World::of(&format!(
+            r#"
+variable "jobs" {{
+  type    = string
+  default = "4"
+}}
+resource "command" "long" {{
+  {check}
+  apply = ["sh", "-c", "echo begin ${{var.jobs}} >> log; touch begun; while ! test -e let; do sleep 0.05; done; touch done; echo end ${{var.jobs}} >> log"]
+}}
+resource "command" "behind" {{
+  check      = ["test", "-e", "behind"]
+  apply      = ["touch", "behind"]
+  depends_on = [command.long]
+}}
+"#
+        ));
+        let run = world.start("apply --auto-approve");
+        world.wait_for("begun");
+        run.signal("KILL");
+        run.ended();
+        let run = world.start("apply --auto-approve --var jobs=8");
+        std::thread::sleep(std::time::Duration::from_secs(2));
+        assert_eq!(world.read("log"), "begin 4\n", "{check}");
+        world.write("let", "");
+        run.ended()
+            .ends_with(0)
+            .says("the command as it was before an edit has ended");
+        assert_eq!(world.read("log"), after, "{check}");
+    }
+}
+
+#[test]
+fn what_a_run_has_done_stays_done_where_it_cannot_be_looked_at_again() {
+    let world = World::of(
+        r#"
+resource "command" "site" {
+  check = ["sh", "-c", "test -e lost && exit 7; test -e site"]
+  apply = ["touch", "site"]
+}
+resource "command" "data" {
+  check      = ["test", "-e", "data"]
+  apply      = ["touch", "data"]
+  depends_on = [command.site]
+}
+resource "command" "last" {
+  check      = ["test", "-e", "last"]
+  apply      = ["false"]
+  depends_on = [command.data]
+}
+"#,
+    );
+    world
+        .run("apply --auto-approve")
+        .ends_with(6)
+        .says("2 done, 1 failed");
+    world.write("lost", "");
+    world
+        .run("apply --resume 2")
+        .ends_with(6)
+        .says("1 done, 1 failed")
+        .says("1 blocked");
+    world.run("status").ends_with(0).says("1 done, 1 failed");
+    world
+        .run("report")
+        .ends_with(0)
+        .says("NOT recovered: 2 of 3 steps are not done");
 }
 
 #[test]
@@ -291,6 +377,11 @@ fn a_killed_run_is_called_dead_and_resumed() {
         (world.read("log.slow"), world.read("log.behind")),
         ("x\n".into(), "x\n".into())
     );
+    // The run began it, and saw only later that it is done.
+    world
+        .run("report")
+        .ends_with(0)
+        .says("2 done, 0 already true");
 }
 
 #[test]

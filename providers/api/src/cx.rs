@@ -48,7 +48,7 @@ pub struct ReadCx {
     pub run: String,
     /// Which attempt of this step in this run it is, from 1.
     pub attempt: u32,
-    /// Whether this run has begun the effect that is probed. What lies about of one that it has not begun is
+    /// Whether this run has begun the effect that is probed or polled. What lies about of one that it has not begun is
     /// of another run.
     pub begun: bool,
     /// Open connections by role.

@@ -192,11 +192,12 @@ fn cannot_start(name: &str, cwd: &Path, error: &std::io::Error) -> ProviderError
 /// A program that is named by a relative path with a slash is looked up from the folder it runs in,
 /// which is what people expect of `./site.sh`.
 fn resolve(name: &str, cwd: &Path) -> PathBuf {
-    if name.contains('/') {
-        cwd.join(name)
-    } else {
-        PathBuf::from(name)
+    if !name.contains('/') {
+        return PathBuf::from(name);
     }
+    let path = cwd.join(name);
+    // It is started from that folder, where a path that begins at this one would lead elsewhere.
+    std::path::absolute(&path).unwrap_or(path)
 }
 
 async fn run(program: Program) -> Result<Output, ProviderError> {

@@ -280,10 +280,14 @@ fn named(argv: &[String]) -> String {
 }
 
 /// How the program is whose end counts. One of another run that still works, or was cut off, counts too; that it
-/// ended well is no answer of this run, which begins anew.
+/// ended well is no answer of this run, which begins anew. While the command still works as it was before an edit, it
+/// is waited for.
 async fn began(cx: &ReadCx, spec: &CommandSpec) -> Result<Detached, ProviderError> {
     let traces = run::traces(cx, spec);
     let found = cx.doors.process.look(&traces).await?;
+    if found != Detached::Running && run::before_an_edit(cx, &traces).await?.is_some() {
+        return Ok(Detached::Running);
+    }
     let is_over = match found {
         Detached::Ended(0) => !cx.begun,
         Detached::Ended(code) => may_try_again(code, spec),
@@ -313,6 +317,21 @@ async fn untraced(cx: &ReadCx, spec: &CommandSpec) -> Result<Landed, ProviderErr
             Verdict::False => Landed::No,
         },
     )
+}
+
+/// What a person can do about a command that may have done its work in part.
+fn ways_on(cx: &ReadCx, spec: &CommandSpec) -> String {
+    let folder = cx.work_dir.display().to_string();
+    let again = shell::joined(&["rm".to_owned(), "-r".to_owned(), folder]);
+    let by_hand = spec.manual().join("; ");
+    match spec.check {
+        Some(_) => format!("by hand it is: {by_hand}; to let it run again: {again}"),
+        // Without a check nothing proves what a person says.
+        None => format!(
+            "to let it run again: {again}; where it was done by hand ({by_hand}), give it a `check` that holds then, \
+             and plan anew"
+        ),
+    }
 }
 
 /// Reads what lies in the output files of a command whose check exits 0.
@@ -402,17 +421,11 @@ impl Acts for Command {
                     Verdict::False => {}
                 }
             }
-            let told = match spec.check {
-                Some(_) => "",
-                None => " (that it is done, only a `check` in the spec can tell)",
-            };
             Ok(Landed::Partly {
                 disposable: false,
                 because: Because(format!(
-                    "{found}, and whether it may run again is for a person to say; by hand it is: {}{told}; to let it \
-                     run again: rm -r {}",
-                    spec.manual().join("; "),
-                    cx.work_dir.display(),
+                    "{found}, and whether it may run again is for a person to say; {}",
+                    ways_on(cx, spec)
                 )),
             })
         })
@@ -427,17 +440,25 @@ impl Acts for Command {
         Box::pin(async move {
             let spec = &op.0;
             let traces = run::traces(cx, spec);
-            let cut_off = |what: &str| Progress::Failed {
+            let failed = |what: &str, retry| Progress::Failed {
                 because: Because::from(what),
-                retry: spec.on_interrupted == OnInterrupted::Check,
+                retry,
             };
-            Ok(match cx.doors.process.look(&traces).await? {
-                Detached::Running => Progress::Going {
-                    done: 0,
-                    of: None,
-                    note: run::last_line(spec, &traces).await,
-                    again_in: POLL_EVERY,
-                },
+            let cut_off = |what| failed(what, spec.on_interrupted == OnInterrupted::Check);
+            let going = |note| Progress::Going {
+                done: 0,
+                of: None,
+                note,
+                again_in: POLL_EVERY,
+            };
+            let found = cx.doors.process.look(&traces).await?;
+            if found != Detached::Running
+                && let Some(earlier) = run::before_an_edit(cx, &traces).await?
+            {
+                return Ok(going(earlier));
+            }
+            Ok(match found {
+                Detached::Running => going(run::last_line(spec, &traces).await),
                 Detached::Ended(0) => Progress::Done,
                 Detached::Ended(code) => Progress::Failed {
                     because: Because(format!(
@@ -448,6 +469,10 @@ impl Acts for Command {
                     retry: false,
                 },
                 Detached::Vanished => cut_off("the command was cut off and left no exit code"),
+                // This one has never begun.
+                Detached::Unknown if !cx.begun => {
+                    failed("the command as it was before an edit has ended", true)
+                }
                 Detached::Unknown => cut_off("no trace of the command is on this machine"),
             })
         })

@@ -3,8 +3,10 @@
 use std::io::SeekFrom;
 use std::path::Path;
 
+use drplan_api::ProviderError;
 use drplan_api::ReadCx;
 use drplan_api::cut;
+use drplan_api::process::Detached;
 use drplan_api::process::Traces;
 use tokio::io::AsyncReadExt as _;
 use tokio::io::AsyncSeekExt as _;
@@ -22,6 +24,24 @@ const NOTE_CHARS_MAX: usize = 160;
 pub(crate) fn traces(cx: &ReadCx, spec: &CommandSpec) -> Traces {
     let what = drplan_api::short_hash(&(&spec.apply, &spec.working_dir));
     Traces::in_dir(&cx.work_dir, &format!("apply-{what}"))
+}
+
+/// Says which program of the step still works, if one does that was started before its command was edited.
+pub(crate) async fn before_an_edit(
+    cx: &ReadCx,
+    now: &Traces,
+) -> Result<Option<String>, ProviderError> {
+    for traces in Traces::all_in(&cx.work_dir) {
+        let is_another = traces != *now;
+        if is_another && cx.doors.process.look(&traces).await? == Detached::Running {
+            let note = end_of(&traces.pid).await;
+            let id = note.split(' ').next().unwrap_or_default();
+            return Ok(Some(format!(
+                "the command as it was before an edit still runs, as process {id}"
+            )));
+        }
+    }
+    Ok(None)
 }
 
 /// Returns the last line that the command wrote, on standard error if it wrote there, else on standard

@@ -53,17 +53,21 @@ impl Head {
     }
 }
 
-/// Returns the objects of a page, each with the type that lists leave out, and the values of Secrets hidden.
+/// Returns the objects of a page, each with the type that lists leave out, and the values of Secrets hidden. What does
+/// not say that it is a list is an error: that it holds nothing would mean that nothing is there.
 pub(crate) fn objects(page: &[u8]) -> serde_json::Result<Vec<Json>> {
     let page: Page = serde_json::from_slice(page)?;
-    let kind = page.kind.as_deref().and_then(|k| k.strip_suffix("List"));
+    let Some(kind) = page.kind.strip_suffix("List") else {
+        return Err(serde::de::Error::custom(format!(
+            "a `{}` is no list",
+            page.kind
+        )));
+    };
     let typed = |Object(mut object): Object| {
-        if let Some(kind) = kind {
-            object
-                .entry("apiVersion")
-                .or_insert_with(|| page.api_version.clone());
-            object.entry("kind").or_insert_with(|| kind.into());
-        }
+        object
+            .entry("apiVersion")
+            .or_insert_with(|| page.api_version.clone());
+        object.entry("kind").or_insert_with(|| kind.into());
         redact::redact(Json::Object(object), redact::salt())
     };
     Ok(page.items.into_iter().flatten().map(typed).collect())
@@ -74,8 +78,7 @@ pub(crate) fn objects(page: &[u8]) -> serde_json::Result<Vec<Json>> {
 struct Page {
     #[serde(default)]
     api_version: Json,
-    #[serde(default)]
-    kind: Option<String>,
+    kind: String,
     #[serde(default)]
     items: Option<Vec<Object>>,
 }
@@ -190,7 +193,13 @@ mod tests {
 
     #[test]
     fn what_is_no_page_is_an_error() {
-        for text in ["", "[]", "{\"items\": [1]}", "{\"items\": {}}"] {
+        for text in [
+            "",
+            "{}",
+            r#"{"kind": "Status", "items": []}"#,
+            r#"{"kind": "PodList", "items": [1]}"#,
+            r#"{"kind": "PodList", "items": {}}"#,
+        ] {
             assert!(objects(text.as_bytes()).is_err(), "{text}");
         }
     }
