@@ -8,6 +8,7 @@ use drplan_api::Timestamp;
 use super::Ambient;
 use super::failure::Failure;
 use super::run::within;
+use super::talk;
 use crate::apply::Hold;
 use crate::plan::Plan;
 use crate::store::Claim;
@@ -19,9 +20,37 @@ use crate::store::held;
 
 /// How often a lock of this machine is tried.
 const TRIED_EVERY: Duration = Duration::from_secs(1);
+/// After how long a person hears what is waited for.
+const TOLD_AFTER: Duration = Duration::from_secs(1);
 
-/// Keeps other applies of the recovery away. The folder of a store on this machine is there already.
+/// Keeps other applies of the recovery away, and says for whom it waits. The folder of a store on this machine is there
+/// already.
 pub(super) async fn alone(
+    store: &RunStore,
+    plan: &Plan,
+    run: &str,
+    patience: Duration,
+    ambient: &Ambient,
+) -> Result<Hold, Failure> {
+    let taken = taken(store, plan, run, patience, ambient);
+    tokio::pin!(taken);
+    tokio::select! {
+        biased;
+        hold = &mut taken => return hold,
+        () = tokio::time::sleep(TOLD_AFTER), if !patience.is_zero() => {}
+    }
+    let (recovery, now) = (&plan.head.recovery, ambient.doors.clock.now());
+    // Who it is cannot be read by everybody who may wait.
+    let holder = holder(store, recovery, now).await.ok().flatten();
+    let who = holder.map_or_else(|| "another apply".to_owned(), |holder| holder.told());
+    talk(&format!(
+        "waiting for the lock of this recovery, {} s at most: held by {who}",
+        patience.as_secs()
+    ));
+    taken.await
+}
+
+async fn taken(
     store: &RunStore,
     plan: &Plan,
     run: &str,

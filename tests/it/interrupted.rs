@@ -570,7 +570,10 @@ fn a_signal_while_another_holds_the_lock_ends_the_waiting() {
     let second = world.start("apply --auto-approve --lock-timeout 10m");
     std::thread::sleep(std::time::Duration::from_secs(2));
     second.signal("INT");
-    second.ended().ends_with(7);
+    second
+        .ended()
+        .ends_with(7)
+        .says("waiting for the lock of this recovery, 600 s at most: held by run ");
     world.write("let", "");
     first.ended().ends_with(0);
     assert_eq!(world.read("log.slow"), "x\n");
