@@ -32,6 +32,7 @@ use super::step::Finding;
 use super::step::Given;
 use super::step::Head;
 use super::step::Hypothesis;
+use super::step::OVERWRITES;
 use super::step::Plan;
 use super::step::PlanEdge;
 use super::step::Point;
@@ -170,7 +171,7 @@ pub fn plan(
     block_dependents(&mut plan);
     ends_later(&mut plan, registry);
     idle_guards(&mut plan);
-    accepted_blindly(&mut plan);
+    accepted(&mut plan);
     mark_used_points(&mut plan);
     doubts(&mut plan);
     plan.head.secrets = secrets(&plan);
@@ -532,12 +533,15 @@ fn idle_guards(plan: &mut Plan) {
     }
 }
 
-/// What is overwritten at a target that is not there yet cannot be seen now; that it was accepted must
-/// show all the same.
-fn accepted_blindly(plan: &mut Plan) {
-    for step in &mut plan.steps {
-        let accepted = plan.head.accept.iter().any(|a| a == step.address.as_str());
-        if accepted && step.sure != Sure::Exact && step.is_action() {
+/// That a person accepted what a step overwrites must show. At a target that is not there yet nobody can see
+/// now what that is; it must show all the same.
+fn accepted(plan: &mut Plan) {
+    let accept = &plan.head.accept;
+    let is_accepted = |step: &&mut Step| accept.iter().any(|a| a == step.address.as_str());
+    for step in plan.steps.iter_mut().filter(is_accepted) {
+        if step.changes_what_is_there() {
+            step.because.insert_str(0, OVERWRITES);
+        } else if step.sure != Sure::Exact && step.is_action() {
             step.hazard =
                 Hazard::irreversible("what is found in the way is overwritten, as was accepted");
         }

@@ -51,6 +51,7 @@ pub use step::Finding;
 pub use step::Given;
 pub use step::Head;
 pub use step::Hypothesis;
+pub(crate) use step::OVERWRITES;
 pub use step::Plan;
 pub use step::PlanEdge;
 pub use step::Point;

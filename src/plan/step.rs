@@ -29,6 +29,9 @@ use crate::lang::Expr;
 /// The version of the plan file's format: major is refused if unknown, minor is additive.
 pub(super) const FORMAT: &str = "drplan-plan/1.1";
 
+/// What stands before the reason of a step that overwrites what others have, as a person accepted.
+pub(crate) const OVERWRITES: &str = "whatever others have there is overwritten, as was accepted: ";
+
 /// A whole plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
@@ -323,6 +326,12 @@ impl Step {
         }
     }
 
+    /// Whether it changes what can be seen there now.
+    pub(super) fn changes_what_is_there(&self) -> bool {
+        let touches = self.sure == Sure::Exact && self.hazard.level != HazardLevel::None;
+        touches && matches!(self.what, Do::Act { .. })
+    }
+
     /// The action that is shown for it, if it has one.
     pub fn action(&self) -> Option<Action> {
         match &self.what {
@@ -395,6 +404,11 @@ impl Plan {
     /// Whether foreign data at a step was given up with `--accept`.
     pub fn has_accepted(&self, address: &Address) -> bool {
         self.head.accept.iter().any(|a| a == address.as_str())
+    }
+
+    /// Whether a step changes what is there now, whosever it is, since a person accepted that.
+    pub fn overwrites(&self, step: &Step) -> bool {
+        step.changes_what_is_there() && self.has_accepted(&step.address)
     }
 
     /// The indexes of the steps that each step waits for.

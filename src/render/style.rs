@@ -72,6 +72,21 @@ pub(crate) fn cut(text: &str, characters_max: usize) -> String {
     out
 }
 
+/// Cuts a text to a number of characters; what is cut out of its middle is marked.
+pub(crate) fn cut_within(text: &str, characters_max: usize) -> String {
+    let all = text.chars().count();
+    if all <= characters_max {
+        return text.to_owned();
+    }
+    let kept = characters_max.saturating_sub(1);
+    let (first, last) = (kept - kept / 2, all - kept / 2);
+    let chars = text.chars().enumerate();
+    let kept = chars.filter_map(|(i, c)| (i < first || i >= last).then_some(c));
+    let mut out: Vec<char> = kept.collect();
+    out.insert(first.min(out.len()), '…');
+    out.into_iter().collect()
+}
+
 /// Breaks a text at spaces into lines; what is too much is cut off and marked.
 pub(crate) fn wrapped(text: &str, width: usize, lines_max: usize) -> Vec<String> {
     let mut lines = whole(text, width);
@@ -80,6 +95,17 @@ pub(crate) fn wrapped(text: &str, width: usize, lines_max: usize) -> Vec<String>
         if let Some(last) = lines.last_mut() {
             *last = with_mark(last, width);
         }
+    }
+    lines.iter().map(|line| cut(line, width)).collect()
+}
+
+/// Breaks a text at spaces into lines; of what is too much the middle is left out, which is marked.
+pub(crate) fn both_ends(text: &str, width: usize, lines_max: usize) -> Vec<String> {
+    let mut lines = whole(text, width);
+    if lines.len() > lines_max {
+        let first = lines_max / 2;
+        let last = lines.len() - (lines_max - first - 1);
+        lines.splice(first..last, ["…".to_owned()]);
     }
     lines.iter().map(|line| cut(line, width)).collect()
 }
@@ -165,5 +191,16 @@ mod tests {
         assert_eq!(lines.join(" "), text);
         assert_eq!(lines, ["a word of", "eighteen-characters", "and more"]);
         assert_eq!(wrapped(text, 10, 1), ["a word …"]);
+    }
+
+    #[test]
+    fn of_a_text_that_is_too_long_both_ends_are_kept() {
+        let text = "one two three four five six";
+        assert_eq!(both_ends(text, 5, 6).join(" "), text);
+        assert_eq!(both_ends(text, 5, 5), ["one", "two", "…", "five", "six"]);
+        assert_eq!(both_ends(text, 5, 4), ["one", "two", "…", "six"]);
+        for (characters_max, cut) in [(27, text), (7, "one…six"), (6, "one…ix"), (1, "…")] {
+            assert_eq!(cut_within(text, characters_max), cut);
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Applying: retries, lost answers, staleness, blocks, gates.
 
 use drplan_api::Address;
+use drplan_api::Change;
 
 use super::memory::Case;
 use super::memory::Fault;
@@ -9,6 +10,9 @@ use crate::apply::Orders;
 use crate::apply::Outcome;
 use crate::apply::Stop;
 use crate::plan::Do;
+use crate::plan::Plan;
+use crate::render;
+use crate::render::style::Style;
 use crate::report::Exit;
 use crate::report::verdict;
 
@@ -137,6 +141,78 @@ async fn a_conflict_stops_there_and_is_passed_only_for_one_address_by_name() {
     let ending = case.apply(&accepted).await;
     assert_eq!(*outcome(&ending, "thing.a"), Outcome::Done);
     assert_eq!(case.world.get("thing.a"), Some(1));
+}
+
+/// Every form in which a person reads a plan, each in one line.
+fn forms(plan: &Plan) -> Vec<String> {
+    let why = |(i, _)| render::why::one(plan, i, None, Style::PLAIN);
+    let mut out: Vec<String> = plan.steps.iter().enumerate().take(1).map(why).collect();
+    out.extend([
+        render::plan::summary(plan, Style::PLAIN),
+        render::plan::full(plan, Style::PLAIN),
+        render::plan::markdown(plan, 65_000).replace('\\', ""),
+    ]);
+    let flat = |text: &String| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    out.iter().map(flat).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conflict_names_the_consent_that_gets_round_it_and_what_was_accepted_shows() {
+    let case = Case::new(CHAIN);
+    case.world.set("thing.a", 9);
+    for text in forms(&case.plan().await) {
+        let way_out = "it is 9; to overwrite what is there, plan with `--accept thing.a=overwrite`";
+        assert!(text.contains(way_out), "{text}");
+    }
+    let accepted = case.try_plan(&["thing.a"]).await.unwrap();
+    for text in forms(&accepted) {
+        let shown = "whatever others have there is overwritten, as was accepted: it is another";
+        assert!(text.contains(shown), "{text}");
+    }
+    let summary = render::plan::summary(&accepted, Style::PLAIN);
+    let listed =
+        "  Overwrites        thing.a (main.dr.hcl:3), as was accepted: it is another number";
+    assert!(summary.contains(listed), "{summary}");
+
+    let case = Case::new(CHAIN);
+    let needless = case.try_plan(&["thing.a"]).await.unwrap();
+    let text = forms(&needless).join("\n");
+    assert!(!text.contains("as was accepted"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_way_out_of_a_conflict_stands_there_however_long_its_reason_is() {
+    let case = Case::new(CHAIN);
+    case.world.set("thing.a", 9);
+    let mut plan = case.plan().await;
+    plan.steps[0]
+        .because
+        .insert_str(0, &"`somebody` owns a field; ".repeat(80));
+    for text in forms(&plan) {
+        assert!(text.contains("--accept thing.a=overwrite`"), "{text}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_full_form_sends_nobody_to_the_full_form() {
+    let many = "resource \"thing\" \"n\" {\n  for_each = toset([for i in range(60) : \"n${i}\"])\n  value = 1\n}\n";
+    let mut plan = Case::new(many).plan().await;
+    plan.steps[0].what = Do::Conflict;
+    for (i, step) in plan.steps.iter_mut().enumerate() {
+        step.kind = format!("thing{i}");
+    }
+    let more = "more lines; `--full` names everything";
+    assert!(render::plan::summary(&plan, Style::PLAIN).contains(more));
+    plan.steps[0].diff = vec![Change {
+        path: "thing".to_owned(),
+        before: None,
+        after: None,
+        sensitive: false,
+        text: Some("+line\n".repeat(500)),
+    }];
+    let full = render::plan::full(&plan, Style::PLAIN);
+    assert!(!full.contains("--full"), "{full}");
+    assert_eq!(full.matches("+line").count(), 500);
 }
 
 const GATED: &str = r#"

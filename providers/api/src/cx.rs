@@ -16,6 +16,7 @@ use crate::Json;
 use crate::Late;
 use crate::ProviderError;
 use crate::Timestamp;
+use crate::shell;
 
 /// What planning may know besides the facts.
 #[derive(Clone, Debug)]
@@ -26,6 +27,11 @@ pub struct PlanCx {
     pub incident_at: Option<Timestamp>,
     /// Whether a person accepted, for this address, that foreign data is overwritten.
     pub accept_overwrite: bool,
+}
+
+/// The option by which a person accepts, for an address, that foreign data is overwritten.
+pub fn acceptance(address: &Address) -> String {
+    shell::joined(&["--accept".to_owned(), format!("{address}=overwrite")])
 }
 
 /// Opens secrets. Only the engine has one.

@@ -34,6 +34,7 @@ use crate::View;
 use crate::Want;
 use crate::Wires;
 use crate::WriteCx;
+use crate::acceptance;
 use crate::kind::NEVER_AGAIN;
 
 /// Everything that the pure half of a kind says about one resource.
@@ -279,7 +280,7 @@ impl<K: Kind> Reading<K> {
         };
         let planned = match &seen {
             Seen::Unreadable(error) => Planned::Blocked(Because(error.to_string())),
-            _ => self.kind.plan(cx, &want, &seen).try_map(|op| {
+            _ => self.decided(cx, &want, &seen).try_map(|op| {
                 serde_json::to_value(op).map_err(|e| LookError::Decode(e.to_string()))
             })?,
         };
@@ -295,6 +296,23 @@ impl<K: Kind> Reading<K> {
             wires: self.kind.wires(&want, view),
             notes: self.kind.notes(cx, &want, &seen),
         })
+    }
+
+    /// Lets the kind decide. Where a person's consent is a way out of a conflict, that is said with it.
+    fn decided(&self, cx: &PlanCx, want: &Want<K::Spec>, seen: &Seen<K::State>) -> Planned<K::Op> {
+        let accepting = PlanCx {
+            accept_overwrite: true,
+            ..cx.clone()
+        };
+        let yields = || matches!(self.kind.plan(&accepting, want, seen), Planned::Step(_));
+        match self.kind.plan(cx, want, seen) {
+            Planned::Conflict(why, changes) if yields() => {
+                let option = acceptance(&want.address);
+                let why = format!("{why}; to overwrite what is there, plan with `{option}`");
+                Planned::Conflict(Because(why), changes)
+            }
+            planned => planned,
+        }
     }
 
     fn again(

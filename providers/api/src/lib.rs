@@ -52,6 +52,7 @@ pub use cx::Opener;
 pub use cx::PlanCx;
 pub use cx::ReadCx;
 pub use cx::WriteCx;
+pub use cx::acceptance;
 pub use decision::Action;
 pub use decision::Because;
 pub use decision::Breakdown;

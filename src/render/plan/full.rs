@@ -6,8 +6,9 @@ use super::details::Line;
 use super::says;
 use super::steps::say;
 use super::steps::symbol;
-use super::summary;
+use super::summary::Rest;
 use super::summary::notices;
+use super::summary::with_cure;
 use crate::plan::Do;
 use crate::plan::Plan;
 use crate::plan::Step;
@@ -16,7 +17,7 @@ use crate::render::style::Tone;
 
 /// The full form: every step with its reasons, differences and objects, then the summary again.
 pub fn full(plan: &Plan, style: Style) -> String {
-    each(plan, style) + &summary(plan, style)
+    each(plan, style) + &with_cure(plan, style, says::MAKE_READABLE, Rest::Above)
 }
 
 /// Every step with all that is known about it.
@@ -83,8 +84,7 @@ fn step_block(step: &Step, lines: &[Line], style: Style) -> Vec<String> {
 }
 
 fn diff_lines(text: &str, style: Style) -> Vec<String> {
-    details::bounded(text, usize::MAX)
-        .lines()
+    text.lines()
         .map(|line| {
             let tone = match line.chars().next() {
                 Some('+') => Tone::Good,

@@ -21,6 +21,7 @@ use crate::render::markdown::fence;
 use crate::render::markdown::html;
 use crate::render::markdown::plain;
 use crate::render::style::cut;
+use crate::render::style::cut_within;
 use crate::render::style::span;
 use crate::render::style::time;
 
@@ -51,6 +52,7 @@ pub fn markdown(plan: &Plan, bytes_max: usize) -> String {
         ("In the way", says::conflicts(plan)),
         ("Blocked", says::blocked(plan)),
         ("Cannot be undone", says::irreversible(plan)),
+        ("Overwrites", says::overwrites(plan)),
         ("Takes effect at", says::cutovers(plan)),
         ("Needs a person", says::gates(plan)),
     ] {
@@ -102,11 +104,11 @@ fn drawn(texts: &[String]) -> Vec<String> {
     texts.iter().map(|t| text(t)).collect()
 }
 
-/// A text that takes at most so many bytes as it is drawn.
+/// A text that takes at most so many bytes as it is drawn. What to do stands at its end, which is kept.
 fn text(text: &str) -> String {
     let mut characters = TEXT_BYTES_MAX;
     loop {
-        let drawn = plain(&cut(text, characters));
+        let drawn = plain(&cut_within(text, characters));
         if drawn.len() <= TEXT_BYTES_MAX {
             return drawn;
         }

@@ -16,6 +16,8 @@ pub use markdown::markdown;
 pub use summary::summary;
 
 #[cfg(feature = "rehearse")]
+use self::summary::Rest;
+#[cfg(feature = "rehearse")]
 use super::rehearsal::Detail;
 #[cfg(feature = "rehearse")]
 use super::style::Style;
@@ -25,9 +27,9 @@ use crate::plan::Plan;
 /// The plan of a rehearsal: what helps where something could not be read is another.
 #[cfg(feature = "rehearse")]
 pub fn rehearsed(plan: &Plan, style: Style, detail: Detail) -> String {
-    let summary = summary::with_cure(plan, style, says::STAND_IN);
+    let summary = |rest| summary::with_cure(plan, style, says::STAND_IN, rest);
     match detail {
-        Detail::Brief => summary,
-        Detail::Full => full::each(plan, style) + &summary,
+        Detail::Brief => summary(Rest::Elsewhere),
+        Detail::Full => full::each(plan, style) + &summary(Rest::Above),
     }
 }

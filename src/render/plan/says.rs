@@ -5,6 +5,7 @@ use drplan_api::HazardLevel;
 use crate::plan::Declared;
 use crate::plan::Do;
 use crate::plan::Finding;
+use crate::plan::OVERWRITES;
 use crate::plan::Plan;
 use crate::plan::Point;
 use crate::plan::Step;
@@ -165,6 +166,18 @@ pub(super) fn all_can_be_undone(plan: &Plan) -> Option<String> {
 /// The steps that move traffic.
 pub(super) fn cutovers(plan: &Plan) -> Vec<String> {
     texts(plan, |s| s.is_action() && s.cutover, hazard)
+}
+
+/// The steps that overwrite what others have, as a person accepted.
+pub(super) fn overwrites(plan: &Plan) -> Vec<String> {
+    texts(plan, |s| plan.overwrites(s), overwriting)
+}
+
+fn overwriting(step: &Step) -> String {
+    let because = step.because.strip_prefix(OVERWRITES);
+    let because = because.unwrap_or(&step.because);
+    let at = place(step.at.as_ref());
+    format!("{}{at}, as was accepted: {because}", step.address)
 }
 
 /// The questions to people.

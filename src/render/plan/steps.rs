@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use drplan_api::HazardLevel;
 use drplan_api::Stage;
 
+use super::summary::Rest;
 use crate::plan::Do;
 use crate::plan::Plan;
 use crate::plan::Step;
@@ -17,7 +18,7 @@ use crate::render::style::wrapped;
 const STEP_TEXT_LINES_MAX: usize = 2;
 
 /// The lines of the steps: one for each if there is room, else one for each kind of a stage.
-pub(super) fn steps(plan: &Plan, style: Style, room: usize) -> Vec<String> {
+pub(super) fn steps(plan: &Plan, style: Style, room: usize, rest: Rest) -> Vec<String> {
     let shown: Vec<&Step> = plan.steps.iter().filter(|s| is_shown(s)).collect();
     if shown.is_empty() {
         return vec![style.paint(Tone::Good, "  Nothing is left to do.")];
@@ -64,9 +65,7 @@ pub(super) fn steps(plan: &Plan, style: Style, room: usize) -> Vec<String> {
     if out.len() > room {
         let more = out.len() - room + 1;
         out.truncate(room - 1);
-        out.push(format!(
-            "    … and {more} more lines; `--full` names everything"
-        ));
+        out.push(format!("    … and {more} more lines; {}", rest.told()));
     }
     out
 }

@@ -6,6 +6,7 @@ use crate::plan::Plan;
 use crate::plan::Summary;
 use crate::render::style::Style;
 use crate::render::style::Tone;
+use crate::render::style::both_ends;
 use crate::render::style::cut;
 use crate::render::style::time;
 use crate::render::style::whole;
@@ -20,11 +21,30 @@ const STEP_LINES_MIN: usize = 8;
 /// The summary: what is lost, from when it is restored, what is lost for good, what cannot be undone,
 /// how many steps, what needs a person. At most 40 lines.
 pub fn summary(plan: &Plan, style: Style) -> String {
-    with_cure(plan, style, says::MAKE_READABLE)
+    with_cure(plan, style, says::MAKE_READABLE, Rest::Elsewhere)
+}
+
+/// Where a reader finds what the summary has no room for.
+#[derive(Clone, Copy)]
+pub(super) enum Rest {
+    /// In the full form.
+    Elsewhere,
+    /// In what stands before it.
+    Above,
+}
+
+impl Rest {
+    /// As a fragment behind a number of lines or steps.
+    pub(super) fn told(self) -> &'static str {
+        match self {
+            Self::Elsewhere => "`--full` names everything",
+            Self::Above => "everything stands above",
+        }
+    }
 }
 
 /// The summary, with what helps where something could not be read.
-pub(super) fn with_cure(plan: &Plan, style: Style, cure: &str) -> String {
+pub(super) fn with_cure(plan: &Plan, style: Style, cure: &str, rest: Rest) -> String {
     let style = Style {
         width: style.width.clamp(60, 100),
         ..style
@@ -32,12 +52,12 @@ pub(super) fn with_cure(plan: &Plan, style: Style, cure: &str) -> String {
     let mut head = notices(plan, style);
     head.extend(title(plan, style));
     head.extend(losses(plan, style));
-    let tail = foot(plan, style, cure);
+    let tail = foot(plan, style, cure, rest);
     let room = SUMMARY_LINES_MAX
         .saturating_sub(head.len() + tail.len() + 1)
         .max(STEP_LINES_MIN);
     let mut lines = head;
-    lines.extend(steps(plan, style, room));
+    lines.extend(steps(plan, style, room, rest));
     lines.push(String::new());
     lines.extend(tail);
     lines.join("\n") + "\n"
@@ -103,7 +123,7 @@ fn losses(plan: &Plan, style: Style) -> Vec<String> {
     out
 }
 
-fn foot(plan: &Plan, style: Style, cure: &str) -> Vec<String> {
+fn foot(plan: &Plan, style: Style, cure: &str, rest: Rest) -> Vec<String> {
     let s = Summary::of(plan);
     let mut out: Vec<String> = wrapped(&says::counts(plan), style.width, 2)
         .iter()
@@ -117,6 +137,14 @@ fn foot(plan: &Plan, style: Style, cure: &str) -> Vec<String> {
         Tone::Good,
         says::all_can_be_undone(plan).into_iter().collect(),
     );
+    let whole_of = |name: &str, tone: Tone, texts: &[String]| told(style, name, tone, texts, rest);
+    out.extend(whole_of(
+        "Overwrites",
+        Tone::Change,
+        &says::overwrites(plan),
+    ));
+    let mut say =
+        |name: &str, tone: Tone, texts: Vec<String>| say_lines(&mut out, style, name, tone, texts);
     say("Takes effect at", Tone::Change, says::cutovers(plan));
     say(
         "Needs a person",
@@ -129,9 +157,9 @@ fn foot(plan: &Plan, style: Style, cure: &str) -> Vec<String> {
         Tone::Change,
         says::unsure(plan).into_iter().collect(),
     );
-    out.extend(stuck(style, "In the way", &says::conflicts(plan)));
+    out.extend(whole_of("In the way", Tone::Bad, &says::conflicts(plan)));
     if s.incomplete {
-        out.extend(stuck(style, "INCOMPLETE", &says::unreadable(plan)));
+        out.extend(whole_of("INCOMPLETE", Tone::Bad, &says::unreadable(plan)));
         let lines = whole(cure, style.width.saturating_sub(20));
         out.extend(lines.iter().map(|line| format!("  {:<18}{line}", "")));
     }
@@ -163,21 +191,22 @@ fn say_lines(out: &mut Vec<String>, style: Style, name: &str, tone: Tone, texts:
     }
 }
 
-/// What stops steps, said in full: a reason that is cut off helps nobody.
-fn stuck(style: Style, name: &str, texts: &[String]) -> Vec<String> {
+/// What a person decides by, said in full: a reason that is cut off helps nobody. Of one that is too long
+/// for that the middle is left out: at the end stands what to do.
+fn told(style: Style, name: &str, tone: Tone, texts: &[String], rest: Rest) -> Vec<String> {
     const STEPS_MAX: usize = 3;
-    const LINES_MAX: usize = 4;
+    const LINES_MAX: usize = 5;
     let room = style.width.saturating_sub(20);
     let mut out = Vec::new();
     for text in texts.iter().take(STEPS_MAX) {
-        for line in wrapped(text, room, LINES_MAX) {
+        for line in both_ends(text, room, LINES_MAX) {
             let label = if out.is_empty() { name } else { "" };
-            out.push(format!("  {label:<18}{}", style.paint(Tone::Bad, &line)));
+            out.push(format!("  {label:<18}{}", style.paint(tone, &line)));
         }
     }
     if texts.len() > STEPS_MAX {
         let more = texts.len() - STEPS_MAX;
-        out.push(format!("  {:<18}and {more} more; `--full` names them", ""));
+        out.push(format!("  {:<18}and {more} more; {}", "", rest.told()));
     }
     out
 }

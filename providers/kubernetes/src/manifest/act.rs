@@ -18,6 +18,7 @@ use drplan_api::Proof;
 use drplan_api::ProviderError;
 use drplan_api::ReadCx;
 use drplan_api::WriteCx;
+use drplan_api::acceptance;
 use drplan_api::is_hole;
 
 use super::CLUSTER;
@@ -161,6 +162,13 @@ async fn apply(cx: &WriteCx, item: &Item, force: bool) -> Result<(), ProviderErr
                 kind: ErrorKind::Unreachable,
                 ..refusal.error
             })
+        }
+        Err(refusal) if !asks::owners(&refusal.error).is_empty() => {
+            let option = acceptance(&cx.address);
+            Err(refusal.error.hint(format!(
+                "leave these fields to their owner, or name it in `force_conflicts`; to overwrite them, plan with \
+                 `{option}`"
+            )))
         }
         Err(refusal) => Err(refusal.error),
     }

@@ -52,6 +52,7 @@ use super::standing::Standing;
 use crate::Discovered;
 use crate::NAMESPACE_FORM;
 use crate::asks;
+use crate::asks::Owner;
 use crate::asks::TypeRef;
 use crate::is_built_in_group;
 use crate::is_namespace_name;
@@ -396,14 +397,8 @@ fn conflict(objects: &[Placed]) -> Option<Planned<ManifestOp>> {
     let mut changes = Vec::new();
     for object in objects {
         if let Standing::Owned(owners, after) = &object.standing {
-            for owner in owners {
-                lines.push(format!(
-                    "`{}` owns {} of `{}`",
-                    owner.manager,
-                    owner.fields,
-                    object.item.title()
-                ));
-            }
+            let title = object.item.title();
+            lines.extend(owners.iter().map(|o| format!("{} of `{title}`", owns(o))));
             changes.push(change(object, Some(after)));
         }
     }
@@ -417,6 +412,10 @@ fn conflict(objects: &[Placed]) -> Option<Planned<ManifestOp>> {
     Some(Planned::Conflict(because.into(), changes))
 }
 
+fn owns(owner: &Owner) -> String {
+    format!("`{}` owns {}", owner.manager, owner.fields)
+}
+
 /// A step while it is put together.
 #[derive(Default)]
 struct Draft {
@@ -426,6 +425,8 @@ struct Draft {
     binding: Map<String, Json>,
     missing: Vec<String>,
     different: Vec<String>,
+    /// What differs and is not ours; all of it is named, however much that is.
+    overwritten: Vec<String>,
     unready: Vec<String>,
 }
 
@@ -448,8 +449,11 @@ impl Draft {
                 self.different.push(difference(object, &title));
                 (Some(after), *force || overwrite)
             }
-            Standing::Owned(_, after) => {
-                self.different.push(difference(object, &title));
+            Standing::Owned(owners, after) => {
+                let theirs: Vec<String> = owners.iter().map(owns).collect();
+                let differs = difference(object, &title);
+                self.overwritten
+                    .push(format!("{differs}, of which {}", theirs.join(" and ")));
                 (Some(after), true)
             }
         };
@@ -472,7 +476,7 @@ impl Draft {
     }
 
     fn action(&self) -> Action {
-        if !self.different.is_empty() {
+        if !self.different.is_empty() || !self.overwritten.is_empty() {
             Action::Update
         } else if !self.missing.is_empty() {
             Action::Create
@@ -482,7 +486,7 @@ impl Draft {
     }
 
     fn because(&self) -> Because {
-        let mut parts = Vec::new();
+        let mut parts = self.overwritten.clone();
         if !self.missing.is_empty() {
             let verb = if self.missing.len() == 1 { "is" } else { "are" };
             parts.push(format!("{} {verb} missing", names(&self.missing)));

@@ -84,10 +84,14 @@ fn would_be(value: &str) -> Answer {
 }
 
 fn look(args: Json, facts: &Facts) -> Looked {
+    look_as(false, args, facts)
+}
+
+fn look_as(accept_overwrite: bool, args: Json, facts: &Facts) -> Looked {
     let cx = PlanCx {
         observed_at: drplan_api::Timestamp::UNIX_EPOCH,
         incident_at: None,
-        accept_overwrite: false,
+        accept_overwrite,
     };
     let view = View::new(facts);
     let kind: Arc<dyn DynKind> = acting(KubernetesManifest);
@@ -160,10 +164,27 @@ fn what_others_own_is_a_conflict_that_names_them_until_the_spec_does() {
         panic!("no conflict");
     };
     assert!(because.0.contains("`argocd` owns .data.a"), "{because}");
+    let way_out = "plan with `--accept kubernetes_manifest.shop=overwrite`";
+    assert!(because.0.ends_with(way_out), "{because}");
     assert_eq!(changes.len(), 1);
 
     let args = json!({"content": SETTINGS, "force_conflicts": ["argocd"]});
     let step = step(look(args, &facts(theirs())).planned);
+    assert_eq!(step.op["deeds"][0]["apply"]["force"], true);
+}
+
+#[test]
+fn what_others_own_is_named_with_its_owner_also_where_a_person_gave_it_away() {
+    let theirs = facts(vec![
+        live("theirs", json!({})),
+        dry_run(false, owned_by("argocd")),
+    ]);
+    let step = step(look_as(true, json!({"content": SETTINGS}), &theirs).planned);
+    assert_eq!(step.action, Action::Update);
+    assert_eq!(
+        step.because.0,
+        "`configmaps shop/settings` differs in .data.a, of which `argocd` owns .data.a"
+    );
     assert_eq!(step.op["deeds"][0]["apply"]["force"], true);
 }
 
