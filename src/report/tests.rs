@@ -282,6 +282,17 @@ async fn only_a_run_in_which_nothing_is_missing_is_called_recovered() {
 }
 
 #[tokio::test]
+async fn what_was_accepted_stands_under_a_heading_of_its_own_with_what_became_of_it() {
+    let mut plan = Case::new(CHAIN).plan().await;
+    plan.head.accept = vec!["thing.a".to_owned()];
+    let text = crate::render::report::markdown(&told(&plan, &well(&plan)));
+    let after = text.split("Allowed to be overwritten").nth(1);
+    let row = after.and_then(|text| text.lines().find(|line| line.contains("thing.a")));
+    assert!(row.is_some_and(|row| row.contains("done")), "{text}");
+    assert!(!text.contains("Left out"), "{text}");
+}
+
+#[tokio::test]
 async fn what_the_plan_does_not_show_is_named() {
     let plan = Case::new(CHAIN).plan().await;
     let mut events = well(&plan);

@@ -139,6 +139,7 @@ pub(super) fn outline(report: &Report) -> Vec<Section> {
         approvals(report),
         irreversible(report),
         cutovers(report),
+        accepted(report),
         left_out(report),
         warnings(report),
         steps(report),
@@ -356,14 +357,27 @@ fn cutovers(report: &Report) -> Section {
     }
 }
 
+/// What others have and a person gave away: what became of the step tells whether it went.
+fn accepted(report: &Report) -> Section {
+    let row = |address: &String| {
+        let step = report.steps.iter().find(|s| s.address == *address);
+        let end = step.map_or("not in the plan", |s| s.end.word());
+        let mut row = Row::new(Tone::Change, address.clone(), end);
+        row.details.extend(step.map(|s| s.planned_because.clone()));
+        row
+    };
+    Section {
+        id: "accepted",
+        title: "Allowed to be overwritten",
+        says: String::new(),
+        rows: report.accepted.iter().map(row).collect(),
+    }
+}
+
 fn left_out(report: &Report) -> Section {
     let lost = report.lost.iter().map(|domain| {
         let text = "declared lost: nothing in it was read or written";
         Row::new(Tone::Change, domain.clone(), text)
-    });
-    let accepted = report.accepted.iter().map(|address| {
-        let text = "foreign data there was allowed to be overwritten";
-        Row::new(Tone::Change, address.clone(), text)
     });
     let idle = report
         .steps
@@ -374,7 +388,7 @@ fn left_out(report: &Report) -> Section {
         id: "left-out",
         title: "Left out by order or need",
         says: String::new(),
-        rows: lost.chain(accepted).chain(idle).collect(),
+        rows: lost.chain(idle).collect(),
     }
 }
 
