@@ -253,6 +253,9 @@ fn nothing_left(plan: &Plan, round: usize, json: bool, ambient: &Ambient) -> Res
         (0, true) => nothing_to_do(plan, ambient.doors.clock.now()),
         (0, false) => print(&render::plan::summary(plan, ambient.style())),
         (_, true) => Ok(()),
+        (_, false) if plan.is_part() => {
+            print("A second plan of this part has nothing left to do.\n")
+        }
         (_, false) => print("A second plan has nothing left to do.\n"),
     }
 }

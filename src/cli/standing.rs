@@ -88,6 +88,7 @@ mod tests {
         Standing {
             run: "r".to_owned(),
             recovery: "shop".to_owned(),
+            is_part: false,
             state,
             began_at: None,
             last_at: None,

@@ -79,6 +79,10 @@ fn headline(standing: &Standing, style: Style) -> String {
     let (tone, state) = match &standing.state {
         State::Running => (Tone::Change, "goes on".to_owned()),
         State::Paused { because } => (Tone::Ask, format!("is paused: {because}")),
+        State::Ended { exit_code: 0 } if standing.is_part => (
+            Tone::Change,
+            "has ended well, and did only a part: it is NOT a whole recovery".to_owned(),
+        ),
         State::Ended { exit_code: 0 } => (Tone::Good, "has ended well".to_owned()),
         State::Ended { exit_code } => (Tone::Bad, format!("has ended with exit code {exit_code}")),
         State::Died => (

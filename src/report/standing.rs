@@ -18,6 +18,8 @@ pub struct Standing {
     pub run: String,
     /// The recovery.
     pub recovery: String,
+    /// Whether something that the whole recovery needs is not in its plan.
+    pub is_part: bool,
     /// Whether it goes on, is paused, has ended or died.
     pub state: State,
     /// When it began.
@@ -133,6 +135,7 @@ impl Standing {
         Self {
             run: stored.id.clone(),
             recovery: stored.plan.head.recovery.clone(),
+            is_part: stored.plan.is_part(),
             state,
             began_at,
             last_at,

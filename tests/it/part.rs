@@ -26,6 +26,9 @@ fn a_part_that_is_done_is_no_recovery_and_everything_says_so() {
         .says("NOT a whole recovery: every step of this part is done and proven.")
         .hides("Recovered:");
     assert!(world.holds("site") && !world.holds("shop"));
+    world.run("status").says("NOT a whole recovery");
+    let told = world.run("status --json").json();
+    assert_eq!(told["run"]["is_part"], true, "{told}");
     world
         .run("report")
         .says("NOT a whole recovery")
@@ -34,6 +37,32 @@ fn a_part_that_is_done_is_no_recovery_and_everything_says_so() {
         .run("apply --auto-approve")
         .ends_with(0)
         .says("Recovered:");
+    world
+        .run("status")
+        .says("has ended well")
+        .hides("NOT a whole recovery");
+}
+
+const CHECKED: &str = r#"
+check "site" {
+  assert {
+    condition     = true
+    error_message = "no"
+  }
+}
+"#;
+
+#[test]
+fn a_second_plan_of_a_part_with_nothing_left_is_not_called_that_of_the_whole() {
+    let world = World::of(&format!("{SPEC}{CHECKED}"));
+    world
+        .run("apply --target command.site --auto-approve")
+        .ends_with(0)
+        .says("A second plan of this part has nothing left to do.");
+    world
+        .run("apply --auto-approve")
+        .ends_with(0)
+        .says("A second plan has nothing left to do.");
 }
 
 #[test]
