@@ -49,7 +49,7 @@ pub struct Report {
     pub unplanned: Vec<String>,
     /// The commands that nothing stood in for: program and arguments of each.
     pub strangers: Vec<Vec<String>>,
-    /// The steps that were told to fail and never came to it: they were true by themselves.
+    /// The steps that were told to fail and never came to it: they were true by themselves, or blocked.
     pub unmet: Vec<Address>,
     /// The exit code.
     pub exit_code: u8,

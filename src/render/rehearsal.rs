@@ -293,11 +293,28 @@ fn causes(report: &Report, style: Style) -> Vec<String> {
     }
     for address in &report.unmet {
         let text = format!(
-            "`--fail {address}` never happened: the step had nothing to begin; it only waits, or was true when its turn came."
+            "`--fail {address}` never happened: {}.",
+            unmet(report, address)
         );
         out.extend(cause(&text, Tone::Bad, style));
     }
     out
+}
+
+/// Why a step that was told to fail never came to it.
+fn unmet(report: &Report, address: &Address) -> String {
+    let entry = report.steps.iter().find(|e| e.address == *address);
+    match entry.map(|entry| &entry.outcome) {
+        Some(Outcome::Blocked { by }) => {
+            format!("the step was blocked by {by}, so that its turn never came")
+        }
+        Some(outcome) if outcome.is_good() => {
+            "the step had nothing to begin; it only waits, or was true when its turn came"
+                .to_owned()
+        }
+        Some(outcome) => format!("the step began nothing; {}", ended_text(outcome)),
+        None => "the turn of the step never came".to_owned(),
+    }
 }
 
 /// The blocks that would stand in for what nothing stood in for, to be copied into the world file.
@@ -450,6 +467,28 @@ mod tests {
             text.lines()
                 .all(|l| l.chars().count() <= Style::PLAIN.width)
         );
+    }
+
+    #[test]
+    fn a_failure_that_never_came_says_whether_its_step_was_blocked_or_had_nothing_to_begin() {
+        let mut ended = ended(vec![
+            ("command.a", Outcome::AlreadyTrue),
+            (
+                "command.b",
+                Outcome::Blocked {
+                    by: Address::new("command.x"),
+                },
+            ),
+        ]);
+        ended.unmet = vec![Address::new("command.a"), Address::new("command.b")];
+        let text = report(&ended, Style::PLAIN, Detail::Brief);
+        let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        for says in [
+            "`--fail command.a` never happened: the step had nothing to begin;",
+            "`--fail command.b` never happened: the step was blocked by command.x,",
+        ] {
+            assert!(flat.contains(says), "{text}");
+        }
     }
 
     #[test]
