@@ -47,6 +47,8 @@ pub struct Needed {
     pub said: BTreeMap<Right, Verdict>,
     /// Why not everything is known that reading takes.
     pub unread: Option<String>,
+    /// Why a question whether a right is there was not answered, if one was not.
+    pub unanswered: Option<String>,
 }
 
 /// What each connection must allow, and which steps cannot say.
@@ -269,12 +271,19 @@ impl Needed {
                     conn: conn.clone(),
                     ask,
                 };
-                facts.answers.get(&query)?.as_ref().ok()
+                facts.answers.get(&query)
             });
-            if let Some(verdict) = answer.and_then(|json| Verdict::deserialize(&**json).ok()) {
-                self.said.insert(right, verdict);
+            match answer.map(|answer| answer.as_ref().map(|json| Verdict::deserialize(&**json))) {
+                Some(Ok(Ok(verdict))) => drop(self.said.insert(right, verdict)),
+                Some(Err(error)) => self.unanswered = Some(error.to_string()),
+                Some(Ok(Err(_))) | None => {}
             }
         }
+    }
+
+    /// Why not everything was told of the rights that are there, if so.
+    pub fn unheard(&self) -> Option<&str> {
+        self.unread.as_deref().or(self.unanswered.as_deref())
     }
 
     /// Whether a right is known to be refused.

@@ -231,12 +231,17 @@ pub fn rights(rights: &Rights) -> Vec<Item> {
                 .hint(format!("see: drplan permissions --connection {conn}"))
         })
         .collect();
-    if out.is_empty() {
-        out.push(Item::new(
-            "rights",
-            State::Good,
-            "nothing that could be asked is refused",
-        ));
+    let is_refused = !out.is_empty();
+    let unheard = rights.conns.iter();
+    let unheard = unheard.filter_map(|(conn, needed)| Some((conn, needed.unheard()?)));
+    out.extend(unheard.map(|(conn, why)| {
+        let found = format!("`{conn}` does not tell its rights: {why}");
+        Item::new("rights", State::Open, found)
+    }));
+    let is_heard = rights.conns.values().any(|needed| !needed.said.is_empty());
+    if !is_refused && (is_heard || out.is_empty()) {
+        let found = "nothing that could be asked is refused";
+        out.push(Item::new("rights", State::Good, found));
     }
     out
 }
@@ -300,7 +305,11 @@ pub fn tools(plan: &Plan, of: impl Fn(&crate::plan::Step) -> Vec<Vec<String>>) -
 
 #[cfg(test)]
 mod tests {
+    use drplan_api::Right;
+    use drplan_api::Verdict;
+
     use super::*;
+    use crate::rights::Needed;
 
     #[test]
     fn clocks_that_differ_are_named_and_from_some_point_on_break_a_recovery() {
@@ -329,6 +338,39 @@ mod tests {
             (gib, State::Bad),
         ] {
             assert_eq!(disk("here", free, 2 * gib).state, state);
+        }
+    }
+
+    #[test]
+    fn rights_that_nobody_could_be_asked_for_are_not_called_well() {
+        let right = Right::new("patch", "configmaps");
+        let said = |allowed| {
+            let why = String::new();
+            BTreeMap::from([(right.clone(), Verdict { allowed, why })])
+        };
+        let needed = |unread: Option<&str>, said| Needed {
+            plan: BTreeSet::from([right.clone()]),
+            unread: unread.map(str::to_owned),
+            said,
+            ..Needed::default()
+        };
+        let (well, refused) = (|| needed(None, said(true)), || needed(None, said(false)));
+        let mute = || needed(Some("401"), BTreeMap::new());
+        for (conns, states) in [
+            (vec![], vec![State::Good]),
+            (vec![well()], vec![State::Good]),
+            (vec![mute()], vec![State::Open]),
+            (vec![mute(), well()], vec![State::Open, State::Good]),
+            (vec![mute(), refused()], vec![State::Bad, State::Open]),
+        ] {
+            let conns = conns.into_iter().enumerate();
+            let conns = conns.map(|(i, needed)| (ConnId::new(format!("kubernetes.k{i}")), needed));
+            let items = rights(&Rights {
+                conns: conns.collect(),
+                untold: Vec::new(),
+            });
+            let found: Vec<State> = items.iter().map(|item| item.state).collect();
+            assert_eq!(found, states, "{items:?}");
         }
     }
 
