@@ -6,6 +6,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use drplan_api::Acts;
+use drplan_api::Address;
 use drplan_api::Conn as _;
 use drplan_api::ConnId;
 use drplan_api::ErrorKind;
@@ -164,14 +165,18 @@ async fn apply(cx: &WriteCx, item: &Item, force: bool) -> Result<(), ProviderErr
             })
         }
         Err(refusal) if !asks::owners(&refusal.error).is_empty() => {
-            let option = acceptance(&cx.address);
-            Err(refusal.error.hint(format!(
-                "leave these fields to their owner, or name it in `force_conflicts`; to overwrite them, plan with \
-                 `{option}`"
-            )))
+            Err(theirs(refusal.error, &cx.address))
         }
         Err(refusal) => Err(refusal.error),
     }
+}
+
+/// Says what a person can do about fields that others own.
+fn theirs(error: ProviderError, step: &Address) -> ProviderError {
+    let option = acceptance(step);
+    error.hint(format!(
+        "leave these fields to their owner, or name it in `force_conflicts`; to overwrite them, plan with `{option}`"
+    ))
 }
 
 async fn read(conn: &KubeConn, item: &Item) -> Result<Option<Json>, ProviderError> {
@@ -394,5 +399,18 @@ impl Acts for KubernetesManifest {
             let found = read_all(conn, &items).await?;
             Ok(prove(&items, &found, op.waits))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_meets_fields_of_others_is_told_the_consent_as_a_shell_takes_it() {
+        let error = ProviderError::new(ErrorKind::Conflict, "apply", "here");
+        let hint = theirs(error, &Address::new("kubernetes_manifest.shop[\"eu\"]")).hint;
+        let option = "plan with `--accept 'kubernetes_manifest.shop[\"eu\"]=overwrite'`";
+        assert!(hint.is_some_and(|hint| hint.ends_with(option)));
     }
 }
