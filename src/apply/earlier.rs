@@ -45,7 +45,7 @@ pub(super) fn answered(plan: &Plan, earlier: Option<&Earlier>) -> BTreeMap<Addre
     done.collect()
 }
 
-/// Effects whose requests may have left, and whether they are finished: what is found of them, the run has done itself.
+/// Effects whose requests may have left, and whether their end was seen: what is found of them, the run has done itself.
 pub(super) fn left(earlier: Option<&Earlier>) -> BTreeMap<(Address, usize), bool> {
     let mut out = BTreeMap::new();
     for line in lines(earlier) {
@@ -63,9 +63,17 @@ pub(super) fn begins_or_ends(left: &mut BTreeMap<(Address, usize), bool>, record
         Event::EffectFinished {
             address, effect, ..
         } => {
-            if let Some(is_finished) = left.get_mut(&(address.clone(), *effect)) {
-                *is_finished = true;
+            if let Some(is_over) = left.get_mut(&(address.clone(), *effect)) {
+                *is_over = true;
             }
+        }
+        // Only of what was cut off nobody has seen the end.
+        Event::StepEnded {
+            address, outcome, ..
+        } if !matches!(outcome, Outcome::Stopped | Outcome::Blocked { .. }) => {
+            let of_step = (address.clone(), 0)..=(address.clone(), usize::MAX);
+            left.range_mut(of_step)
+                .for_each(|(_, is_over)| *is_over = true);
         }
         _ => {}
     }
@@ -93,20 +101,17 @@ pub(super) fn done(earlier: Option<&Earlier>) -> BTreeSet<Address> {
     done.collect()
 }
 
-/// How what it did ended, where nothing has been begun of it since.
+/// How steps ended that ended well, where nobody has turned to them since.
 pub(super) fn ended_well(earlier: Option<&Earlier>) -> BTreeMap<Address, Outcome> {
     let mut out = BTreeMap::new();
     for line in lines(earlier) {
         match &line.record {
-            Event::EffectStarted { address, .. } => drop(out.remove(address)),
             Event::StepEnded {
                 address, outcome, ..
-            } => match outcome {
-                outcome if outcome.is_good() => drop(out.insert(address.clone(), outcome.clone())),
-                // It could not be looked at.
-                Outcome::Blocked { .. } => {}
-                _ => drop(out.remove(address)),
-            },
+            } if outcome.is_good() => drop(out.insert(address.clone(), outcome.clone())),
+            Event::StepStarted { address, .. }
+            | Event::GateOpened { address, .. }
+            | Event::StepEnded { address, .. } => drop(out.remove(address)),
             _ => {}
         }
     }

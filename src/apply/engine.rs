@@ -183,6 +183,7 @@ pub async fn apply(mut apply: Apply) -> Result<Ending, JournalError> {
         hold: apply.hold,
         orders: apply.orders,
         left: Mutex::new(left),
+        acted: Mutex::default(),
         adopted: Mutex::new(adopted),
         redo: Mutex::new(redo),
         cancel: cancelled,
@@ -489,8 +490,10 @@ impl Run {
             outputs: self.shared.secrets.scrub_json(&ended.outputs),
             elapsed_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         };
-        // What was true or blocked changed nothing: it is kept with the next record.
-        let written = match ended.outcome {
+        self.shared.remember(&event);
+        let written = match &ended.outcome {
+            Outcome::Blocked { by } if self.is_as_before(i, by) => Ok(()),
+            // What was true or blocked changed nothing: it is kept with the next record.
             Outcome::Passed | Outcome::Blocked { .. } => self.shared.note(event),
             _ => self.shared.write(event).await,
         };
@@ -514,6 +517,16 @@ impl Run {
             _ => self.end(i, ended.outcome),
         }
         written
+    }
+
+    /// Whether a step that is blocked now ended well before the run went on, and is as it was: nothing was done since to
+    /// what it hangs on, which only cannot be looked at.
+    fn is_as_before(&mut self, i: usize, by: &Address) -> bool {
+        let address = self.queue.name(i);
+        if self.shared.has_acted(by) {
+            self.before.remove(address);
+        }
+        self.before.contains_key(address)
     }
 
     fn end(&mut self, i: usize, outcome: Outcome) {

@@ -64,6 +64,8 @@ pub(crate) struct Shared {
     pub(super) orders: Orders,
     /// Effects whose requests may have left, also before the run was resumed.
     pub(super) left: Mutex<BTreeMap<(Address, usize), bool>>,
+    /// Steps of which it has begun an effect since it went on.
+    pub(super) acted: Mutex<BTreeSet<Address>>,
     /// Effects that it has not begun and waited for.
     pub(super) adopted: Mutex<BTreeSet<(Address, usize)>>,
     /// What is to be done again and has not been yet.
@@ -178,18 +180,31 @@ impl Shared {
     pub(super) fn open_effects(&self, address: &Address) -> Vec<usize> {
         let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         let all = left.range((address.clone(), 0)..=(address.clone(), usize::MAX));
-        let open = all.filter(|(_, is_finished)| !**is_finished);
+        let open = all.filter(|(_, is_over)| !**is_over);
         open.map(|((_, effect), _)| *effect).collect()
     }
 
     /// Remembers what a record says of an effect, for the next turn of its step.
-    fn remember(&self, event: &Event) {
+    pub(super) fn remember(&self, event: &Event) {
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         earlier::begins_or_ends(&mut left, event);
-        if let Event::EffectAdopted { address, effect } = event {
-            let mut adopted = self.adopted.lock().unwrap_or_else(PoisonError::into_inner);
-            adopted.insert((address.clone(), *effect));
+        match event {
+            Event::EffectAdopted { address, effect } => {
+                let mut adopted = self.adopted.lock().unwrap_or_else(PoisonError::into_inner);
+                adopted.insert((address.clone(), *effect));
+            }
+            Event::EffectStarted { address, .. } => {
+                let mut acted = self.acted.lock().unwrap_or_else(PoisonError::into_inner);
+                acted.insert(address.clone());
+            }
+            _ => {}
         }
+    }
+
+    /// Whether a request of a step may have left in this session.
+    pub(super) fn has_acted(&self, address: &Address) -> bool {
+        let acted = self.acted.lock().unwrap_or_else(PoisonError::into_inner);
+        acted.contains(address)
     }
 
     /// Lets a kind look; what a person wants done again is not done before that.

@@ -30,6 +30,8 @@ pub(super) struct After {
     pub(super) anew: Option<Words>,
     /// Whether the run came with a plan file.
     pub(super) has_file: bool,
+    /// Whether something was done again that the plan does again.
+    pub(super) has_redone: bool,
     /// Steps that the plan has decided so that it can never do them.
     pub(super) fated: BTreeSet<Address>,
     /// What must be said beside a command that plans anew.
@@ -69,6 +71,7 @@ impl After {
             for words in commands.chain(&mut self.anew) {
                 words.without("--redo", address.as_str());
             }
+            self.has_redone = true;
         }
         self
     }
@@ -110,10 +113,10 @@ impl After {
         let is_stuck = |(address, outcome): (&Address, &Outcome)| {
             matches!(outcome, Outcome::Skipped { .. }) && self.fated.contains(address)
         };
-        // The file says that it can never be done.
-        let is_stuck = ending.outcomes.iter().any(is_stuck);
+        // The file says that it can never be done, or does again what has been.
+        let is_spent = self.has_redone || ending.outcomes.iter().any(is_stuck);
         Some(
-            match self.anew.as_ref().filter(|_| self.has_file && is_stuck) {
+            match self.anew.as_ref().filter(|_| self.has_file && is_spent) {
                 Some(anew) => Way::of(anew, true),
                 None => Way::of(&self.left_out, !self.has_file),
             },
@@ -231,6 +234,7 @@ mod tests {
             left_out: words(&["drplan", "apply", "--now"]),
             anew: None,
             has_file: false,
+            has_redone: false,
             fated: BTreeSet::new(),
             refused: BTreeSet::new(),
             unsaid: String::new(),
@@ -365,8 +369,9 @@ mod tests {
         let skipped = Outcome::Skipped {
             because: "later".to_owned(),
         };
-        let left_out = |has_file, address| {
+        let left_out = |has_file, has_redone, address| {
             let after = After {
+                has_redone,
                 anew: Some(words(&["drplan", "plan", "--out", "p"])),
                 fated: [Address::new("a.b")].into(),
                 has_file,
@@ -376,9 +381,12 @@ mod tests {
             way.map(|way| (way.command, way.plans_anew))
         };
         let said = |command: &str, plans_anew| Some((command.to_owned(), plans_anew));
-        assert_eq!(left_out(true, "a.b"), said("drplan plan --out p", true));
-        assert_eq!(left_out(true, "a.c"), said("drplan apply --now", false));
-        assert_eq!(left_out(false, "a.b"), said("drplan apply --now", true));
+        let (anew, same) = ("drplan plan --out p", "drplan apply --now");
+        assert_eq!(left_out(true, false, "a.b"), said(anew, true));
+        assert_eq!(left_out(true, false, "a.c"), said(same, false));
+        // The file would do again what has been.
+        assert_eq!(left_out(true, true, "a.c"), said(anew, true));
+        assert_eq!(left_out(false, true, "a.b"), said(same, true));
     }
 
     #[test]

@@ -106,6 +106,7 @@ pub(super) async fn run(
             None => next::anew(cli, args, &plan),
         },
         has_file: args.plan.is_some(),
+        has_redone: false,
         fated: after::fated(&plan),
         unsaid: next::unsaid(args, &plan),
         left_out: next::again(cli, args, &taken.by_hand_alone(), &plan),

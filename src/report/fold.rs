@@ -320,10 +320,8 @@ impl Track {
             .as_ref()
             .and_then(|before| before.ended.as_ref());
         let acted = self.effects.values().any(|e| e.finished.is_some());
-        // What cannot be looked at now is as it was.
-        let says_no_more = |outcome| holds(outcome) || matches!(outcome, Outcome::Blocked { .. });
         before.is_some_and(|(_, before)| {
-            !acted && (before == outcome || holds(before) && says_no_more(outcome))
+            !acted && (before == outcome || holds(before) && holds(outcome))
         })
     }
 

@@ -103,11 +103,7 @@ impl Standing {
                     address, outcome, ..
                 } => {
                     running.remove(address);
-                    // What was done and cannot be looked at now is as it was.
-                    let is_blocked = matches!(outcome, Outcome::Blocked { .. });
-                    if !is_blocked || !ended.get(address).is_some_and(Outcome::is_good) {
-                        ended.insert(address.clone(), outcome.clone());
-                    }
+                    ended.insert(address.clone(), outcome.clone());
                 }
                 _ => {}
             }

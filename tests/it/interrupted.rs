@@ -290,6 +290,117 @@ resource "command" "behind" {{
 }
 
 #[test]
+fn what_hangs_on_something_made_anew_is_not_called_done_any_more() {
+    let world = World::of(
+        r#"
+resource "command" "site" {
+  check = ["sh", "-c", "test -e lost && exit 7; test -e site"]
+  apply = ["sh", "-c", "test ! -e full && touch site"]
+}
+resource "command" "data" {
+  check      = ["test", "-e", "data"]
+  apply      = ["touch", "data"]
+  depends_on = [command.site]
+}
+resource "command" "last" {
+  check      = ["test", "-e", "last"]
+  apply      = ["false"]
+  depends_on = [command.data]
+}
+"#,
+    );
+    world.run("apply --auto-approve").ends_with(6);
+    world.remove("site");
+    world.remove("data");
+    world.write("full", "");
+    for lost in [false, true] {
+        if lost {
+            world.write("lost", "");
+        }
+        world
+            .run("apply --resume 2")
+            .ends_with(6)
+            .says("0 done, 1 failed, 0 unfinished, 0 waiting, 2 blocked");
+        world
+            .run("status")
+            .says("0 done, 1 failed, 0 unfinished, 0 waiting, 2 blocked");
+        world.run("report").says("3 of 3 steps are not done");
+    }
+}
+
+#[test]
+fn the_command_that_ends_what_was_edited_ends_all_of_it() {
+    let world = World::of(
+        r#"
+variable "tries" {
+  type    = string
+  default = "60"
+}
+resource "command" "long" {
+  check   = ["test", "-e", "done"]
+  apply   = ["sh", "-c", "echo $$ >> pids; sleep ${var.tries}; touch done"]
+  timeout = "2s"
+}
+"#,
+    );
+    world.run("apply --auto-approve").ends_with(6);
+    let ran = world
+        .run("apply --auto-approve --var tries=0")
+        .ends_with(6)
+        .says("it still goes on; last seen: the command as it was before an edit still runs");
+    let kill = ran.stdout.split('`').find(|part| part.starts_with("kill "));
+    let kill = kill.expect("a command").to_owned();
+    let killed = std::process::Command::new("sh")
+        .args(["-c", &kill])
+        .status();
+    assert!(killed.expect("a shell").success(), "{kill}");
+    let pids = world.read("pids");
+    let first = pids.trim();
+    let since = std::time::Instant::now();
+    while std::path::Path::new(&format!("/proc/{first}")).exists() {
+        assert!(since.elapsed() < PATIENCE, "{first} runs still");
+        std::thread::sleep(GLANCE);
+    }
+    world.run("apply --auto-approve --var tries=0").ends_with(0);
+}
+
+#[test]
+fn a_guard_edited_back_acts_though_it_had_ended_before_the_edit() {
+    let world = World::of(
+        r#"
+variable "name" {
+  type    = string
+  default = "a"
+}
+resource "command" "fence" {
+  guards = [command.behind]
+  apply  = ["sh", "-c", "echo ${var.name} >> log; touch begun.${var.name}; while ! test -e let.${var.name}; do sleep 0.05; done"]
+}
+resource "command" "behind" {
+  check = ["test", "-e", "behind"]
+  apply = ["touch", "behind"]
+}
+"#,
+    );
+    for name in ["a", "b"] {
+        let run = world.start(&format!("apply --auto-approve --var name={name}"));
+        world.wait_for(&format!("begun.{name}"));
+        run.signal("KILL");
+        run.ended();
+        if name == "a" {
+            world.write("let.a", "");
+            std::thread::sleep(std::time::Duration::from_millis(500));
+        }
+    }
+    let run = world.start("apply --auto-approve --var name=a");
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    assert_eq!(world.read("log"), "a\nb\n");
+    world.write("let.b", "");
+    run.ended().ends_with(0);
+    assert_eq!(world.read("log"), "a\nb\na\n");
+}
+
+#[test]
 fn what_a_run_has_done_stays_done_where_it_cannot_be_looked_at_again() {
     let world = World::of(
         r#"

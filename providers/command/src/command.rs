@@ -280,14 +280,10 @@ fn named(argv: &[String]) -> String {
 }
 
 /// How the program is whose end counts. One of another run that still works, or was cut off, counts too; that it
-/// ended well is no answer of this run, which begins anew. While the command still works as it was before an edit, it
-/// is waited for.
+/// ended well is no answer of this run, which begins anew.
 async fn began(cx: &ReadCx, spec: &CommandSpec) -> Result<Detached, ProviderError> {
     let traces = run::traces(cx, spec);
     let found = cx.doors.process.look(&traces).await?;
-    if found != Detached::Running && run::before_an_edit(cx, &traces).await?.is_some() {
-        return Ok(Detached::Running);
-    }
     let is_over = match found {
         Detached::Ended(0) => !cx.begun,
         Detached::Ended(code) => may_try_again(code, spec),
@@ -317,6 +313,45 @@ async fn untraced(cx: &ReadCx, spec: &CommandSpec) -> Result<Landed, ProviderErr
             Verdict::False => Landed::No,
         },
     )
+}
+
+/// How far the command has come.
+async fn found(cx: &ReadCx, spec: &CommandSpec) -> Result<Landed, ProviderError> {
+    let how = match began(cx, spec).await? {
+        Detached::Running => return Ok(Landed::Running),
+        Detached::Ended(0) if spec.again || CheckAsk::of(spec).is_none() => {
+            return Ok(Landed::Yes);
+        }
+        Detached::Unknown if spec.again => return Ok(Landed::No),
+        Detached::Ended(_) | Detached::Vanished
+            if spec.again && spec.on_interrupted == OnInterrupted::Check =>
+        {
+            return Ok(Landed::No);
+        }
+        Detached::Ended(0) => {
+            "the command ended with exit code 0 and its check does not hold".to_owned()
+        }
+        Detached::Ended(code) => format!("the command ended with exit code {code}"),
+        Detached::Vanished => "the command was cut off".to_owned(),
+        // Its note is written before it starts: without one it never started here.
+        Detached::Unknown => return untraced(cx, spec).await,
+    };
+    if let Some(check) = CheckAsk::of(spec).filter(|_| !spec.again) {
+        match check.verdict(&*cx.doors.process, &cx.base_dir).await? {
+            Verdict::True(_) => return Ok(Landed::Yes),
+            Verdict::False if spec.on_interrupted == OnInterrupted::Check => {
+                return Ok(Landed::No);
+            }
+            Verdict::False => {}
+        }
+    }
+    Ok(Landed::Partly {
+        disposable: false,
+        because: Because(format!(
+            "{how}, and whether it may run again is for a person to say; {}",
+            ways_on(cx, spec)
+        )),
+    })
 }
 
 /// What a person can do about a command that may have done its work in part.
@@ -393,41 +428,14 @@ impl Acts for Command {
     ) -> Fut<'a, Result<Landed, ProviderError>> {
         Box::pin(async move {
             let spec = &op.0;
-            let found = match began(cx, spec).await? {
-                Detached::Running => return Ok(Landed::Running),
-                Detached::Ended(0) if spec.again || CheckAsk::of(spec).is_none() => {
-                    return Ok(Landed::Yes);
-                }
-                Detached::Unknown if spec.again => return Ok(Landed::No),
-                Detached::Ended(_) | Detached::Vanished
-                    if spec.again && spec.on_interrupted == OnInterrupted::Check =>
-                {
-                    return Ok(Landed::No);
-                }
-                Detached::Ended(0) => {
-                    "the command ended with exit code 0 and its check does not hold".to_owned()
-                }
-                Detached::Ended(code) => format!("the command ended with exit code {code}"),
-                Detached::Vanished => "the command was cut off".to_owned(),
-                // Its note is written before it starts: without one it never started here.
-                Detached::Unknown => return untraced(cx, spec).await,
-            };
-            if let Some(check) = CheckAsk::of(spec).filter(|_| !spec.again) {
-                match check.verdict(&*cx.doors.process, &cx.base_dir).await? {
-                    Verdict::True(_) => return Ok(Landed::Yes),
-                    Verdict::False if spec.on_interrupted == OnInterrupted::Check => {
-                        return Ok(Landed::No);
-                    }
-                    Verdict::False => {}
-                }
+            let landed = found(cx, spec).await?;
+            let traces = run::traces(cx, spec);
+            if landed != Landed::No || run::before_an_edit(cx, &traces).await?.is_none() {
+                return Ok(landed);
             }
-            Ok(Landed::Partly {
-                disposable: false,
-                because: Because(format!(
-                    "{found}, and whether it may run again is for a person to say; {}",
-                    ways_on(cx, spec)
-                )),
-            })
+            // How it ended when it looked as it does now is no answer of what is waited for.
+            cx.doors.process.forget(&traces).await?;
+            Ok(Landed::Running)
         })
     }
 

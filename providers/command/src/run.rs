@@ -37,7 +37,7 @@ pub(crate) async fn before_an_edit(
             let note = end_of(&traces.pid).await;
             let id = note.split(' ').next().unwrap_or_default();
             return Ok(Some(format!(
-                "the command as it was before an edit still runs, as process {id}"
+                "the command as it was before an edit still runs, in process group {id}; `kill -- -{id}` ends it"
             )));
         }
     }

@@ -25,12 +25,15 @@ pub fn kube_error(during: impl Into<String>, target: &str, error: &kube::Error) 
             Some(auth) => auth_error(during, target, auth),
             None => transport_error(during, target, inner.as_ref()),
         },
+        // The words of the error may hold what was read, and that may be secret.
         kube::Error::SerdeError(e) => ProviderError::new(ErrorKind::Corrupt, during, target)
-            .because(format!(
-                "the answer is not the JSON that was expected (line {}, column {})",
-                e.line(),
-                e.column()
-            )),
+            .because(match e.line() {
+                0 => "the answer is not the JSON that was expected".to_owned(),
+                line => format!(
+                    "the answer is not the JSON that was expected (line {line}, column {})",
+                    e.column()
+                ),
+            }),
         kube::Error::BuildRequest(e) => {
             ProviderError::new(ErrorKind::Bug, during, target).caused_by(e)
         }

@@ -53,24 +53,25 @@ impl Head {
     }
 }
 
-/// Returns the objects of a page, each with the type that lists leave out, and the values of Secrets hidden. What does
-/// not say that it is a list is an error: that it holds nothing would mean that nothing is there.
+/// Returns the objects of a page, each with the type that lists leave out, and the values of Secrets hidden. What is not
+/// like a list is an error: that it holds nothing would mean that nothing is there.
 pub(crate) fn objects(page: &[u8]) -> serde_json::Result<Vec<Json>> {
     let page: Page = serde_json::from_slice(page)?;
-    let Some(kind) = page.kind.strip_suffix("List") else {
-        return Err(serde::de::Error::custom(format!(
-            "a `{}` is no list",
-            page.kind
-        )));
-    };
+    let kind = page.kind.as_deref().and_then(|k| k.strip_suffix("List"));
+    if kind.is_none() && page.items.is_none() {
+        return Err(serde::de::Error::custom("it is no list"));
+    }
     let typed = |Object(mut object): Object| {
-        object
-            .entry("apiVersion")
-            .or_insert_with(|| page.api_version.clone());
-        object.entry("kind").or_insert_with(|| kind.into());
+        if let Some(kind) = kind {
+            object
+                .entry("apiVersion")
+                .or_insert_with(|| page.api_version.clone());
+            object.entry("kind").or_insert_with(|| kind.into());
+        }
         redact::redact(Json::Object(object), redact::salt())
     };
-    Ok(page.items.into_iter().flatten().map(typed).collect())
+    let items = page.items.into_iter().flatten().flatten();
+    Ok(items.map(typed).collect())
 }
 
 #[derive(Deserialize)]
@@ -78,9 +79,18 @@ pub(crate) fn objects(page: &[u8]) -> serde_json::Result<Vec<Json>> {
 struct Page {
     #[serde(default)]
     api_version: Json,
-    kind: String,
     #[serde(default)]
-    items: Option<Vec<Object>>,
+    kind: Option<String>,
+    /// Null is a list that holds nothing.
+    #[serde(default, deserialize_with = "present")]
+    items: Option<Option<Vec<Object>>>,
+}
+
+/// Tells what is null from what is not there.
+fn present<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<Vec<Object>>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 /// An object without the bookkeeping of its fields.
@@ -192,11 +202,18 @@ mod tests {
     }
 
     #[test]
+    fn a_list_may_be_named_as_its_definition_likes() {
+        let page = br#"{"kind": "foolist", "items": [{"kind": "foo", "metadata": {"name": "a"}}]}"#;
+        let objects = objects(page).expect("a page");
+        assert_eq!(objects, [json!({"kind": "foo", "metadata": {"name": "a"}})]);
+    }
+
+    #[test]
     fn what_is_no_page_is_an_error() {
         for text in [
             "",
             "{}",
-            r#"{"kind": "Status", "items": []}"#,
+            r#"{"kind": "Status", "status": "Success"}"#,
             r#"{"kind": "PodList", "items": [1]}"#,
             r#"{"kind": "PodList", "items": {}}"#,
         ] {
