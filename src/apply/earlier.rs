@@ -67,10 +67,10 @@ pub(super) fn begins_or_ends(left: &mut BTreeMap<(Address, usize), bool>, record
                 *is_over = true;
             }
         }
-        // Only of what was cut off nobody has seen the end.
+        // What failed may go on all the same: its time-out passed, or nobody could be asked any more.
         Event::StepEnded {
             address, outcome, ..
-        } if !matches!(outcome, Outcome::Stopped | Outcome::Blocked { .. }) => {
+        } if outcome.is_good() => {
             let of_step = (address.clone(), 0)..=(address.clone(), usize::MAX);
             left.range_mut(of_step)
                 .for_each(|(_, is_over)| *is_over = true);
@@ -101,14 +101,16 @@ pub(super) fn done(earlier: Option<&Earlier>) -> BTreeSet<Address> {
     done.collect()
 }
 
-/// How steps ended that ended well, where nobody has turned to them since.
-pub(super) fn ended_well(earlier: Option<&Earlier>) -> BTreeMap<Address, Outcome> {
+/// How steps ended that ended well, and by which record, where nobody has turned to them since.
+pub(super) fn ended_well(earlier: Option<&Earlier>) -> BTreeMap<Address, (Outcome, u64)> {
     let mut out = BTreeMap::new();
     for line in lines(earlier) {
         match &line.record {
             Event::StepEnded {
                 address, outcome, ..
-            } if outcome.is_good() => drop(out.insert(address.clone(), outcome.clone())),
+            } if outcome.is_good() => {
+                out.insert(address.clone(), (outcome.clone(), line.seq));
+            }
             Event::StepStarted { address, .. }
             | Event::GateOpened { address, .. }
             | Event::StepEnded { address, .. } => drop(out.remove(address)),
@@ -116,6 +118,17 @@ pub(super) fn ended_well(earlier: Option<&Earlier>) -> BTreeMap<Address, Outcome
         }
     }
     out
+}
+
+/// The last record of each step that says that something was begun.
+pub(super) fn acted(earlier: Option<&Earlier>) -> BTreeMap<Address, u64> {
+    let acted = lines(earlier).filter_map(|line| match &line.record {
+        Event::EffectStarted { address, .. } | Event::EffectAdopted { address, .. } => {
+            Some((address.clone(), line.seq))
+        }
+        _ => None,
+    });
+    acted.collect()
 }
 
 /// What a person took on when a run began, or last went on.

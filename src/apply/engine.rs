@@ -165,6 +165,7 @@ pub async fn apply(mut apply: Apply) -> Result<Ending, JournalError> {
     let lost = apply.hold.lost();
     let left = earlier::left(apply.earlier.as_ref());
     let adopted = earlier::adopted(apply.earlier.as_ref());
+    let acted = earlier::acted(apply.earlier.as_ref());
     let redo = earlier::to_redo(&apply.plan, apply.earlier.as_ref());
     let shared = Arc::new(Shared {
         places: Arc::new(places(&apply.plan)),
@@ -183,7 +184,7 @@ pub async fn apply(mut apply: Apply) -> Result<Ending, JournalError> {
         hold: apply.hold,
         orders: apply.orders,
         left: Mutex::new(left),
-        acted: Mutex::default(),
+        acted: Mutex::new(acted),
         adopted: Mutex::new(adopted),
         redo: Mutex::new(redo),
         cancel: cancelled,
@@ -274,8 +275,8 @@ struct Run {
     answered: BTreeMap<Address, Ended>,
     /// What the run did before it was resumed.
     done: BTreeSet<Address>,
-    /// How what it did before ended.
-    before: BTreeMap<Address, Outcome>,
+    /// How what ended well before ended, and by which record.
+    before: BTreeMap<Address, (Outcome, u64)>,
     /// What was found true at the start, and why.
     seen: BTreeMap<Address, String>,
     /// What was true when planned, and of which nobody knows whether it is.
@@ -379,7 +380,7 @@ impl Run {
             }
         }
         for (i, outcome) in std::mem::take(&mut self.set_aside) {
-            self.queue.end(i, outcome);
+            self.end(i, outcome);
         }
     }
 
@@ -492,7 +493,7 @@ impl Run {
         };
         self.shared.remember(&event);
         let written = match &ended.outcome {
-            Outcome::Blocked { by } if self.is_as_before(i, by) => Ok(()),
+            Outcome::Blocked { .. } if self.is_as_before(i) => Ok(()),
             // What was true or blocked changed nothing: it is kept with the next record.
             Outcome::Passed | Outcome::Blocked { .. } => self.shared.note(event),
             _ => self.shared.write(event).await,
@@ -521,17 +522,22 @@ impl Run {
 
     /// Whether a step that is blocked now ended well before the run went on, and is as it was: nothing was done since to
     /// what it hangs on, which only cannot be looked at.
-    fn is_as_before(&mut self, i: usize, by: &Address) -> bool {
+    fn is_as_before(&mut self, i: usize) -> bool {
         let address = self.queue.name(i);
-        if self.shared.has_acted(by) {
+        let Some((_, ended_at)) = self.before.get(address) else {
+            return false;
+        };
+        let is_as_before = self.queue.touched_before(i) < *ended_at;
+        if !is_as_before {
             self.before.remove(address);
         }
-        self.before.contains_key(address)
+        is_as_before
     }
 
     fn end(&mut self, i: usize, outcome: Outcome) {
         self.outlook.ends(i, &self.queue);
-        self.queue.end(i, outcome);
+        let acted_at = self.shared.acted_at(self.queue.name(i));
+        self.queue.end(i, outcome, acted_at);
     }
 
     /// Tells how long it will still take, when that has changed.
@@ -630,10 +636,10 @@ impl Run {
 /// How steps ended in a run that went on: what was done before and was not looked at again, or could not be, is as it
 /// was.
 fn together(
-    before: BTreeMap<Address, Outcome>,
+    before: BTreeMap<Address, (Outcome, u64)>,
     mut now: BTreeMap<Address, Outcome>,
 ) -> BTreeMap<Address, Outcome> {
-    for (address, outcome) in before {
+    for (address, (outcome, _)) in before {
         if matches!(now.get(&address), None | Some(Outcome::Blocked { .. })) {
             now.insert(address, outcome);
         }

@@ -10,6 +10,7 @@ use drplan_api::Registry;
 
 use super::event::Outcome;
 use super::paths::Paths;
+use super::shared::NOW;
 use super::slots::Bounds;
 use super::slots::Slots;
 use crate::plan::Do;
@@ -33,8 +34,10 @@ pub(super) struct Queue {
     taken: Vec<bool>,
     /// Steps that hold slots.
     running: Vec<bool>,
-    /// Steps that acted in this run, and those behind one that did.
+    /// Steps that acted in this session, and those behind one that did.
     acted: Vec<bool>,
+    /// The last record that says that something was begun of a step, or of one before it.
+    touched: Vec<u64>,
     pub(super) ended: BTreeMap<Address, Outcome>,
 }
 
@@ -68,6 +71,7 @@ impl Queue {
             taken: vec![false; steps],
             running: vec![false; steps],
             acted: vec![false; steps],
+            touched: vec![0; steps],
             ended: BTreeMap::new(),
         };
         for i in (0..steps)
@@ -176,10 +180,18 @@ impl Queue {
         })
     }
 
-    /// Keeps how a step ended and lets what waits for it come.
-    pub(super) fn end(&mut self, i: usize, outcome: Outcome) {
+    /// The last record that says that something was begun of what this step hangs on.
+    pub(super) fn touched_before(&self, i: usize) -> u64 {
+        let touched = self.before[i].iter().map(|&b| self.touched[b]);
+        touched.max().unwrap_or_default()
+    }
+
+    /// Keeps how a step ended, and by which record something of it was begun last, and lets what waits for it come.
+    pub(super) fn end(&mut self, i: usize, outcome: Outcome, acted_at: u64) {
         self.taken[i] = true;
-        self.acted[i] = outcome == Outcome::Done || self.behind_action(i);
+        let has_acted = outcome == Outcome::Done || acted_at == NOW;
+        self.acted[i] = has_acted || self.behind_action(i);
+        self.touched[i] = acted_at.max(self.touched_before(i));
         self.ended.insert(self.names[i].clone(), outcome);
         for next in self.after[i].clone() {
             self.waits[next] -= 1;

@@ -41,6 +41,9 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use tokio::sync::watch;
 
+/// Behind every record that was there when the session began.
+pub(super) const NOW: u64 = u64::MAX;
+
 /// What all steps of a run share.
 pub(crate) struct Shared {
     pub(crate) plan: Arc<Plan>,
@@ -64,8 +67,8 @@ pub(crate) struct Shared {
     pub(super) orders: Orders,
     /// Effects whose requests may have left, also before the run was resumed.
     pub(super) left: Mutex<BTreeMap<(Address, usize), bool>>,
-    /// Steps of which it has begun an effect since it went on.
-    pub(super) acted: Mutex<BTreeSet<Address>>,
+    /// The record by which something of each step was begun last.
+    pub(super) acted: Mutex<BTreeMap<Address, u64>>,
     /// Effects that it has not begun and waited for.
     pub(super) adopted: Mutex<BTreeSet<(Address, usize)>>,
     /// What is to be done again and has not been yet.
@@ -188,23 +191,20 @@ impl Shared {
     pub(super) fn remember(&self, event: &Event) {
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         earlier::begins_or_ends(&mut left, event);
-        match event {
-            Event::EffectAdopted { address, effect } => {
-                let mut adopted = self.adopted.lock().unwrap_or_else(PoisonError::into_inner);
-                adopted.insert((address.clone(), *effect));
-            }
-            Event::EffectStarted { address, .. } => {
-                let mut acted = self.acted.lock().unwrap_or_else(PoisonError::into_inner);
-                acted.insert(address.clone());
-            }
-            _ => {}
+        if let Event::EffectAdopted { address, effect } = event {
+            let mut adopted = self.adopted.lock().unwrap_or_else(PoisonError::into_inner);
+            adopted.insert((address.clone(), *effect));
+        }
+        if let Event::EffectStarted { address, .. } | Event::EffectAdopted { address, .. } = event {
+            let mut acted = self.acted.lock().unwrap_or_else(PoisonError::into_inner);
+            acted.insert(address.clone(), NOW);
         }
     }
 
-    /// Whether a request of a step may have left in this session.
-    pub(super) fn has_acted(&self, address: &Address) -> bool {
+    /// The record by which something of a step was begun last: 0 if nothing was, [`NOW`] in this session.
+    pub(super) fn acted_at(&self, address: &Address) -> u64 {
         let acted = self.acted.lock().unwrap_or_else(PoisonError::into_inner);
-        acted.contains(address)
+        acted.get(address).copied().unwrap_or_default()
     }
 
     /// Lets a kind look; what a person wants done again is not done before that.

@@ -195,9 +195,9 @@ impl Turn<'_> {
                     holds: true,
                 };
                 return Ok(Ended {
-                    outcome: match self.has_come_true().await? {
-                        true => Outcome::Done,
-                        false => Outcome::AlreadyTrue,
+                    outcome: match self.said_by_hand() {
+                        None if self.has_come_true().await? => Outcome::Done,
+                        _ => Outcome::AlreadyTrue,
                     },
                     evidence: [observed].into_iter().chain(self.said_by_hand()).collect(),
                     outputs: looked.outputs,

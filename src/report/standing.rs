@@ -74,7 +74,7 @@ impl Standing {
                             Outcome::Blocked { .. }
                                 | Outcome::Waiting { .. }
                                 | Outcome::Moved { .. }
-                                | Outcome::Refuted { .. }
+                                | Outcome::Refuted { warning: false, .. }
                         )
                     });
                 }

@@ -329,6 +329,72 @@ resource "command" "last" {
 }
 
 #[test]
+fn what_hangs_on_something_unreadable_behind_what_was_made_anew_is_not_called_done() {
+    let world = World::of(
+        r#"
+resource "command" "site" {
+  check = ["test", "-e", "site"]
+  apply = ["touch", "site"]
+}
+resource "command" "data" {
+  check      = ["sh", "-c", "test -e lost && exit 7; test -e data"]
+  apply      = ["touch", "data"]
+  depends_on = [command.site]
+}
+resource "command" "last" {
+  check      = ["test", "-e", "last"]
+  apply      = ["touch", "last"]
+  depends_on = [command.data]
+}
+resource "command" "other" {
+  check = ["test", "-e", "other"]
+  apply = ["false"]
+}
+"#,
+    );
+    world.run("apply --auto-approve").ends_with(6);
+    world.write("lost", "");
+    for (made, counts) in [
+        (
+            false,
+            "2 done, 2 failed, 0 unfinished, 0 waiting, 0 blocked",
+        ),
+        (true, "1 done, 2 failed, 0 unfinished, 0 waiting, 1 blocked"),
+    ] {
+        if made {
+            world.remove("site");
+        }
+        world.run("apply --resume 2").ends_with(6).says(counts);
+        world.run("status").says(counts);
+    }
+}
+
+#[test]
+fn what_hangs_on_a_step_that_came_true_after_its_time_out_is_looked_at() {
+    let world = World::of(
+        r#"
+resource "command" "slow" {
+  check   = ["test", "-e", "made"]
+  apply   = ["sh", "-c", "sleep 4; touch made"]
+  timeout = "2s"
+}
+resource "command" "behind" {
+  check      = ["sh", "-c", "test ! -e made || test -e seen"]
+  apply      = ["touch", "seen"]
+  depends_on = [command.slow]
+}
+"#,
+    );
+    let run = world.start("apply --auto-approve --on-failure pause");
+    world.wait_for("made");
+    world.run("resume 2").ends_with(0);
+    run.ended()
+        .ends_with(0)
+        .says("MOVED    command.behind: the plan shows no action");
+    assert!(world.holds("seen"));
+}
+
+#[test]
 fn the_command_that_ends_what_was_edited_ends_all_of_it() {
     let world = World::of(
         r#"

@@ -430,11 +430,15 @@ impl Acts for Command {
             let spec = &op.0;
             let landed = found(cx, spec).await?;
             let traces = run::traces(cx, spec);
-            if landed != Landed::No || run::before_an_edit(cx, &traces).await?.is_none() {
+            let is_begun_anew = landed == Landed::No;
+            let may_begin = is_begun_anew || matches!(landed, Landed::Partly { .. });
+            if !may_begin || run::before_an_edit(cx, &traces).await?.is_none() {
                 return Ok(landed);
             }
-            // How it ended when it looked as it does now is no answer of what is waited for.
-            cx.doors.process.forget(&traces).await?;
+            if is_begun_anew {
+                // How it ended when it looked as it does now is no answer of what is waited for.
+                cx.doors.process.forget(&traces).await?;
+            }
             Ok(Landed::Running)
         })
     }

@@ -1,6 +1,7 @@
 //! What is called done is proven: its evidence holds, and the world was asked after the last change.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use drplan::apply::Event;
 use drplan::apply::Outcome;
@@ -34,8 +35,15 @@ fn of_run(plan: &Plan, trace: &[&Entry]) -> Vec<String> {
     let index: BTreeMap<&Address, usize> = steps.map(|(i, step)| (&step.address, i)).collect();
     // Steps that acted, and those behind one that did.
     let mut acted = vec![false; plan.steps.len()];
+    // Those that began something since the run last began or went on, however they ended.
+    let mut began = BTreeSet::new();
     let mut out = Vec::new();
     for (at, entry) in trace.iter().enumerate() {
+        match &entry.what {
+            What::Event(Event::RunStarted { .. } | Event::RunResumed { .. }) => began.clear(),
+            What::Event(Event::EffectStarted { address, .. }) => drop(began.insert(address)),
+            _ => {}
+        }
         let What::Event(Event::StepEnded {
             address,
             outcome,
@@ -50,7 +58,7 @@ fn of_run(plan: &Plan, trace: &[&Entry]) -> Vec<String> {
         };
         let step = &plan.steps[i];
         let behind = before[i].iter().any(|&b| acted[b]);
-        acted[i] = *outcome == Outcome::Done || behind;
+        acted[i] = *outcome == Outcome::Done || began.contains(address) || behind;
         match outcome {
             Outcome::Passed if behind && step.what == Do::Nothing && !address.is_data() => {
                 out.push(format!(
