@@ -1,0 +1,100 @@
+//! What a run that goes on says of what it did before.
+
+use crate::drplan::World;
+
+/// A chain of three, of which the first two cannot be looked at while `blind.site` and `blind.data` are there, and the
+/// first cannot be made while `full` is; and a step that always fails.
+const CHAIN: &str = r#"
+resource "command" "site" {
+  check = ["sh", "-c", "test -e blind.site && exit 7; test -e site"]
+  apply = ["sh", "-c", "test ! -e full && touch site"]
+}
+resource "command" "data" {
+  check      = ["sh", "-c", "test -e blind.data && exit 7; test -e data"]
+  apply      = ["touch", "data"]
+  depends_on = [command.site]
+}
+resource "command" "last" {
+  check      = ["test", "-e", "last"]
+  apply      = ["touch", "last"]
+  depends_on = [command.data]
+}
+resource "command" "other" {
+  check = ["test", "-e", "other"]
+  apply = ["false"]
+}
+"#;
+
+/// A world in which the chain is done, and the run is not.
+fn done() -> World {
+    let world = World::of(CHAIN);
+    world
+        .run("apply --auto-approve")
+        .ends_with(6)
+        .says("3 done, 1 failed");
+    world
+}
+
+/// Goes on, and holds what the run, its status and its report say against what is expected.
+#[track_caller]
+fn goes_on(world: &World, done: u32, failed: u32, blocked: u32) {
+    let counts =
+        format!("{done} done, {failed} failed, 0 unfinished, 0 waiting, {blocked} blocked");
+    world.run("apply --resume 2").ends_with(6).says(&counts);
+    world.run("status").ends_with(0).says(&counts);
+    let not_done = format!("{} of 4 steps are not done", failed + blocked);
+    world.run("report").ends_with(0).says(&not_done);
+}
+
+#[test]
+fn what_a_run_has_done_stays_done_where_it_cannot_be_looked_at_again() {
+    let world = done();
+    world.write("blind.site", "");
+    goes_on(&world, 2, 2, 0);
+}
+
+#[test]
+fn what_hangs_on_something_made_anew_is_not_called_done_any_more() {
+    let world = done();
+    world.remove("site");
+    world.remove("data");
+    world.write("full", "");
+    goes_on(&world, 0, 2, 2);
+    // Nor in the next session, in which nothing is begun.
+    world.write("blind.site", "");
+    goes_on(&world, 0, 2, 2);
+}
+
+#[test]
+fn what_hangs_on_something_unreadable_behind_what_was_made_anew_is_not_called_done() {
+    let world = done();
+    world.write("blind.data", "");
+    goes_on(&world, 2, 2, 0);
+    world.remove("site");
+    goes_on(&world, 1, 2, 1);
+}
+
+#[test]
+fn what_hangs_on_a_step_that_came_true_after_its_time_out_is_looked_at() {
+    let world = World::of(
+        r#"
+resource "command" "slow" {
+  check   = ["test", "-e", "made"]
+  apply   = ["sh", "-c", "sleep 4; touch made"]
+  timeout = "2s"
+}
+resource "command" "behind" {
+  check      = ["sh", "-c", "test ! -e made || test -e seen"]
+  apply      = ["touch", "seen"]
+  depends_on = [command.slow]
+}
+"#,
+    );
+    let run = world.start("apply --auto-approve --on-failure pause");
+    world.wait_for("made");
+    world.run("resume 2").ends_with(0);
+    run.ended()
+        .ends_with(0)
+        .says("MOVED    command.behind: the plan shows no action");
+    assert!(world.holds("seen"));
+}
