@@ -328,7 +328,11 @@ impl Builder {
                         .get(conn)
                         .is_some_and(|t| t.made_by.is_empty() && t.lost.is_none())
                 });
-                if !found.is_empty() || instance.wires.already.contains(cap) || idle || !known {
+                // Of what cannot be read nobody can say that something is missing there: the step is blocked, and
+                // tells why.
+                let is_unreadable = instance.looked.as_ref().is_some_and(|l| l.present.is_err());
+                let is_given = !found.is_empty() || instance.wires.already.contains(cap);
+                if is_given || idle || !known || is_unreadable {
                     continue;
                 }
                 let on = cap

@@ -274,6 +274,43 @@ resource "command" "beside" {
 }
 
 #[test]
+fn of_a_cluster_that_cannot_be_read_nothing_is_said_to_be_missing() {
+    let world = World::of(
+        r#"
+provider "kubernetes" "site" {
+  kubeconfig_path = "kubeconfig"
+}
+
+resource "kubernetes_manifest" "settings" {
+  stage   = "apps"
+  content = "{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: b}}"
+}
+"#,
+    );
+    world.write(
+        "kubeconfig",
+        r#"{
+  "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:1"}}],
+  "users": [{"name": "u", "user": {}}],
+  "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+  "current-context": "x"
+}"#,
+    );
+    for line in ["plan --detailed-exitcode", "permissions"] {
+        world
+            .run(line)
+            .ends_with(12)
+            .says("Connection refused")
+            .hides("nothing provides");
+    }
+    world
+        .run("doctor")
+        .ends_with(1)
+        .says("BAD")
+        .hides("nothing provides");
+}
+
+#[test]
 fn a_file_that_cannot_be_read_is_named() {
     let world = World::empty();
     std::fs::write(world.path("main.dr.hcl"), b"# \xff\xfe\n").expect("a written file");
