@@ -10,6 +10,7 @@ use drplan_api::DynKind;
 use drplan_api::Evidence;
 use drplan_api::Fut;
 use drplan_api::Json;
+use drplan_api::Mode;
 use drplan_api::Registry;
 use tokio::time::Instant;
 
@@ -58,12 +59,15 @@ impl Begin<'_> {
             return outcome(Outcome::Blocked { by });
         }
         if let Some(because) = self.shared.orders.taken.skip.get(&step.address) {
-            let because = because.clone();
+            let because = match self.shared.runs_still(&step.address).await {
+                true => format!("{because} (its program still runs)"),
+                false => because.clone(),
+            };
             return outcome(Outcome::Skipped { because });
         }
         match &step.what {
             Do::Barrier | Do::Idle => outcome(Outcome::Passed),
-            Do::Nothing if step.address.is_data() || !self.is_in_doubt(i, queue) => {
+            Do::Nothing if step.address.is_data() || !self.is_in_doubt(i, queue).await => {
                 Ok(Begun::Ended(self.passed(step)))
             }
             Do::Conflict | Do::Blocked { .. } => outcome(Outcome::Failed {
@@ -79,10 +83,13 @@ impl Begin<'_> {
         }
     }
 
-    /// What was true may not be any more: nobody knew at the start, or something before it has acted.
-    fn is_in_doubt(&self, i: usize, queue: &Queue) -> bool {
+    /// What was true may not be any more: nobody knew at the start, something before it has acted, or a program of it
+    /// still runs.
+    async fn is_in_doubt(&self, i: usize, queue: &Queue) -> bool {
         let address = &self.shared.plan.steps[i].address;
-        queue.behind_action(i) || self.unsure.contains(address)
+        queue.behind_action(i)
+            || self.unsure.contains(address)
+            || self.shared.runs_still(address).await
     }
 
     /// What was true at the start and that nothing of this run can have changed.
@@ -158,7 +165,9 @@ impl Begin<'_> {
         self.started(step).await?;
         let (shared, outs) = (Arc::clone(self.shared), Arc::clone(self.outs));
         let registry = Arc::clone(self.registry);
-        let answered = self.answered.get(&step.address).cloned();
+        // Of a guard with a goal of its own it can be seen whether it still holds.
+        let answered = self.answered.get(&step.address);
+        let answered = answered.filter(|_| !has_goal(&*kind, step)).cloned();
         let began = Instant::now();
         let deadline = began + Duration::from_secs(step.timeout_s);
         Ok(Begun::Runs(Box::pin(async move {
@@ -199,6 +208,18 @@ async fn not_needed(
         return Some(Ended::with(Outcome::AlreadyTrue));
     }
     answered
+}
+
+/// Whether it can be seen if what a step makes true holds.
+fn has_goal(kind: &dyn DynKind, step: &Step) -> bool {
+    match kind.def().mode {
+        Mode::Goal => true,
+        Mode::Guard | Mode::Data => false,
+        Mode::GoalIf(arg) => {
+            let args = step.want.as_ref().map(|want| &want.args);
+            args.is_some_and(|args| !args[arg].is_null())
+        }
+    }
 }
 
 fn assert_all(

@@ -118,13 +118,19 @@ impl Shared {
     /// The folder matters only while something of the step may run, and until its end is kept. What was true or done
     /// by hand may run all the same, from an earlier run.
     pub(super) async fn clear_work_dir(&self, address: &Address) {
-        let folder = self.work_path(address);
-        for traces in Traces::all_in(&folder) {
+        if !self.runs_still(address).await {
+            std::fs::remove_dir_all(self.work_path(address)).ok();
+        }
+    }
+
+    /// Whether a program of a step runs, whichever run began it.
+    pub(super) async fn runs_still(&self, address: &Address) -> bool {
+        for traces in Traces::all_in(&self.work_path(address)) {
             if let Ok(Detached::Running) = self.doors.process.look(&traces).await {
-                return;
+                return true;
             }
         }
-        std::fs::remove_dir_all(folder).ok();
+        false
     }
 
     pub(super) async fn write(&self, event: Event) -> Result<(), JournalError> {

@@ -194,11 +194,15 @@ impl Turn<'_> {
                     source: "observed when its turn came".to_owned(),
                     holds: true,
                 };
+                if self.said_by_hand().is_none() && self.has_come_true(&want).await? {
+                    return Ok(Ended {
+                        outcome: Outcome::Done,
+                        evidence: vec![observed],
+                        outputs: self.settled(&want).await?,
+                    });
+                }
                 return Ok(Ended {
-                    outcome: match self.said_by_hand() {
-                        None if self.has_come_true().await? => Outcome::Done,
-                        _ => Outcome::AlreadyTrue,
-                    },
+                    outcome: Outcome::AlreadyTrue,
                     evidence: [observed].into_iter().chain(self.said_by_hand()).collect(),
                     outputs: looked.outputs,
                 });
@@ -224,19 +228,65 @@ impl Turn<'_> {
         })
     }
 
-    /// Whether it is this run's own work that is true now: it began it, and was cut off before it saw the end.
-    async fn has_come_true(&self) -> Result<bool, Stop> {
+    /// Whether it is this run's own work that is true now: it began it, and was cut off before it saw the end. What
+    /// still goes on is waited for, as it was then: that its goal holds already does not mean that it is over.
+    async fn has_come_true(&self, want: &RawWant) -> Result<bool, Stop> {
         let address = &self.step.address;
         let open = self.shared.open_effects(address);
-        for effect in &open {
+        for &effect in &open {
+            if let Do::Act { op, effects, .. } = &self.step.what
+                && effect < effects.len()
+            {
+                let op = self.kind.bind(op, address)?;
+                self.waited_for(want, &*op, effect).await?;
+            }
             let finished = Event::EffectFinished {
                 address: address.clone(),
-                effect: *effect,
+                effect,
                 found: false,
             };
             self.shared.record(finished).await?;
         }
-        Ok(!open.is_empty())
+        let mut has_waited = false;
+        while self.shared.runs_still(address).await {
+            has_waited = true;
+            if Instant::now() >= self.deadline {
+                return Err(self.overdue("the program runs").into());
+            }
+            self.rest(POLL_PAUSES.0).await?;
+        }
+        Ok(has_waited || !open.is_empty())
+    }
+
+    async fn waited_for(&self, want: &RawWant, op: &dyn BoundOp, n: usize) -> Result<(), Stop> {
+        let tries = Tries {
+            attempt: 1,
+            left_before: true,
+            left: true,
+            adopted: false,
+            begun: false,
+        };
+        let cx = ReadCx {
+            begun: true,
+            ..self.read_cx(want, tries.attempt).await?
+        };
+        match self.reading(op.probe(&cx, n)).await? {
+            Landed::Running => self.poll(want, op, n, &tries).await,
+            _ => Ok(()),
+        }
+    }
+
+    fn overdue(&self, note: &str) -> ProviderError {
+        let late = ProviderError::new(
+            ErrorKind::Invalid,
+            "finish in time",
+            self.step.address.to_string(),
+        );
+        late.because(format!(
+            "its time-out of {} s passed, and it still goes on; last seen: {note}",
+            self.step.timeout_s
+        ))
+        .hint("go on with the run to wait as long again; a longer `timeout` takes a new plan")
     }
 
     /// Looks at this one resource with fresh facts. Passing trouble is waited out within bounds.
@@ -528,17 +578,7 @@ impl Turn<'_> {
                     again_in,
                 } => {
                     if Instant::now() >= self.deadline {
-                        return Err(ProviderError::new(
-                            ErrorKind::Invalid,
-                            "finish in time",
-                            self.step.address.to_string(),
-                        )
-                        .because(format!(
-                            "its time-out of {} s passed, and it still goes on; last seen: {note}",
-                            self.step.timeout_s
-                        ))
-                        .hint("go on with the run to wait as long again; a longer `timeout` takes a new plan")
-                        .into());
+                        return Err(self.overdue(&note).into());
                     }
                     let event = Event::Progress {
                         address: self.step.address.clone(),

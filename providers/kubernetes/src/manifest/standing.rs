@@ -253,6 +253,13 @@ impl<'a> Lens<'a> {
     }
 
     fn compare(&self, item: &Item, live: &Json) -> Result<Standing, Hindered> {
+        if live["metadata"]["deletionTimestamp"].is_string() {
+            return Ok(Standing::Refused(format!(
+                "`{}` is being deleted, so that it goes, whatever is written to it: wait until it is gone, or look at \
+                 its finalizers",
+                item.title()
+            )));
+        }
         let wanted = item.compared();
         // What drplan has paused counts as what it was.
         if differences(&wanted, &running(live)).is_empty() {
