@@ -255,8 +255,8 @@ impl<'a> Lens<'a> {
     fn compare(&self, item: &Item, live: &Json) -> Result<Standing, Hindered> {
         if live["metadata"]["deletionTimestamp"].is_string() {
             return Ok(Standing::Refused(format!(
-                "`{}` is being deleted, so that it goes, whatever is written to it: wait until it is gone, or look at \
-                 its finalizers",
+                "`{}`: it is being deleted, and goes whatever is written to it; wait until it is gone, or look at its \
+                 finalizers",
                 item.title()
             )));
         }
