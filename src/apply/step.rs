@@ -49,6 +49,9 @@ const SETTLE_PAUSE: Duration = Duration::from_secs(1);
 /// How long one attempt may take even where less of the step's time-out is left.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// How often it is looked whether a program of a step that is true already has ended.
+const PROGRAM_PAUSE: Duration = Duration::from_secs(1);
+
 /// The shortest and the longest pause between polls, whatever a kind asks for.
 const POLL_PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(30));
 
@@ -238,7 +241,14 @@ impl Turn<'_> {
                 && effect < effects.len()
             {
                 let op = self.kind.bind(op, address)?;
-                self.waited_for(want, &*op, effect).await?;
+                let mut attempt = 1;
+                while let Err(stop) = self.waited_for(want, &*op, effect).await {
+                    let Stop::Failed(error) = stop else {
+                        return Err(stop);
+                    };
+                    attempt += 1;
+                    self.wait_after(error, attempt).await?;
+                }
             }
             let finished = Event::EffectFinished {
                 address: address.clone(),
@@ -253,7 +263,7 @@ impl Turn<'_> {
             if Instant::now() >= self.deadline {
                 return Err(self.overdue("the program runs").into());
             }
-            self.rest(POLL_PAUSES.0).await?;
+            self.rest(PROGRAM_PAUSE).await?;
         }
         Ok(has_waited || !open.is_empty())
     }
