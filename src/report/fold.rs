@@ -181,7 +181,7 @@ pub fn fold(plan: &Plan, lines: &[Line]) -> Result<Run, Illegal> {
             Event::RunResumed { .. } => {
                 out.ended = None;
                 out.gaps.push((out.last_at, line.at));
-                out.tracks.iter_mut().for_each(|track| track.again = true);
+                out.tracks.iter_mut().for_each(Track::goes_on);
             }
             Event::RunWentOn { again, .. } => {
                 let named = again.iter().filter_map(|address| indexes.get(address));
@@ -341,6 +341,14 @@ impl Track {
             },
             ..before
         };
+    }
+
+    /// The run goes on. What was blocked by something else has not come up yet.
+    fn goes_on(&mut self) {
+        self.again = true;
+        if matches!(self.ended, Some((_, Outcome::Blocked { .. }))) {
+            self.ended = None;
+        }
     }
 
     /// Forgets how it ended before, and keeps what it did, and what failed and is tried again. What was

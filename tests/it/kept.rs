@@ -173,3 +173,42 @@ fn of_what_is_left_out_it_is_told_that_its_program_still_runs() {
         .says("command.early: left out: later (its program still runs)");
     world.write("let", "");
 }
+
+#[test]
+fn what_was_blocked_before_a_run_went_on_and_did_not_come_up_again_has_not_begun() {
+    let world = World::of(
+        r#"
+resource "command" "data" {
+  check = ["test", "-e", "data"]
+  apply = ["sh", "-c", "test -e go || exit 1; touch begun; while ! test -e let; do sleep 0.05; done; touch data"]
+}
+resource "command" "behind" {
+  check      = ["test", "-e", "behind"]
+  apply      = ["touch", "behind"]
+  depends_on = [command.data]
+}
+"#,
+    );
+    world
+        .run("apply --auto-approve")
+        .ends_with(6)
+        .says("1 blocked");
+    world.write("go", "");
+    let run = world.start("apply --resume 2");
+    world.wait_for("begun");
+    run.signal("INT");
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    world.write("let", "");
+    run.ended()
+        .ends_with(7)
+        .says("0 blocked, 0 skipped, 1 not started");
+    world
+        .run("status")
+        .says("0 blocked, 0 skipped, 1 not started");
+    let report = world.run("report --json").ends_with(0).json();
+    let counts = &report["counts"];
+    assert_eq!(
+        (&counts["blocked"], &counts["not_started"]),
+        (&0.into(), &1.into())
+    );
+}
