@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use drplan_api::Address;
 
+use super::effects::Effects;
 use super::event::Event;
 use super::event::Outcome;
 use super::event::Taken;
@@ -18,6 +19,11 @@ pub struct Earlier {
     pub lines: Vec<Line>,
     /// Who resumes it.
     pub by: String,
+}
+
+/// What is known of the effects of its steps.
+pub(super) fn effects(earlier: Option<&Earlier>) -> Effects {
+    Effects::of(lines(earlier))
 }
 
 /// Questions that were answered, and guards that acted, before the run was resumed: nobody is asked
@@ -43,49 +49,6 @@ pub(super) fn answered(plan: &Plan, earlier: Option<&Earlier>) -> BTreeMap<Addre
         _ => None,
     });
     done.collect()
-}
-
-/// Effects whose requests may have left, and whether their end was seen: what is found of them, the run has done itself.
-pub(super) fn left(earlier: Option<&Earlier>) -> BTreeMap<(Address, usize), bool> {
-    let mut out = BTreeMap::new();
-    for line in lines(earlier) {
-        begins_or_ends(&mut out, &line.record);
-    }
-    out
-}
-
-/// Keeps what a record says of an effect that has left.
-pub(super) fn begins_or_ends(left: &mut BTreeMap<(Address, usize), bool>, record: &Event) {
-    match record {
-        Event::EffectStarted {
-            address, effect, ..
-        } => drop(left.insert((address.clone(), *effect), false)),
-        Event::EffectFinished {
-            address, effect, ..
-        } => {
-            if let Some(is_over) = left.get_mut(&(address.clone(), *effect)) {
-                *is_over = true;
-            }
-        }
-        // What failed may go on all the same: its time-out passed, or nobody could be asked any more.
-        Event::StepEnded {
-            address, outcome, ..
-        } if outcome.is_good() => {
-            let of_step = (address.clone(), 0)..=(address.clone(), usize::MAX);
-            left.range_mut(of_step)
-                .for_each(|(_, is_over)| *is_over = true);
-        }
-        _ => {}
-    }
-}
-
-/// Effects that it has not begun and has waited for: how they ended is its own answer.
-pub(super) fn adopted(earlier: Option<&Earlier>) -> BTreeSet<(Address, usize)> {
-    let adopted = lines(earlier).filter_map(|line| match &line.record {
-        Event::EffectAdopted { address, effect } => Some((address.clone(), *effect)),
-        _ => None,
-    });
-    adopted.collect()
 }
 
 /// What the run has done.
@@ -118,17 +81,6 @@ pub(super) fn ended_well(earlier: Option<&Earlier>) -> BTreeMap<Address, (Outcom
         }
     }
     out
-}
-
-/// The last record of each step that says that something was begun.
-pub(super) fn acted(earlier: Option<&Earlier>) -> BTreeMap<Address, u64> {
-    let acted = lines(earlier).filter_map(|line| match &line.record {
-        Event::EffectStarted { address, .. } | Event::EffectAdopted { address, .. } => {
-            Some((address.clone(), line.seq))
-        }
-        _ => None,
-    });
-    acted.collect()
 }
 
 /// What a person took on when a run began, or last went on.

@@ -163,9 +163,7 @@ pub async fn apply(mut apply: Apply) -> Result<Ending, JournalError> {
     let began = Instant::now();
     let deadline = apply.orders.deadline.map(|limit| began + limit);
     let lost = apply.hold.lost();
-    let left = earlier::left(apply.earlier.as_ref());
-    let adopted = earlier::adopted(apply.earlier.as_ref());
-    let acted = earlier::acted(apply.earlier.as_ref());
+    let effects = earlier::effects(apply.earlier.as_ref());
     let redo = earlier::to_redo(&apply.plan, apply.earlier.as_ref());
     let shared = Arc::new(Shared {
         places: Arc::new(places(&apply.plan)),
@@ -183,9 +181,7 @@ pub async fn apply(mut apply: Apply) -> Result<Ending, JournalError> {
         met: Mutex::default(),
         hold: apply.hold,
         orders: apply.orders,
-        left: Mutex::new(left),
-        acted: Mutex::new(acted),
-        adopted: Mutex::new(adopted),
+        effects: Mutex::new(effects),
         redo: Mutex::new(redo),
         cancel: cancelled,
         drain: draining,
@@ -536,8 +532,8 @@ impl Run {
 
     fn end(&mut self, i: usize, outcome: Outcome) {
         self.outlook.ends(i, &self.queue);
-        let acted_at = self.shared.acted_at(self.queue.name(i));
-        self.queue.end(i, outcome, acted_at);
+        let begun_at = self.shared.effects().begun_at(self.queue.name(i));
+        self.queue.end(i, outcome, begun_at);
     }
 
     /// Tells how long it will still take, when that has changed.

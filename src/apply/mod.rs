@@ -7,6 +7,7 @@
 mod begin;
 mod contexts;
 mod earlier;
+mod effects;
 mod engine;
 mod envelope;
 mod event;

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use drplan_api::Address;
 use drplan_api::Registry;
 
+use super::effects::NOW;
 use super::event::Outcome;
 use super::paths::Paths;
-use super::shared::NOW;
 use super::slots::Bounds;
 use super::slots::Slots;
 use crate::plan::Do;
@@ -187,11 +187,11 @@ impl Queue {
     }
 
     /// Keeps how a step ended, and by which record something of it was begun last, and lets what waits for it come.
-    pub(super) fn end(&mut self, i: usize, outcome: Outcome, acted_at: u64) {
+    pub(super) fn end(&mut self, i: usize, outcome: Outcome, begun_at: u64) {
         self.taken[i] = true;
-        let has_acted = outcome == Outcome::Done || acted_at == NOW;
+        let has_acted = outcome == Outcome::Done || begun_at == NOW;
         self.acted[i] = has_acted || self.behind_action(i);
-        self.touched[i] = acted_at.max(self.touched_before(i));
+        self.touched[i] = begun_at.max(self.touched_before(i));
         self.ended.insert(self.names[i].clone(), outcome);
         for next in self.after[i].clone() {
             self.waits[next] -= 1;

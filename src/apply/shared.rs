@@ -1,6 +1,7 @@
 //! What all steps of a run share: the plan, the journal, connections and the will to stop.
 
-use super::earlier;
+use super::effects::Effects;
+use super::effects::NOW;
 use super::event::Event;
 use super::event::Sink;
 use super::journal::Journal;
@@ -10,6 +11,7 @@ use super::orders::Orders;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Mutex;
+use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
 use drplan_api::ConnId;
@@ -41,9 +43,6 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use tokio::sync::watch;
 
-/// Behind every record that was there when the session began.
-pub(super) const NOW: u64 = u64::MAX;
-
 /// What all steps of a run share.
 pub(crate) struct Shared {
     pub(crate) plan: Arc<Plan>,
@@ -65,12 +64,8 @@ pub(crate) struct Shared {
     /// Keeps other applies away.
     pub(super) hold: Arc<Hold>,
     pub(super) orders: Orders,
-    /// Effects whose requests may have left, also before the run was resumed.
-    pub(super) left: Mutex<BTreeMap<(Address, usize), bool>>,
-    /// The record by which something of each step was begun last.
-    pub(super) acted: Mutex<BTreeMap<Address, u64>>,
-    /// Effects that it has not begun and waited for.
-    pub(super) adopted: Mutex<BTreeSet<(Address, usize)>>,
+    /// What is known of the effects of its steps, also from before the run was resumed.
+    pub(super) effects: Mutex<Effects>,
     /// What is to be done again and has not been yet.
     pub(super) redo: Mutex<BTreeSet<Address>>,
     pub(super) cancel: watch::Receiver<bool>,
@@ -173,44 +168,14 @@ impl Shared {
             .and_then(|&i| self.plan.steps.get(i))
     }
 
-    /// Whether the run has waited for an effect that it had not begun.
-    pub(super) fn has_adopted(&self, address: &Address, effect: usize) -> bool {
-        let adopted = self.adopted.lock().unwrap_or_else(PoisonError::into_inner);
-        adopted.contains(&(address.clone(), effect))
-    }
-
-    /// Whether the request of an effect may have left, in an earlier turn of the step or before the run was resumed.
-    pub(super) fn has_left(&self, address: &Address, effect: usize) -> bool {
-        let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
-        left.contains_key(&(address.clone(), effect))
-    }
-
-    /// Effects of a step whose requests may have left, and whose end nobody has seen.
-    pub(super) fn open_effects(&self, address: &Address) -> Vec<usize> {
-        let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
-        let all = left.range((address.clone(), 0)..=(address.clone(), usize::MAX));
-        let open = all.filter(|(_, is_over)| !**is_over);
-        open.map(|((_, effect), _)| *effect).collect()
+    /// What is known of the effects of the steps.
+    pub(super) fn effects(&self) -> MutexGuard<'_, Effects> {
+        self.effects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Remembers what a record says of an effect, for the next turn of its step.
     pub(super) fn remember(&self, event: &Event) {
-        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
-        earlier::begins_or_ends(&mut left, event);
-        if let Event::EffectAdopted { address, effect } = event {
-            let mut adopted = self.adopted.lock().unwrap_or_else(PoisonError::into_inner);
-            adopted.insert((address.clone(), *effect));
-        }
-        if let Event::EffectStarted { address, .. } | Event::EffectAdopted { address, .. } = event {
-            let mut acted = self.acted.lock().unwrap_or_else(PoisonError::into_inner);
-            acted.insert(address.clone(), NOW);
-        }
-    }
-
-    /// The record by which something of a step was begun last: 0 if nothing was, [`NOW`] in this session.
-    pub(super) fn acted_at(&self, address: &Address) -> u64 {
-        let acted = self.acted.lock().unwrap_or_else(PoisonError::into_inner);
-        acted.get(address).copied().unwrap_or_default()
+        self.effects().take(event, NOW);
     }
 
     /// Lets a kind look; what a person wants done again is not done before that.

@@ -234,41 +234,46 @@ impl Turn<'_> {
     /// Whether it is this run's own work that is true now: it began it, and was cut off before it saw the end. What
     /// still goes on is waited for, as it was then: that its goal holds already does not mean that it is over.
     async fn has_come_true(&self, want: &RawWant) -> Result<bool, Stop> {
-        let address = &self.step.address;
-        let open = self.shared.open_effects(address);
+        let open = self.shared.effects().open(&self.step.address);
         for &effect in &open {
-            if let Do::Act { op, effects, .. } = &self.step.what
-                && effect < effects.len()
-            {
-                let op = self.kind.bind(op, address)?;
-                let mut attempt = 1;
-                while let Err(stop) = self.waited_for(want, &*op, effect).await {
-                    let Stop::Failed(error) = stop else {
-                        return Err(stop);
-                    };
-                    attempt += 1;
-                    self.wait_after(error, attempt).await?;
-                }
-            }
+            self.waited_for(want, effect).await?;
             let finished = Event::EffectFinished {
-                address: address.clone(),
+                address: self.step.address.clone(),
                 effect,
                 found: false,
             };
             self.shared.record(finished).await?;
         }
-        let mut has_waited = false;
-        while self.shared.runs_still(address).await {
-            has_waited = true;
-            if Instant::now() >= self.deadline {
-                return Err(self.overdue("the program runs").into());
-            }
-            self.rest(PROGRAM_PAUSE).await?;
-        }
-        Ok(has_waited || !open.is_empty())
+        Ok(self.has_waited_for_programs().await? || !open.is_empty())
     }
 
-    async fn waited_for(&self, want: &RawWant, op: &dyn BoundOp, n: usize) -> Result<(), Stop> {
+    /// Waits for the end of an effect, if the plan tells enough to ask for it. Passing trouble is waited out.
+    async fn waited_for(&self, want: &RawWant, n: usize) -> Result<(), Stop> {
+        let Do::Act { op, effects, .. } = &self.step.what else {
+            return Ok(());
+        };
+        if n >= effects.len() {
+            return Ok(());
+        }
+        let op = self.kind.bind(op, &self.step.address)?;
+        let mut attempt = 1;
+        loop {
+            match self.come_to_its_end(want, &*op, n).await {
+                Err(Stop::Failed(error)) => {
+                    attempt += 1;
+                    self.wait_after(error, attempt).await?;
+                }
+                ended => return ended,
+            }
+        }
+    }
+
+    async fn come_to_its_end(
+        &self,
+        want: &RawWant,
+        op: &dyn BoundOp,
+        n: usize,
+    ) -> Result<(), Stop> {
         let tries = Tries {
             attempt: 1,
             left_before: true,
@@ -284,6 +289,19 @@ impl Turn<'_> {
             Landed::Running => self.poll(want, op, n, &tries).await,
             _ => Ok(()),
         }
+    }
+
+    /// Waits for programs of the step, whichever run began them, and says whether there were some.
+    async fn has_waited_for_programs(&self) -> Result<bool, Stop> {
+        let mut has_waited = false;
+        while self.shared.runs_still(&self.step.address).await {
+            has_waited = true;
+            if Instant::now() >= self.deadline {
+                return Err(self.overdue("the program runs").into());
+            }
+            self.rest(PROGRAM_PAUSE).await?;
+        }
+        Ok(has_waited)
     }
 
     fn overdue(&self, note: &str) -> ProviderError {
@@ -439,12 +457,12 @@ impl Turn<'_> {
         n: usize,
         effect: &Effect,
     ) -> Result<(), Stop> {
-        let left = self.shared.has_left(&self.step.address, n);
+        let left = self.shared.effects().has_left(&self.step.address, n);
         let mut tries = Tries {
             attempt: 0,
             left_before: left,
             left,
-            adopted: self.shared.has_adopted(&self.step.address, n),
+            adopted: self.shared.effects().is_adopted(&self.step.address, n),
             begun: false,
         };
         loop {

@@ -204,6 +204,12 @@ impl Running {
         signal(name, &self.child.id().to_string());
     }
 
+    /// Ends it as a loss of power would.
+    pub(crate) fn killed(self) {
+        self.signal("KILL");
+        self.ended();
+    }
+
     /// Waits for the end.
     pub(crate) fn ended(self) -> Ran {
         let out = self.child.wait_with_output().expect("the binary ends");

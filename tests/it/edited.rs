@@ -32,8 +32,7 @@ resource "command" "behind" {{
         ));
         let run = world.start("apply --auto-approve");
         world.wait_for("begun");
-        run.signal("KILL");
-        run.ended();
+        run.killed();
         let run = world.start("apply --auto-approve --var jobs=8");
         std::thread::sleep(std::time::Duration::from_secs(2));
         assert_eq!(world.read("log"), "begin 4\n", "{check}");
@@ -102,8 +101,7 @@ resource "command" "behind" {
     for name in ["a", "b"] {
         let run = world.start(&format!("apply --auto-approve --var name={name}"));
         world.wait_for(&format!("begun.{name}"));
-        run.signal("KILL");
-        run.ended();
+        run.killed();
         if name == "a" {
             world.write("let.a", "");
             std::thread::sleep(std::time::Duration::from_millis(500));

@@ -89,8 +89,7 @@ fn a_killed_run_is_finished_by_the_next_without_doing_anything_twice() {
     let world = World::of(SLOW);
     let run = world.start("apply --auto-approve");
     world.wait_for("begun");
-    run.signal("KILL");
-    run.ended();
+    run.killed();
     // The command lives on, as a restore would, and ends before the next run looks.
     world.write("let", "");
     world.wait_for("slow");
@@ -106,8 +105,7 @@ fn a_killed_run_whose_command_lives_on_is_waited_for_and_not_begun_again() {
     let world = World::of(SLOW);
     let run = world.start("apply --auto-approve");
     world.wait_for("begun");
-    run.signal("KILL");
-    run.ended();
+    run.killed();
     let again = world.start("apply --auto-approve");
     std::thread::sleep(std::time::Duration::from_secs(2));
     world.write("let", "");
@@ -131,8 +129,7 @@ resource "command" "behind" {
     );
     let first = world.start("apply --auto-approve");
     world.wait_for("begun");
-    first.signal("KILL");
-    first.ended();
+    first.killed();
     let second = world.start("apply --auto-approve");
     let since = std::time::Instant::now();
     let journal = || std::fs::read_to_string(world.latest_run().join("journal.jsonl"));
@@ -140,8 +137,7 @@ resource "command" "behind" {
         assert!(since.elapsed() < PATIENCE, "it is not waited for");
         std::thread::sleep(GLANCE);
     }
-    second.signal("KILL");
-    second.ended();
+    second.killed();
     world.write("let", "");
     world.wait_for("over");
     std::thread::sleep(std::time::Duration::from_millis(300));
@@ -232,8 +228,7 @@ resource "command" "once" {
     let run = world.start(line);
     world.wait_for("the site/begun");
     std::thread::sleep(std::time::Duration::from_millis(200));
-    run.signal("KILL");
-    run.ended();
+    run.killed();
     world.kill(world.read("the site/begun").trim());
     let ran = world.run(line);
     assert_ne!(ran.exit, 0, "{}", ran.stdout);
@@ -282,8 +277,7 @@ fn a_killed_run_is_called_dead_and_resumed() {
     let world = World::of(SLOW);
     let run = world.start("apply --auto-approve");
     world.wait_for("begun");
-    run.signal("KILL");
-    run.ended();
+    run.killed();
     world.run("status").ends_with(0).says("has died");
     for wish in ["pause", "resume"] {
         world
@@ -311,8 +305,7 @@ fn what_a_person_left_out_stays_so_when_a_killed_run_goes_on() {
     let world = World::of(SLOW);
     let run = world.start("apply --auto-approve --skip command.behind=later");
     world.wait_for("begun");
-    run.signal("KILL");
-    run.ended();
+    run.killed();
     world.write("let", "");
     world.wait_for("slow");
     world
@@ -335,8 +328,7 @@ fn who_wishes_something_of_a_dead_run_is_told_the_command_that_it_has_kept() {
     let world = World::of(SLOW);
     let run = world.start("apply --auto-approve --on-failure stop --parallelism 3");
     world.wait_for("begun");
-    run.signal("KILL");
-    run.ended();
+    run.killed();
     for line in ["status", "resume", "report"] {
         world
             .run(line)
@@ -552,8 +544,7 @@ fn a_journal_that_was_cut_in_a_character_is_read_up_to_there() {
     let world = World::of(&SLOW.replace("slow\" {", "slow\" {\n  criticality = \"critical\""));
     let run = world.start("apply --auto-approve");
     world.wait_for("begun");
-    run.signal("KILL");
-    run.ended();
+    run.killed();
     let journal = world.latest_run().join("journal.jsonl");
     let mut bytes = std::fs::read(&journal).expect("a journal");
     bytes.extend_from_slice("{\"v\":1,\"ä".as_bytes());
@@ -572,8 +563,7 @@ fn a_run_that_died_before_its_first_record_can_be_gone_on_with() {
     world.write("let", "");
     let run = world.start("apply --auto-approve");
     world.wait_for("begun");
-    run.signal("KILL");
-    run.ended();
+    run.killed();
     world.wait_for("slow");
     std::fs::remove_file(world.latest_run().join("journal.jsonl")).expect("a journal");
     world.run("status").ends_with(0);
@@ -587,8 +577,7 @@ fn answers_of_a_run_are_not_used_for_another_plan() {
     let world = World::of(SLOW);
     let run = world.start("apply --auto-approve");
     world.wait_for("begun");
-    run.signal("KILL");
-    run.ended();
+    run.killed();
     world
         .run("plan --target command.behind --out other")
         .ends_with(0);

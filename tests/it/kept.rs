@@ -118,8 +118,7 @@ fn what_is_true_already_is_not_done_while_its_program_still_runs() {
         let world = World::of(EARLY);
         let run = world.start("apply --auto-approve");
         world.wait_for("early");
-        run.signal("KILL");
-        run.ended();
+        run.killed();
         let run = world.start(line);
         std::thread::sleep(std::time::Duration::from_secs(2));
         assert!(!world.holds("behind"), "{line}");
@@ -165,8 +164,7 @@ fn of_what_is_left_out_it_is_told_that_its_program_still_runs() {
     let world = World::of(EARLY);
     let run = world.start("apply --auto-approve");
     world.wait_for("early");
-    run.signal("KILL");
-    run.ended();
+    run.killed();
     world
         .run("apply --resume 2 --skip command.early=later")
         .ends_with(6)

@@ -266,8 +266,7 @@ fn a_killed_run_is_reported_as_interrupted_and_not_as_anything_better() {
     let world = World::of(SLOW);
     let run = world.start("apply --auto-approve");
     world.wait_for("begun");
-    run.signal("KILL");
-    run.ended();
+    run.killed();
     world
         .run("report")
         .ends_with(0)

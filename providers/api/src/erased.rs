@@ -300,11 +300,13 @@ impl<K: Kind> Reading<K> {
 
     /// Lets the kind decide. Where a person's consent is a way out of a conflict, that is said with it.
     fn decided(&self, cx: &PlanCx, want: &Want<K::Spec>, seen: &Seen<K::State>) -> Planned<K::Op> {
-        let accepting = PlanCx {
-            accept_overwrite: true,
-            ..cx.clone()
+        let yields = || {
+            let accepting = PlanCx {
+                accept_overwrite: true,
+                ..cx.clone()
+            };
+            matches!(self.kind.plan(&accepting, want, seen), Planned::Step(_))
         };
-        let yields = || matches!(self.kind.plan(&accepting, want, seen), Planned::Step(_));
         match self.kind.plan(cx, want, seen) {
             Planned::Conflict(why, changes) if yields() => {
                 let option = acceptance(&want.address);

@@ -316,7 +316,7 @@ async fn untraced(cx: &ReadCx, spec: &CommandSpec) -> Result<Landed, ProviderErr
 }
 
 /// How far the command has come.
-async fn found(cx: &ReadCx, spec: &CommandSpec) -> Result<Landed, ProviderError> {
+async fn how_far(cx: &ReadCx, spec: &CommandSpec) -> Result<Landed, ProviderError> {
     let how = match began(cx, spec).await? {
         Detached::Running => return Ok(Landed::Running),
         Detached::Ended(0) if spec.again || CheckAsk::of(spec).is_none() => {
@@ -428,7 +428,7 @@ impl Acts for Command {
     ) -> Fut<'a, Result<Landed, ProviderError>> {
         Box::pin(async move {
             let spec = &op.0;
-            let landed = found(cx, spec).await?;
+            let landed = how_far(cx, spec).await?;
             let traces = run::traces(cx, spec);
             let is_begun_anew = landed == Landed::No;
             let may_begin = is_begun_anew || matches!(landed, Landed::Partly { .. });

@@ -26,9 +26,14 @@ impl Ready {
     }
 }
 
+/// Whether an object is being deleted.
+pub(crate) fn is_going(object: &Json) -> bool {
+    object["metadata"]["deletionTimestamp"].is_string()
+}
+
 /// Judges an object by its status.
 pub fn ready(object: &Json) -> Ready {
-    if object["metadata"]["deletionTimestamp"].is_string() {
+    if is_going(object) {
         return Ready::NotYet("it is being deleted".to_owned());
     }
     let seen = object["status"]["observedGeneration"].as_u64();

@@ -28,6 +28,7 @@ use crate::normalise::overlay;
 use crate::normalise::project;
 use crate::normalise::tables;
 use crate::ready::Ready;
+use crate::ready::is_going;
 use crate::ready::ready;
 
 /// One object and how it stands.
@@ -253,7 +254,7 @@ impl<'a> Lens<'a> {
     }
 
     fn compare(&self, item: &Item, live: &Json) -> Result<Standing, Hindered> {
-        if live["metadata"]["deletionTimestamp"].is_string() {
+        if is_going(live) {
             return Ok(Standing::Refused(format!(
                 "`{}`: it is being deleted, and goes whatever is written to it; wait until it is gone, or look at its \
                  finalizers",
