@@ -456,7 +456,12 @@ impl Acts for Route53Record {
         Box::pin(async move {
             let requests = &cx.conn::<Route53Conn>("dns")?.requests;
             let live = requests.record(&op.zone_id, &op.new).await?;
-            Ok(op.landed(live.as_ref()))
+            let landed = op.landed(live.as_ref());
+            // The record tells at once what its name servers tell only when the change is in sync.
+            Ok(match (&landed, change_id(cx).await) {
+                (Landed::Yes, Some(id)) if !requests.is_in_sync(&id).await? => Landed::Running,
+                _ => landed,
+            })
         })
     }
 

@@ -285,6 +285,23 @@ async fn a_lost_answer_is_found_out_by_reading_the_record() {
 }
 
 #[tokio::test]
+async fn a_change_that_not_all_name_servers_have_is_not_over() {
+    let world = World::start().await;
+    let driver = world
+        .record(json!({"records": ["10.8.1.4"], "replaces": ["10.0.1.4"]}))
+        .await;
+    let step = driver.step().await;
+    driver.begin(&step.op).await.unwrap();
+    // Whoever goes on after the begin finds the record as wanted, and asks for its change all the same.
+    let looked = driver.look().await;
+    assert!(matches!(looked.planned, Planned::Nothing(_)), "{looked:?}");
+    let cx = driver.read_cx();
+    for landed in [Landed::Running, Landed::Yes] {
+        assert_eq!(driver.kind().probe(&cx, &step.op, 0).await.unwrap(), landed);
+    }
+}
+
+#[tokio::test]
 async fn refusals_say_what_to_do_and_never_a_secret() {
     let world = World::start().await;
     let more = json!({"records": ["10.8.1.4"], "replaces": ["10.0.1.4"]});
