@@ -27,7 +27,6 @@ use drplan_api::View;
 use drplan_api::Want;
 use drplan_api::Wires;
 use drplan_kubernetes::asks;
-use drplan_kubernetes::asks::TypeRef;
 use serde_json::json;
 
 use crate::Existing;
@@ -115,7 +114,7 @@ impl Kind for HelmRelease {
         }
         if let Some(TargetState::Ready(_)) = view.peek_target(conn) {
             wires.already.push(cluster);
-            let namespaces = TypeRef::new("", "v1", "namespaces");
+            let namespaces = asks::namespaces();
             let query = asks::get(conn, &namespaces, None, &want.spec.namespace);
             if let Ok(Ok(_)) = view.get(&query) {
                 wires.already.push(namespace);

@@ -118,6 +118,11 @@ pub fn discovery(conn: &ConnId) -> Query {
     Query::new(conn, DISCOVERY, &())
 }
 
+/// The type of namespaces.
+pub fn namespaces() -> TypeRef {
+    TypeRef::new("", "v1", "namespaces")
+}
+
 /// All objects of a type in all namespaces: `{"items": […], "resource_version": "…"}`. Each item has
 /// its `apiVersion` and `kind`. A type that is not served is [`ErrorKind::NoSuchType`].
 pub fn list(conn: &ConnId, of: &TypeRef) -> Query {

@@ -341,7 +341,7 @@ fn with_owners(error: ProviderError, status: &Status) -> ProviderError {
 impl Conn for KubeConn {
     fn identity(&self) -> Fut<'_, Result<TargetId, ProviderError>> {
         Box::pin(async move {
-            let namespaces = TypeRef::new("", "v1", "namespaces");
+            let namespaces = asks::namespaces();
             let found = self.get(&namespaces, None, IDENTITY_NAMESPACE).await;
             let found = found.map_err(|e| match e.kind {
                 // A server that has just started makes its namespaces a moment later.

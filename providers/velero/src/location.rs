@@ -50,7 +50,6 @@ use drplan_kubernetes::KubeConn;
 use drplan_kubernetes::NAME_FORM;
 use drplan_kubernetes::NAMESPACE_FORM;
 use drplan_kubernetes::asks;
-use drplan_kubernetes::asks::TypeRef;
 use drplan_kubernetes::is_namespace_name;
 use drplan_kubernetes::is_object_name;
 use drplan_kubernetes::object_name;
@@ -290,7 +289,7 @@ impl Kind for VeleroBackupLocation {
         if matches!(view.peek(&list), Some(Ok(_))) {
             wires.already.push(crd);
         }
-        let namespaces = asks::list(conn, &TypeRef::new("", "v1", "namespaces"));
+        let namespaces = asks::list(conn, &asks::namespaces());
         view.want(&namespaces);
         if let Some(Ok(list)) = view.peek(&namespaces) {
             let mut items = list["items"].as_array().into_iter().flatten();

@@ -53,7 +53,6 @@ use crate::Discovered;
 use crate::NAMESPACE_FORM;
 use crate::asks;
 use crate::asks::Owner;
-use crate::asks::TypeRef;
 use crate::is_built_in_group;
 use crate::is_namespace_name;
 use crate::normalise::differences;
@@ -66,10 +65,6 @@ use crate::room;
 const BORN_NAMESPACES: &[&str] = &["default", "kube-node-lease", "kube-public", "kube-system"];
 /// The most names in one reason.
 const NAMES_MAX: usize = 3;
-
-fn namespaces() -> TypeRef {
-    TypeRef::new("", "v1", "namespaces")
-}
 
 fn schema() -> Schema {
     Schema {
@@ -159,7 +154,7 @@ impl Kind for KubernetesManifest {
             }
         }
         // The wires say whether the namespaces are there.
-        view.want(&asks::list(conn, &namespaces()));
+        view.want(&asks::list(conn, &asks::namespaces()));
         let types = match view.get(&asks::discovery(conn))? {
             Ok(json) => Discovered::deserialize(&**json).unwrap_or_default(),
             Err(e) => return Ok(Seen::Unreadable(e.clone())),
@@ -331,7 +326,7 @@ fn wires(
 }
 
 fn live_namespaces<'a>(want: &Want<ManifestSpec>, view: &View<'a>) -> BTreeSet<&'a str> {
-    let query = asks::list(want.conn(CLUSTER), &namespaces());
+    let query = asks::list(want.conn(CLUSTER), &asks::namespaces());
     let Some(Ok(list)) = view.peek(&query) else {
         return BTreeSet::new();
     };

@@ -108,6 +108,19 @@ pub(super) fn running(live: &Json) -> Cow<'_, Json> {
     }
 }
 
+/// What lies there goes, marked or not, and nothing new is let in.
+fn in_going_namespace(item: Item) -> Placed {
+    let standing = Standing::Refused(format!(
+        "`{}`: its namespace is being deleted; wait until it is gone, or look at its finalizers",
+        item.title()
+    ));
+    Placed {
+        item,
+        live: None,
+        standing,
+    }
+}
+
 /// Everything that the objects of one manifest need to know of the cluster.
 pub(super) struct Lens<'a> {
     want: &'a Want<ManifestSpec>,
@@ -159,9 +172,15 @@ impl<'a> Lens<'a> {
         for of in served {
             indices.insert(of.clone(), self.index(of)?);
         }
+        let going = self.going_namespaces();
         let mut out = Vec::with_capacity(items.len());
         let mut pending = false;
         for item in items {
+            let is_lost = |namespace: &str| going.contains(namespace);
+            if item.namespace.as_deref().is_some_and(is_lost) {
+                out.push(in_going_namespace(item));
+                continue;
+            }
             match self.place(item, &indices) {
                 Ok(placed) => out.push(placed),
                 Err(Hindered::Pending) => pending = true,
@@ -172,6 +191,19 @@ impl<'a> Lens<'a> {
             return Err(Hindered::Pending);
         }
         Ok(out)
+    }
+
+    /// Namespaces that are being deleted, with everything in them.
+    fn going_namespaces(&self) -> BTreeSet<&'a str> {
+        let list = self.view.peek(&asks::list(self.conn, &asks::namespaces()));
+        let Some(Ok(list)) = list else {
+            return BTreeSet::new();
+        };
+        let items = list["items"].as_array().into_iter().flatten();
+        let going = items.filter(|namespace| is_going(namespace));
+        going
+            .filter_map(|namespace| namespace["metadata"]["name"].as_str())
+            .collect()
     }
 
     fn serves(&self, item: &Item) -> bool {

@@ -226,10 +226,7 @@ fn living(
     view: &View<'_>,
 ) -> Result<Found<LiveBodies>, Pending> {
     let conn = want.conn(CLUSTER);
-    let mut of_kinds = BTreeMap::from([(
-        "namespaces".to_owned(),
-        TypeRef::new("", "v1", "namespaces"),
-    )]);
+    let mut of_kinds = BTreeMap::from([("namespaces".to_owned(), asks::namespaces())]);
     let counts = |item: &&Item| {
         matches!(
             sort(item, &want.spec),

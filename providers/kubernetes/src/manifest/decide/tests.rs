@@ -14,6 +14,7 @@ use drplan_api::TargetId;
 use drplan_api::acting;
 
 use super::*;
+use crate::asks::TypeRef;
 
 const SETTINGS: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings, namespace: shop}\ndata: {a: '1'}\n";
 
@@ -39,9 +40,10 @@ fn facts(answers: Vec<(Query, Answer)>) -> Facts {
     facts.targets.insert(conn(), ready);
     facts.answers.extend(answers);
     let empty = json!({"items": [{"metadata": {"name": "shop"}}]});
-    facts
-        .answers
-        .insert(asks::list(&conn(), &namespaces()), Ok(Arc::new(empty)));
+    facts.answers.insert(
+        asks::list(&conn(), &asks::namespaces()),
+        Ok(Arc::new(empty)),
+    );
     facts
         .answers
         .insert(asks::discovery(&conn()), Ok(Arc::new(types)));
@@ -243,5 +245,43 @@ fn a_live_secret_in_an_object_that_is_no_secret_is_never_shown_nor_digested() {
             text.starts_with("configmaps shop/settings: .data.a"),
             "{text}"
         );
+    }
+}
+
+#[test]
+fn what_is_being_deleted_by_itself_or_with_its_namespace_is_not_there_and_cannot_be_made() {
+    let going = |name: &str| json!({"metadata": {"name": name, "namespace": "shop", "deletionTimestamp": "t"}});
+    let list_of = |of: &TypeRef, item: Json| {
+        let list = json!({"items": [item]});
+        (asks::list(&conn(), of), Ok(Arc::new(list)) as Answer)
+    };
+    let config_maps = TypeRef::new("", "v1", "configmaps");
+    for (says, answers) in [
+        (
+            "`configmaps shop/settings`: it is being deleted",
+            vec![list_of(&config_maps, going("settings"))],
+        ),
+        (
+            "its namespace is being deleted",
+            vec![
+                live("1", json!({})),
+                list_of(&asks::namespaces(), going("shop")),
+            ],
+        ),
+        (
+            "its namespace is being deleted",
+            vec![list_of(&asks::namespaces(), going("shop"))],
+        ),
+    ] {
+        let mut facts = facts(Vec::new());
+        facts.answers.extend(answers);
+        let none = json!({"items": []});
+        let config_maps = asks::list(&conn(), &config_maps);
+        let listed = facts.answers.entry(config_maps);
+        listed.or_insert_with(|| Ok(Arc::new(none)));
+        match look(json!({"content": SETTINGS}), &facts).planned {
+            Planned::Blocked(because) => assert!(because.0.contains(says), "{because}"),
+            other => panic!("{says}: {other:?}"),
+        }
     }
 }
