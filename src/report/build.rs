@@ -236,13 +236,11 @@ impl Telling<'_> {
 
 fn end(step: &Step, track: &Track) -> (End, Option<String>) {
     let Some((_, outcome)) = &track.ended else {
-        return match track.began_at() {
-            Some(_) => {
-                let because = "begun, and nobody heard of its end; it is probed when applied again";
-                (End::Running, Some(because.to_owned()))
-            }
-            None => (End::NotStarted, None),
-        };
+        if track.began_at().is_none() && !track.is_left {
+            return (End::NotStarted, None);
+        }
+        let because = "begun, and nobody heard of its end; it is probed when applied again";
+        return (End::Running, Some(because.to_owned()));
     };
     let end = match outcome {
         Outcome::Done => End::Done,

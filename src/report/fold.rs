@@ -110,6 +110,8 @@ pub struct Track {
     pub elapsed_ms: u64,
     /// Whether its turn may come once more: the run was resumed, or went on behind a pause.
     again: bool,
+    /// Whether something of it was left to itself by an earlier session.
+    pub is_left: bool,
     /// What it was when it had ended well, before its turn came once more.
     before: Option<Box<Self>>,
 }
@@ -355,6 +357,15 @@ impl Track {
     /// left without an end of its own goes on: it began when it began first.
     fn reopen(&mut self, at: Timestamp, is_tried: bool) {
         self.again = false;
+        self.is_left = match &self.ended {
+            None if self.turn_at.is_none() => self.is_left,
+            Some((_, Outcome::Blocked { .. })) => self.is_left,
+            None | Some((_, Outcome::Stopped)) => {
+                let mut effects = self.effects.values();
+                effects.any(|e| !e.begun.is_empty() && e.finished.is_none())
+            }
+            Some(_) => false,
+        };
         let goes_on = match &self.ended {
             None => true,
             Some((_, outcome)) => matches!(

@@ -321,6 +321,37 @@ async fn a_step_that_was_begun_and_has_no_end_is_running() {
 }
 
 #[tokio::test]
+async fn what_an_earlier_session_left_to_itself_is_running_also_where_its_turn_did_not_come_again()
+{
+    let plan = Case::new(CHAIN).plan().await;
+    let (verb, object) = effect(&plan, "thing.c");
+    let failed = Outcome::Failed {
+        because: "no".to_owned(),
+    };
+    for (left, end) in [(None, End::Running), (Some(failed), End::NotStarted)] {
+        let blocked = Outcome::Blocked {
+            by: Address::new("thing.a"),
+        };
+        let mut events = vec![
+            (0, began("run")),
+            (1, started("thing.c")),
+            (2, requested("thing.c", &verb, &object)),
+        ];
+        events.extend(left.map(|outcome| (3, ended("thing.c", outcome))));
+        events.extend([
+            (10, resumed()),
+            (11, ended("thing.c", blocked)),
+            (12, Event::RunEnded { exit_code: 6 }),
+            (20, resumed()),
+            (21, Event::RunEnded { exit_code: 7 }),
+        ]);
+        let report = told(&plan, &events);
+        let c = report.steps.iter().find(|s| s.address == "thing.c");
+        assert_eq!(c.map(|c| c.end), Some(end));
+    }
+}
+
+#[tokio::test]
 async fn a_record_that_cannot_follow_is_refused_and_named() {
     let plan = Case::new(CHAIN).plan().await;
     let end = || Event::RunEnded { exit_code: 0 };
