@@ -59,13 +59,12 @@ impl Begin<'_> {
             return outcome(Outcome::Blocked { by });
         }
         if let Some(because) = self.shared.orders.taken.skip.get(&step.address) {
-            let because = match self.shared.runs_still(&step.address).await {
-                true => format!("{because} (its program still runs)"),
-                false => because.clone(),
-            };
+            let note = self.shared.running_note(&step.address).await;
+            let because = format!("{because}{note}");
             return outcome(Outcome::Skipped { because });
         }
         match &step.what {
+            Do::Idle if self.may_run_still(&step.address).await => self.turn(i).await,
             Do::Barrier | Do::Idle => outcome(Outcome::Passed),
             Do::Nothing if step.address.is_data() || !self.is_in_doubt(i, queue).await => {
                 Ok(Begun::Ended(self.passed(step)))
@@ -87,9 +86,11 @@ impl Begin<'_> {
     /// still runs.
     async fn is_in_doubt(&self, i: usize, queue: &Queue) -> bool {
         let address = &self.shared.plan.steps[i].address;
-        queue.behind_action(i)
-            || self.unsure.contains(address)
-            || self.shared.runs_still(address).await
+        queue.behind_action(i) || self.unsure.contains(address) || self.may_run_still(address).await
+    }
+
+    async fn may_run_still(&self, address: &Address) -> bool {
+        !matches!(self.shared.runs_still(address).await, Ok(false))
     }
 
     /// What was true at the start and that nothing of this run can have changed.
@@ -127,7 +128,10 @@ impl Begin<'_> {
         let answered = self.answered.get(&address).cloned();
         let began = Instant::now();
         Ok(Begun::Runs(Box::pin(async move {
-            if let Some(ended) = not_needed(&shared, &registry, i, &outs, answered).await {
+            if nothing_to_guard(&shared, &registry, i, &outs).await {
+                return (Ended::with(Outcome::AlreadyTrue), began.elapsed());
+            }
+            if let Some(ended) = answered {
                 return (ended, began.elapsed());
             }
             // Somebody who stops the run has no more questions to answer.
@@ -171,17 +175,23 @@ impl Begin<'_> {
         let began = Instant::now();
         let deadline = began + Duration::from_secs(step.timeout_s);
         Ok(Begun::Runs(Box::pin(async move {
-            if let Some(ended) = not_needed(&shared, &registry, i, &outs, answered).await {
-                return (ended, began.elapsed());
-            }
             let turn = Turn {
                 shared: &shared,
                 step: &shared.plan.steps[i],
                 kind,
-                outs,
+                outs: Arc::clone(&outs),
                 deadline,
             };
-            (turn.run().await, began.elapsed())
+            let ended = if matches!(turn.step.what, Do::Idle) {
+                turn.only_waits(Outcome::Passed).await
+            } else if nothing_to_guard(&shared, &registry, i, &outs).await {
+                turn.only_waits(Outcome::AlreadyTrue).await
+            } else if let Some(ended) = answered {
+                ended
+            } else {
+                turn.run().await
+            };
+            (ended, began.elapsed())
         })))
     }
 
@@ -193,21 +203,6 @@ impl Begin<'_> {
         };
         kind.cloned()
     }
-}
-
-/// How a guard ends whose turn has come and who has nothing to do: what it guards is true, or it did
-/// its work before the run was resumed.
-async fn not_needed(
-    shared: &Shared,
-    registry: &Registry,
-    i: usize,
-    outs: &Arc<Outs>,
-    answered: Option<Ended>,
-) -> Option<Ended> {
-    if nothing_to_guard(shared, registry, i, outs).await {
-        return Some(Ended::with(Outcome::AlreadyTrue));
-    }
-    answered
 }
 
 /// Whether it can be seen if what a step makes true holds.

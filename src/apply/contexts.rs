@@ -48,7 +48,7 @@ impl Turn<'_> {
         ))
     }
 
-    fn work_dir(&self) -> Result<PathBuf, ProviderError> {
+    pub(super) fn work_dir(&self) -> Result<PathBuf, ProviderError> {
         let path = self.shared.work_path(&self.step.address);
         private::folder(&path).map_err(|e| {
             ProviderError::new(

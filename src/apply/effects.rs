@@ -51,6 +51,7 @@ impl Effects {
             Event::EffectAdopted { address, effect } => {
                 let known = self.known(address, *effect);
                 known.is_adopted = true;
+                known.is_over = false;
                 known.begun_at = seq;
             }
             Event::EffectFinished {
@@ -80,11 +81,10 @@ impl Effects {
         known.is_some_and(|known| known.is_adopted)
     }
 
-    /// Effects of a step whose requests may have left, and whose end nobody has seen.
+    /// Effects of a step whose requests may have left, or that were waited for, and whose end nobody has seen.
     pub(super) fn open(&self, address: &Address) -> Vec<usize> {
-        let open = |known: &Known| known.has_left && !known.is_over;
         let all = self.of_step(address);
-        all.filter(|(_, known)| open(known))
+        all.filter(|(_, known)| !known.is_over)
             .map(|(effect, _)| effect)
             .collect()
     }

@@ -4,6 +4,7 @@
 //! only inside the plan's envelope. What was begun is in the journal before the request leaves, and is
 //! probed, never blindly repeated.
 
+mod attempt;
 mod begin;
 mod contexts;
 mod earlier;
@@ -12,6 +13,7 @@ mod engine;
 mod envelope;
 mod event;
 mod frontier;
+mod goes_on;
 mod guard;
 mod journal;
 mod orders;

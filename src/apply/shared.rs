@@ -1,5 +1,32 @@
 //! What all steps of a run share: the plan, the journal, connections and the will to stop.
 
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+
+use drplan_api::Address;
+use drplan_api::ConnId;
+use drplan_api::Doors;
+use drplan_api::DynKind;
+use drplan_api::LookError;
+use drplan_api::Looked;
+use drplan_api::PlanCx;
+use drplan_api::Planned;
+use drplan_api::ProviderError;
+use drplan_api::RawWant;
+use drplan_api::TargetId;
+use drplan_api::TargetState;
+use drplan_api::View;
+use drplan_api::process::Detached;
+use drplan_api::process::Traces;
+use tokio::sync::watch;
+
 use super::effects::Effects;
 use super::effects::NOW;
 use super::event::Event;
@@ -8,15 +35,6 @@ use super::journal::Journal;
 use super::journal::JournalError;
 use super::orders::Hold;
 use super::orders::Orders;
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
-
-use drplan_api::ConnId;
-use drplan_api::TargetId;
-
 use super::step::Stop;
 use crate::bind::settle;
 use crate::observe::Observer;
@@ -25,23 +43,6 @@ use crate::plan::Plan;
 use crate::plan::Step;
 use crate::plan::TargetPin;
 use crate::secrets::Secrets;
-use drplan_api::Address;
-use drplan_api::Doors;
-use drplan_api::DynKind;
-use drplan_api::LookError;
-use drplan_api::Looked;
-use drplan_api::PlanCx;
-use drplan_api::Planned;
-use drplan_api::RawWant;
-use drplan_api::TargetState;
-use drplan_api::View;
-use drplan_api::process::Detached;
-use drplan_api::process::Traces;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering;
-use tokio::sync::watch;
 
 /// What all steps of a run share.
 pub(crate) struct Shared {
@@ -113,19 +114,28 @@ impl Shared {
     /// The folder matters only while something of the step may run, and until its end is kept. What was true or done
     /// by hand may run all the same, from an earlier run.
     pub(super) async fn clear_work_dir(&self, address: &Address) {
-        if !self.runs_still(address).await {
+        if matches!(self.runs_still(address).await, Ok(false)) {
             std::fs::remove_dir_all(self.work_path(address)).ok();
         }
     }
 
     /// Whether a program of a step runs, whichever run began it.
-    pub(super) async fn runs_still(&self, address: &Address) -> bool {
-        for traces in Traces::all_in(&self.work_path(address)) {
-            if let Ok(Detached::Running) = self.doors.process.look(&traces).await {
-                return true;
+    pub(super) async fn runs_still(&self, address: &Address) -> Result<bool, ProviderError> {
+        for traces in Traces::all_in(&self.work_path(address))? {
+            if self.doors.process.look(&traces).await? == Detached::Running {
+                return Ok(true);
             }
         }
-        false
+        Ok(false)
+    }
+
+    /// What to add to a person's words about a step whose program still runs.
+    pub(super) async fn running_note(&self, address: &Address) -> &'static str {
+        match self.runs_still(address).await {
+            Ok(false) => "",
+            Ok(true) => " (its program still runs)",
+            Err(_) => " (whether its program still runs cannot be read)",
+        }
     }
 
     pub(super) async fn write(&self, event: Event) -> Result<(), JournalError> {

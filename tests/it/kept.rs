@@ -99,41 +99,6 @@ resource "command" "behind" {
     assert!(world.holds("seen"));
 }
 
-/// A program that makes its goal true first and fails at last.
-const EARLY: &str = r#"
-resource "command" "early" {
-  check = ["test", "-e", "early"]
-  apply = ["sh", "-c", "touch early; while ! test -e let; do sleep 0.05; done; exit 4"]
-}
-resource "command" "behind" {
-  check      = ["test", "-e", "behind"]
-  apply      = ["touch", "behind"]
-  depends_on = [command.early]
-}
-"#;
-
-#[test]
-fn what_is_true_already_is_not_done_while_its_program_still_runs() {
-    for line in ["apply --resume 2", "apply --auto-approve"] {
-        let world = World::of(EARLY);
-        let run = world.start("apply --auto-approve");
-        world.wait_for("early");
-        run.killed();
-        let run = world.start(line);
-        std::thread::sleep(std::time::Duration::from_secs(2));
-        assert!(!world.holds("behind"), "{line}");
-        world.write("let", "");
-        let ran = run.ended();
-        if line.contains("resume") {
-            // As it would have failed without having been killed.
-            ran.ends_with(6).says("ended with exit code 4");
-            assert!(!world.holds("behind"), "{line}");
-        } else {
-            ran.ends_with(0);
-        }
-    }
-}
-
 #[test]
 fn a_guard_with_a_check_acts_again_where_that_holds_no_more() {
     let world = World::of(
@@ -157,19 +122,6 @@ resource "command" "app" {
     world.run("apply --resume 2").ends_with(0);
     assert_eq!(world.read("log"), "x\nx\n");
     assert!(world.holds("fence"));
-}
-
-#[test]
-fn of_what_is_left_out_it_is_told_that_its_program_still_runs() {
-    let world = World::of(EARLY);
-    let run = world.start("apply --auto-approve");
-    world.wait_for("early");
-    run.killed();
-    world
-        .run("apply --resume 2 --skip command.early=later")
-        .ends_with(6)
-        .says("command.early: left out: later (its program still runs)");
-    world.write("let", "");
 }
 
 #[test]

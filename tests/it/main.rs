@@ -17,6 +17,7 @@ mod endings;
 mod events;
 mod examples;
 mod forms;
+mod goes_on;
 mod interrupted;
 mod kept;
 mod pages;

@@ -79,12 +79,20 @@ impl Traces {
     }
 
     /// Names the traces of all programs that were started from a folder.
-    pub fn all_in(dir: &Path) -> Vec<Self> {
-        let files = std::fs::read_dir(dir).into_iter().flatten().flatten();
-        let paths = files.map(|file| file.path());
+    ///
+    /// # Errors
+    ///
+    /// The folder is there and cannot be read.
+    pub fn all_in(dir: &Path) -> Result<Vec<Self>, ProviderError> {
+        let files: Vec<_> = match std::fs::read_dir(dir).and_then(Iterator::collect) {
+            Ok(files) => files,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(e) => return Err(io_error("list the traces of programs", dir, &e)),
+        };
+        let paths = files.iter().map(std::fs::DirEntry::path);
         let notes = paths.filter(|path| path.extension().is_some_and(|end| end == "pid"));
         let names = notes.filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()));
-        names.map(|name| Self::in_dir(dir, &name)).collect()
+        Ok(names.map(|name| Self::in_dir(dir, &name)).collect())
     }
 }
 
@@ -447,5 +455,14 @@ mod tests {
         }
         assert_eq!(look(&traces), Ok(Detached::Ended(7)));
         std::fs::remove_dir_all(&dir).expect("a clean end");
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_listed_is_no_folder_without_programs() {
+        let nowhere = std::env::temp_dir().join("drplan-nowhere");
+        assert!(Traces::all_in(&nowhere).is_ok_and(|all| all.is_empty()));
+        let file = std::env::current_exe().expect("this program");
+        let error = Traces::all_in(&file).expect_err("a file is no folder");
+        assert!(error.to_string().contains("list the traces"), "{error}");
     }
 }

@@ -31,7 +31,7 @@ pub(crate) async fn before_an_edit(
     cx: &ReadCx,
     now: &Traces,
 ) -> Result<Option<String>, ProviderError> {
-    for traces in Traces::all_in(&cx.work_dir) {
+    for traces in Traces::all_in(&cx.work_dir)? {
         let is_another = traces != *now;
         if is_another && cx.doors.process.look(&traces).await? == Detached::Running {
             let note = end_of(&traces.pid).await;

@@ -1,0 +1,172 @@
+//! Programs that still run although what they make is true.
+
+use std::time::Duration;
+
+use crate::drplan::World;
+
+/// Long enough for a run to do what it must not do.
+const WHILE: Duration = Duration::from_secs(2);
+
+/// A program that makes its goal true first and fails at last.
+const EARLY: &str = r#"
+resource "command" "early" {
+  check = ["test", "-e", "early"]
+  apply = ["sh", "-c", "touch early; while ! test -e let; do sleep 0.05; done; exit 4"]
+}
+resource "command" "behind" {
+  check      = ["test", "-e", "behind"]
+  apply      = ["touch", "behind"]
+  depends_on = [command.early]
+}
+"#;
+
+#[test]
+fn what_is_true_already_is_not_done_while_its_program_still_runs() {
+    for line in ["apply --resume 2", "apply --auto-approve"] {
+        let world = World::of(EARLY);
+        let run = world.start("apply --auto-approve");
+        world.wait_for("early");
+        run.killed();
+        let run = world.start(line);
+        std::thread::sleep(WHILE);
+        assert!(!world.holds("behind"), "{line}");
+        world.write("let", "");
+        let ran = run.ended();
+        if line.contains("resume") {
+            // As it would have failed without having been killed.
+            ran.ends_with(6).says("ended with exit code 4");
+            assert!(!world.holds("behind"), "{line}");
+        } else {
+            ran.ends_with(0);
+        }
+    }
+}
+
+#[test]
+fn of_what_is_left_out_it_is_told_that_its_program_still_runs() {
+    let world = World::of(EARLY);
+    let run = world.start("apply --auto-approve");
+    world.wait_for("early");
+    run.killed();
+    world
+        .run("apply --resume 2 --skip command.early=later")
+        .ends_with(6)
+        .says("command.early: left out: later (its program still runs)");
+    world.write("let", "");
+}
+
+#[test]
+fn of_what_is_done_by_hand_it_is_told_that_its_program_still_runs() {
+    let world = World::of(EARLY);
+    let run = world.start("apply --auto-approve");
+    world.wait_for("early");
+    run.killed();
+    world
+        .run("apply --resume 2 --by-hand command.early=me")
+        .ends_with(0);
+    world
+        .run("report")
+        .ends_with(0)
+        .says("it was done by hand: me (its program still runs)");
+    world.write("let", "");
+}
+
+#[test]
+fn how_a_program_ends_counts_also_where_its_arguments_came_late_or_another_run_began_it() {
+    let late = EARLY.replace("exit 4", "exit ${trimspace(command.code.outputs.code)}");
+    let late = format!(
+        r#"
+resource "command" "code" {{
+  check   = ["test", "-e", "code"]
+  apply   = ["sh", "-c", "echo 4 > code"]
+  outputs = {{ code = {{ file = "code" }} }}
+}}
+{late}"#
+    );
+    for spec in [late, EARLY.replace("touch early;", BEGINS_FIRST)] {
+        let is_late = spec.contains("trimspace");
+        let world = World::of(&spec);
+        let run = world.start("apply --auto-approve");
+        world.wait_for(if is_late { "early" } else { "begun" });
+        run.killed();
+        if !is_late {
+            let another = world.start("apply --auto-approve");
+            std::thread::sleep(WHILE);
+            another.killed();
+            world.write("go", "");
+            world.wait_for("early");
+        }
+        let newest = world.latest_run();
+        let newest = newest.file_name().and_then(|name| name.to_str());
+        let run = world.start(&format!("apply --resume {}", newest.expect("a run")));
+        std::thread::sleep(WHILE);
+        assert!(!world.holds("behind"), "{spec}");
+        world.write("let", "");
+        run.ended().ends_with(6).says("ended with exit code 4");
+        assert!(!world.holds("behind"), "{spec}");
+    }
+}
+
+/// Begins, and makes its goal true when it may.
+const BEGINS_FIRST: &str = "touch begun; while ! test -e go; do sleep 0.05; done; touch early;";
+
+#[test]
+fn a_guard_whose_program_undoes_what_was_seen_is_not_done() {
+    let world = World::of(
+        r#"
+resource "command" "fence" {
+  guards = [command.app]
+  check  = ["test", "-e", "fence"]
+  apply  = ["sh", "-c", "touch fence; while ! test -e let; do sleep 0.05; done; rm fence"]
+}
+resource "command" "app" {
+  check = ["test", "-e", "app"]
+  apply = ["touch", "app"]
+}
+"#,
+    );
+    let run = world.start("apply --auto-approve");
+    world.wait_for("fence");
+    run.killed();
+    let run = world.start("apply --resume 2");
+    std::thread::sleep(WHILE);
+    world.write("let", "");
+    run.ended()
+        .ends_with(6)
+        .says("what was begun is over, yet there is still something to do");
+    assert!(!world.holds("app"));
+}
+
+#[test]
+fn a_guard_that_is_needed_no_more_is_waited_for_while_its_program_runs() {
+    for line in ["apply --resume 2", "apply --auto-approve"] {
+        let world = World::of(
+            r#"
+resource "command" "fence" {
+  guards = [command.app]
+  apply  = ["sh", "-c", "touch begun; while ! test -e let; do sleep 0.05; done; echo x >> log"]
+}
+resource "command" "app" {
+  check = ["test", "-e", "app"]
+  apply = ["touch", "app"]
+}
+resource "command" "behind" {
+  check      = ["test", "-e", "behind"]
+  apply      = ["touch", "behind"]
+  depends_on = [command.app]
+}
+"#,
+        );
+        let run = world.start("apply --auto-approve");
+        world.wait_for("begun");
+        run.killed();
+        world.write("app", "");
+        let run = world.start(line);
+        std::thread::sleep(WHILE);
+        assert!(!world.holds("behind"), "{line}");
+        world.write("let", "");
+        run.ended().ends_with(0);
+        assert!(world.holds("behind"), "{line}");
+        assert_eq!(world.read("log"), "x\n", "{line}");
+    }
+}
