@@ -233,20 +233,7 @@ async fn said(cx: &ReadCx, op: &Op, name: &str, proof: Proof) -> Result<Proof, P
             source,
         ),
         Some(list) => {
-            let outcomes = listed::outcomes(&list);
-            let mut counts = BTreeMap::<&str, usize>::new();
-            for outcome in outcomes.values() {
-                *counts.entry(outcome.as_str()).or_default() += 1;
-            }
-            let counts: Vec<String> = counts
-                .iter()
-                .map(|(what, n)| format!("{n} {what}"))
-                .collect();
-            let said = if counts.is_empty() {
-                "nothing".to_owned()
-            } else {
-                counts.join(", ")
-            };
+            let said = counted(&listed::outcomes(&list));
             let claim = format!("Velero says of each object of Restore `{name}`: {said}");
             proof.with(true, claim, source)
         }
@@ -267,6 +254,31 @@ async fn said(cx: &ReadCx, op: &Op, name: &str, proof: Proof) -> Result<Proof, P
     };
     let file = place.restore(name, &format!("restore-{name}-results.gz"));
     Ok(proof.with(!is_grave, claim, format!("s3://{}/{file}", place.bucket)))
+}
+
+/// How many objects had each outcome, and which of them failed.
+fn counted(outcomes: &BTreeMap<String, String>) -> String {
+    let mut counts = BTreeMap::<&str, usize>::new();
+    for outcome in outcomes.values() {
+        *counts.entry(outcome.as_str()).or_default() += 1;
+    }
+    if counts.is_empty() {
+        return "nothing".to_owned();
+    }
+    let counts: Vec<String> = counts
+        .iter()
+        .map(|(what, n)| format!("{n} {what}"))
+        .collect();
+    let counts = counts.join(", ");
+    let failed = outcomes.iter().filter(|(_, outcome)| *outcome == "failed");
+    let failed: Vec<String> = failed.map(|(object, _)| object.clone()).collect();
+    if failed.is_empty() {
+        return counts;
+    }
+    format!(
+        "{counts}; failed: {}; whether what is wanted of them is there is read from the cluster",
+        show::some(failed.into_iter())
+    )
 }
 
 /// Whether the data movers of a restore are done.
@@ -395,4 +407,33 @@ fn there(
         claim = format!("{claim}: {}", show::some(different.iter().cloned()));
     }
     proof.with(different.is_empty(), claim, source)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_velero_failed_at_is_named() {
+        let outcomes = |all: &[(&str, &str)]| -> BTreeMap<String, String> {
+            let pairs = all.iter();
+            pairs
+                .map(|(object, outcome)| ((*object).to_owned(), (*outcome).to_owned()))
+                .collect()
+        };
+        for (all, says) in [
+            (outcomes(&[]), "nothing"),
+            (outcomes(&[("v1/Secret shop/a", "created")]), "1 created"),
+            (
+                outcomes(&[
+                    ("v1/ConfigMap shop/b", "failed"),
+                    ("v1/Secret shop/a", "created"),
+                ]),
+                "1 created, 1 failed; failed: v1/ConfigMap shop/b; whether what is wanted of them is there is read from \
+                 the cluster",
+            ),
+        ] {
+            assert_eq!(counted(&all), says);
+        }
+    }
 }
