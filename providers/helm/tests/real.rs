@@ -1,8 +1,8 @@
 //! The real `helm` against a real API server.
 //!
-//! Needs `DRPLAN_TEST_KUBECONFIG` (rights to make namespaces) and `DRPLAN_TEST_HELM`; run with
-//! `cargo test -p drplan-helm --test real -- --ignored`. Nodes are not needed: the chart wants none
-//! unless a test says so, and a test that waits for a Pod wants it to wait for ever.
+//! `cargo xtask test` gives it both. By hand it needs `DRPLAN_TEST_KUBECONFIG` (rights to make namespaces, and no
+//! nodes: a test that waits for a Pod wants it to wait for ever) and `DRPLAN_TEST_HELM`; run with
+//! `cargo test -p drplan-helm --test real -- --ignored`.
 
 #![expect(
     clippy::disallowed_methods,

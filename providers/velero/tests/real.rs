@@ -1,8 +1,8 @@
 //! Restores by the real Velero of what a real cluster lost.
 //!
-//! Needs the real components (`cargo xtask components`) and a built `xtask`, which keeps Velero running;
-//! run with `cargo test -p drplan-velero --test real -- --ignored`. Everything is on loopback and ends
-//! with the test.
+//! `cargo xtask test` runs it. By hand it needs the real components (`cargo xtask components`) and a built `xtask`,
+//! which keeps Velero running: `cargo test -p drplan-velero --test real -- --ignored`. Everything is on loopback and
+//! ends with the test.
 
 #![expect(
     clippy::print_stderr,

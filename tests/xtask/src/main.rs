@@ -64,7 +64,7 @@ async fn main() -> ExitCode {
         Task::Route53(args) => route53::run(&args).await,
         Task::Simulate(args) => simulate::run(&args),
         Task::Site(args) => site::run(args).await,
-        Task::Test(args) => test::run(&args),
+        Task::Test(args) => test::run(&args).await,
     };
     done.unwrap_or_else(|error| {
         eprintln!("xtask: {error:#}");

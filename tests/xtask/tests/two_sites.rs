@@ -1,6 +1,6 @@
 //! The harness against the real components: two sites and an object store side by side.
 //!
-//! Needs what `cargo xtask components` builds, so it runs only when it is asked for:
+//! Needs what `cargo xtask components` builds, so it runs only when it is asked for, as `cargo xtask test` does:
 //! `cargo test -p xtask -- --ignored`.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(
