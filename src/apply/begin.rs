@@ -90,7 +90,7 @@ impl Begin<'_> {
     }
 
     async fn may_run_still(&self, address: &Address) -> bool {
-        !matches!(self.shared.runs_still(address).await, Ok(false))
+        !matches!(self.shared.runs_still(address).await, Ok(None))
     }
 
     /// What was true at the start and that nothing of this run can have changed.
@@ -182,14 +182,13 @@ impl Begin<'_> {
                 outs: Arc::clone(&outs),
                 deadline,
             };
-            let ended = if matches!(turn.step.what, Do::Idle) {
-                turn.only_waits(Outcome::Passed).await
-            } else if nothing_to_guard(&shared, &registry, i, &outs).await {
-                turn.only_waits(Outcome::AlreadyTrue).await
-            } else if let Some(ended) = answered {
-                ended
-            } else {
-                turn.run().await
+            let done = match turn.step.what {
+                Do::Idle => turn.passed().await,
+                _ => turn.guarded_or_run(&registry, i, answered).await,
+            };
+            let ended = match done {
+                Ok(ended) => ended,
+                Err(stop) => turn.stopped(stop).await,
             };
             (ended, began.elapsed())
         })))

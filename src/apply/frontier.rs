@@ -61,7 +61,7 @@ impl Frontier {
         for step in plan
             .steps
             .iter()
-            .filter(|s| !matches!(s.what, Do::Barrier | Do::Idle))
+            .filter(|s| is_told(s, ended.get(&s.address)))
         {
             let address = step.address.clone();
             match ended.get(&address) {
@@ -86,6 +86,15 @@ impl Frontier {
             }
         }
         out
+    }
+}
+
+/// Barriers do nothing, and of guards that the plan left out only one that did not end well is worth a word.
+fn is_told(step: &Step, outcome: Option<&Outcome>) -> bool {
+    match step.what {
+        Do::Barrier => false,
+        Do::Idle => outcome.is_some_and(|outcome| !outcome.is_good()),
+        _ => true,
     }
 }
 

@@ -107,14 +107,14 @@ impl Turn<'_> {
 
     /// Keeps what is about to be begun where the plan cannot tell it, because its arguments came late.
     pub(super) fn keep_late(&self, proposal: &Proposal<Json>) -> Result<(), ProviderError> {
-        let is_late = matches!(self.step.what, Do::Late { .. });
-        // One in which a secret stood would ask for something else.
-        if !is_late || self.shared.secrets.scrub_json(&proposal.op) != proposal.op {
+        if !matches!(self.step.what, Do::Late { .. }) {
             return Ok(());
         }
+        let is_whole = self.shared.secrets.scrub_json(&proposal.op) == proposal.op;
         let begun = Begun {
-            op: proposal.op.clone(),
-            effects: proposal.effects.len(),
+            // With it goes no secret: where one stood, nothing of it is asked for.
+            op: self.shared.secrets.scrub_json(&proposal.op),
+            effects: if is_whole { proposal.effects.len() } else { 0 },
         };
         let path = self.work_dir()?.join(BEGUN);
         let text = json!(begun).to_string();
@@ -137,17 +137,17 @@ impl Turn<'_> {
     /// Waits for programs of the step, whichever run began them, and says whether there were some.
     pub(super) async fn has_waited_for_programs(&self) -> Result<bool, Stop> {
         let mut has_waited = false;
-        while self.shared.runs_still(&self.step.address).await? {
+        while let Some(group) = self.shared.runs_still(&self.step.address).await? {
             has_waited = true;
-            let note = "there is nothing to do, and its program still runs";
+            let note = format!("there is nothing to do, and its program still runs, {group}");
             let event = Event::Progress {
                 address: self.step.address.clone(),
                 effect: 0,
                 done: 0,
                 of: None,
-                note: note.to_owned(),
+                note: note.clone(),
             };
-            self.goes_on(event, note, PROGRAM_PAUSE).await?;
+            self.goes_on(event, &note, PROGRAM_PAUSE).await?;
         }
         Ok(has_waited)
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -85,6 +86,42 @@ pub(super) fn pins(plan: &Plan) -> BTreeMap<ConnId, usize> {
     targets.map(|(i, t)| (t.conn.clone(), i)).collect()
 }
 
+/// The name of the private folder of a step.
+fn work_name(address: &Address) -> String {
+    let hash = drplan_api::short_hash(&address.as_str());
+    format!("{}-{hash}", address.slug(48))
+}
+
+/// Which program runs that was started from a folder, and how a person ends it.
+async fn running_in(folder: &Path, doors: &Doors) -> Result<Option<String>, ProviderError> {
+    for traces in Traces::all_in(folder)? {
+        if doors.process.look(&traces).await? == Detached::Running {
+            return Ok(Some(traces.in_group()));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a program of a step of this plan may run, begun by an earlier run. O(steps + folders).
+pub async fn may_run(plan: &Plan, work_dir: &Path, doors: &Doors) -> bool {
+    let Ok(folders) = std::fs::read_dir(work_dir) else {
+        return false;
+    };
+    let folders: Vec<PathBuf> = folders.flatten().map(|entry| entry.path()).collect();
+    if folders.is_empty() {
+        return false;
+    }
+    let names: BTreeSet<_> = plan.steps.iter().map(|s| work_name(&s.address)).collect();
+    for folder in folders {
+        let name = folder.file_name().and_then(|name| name.to_str());
+        let is_of_step = name.is_some_and(|name| names.contains(name));
+        if is_of_step && !matches!(running_in(&folder, doors).await, Ok(None)) {
+            return true;
+        }
+    }
+    false
+}
+
 fn another(id: &ConnId, known: &TargetId, found: &TargetId) -> String {
     format!(
         "`{id}` is another target than before: it was {} and is {} now",
@@ -103,37 +140,30 @@ impl Shared {
 
     /// The private folder of a step.
     pub(super) fn work_path(&self, address: &Address) -> PathBuf {
-        let name = format!(
-            "{}-{}",
-            address.slug(48),
-            drplan_api::short_hash(&address.as_str())
-        );
-        self.work_dir.join(name)
+        self.work_dir.join(work_name(address))
     }
 
     /// The folder matters only while something of the step may run, and until its end is kept. What was true or done
     /// by hand may run all the same, from an earlier run.
     pub(super) async fn clear_work_dir(&self, address: &Address) {
-        if matches!(self.runs_still(address).await, Ok(false)) {
+        if matches!(self.runs_still(address).await, Ok(None)) {
             std::fs::remove_dir_all(self.work_path(address)).ok();
         }
     }
 
-    /// Whether a program of a step runs, whichever run began it.
-    pub(super) async fn runs_still(&self, address: &Address) -> Result<bool, ProviderError> {
-        for traces in Traces::all_in(&self.work_path(address))? {
-            if self.doors.process.look(&traces).await? == Detached::Running {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+    /// Which program of a step runs, whichever run began it, and how a person ends it.
+    pub(super) async fn runs_still(
+        &self,
+        address: &Address,
+    ) -> Result<Option<String>, ProviderError> {
+        running_in(&self.work_path(address), &self.doors).await
     }
 
     /// What to add to a person's words about a step whose program still runs.
     pub(super) async fn running_note(&self, address: &Address) -> &'static str {
         match self.runs_still(address).await {
-            Ok(false) => "",
-            Ok(true) => " (its program still runs)",
+            Ok(None) => "",
+            Ok(Some(_)) => " (its program still runs)",
             Err(_) => " (whether its program still runs cannot be read)",
         }
     }

@@ -15,6 +15,7 @@ use drplan_api::Planned;
 use drplan_api::Proposal;
 use drplan_api::ProviderError;
 use drplan_api::RawWant;
+use drplan_api::Registry;
 use drplan_api::View;
 use tokio::time::Instant;
 use tokio::time::sleep;
@@ -24,6 +25,7 @@ use super::envelope::within;
 use super::envelope::within_limits;
 use super::event::Event;
 use super::event::Outcome;
+use super::guard::nothing_to_guard;
 use super::shared::Shared;
 use crate::bind::settle;
 use crate::outs::Outs;
@@ -86,23 +88,36 @@ pub(crate) struct Turn<'a> {
 }
 
 impl Turn<'_> {
-    /// Runs the step to its end.
-    pub(crate) async fn run(self) -> Ended {
-        match self.whole().await {
-            Ok(ended) => ended,
-            Err(stop) => self.stopped(stop).await,
-        }
-    }
-
     /// Ends a step that has nothing to do as soon as nothing of it runs any more.
-    pub(super) async fn only_waits(self, outcome: Outcome) -> Ended {
-        match self.has_waited_for_programs().await {
-            Ok(_) => Ended::with(outcome),
-            Err(stop) => self.stopped(stop).await,
+    pub(super) async fn passed(&self) -> Result<Ended, Stop> {
+        self.has_waited_for_programs().await?;
+        Ok(Ended::with(Outcome::Passed))
+    }
+
+    /// Runs the step to its end, unless it is a guard that nothing needs or that has done its work before the run was
+    /// resumed; also then it ends when nothing of it runs any more.
+    pub(super) async fn guarded_or_run(
+        &self,
+        registry: &Registry,
+        i: usize,
+        answered: Option<Ended>,
+    ) -> Result<Ended, Stop> {
+        while nothing_to_guard(self.shared, registry, i, &self.outs).await {
+            // What was waited for may have undone what is guarded.
+            if !self.has_waited_for_programs().await? {
+                return Ok(Ended::with(Outcome::AlreadyTrue));
+            }
+        }
+        match answered {
+            Some(ended) => {
+                self.has_waited_for_programs().await?;
+                Ok(ended)
+            }
+            None => self.whole().await,
         }
     }
 
-    async fn stopped(&self, stop: Stop) -> Ended {
+    pub(super) async fn stopped(&self, stop: Stop) -> Ended {
         match stop {
             Stop::Cancelled => Ended::with(Outcome::Stopped),
             Stop::Moved(because) => Ended::with(Outcome::Moved {

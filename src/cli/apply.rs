@@ -208,7 +208,10 @@ async fn until_nothing_is_left(
             .any(|s| matches!(s.what, Do::Check { .. }));
         // After a stale step, the checks behind it have not been asked.
         let is_checked = round > 0 && exit == Exit::Ok;
-        if plan.is_empty() && (is_checked || !checks) {
+        // What an earlier run began and is true already is waited for all the same.
+        let traces = open_store::traces_dir(&cli.chdir)?;
+        let may_run = crate::apply::may_run(&plan, &traces, &ambient.doors).await;
+        if plan.is_empty() && (is_checked || !checks) && !may_run {
             nothing_left(&plan, round, args.json, ambient)?;
             return Ok(Exit::Ok);
         }
@@ -217,6 +220,9 @@ async fn until_nothing_is_left(
                 print("\nSomething is left; a new plan:\n\n")?;
             }
             print(&render::plan::summary(&plan, ambient.style()))?;
+        }
+        if plan.is_empty() && may_run {
+            talk("a program that an earlier run began still runs: it is waited for");
         }
         // A mistake in an option shows before anybody is asked.
         known_gates(&plan, &args.approve)?;

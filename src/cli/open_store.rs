@@ -31,6 +31,11 @@ pub(super) fn work_dir(dir: &Path, store: &RunStore) -> Result<std::path::PathBu
     }
 }
 
+/// Where programs of earlier runs left their traces, made or not.
+pub(super) fn traces_dir(dir: &Path) -> Result<std::path::PathBuf, Failure> {
+    Ok(beside(dir)?.join("work"))
+}
+
 /// The folder beside a spec, which is not made: who only looks may have no right to write.
 fn beside(dir: &Path) -> Result<std::path::PathBuf, Failure> {
     let dir = std::path::absolute(dir).map_err(anyhow::Error::from)?;

@@ -110,6 +110,8 @@ pub struct Track {
     pub elapsed_ms: u64,
     /// Whether its turn may come once more: the run was resumed, or went on behind a pause.
     again: bool,
+    /// Whether something is waited for that another run began.
+    is_adopted: bool,
     /// Whether something of it was left to itself by an earlier session.
     pub is_left: bool,
     /// What it was when it had ended well, before its turn came once more.
@@ -362,7 +364,7 @@ impl Track {
             Some((_, Outcome::Blocked { .. })) => self.is_left,
             None | Some((_, Outcome::Stopped)) => {
                 let mut effects = self.effects.values();
-                effects.any(|e| !e.begun.is_empty() && e.finished.is_none())
+                self.is_adopted || effects.any(|e| !e.begun.is_empty() && e.finished.is_none())
             }
             Some(_) => false,
         };
@@ -422,7 +424,9 @@ impl Track {
                     return Err("ends an effect twice");
                 }
                 track.finished = Some((at, *found));
+                self.is_adopted = false;
             }
+            Event::EffectAdopted { .. } => self.is_adopted = true,
             Event::Retry { because, in_ms, .. } => self.retries.push(RetryTrack {
                 at,
                 because: because.clone(),

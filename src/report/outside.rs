@@ -38,7 +38,8 @@ pub(super) fn deviation(step: &Step, end: End, because: Option<&str>) -> Option<
         End::Moved => format!("refused: {}", because.unwrap_or("the world had moved")),
         End::Failed if refused => "refused, as the plan said".to_owned(),
         End::Done if step.what == Do::Nothing => {
-            "done: it was not true any more after what ran before it".to_owned()
+            "done: it was not true any more when its turn came, or a program of it still ran"
+                .to_owned()
         }
         _ => return None,
     };

@@ -1,7 +1,10 @@
 //! Programs that still run although what they make is true.
 
 use std::time::Duration;
+use std::time::Instant;
 
+use crate::drplan::GLANCE;
+use crate::drplan::PATIENCE;
 use crate::drplan::World;
 
 /// Long enough for a run to do what it must not do.
@@ -90,8 +93,17 @@ resource "command" "code" {{
         world.wait_for(if is_late { "early" } else { "begun" });
         run.killed();
         if !is_late {
+            let first = world.latest_run();
             let another = world.start("apply --auto-approve");
-            std::thread::sleep(WHILE);
+            let since = Instant::now();
+            while world.latest_run() == first
+                || !world
+                    .of_latest_run("journal.jsonl")
+                    .contains("effect_adopted")
+            {
+                assert!(since.elapsed() < PATIENCE, "nothing was adopted");
+                std::thread::sleep(GLANCE);
+            }
             another.killed();
             world.write("go", "");
             world.wait_for("early");
@@ -137,26 +149,79 @@ resource "command" "app" {
     assert!(!world.holds("app"));
 }
 
-#[test]
-fn a_guard_that_is_needed_no_more_is_waited_for_while_its_program_runs() {
-    for line in ["apply --resume 2", "apply --auto-approve"] {
-        let world = World::of(
-            r#"
-resource "command" "fence" {
-  guards = [command.app]
-  apply  = ["sh", "-c", "touch begun; while ! test -e let; do sleep 0.05; done; echo x >> log"]
-}
-resource "command" "app" {
+/// A guard without a check that ends with this when it may, and what it guards.
+fn fenced(end: &str) -> World {
+    World::of(&format!(
+        r#"
+resource "command" "fence" {{
+  guards  = [command.app]
+  apply   = ["sh", "-c", "touch begun; while ! test -e let; do sleep 0.05; done; {end}"]
+  timeout = "8s"
+}}
+resource "command" "app" {{
   check = ["test", "-e", "app"]
   apply = ["touch", "app"]
-}
-resource "command" "behind" {
+}}
+resource "command" "behind" {{
   check      = ["test", "-e", "behind"]
   apply      = ["touch", "behind"]
   depends_on = [command.app]
+}}
+"#
+    ))
 }
-"#,
-        );
+
+#[test]
+fn a_guard_whose_program_undoes_what_it_guards_is_needed_again() {
+    let world = fenced("rm -f app; exit 4");
+    let run = world.start("apply --auto-approve");
+    world.wait_for("begun");
+    run.killed();
+    world.write("app", "");
+    let run = world.start("apply --resume 2");
+    std::thread::sleep(WHILE);
+    world.write("let", "");
+    run.ended().ends_with(6).says("ended with exit code 4");
+    assert!(!world.holds("app") && !world.holds("behind"));
+}
+
+#[test]
+fn of_a_guard_that_is_needed_no_more_and_does_not_end_it_is_told_how_to_end_it() {
+    for line in ["apply --resume 2", "apply --auto-approve"] {
+        let world = fenced("true");
+        let run = world.start("apply --auto-approve");
+        world.wait_for("begun");
+        run.killed();
+        world.write("app", "");
+        world
+            .run(line)
+            .ends_with(6)
+            .says("`kill -- -")
+            .says("1 failed");
+        world.write("let", "");
+    }
+}
+
+#[test]
+fn a_new_run_waits_also_where_nothing_else_is_left_to_do() {
+    let spec = EARLY.split("resource \"command\" \"behind\"").next();
+    let world = World::of(spec.unwrap_or_default());
+    let run = world.start("apply --auto-approve");
+    world.wait_for("early");
+    run.killed();
+    let run = world.start("apply --auto-approve");
+    std::thread::sleep(WHILE);
+    world.write("let", "");
+    run.ended()
+        .ends_with(0)
+        .says("a program that an earlier run began still runs: it is waited for")
+        .says("A second plan has nothing left to do.");
+}
+
+#[test]
+fn a_guard_that_is_needed_no_more_is_waited_for_while_its_program_runs() {
+    for line in ["apply --resume 2", "apply --auto-approve"] {
+        let world = fenced("echo x >> log");
         let run = world.start("apply --auto-approve");
         world.wait_for("begun");
         run.killed();

@@ -78,6 +78,13 @@ impl Traces {
         }
     }
 
+    /// Says which processes a program that runs is, and by which command a person ends all of it.
+    pub fn in_group(&self) -> String {
+        let note = read_trace(&self.pid).ok().flatten().unwrap_or_default();
+        let id = note.split_whitespace().next().unwrap_or_default();
+        format!("in process group {id}; `kill -- -{id}` ends it")
+    }
+
     /// Names the traces of all programs that were started from a folder.
     ///
     /// # Errors

@@ -34,10 +34,9 @@ pub(crate) async fn before_an_edit(
     for traces in Traces::all_in(&cx.work_dir)? {
         let is_another = traces != *now;
         if is_another && cx.doors.process.look(&traces).await? == Detached::Running {
-            let note = end_of(&traces.pid).await;
-            let id = note.split(' ').next().unwrap_or_default();
+            let group = traces.in_group();
             return Ok(Some(format!(
-                "the command as it was before an edit still runs, in process group {id}; `kill -- -{id}` ends it"
+                "the command as it was before an edit still runs, {group}"
             )));
         }
     }

@@ -337,7 +337,7 @@ fn live_namespaces<'a>(want: &Want<ManifestSpec>, view: &View<'a>) -> BTreeSet<&
 }
 
 fn decide(cx: &PlanCx, want: &Want<ManifestSpec>, objects: &[Placed]) -> Planned<ManifestOp> {
-    let refused: Vec<_> = objects
+    let refused: BTreeSet<_> = objects
         .iter()
         .filter_map(|o| match &o.standing {
             Standing::Refused(why) => Some(why.as_str()),
@@ -345,6 +345,7 @@ fn decide(cx: &PlanCx, want: &Want<ManifestSpec>, objects: &[Placed]) -> Planned
         })
         .collect();
     if !refused.is_empty() {
+        let refused: Vec<_> = refused.into_iter().collect();
         return Planned::Blocked(format!("the cluster would refuse {}", refused.join("; ")).into());
     }
     if !cx.accept_overwrite

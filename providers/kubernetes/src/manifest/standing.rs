@@ -109,16 +109,10 @@ pub(super) fn running(live: &Json) -> Cow<'_, Json> {
 }
 
 /// What lies there goes, marked or not, and nothing new is let in.
-fn in_going_namespace(item: Item) -> Placed {
-    let standing = Standing::Refused(format!(
-        "`{}`: its namespace is being deleted; wait until it is gone, or look at its finalizers",
-        item.title()
-    ));
-    Placed {
-        item,
-        live: None,
-        standing,
-    }
+fn lost_in(namespace: &str) -> String {
+    format!(
+        "everything in namespace `{namespace}`: it is being deleted; wait until it is gone, or look at its finalizers"
+    )
 }
 
 /// Everything that the objects of one manifest need to know of the cluster.
@@ -172,13 +166,18 @@ impl<'a> Lens<'a> {
         for of in served {
             indices.insert(of.clone(), self.index(of)?);
         }
-        let going = self.going_namespaces();
+        let going = self.going_namespaces()?;
         let mut out = Vec::with_capacity(items.len());
         let mut pending = false;
         for item in items {
-            let is_lost = |namespace: &str| going.contains(namespace);
-            if item.namespace.as_deref().is_some_and(is_lost) {
-                out.push(in_going_namespace(item));
+            let namespace = item.namespace.as_deref();
+            if let Some(namespace) = namespace.filter(|namespace| going.contains(namespace)) {
+                let standing = Standing::Refused(lost_in(namespace));
+                out.push(Placed {
+                    item,
+                    live: None,
+                    standing,
+                });
                 continue;
             }
             match self.place(item, &indices) {
@@ -194,16 +193,14 @@ impl<'a> Lens<'a> {
     }
 
     /// Namespaces that are being deleted, with everything in them.
-    fn going_namespaces(&self) -> BTreeSet<&'a str> {
-        let list = self.view.peek(&asks::list(self.conn, &asks::namespaces()));
-        let Some(Ok(list)) = list else {
-            return BTreeSet::new();
+    fn going_namespaces(&self) -> Result<BTreeSet<&'a str>, Pending> {
+        let Ok(list) = self.view.get(&asks::list(self.conn, &asks::namespaces()))? else {
+            return Ok(BTreeSet::new());
         };
         let items = list["items"].as_array().into_iter().flatten();
         let going = items.filter(|namespace| is_going(namespace));
-        going
-            .filter_map(|namespace| namespace["metadata"]["name"].as_str())
-            .collect()
+        let names = going.filter_map(|namespace| namespace["metadata"]["name"].as_str());
+        Ok(names.collect())
     }
 
     fn serves(&self, item: &Item) -> bool {

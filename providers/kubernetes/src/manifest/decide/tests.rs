@@ -262,14 +262,14 @@ fn what_is_being_deleted_by_itself_or_with_its_namespace_is_not_there_and_cannot
             vec![list_of(&config_maps, going("settings"))],
         ),
         (
-            "its namespace is being deleted",
+            "everything in namespace `shop`: it is being deleted",
             vec![
                 live("1", json!({})),
                 list_of(&asks::namespaces(), going("shop")),
             ],
         ),
         (
-            "its namespace is being deleted",
+            "everything in namespace `shop`: it is being deleted",
             vec![list_of(&asks::namespaces(), going("shop"))],
         ),
     ] {
