@@ -77,7 +77,7 @@ impl Begin<'_> {
                 let ended = assert_all(self.shared, step, asserts, *warning, self.outs);
                 Ok(Begun::Ended(ended))
             }
-            Do::Gate { ask } => self.gate(i, ask).await,
+            Do::Gate { ask } => Ok(self.gate(i, ask)),
             Do::Act { .. } | Do::Late { .. } | Do::Read | Do::Nothing => self.turn(i).await,
         }
     }
@@ -115,24 +115,33 @@ impl Begin<'_> {
         self.shared.write(event).await
     }
 
-    async fn gate(&self, i: usize, ask: &str) -> Result<Begun, JournalError> {
-        let address = self.shared.plan.steps[i].address.clone();
-        let ask = ask.to_owned();
-        let event = Event::GateOpened {
-            address: address.clone(),
-            ask: ask.clone(),
+    fn gate(&self, i: usize, ask: &str) -> Begun {
+        let step = &self.shared.plan.steps[i];
+        let Some(kind) = self.kind(step) else {
+            return Begun::Ended(Ended::with(unknown(step)));
         };
-        self.shared.write(event).await?;
+        let (address, mut ask) = (step.address.clone(), ask.to_owned());
         let (gatekeeper, shared) = (Arc::clone(self.gatekeeper), Arc::clone(self.shared));
         let (registry, outs) = (Arc::clone(self.registry), Arc::clone(self.outs));
         let answered = self.answered.get(&address).cloned();
         let began = Instant::now();
-        Ok(Begun::Runs(Box::pin(async move {
+        let deadline = began + Duration::from_secs(step.timeout_s);
+        Begun::Runs(Box::pin(async move {
             if nothing_to_guard(&shared, &registry, i, &outs).await {
                 return (Ended::with(Outcome::AlreadyTrue), began.elapsed());
             }
             if let Some(ended) = answered {
                 return (ended, began.elapsed());
+            }
+            let turn = Turn {
+                shared: &shared,
+                step: &shared.plan.steps[i],
+                kind,
+                outs,
+                deadline,
+            };
+            if let Err(stop) = turn.opened(&mut ask).await {
+                return (turn.stopped(stop).await, began.elapsed());
             }
             // Somebody who stops the run has no more questions to answer.
             let mut draining = shared.drain.clone();
@@ -157,14 +166,13 @@ impl Begin<'_> {
                 Asked::Unanswered => Ended::with(Outcome::Waiting { ask, refused: None }),
             };
             (ended, began.elapsed())
-        })))
+        }))
     }
 
     async fn turn(&self, i: usize) -> Result<Begun, JournalError> {
         let step = &self.shared.plan.steps[i];
         let Some(kind) = self.kind(step) else {
-            let because = format!("this build does not know the kind `{}`", step.kind);
-            return Ok(Begun::Ended(Ended::with(Outcome::Failed { because })));
+            return Ok(Begun::Ended(Ended::with(unknown(step))));
         };
         self.started(step).await?;
         let (shared, outs) = (Arc::clone(self.shared), Arc::clone(self.outs));
@@ -201,6 +209,12 @@ impl Begin<'_> {
             self.registry.get_resource(&step.kind)
         };
         kind.cloned()
+    }
+}
+
+fn unknown(step: &Step) -> Outcome {
+    Outcome::Failed {
+        because: format!("this build does not know the kind `{}`", step.kind),
     }
 }
 

@@ -139,7 +139,7 @@ impl Turn<'_> {
         let mut has_waited = false;
         while let Some(group) = self.shared.runs_still(&self.step.address).await? {
             has_waited = true;
-            let note = format!("there is nothing to do, and its program still runs, {group}");
+            let note = format!("nothing is begun while its program still runs, {group}");
             let event = Event::Progress {
                 address: self.step.address.clone(),
                 effect: 0,

@@ -53,4 +53,4 @@ pub use orders::Hold;
 pub use orders::OnFailure;
 pub use orders::Orders;
 pub use orders::Wishes;
-pub use shared::may_run;
+pub use shared::still_running;

@@ -102,24 +102,39 @@ async fn running_in(folder: &Path, doors: &Doors) -> Result<Option<String>, Prov
     Ok(None)
 }
 
-/// Whether a program of a step of this plan may run, begun by an earlier run. O(steps + folders).
-pub async fn may_run(plan: &Plan, work_dir: &Path, doors: &Doors) -> bool {
+/// The steps of a plan of which a program runs on this machine, whichever run began it, with how a person ends it. One
+/// of which that cannot be read is among them. O(steps + folders).
+pub async fn still_running(
+    plan: &Plan,
+    work_dir: &Path,
+    doors: &Doors,
+) -> BTreeMap<Address, String> {
+    let mut out = BTreeMap::new();
     let Ok(folders) = std::fs::read_dir(work_dir) else {
-        return false;
+        return out;
     };
     let folders: Vec<PathBuf> = folders.flatten().map(|entry| entry.path()).collect();
     if folders.is_empty() {
-        return false;
+        return out;
     }
-    let names: BTreeSet<_> = plan.steps.iter().map(|s| work_name(&s.address)).collect();
+    let names: BTreeMap<_, _> = plan
+        .steps
+        .iter()
+        .map(|step| (work_name(&step.address), &step.address))
+        .collect();
     for folder in folders {
         let name = folder.file_name().and_then(|name| name.to_str());
-        let is_of_step = name.is_some_and(|name| names.contains(name));
-        if is_of_step && !matches!(running_in(&folder, doors).await, Ok(None)) {
-            return true;
-        }
+        let Some(address) = name.and_then(|name| names.get(name)) else {
+            continue;
+        };
+        let note = match running_in(&folder, doors).await {
+            Ok(None) => continue,
+            Ok(Some(group)) => format!("its program still runs, {group}"),
+            Err(error) => format!("whether its program still runs cannot be read: {error}"),
+        };
+        out.insert((*address).clone(), note);
     }
-    false
+    out
 }
 
 fn another(id: &ConnId, known: &TargetId, found: &TargetId) -> String {
@@ -163,8 +178,8 @@ impl Shared {
     pub(super) async fn running_note(&self, address: &Address) -> &'static str {
         match self.runs_still(address).await {
             Ok(None) => "",
-            Ok(Some(_)) => " (its program still runs)",
-            Err(_) => " (whether its program still runs cannot be read)",
+            Ok(Some(_)) => " (its program still ran then)",
+            Err(_) => " (whether its program still ran cannot be read)",
         }
     }
 

@@ -32,6 +32,7 @@ use crate::outs::Outs;
 use crate::patience::Patient;
 use crate::plan::Do;
 use crate::plan::Step;
+use crate::plan::Sure;
 use crate::retry::pause;
 
 /// How often a kind may come back for more answers within one look.
@@ -159,6 +160,32 @@ impl Turn<'_> {
         }
     }
 
+    /// Opens a question, with its words as they are known now.
+    pub(super) async fn opened(&self, ask: &mut String) -> Result<(), Stop> {
+        if matches!(self.step.sure, Sure::Unknown { .. }) {
+            *ask = self.question().await?;
+        }
+        let opened = Event::GateOpened {
+            address: self.step.address.clone(),
+            ask: ask.clone(),
+        };
+        self.shared.record(opened).await
+    }
+
+    /// What a person is asked, where that was not known yet when this was planned.
+    async fn question(&self) -> Result<String, Stop> {
+        let asks_nothing = || Stop::Moved("it asks nothing".to_owned());
+        let raw = self.step.want.as_ref().ok_or_else(asks_nothing)?;
+        let want = RawWant {
+            args: settle(&raw.args, &self.shared.plan.exprs, &self.outs)?,
+            ..raw.clone()
+        };
+        match self.look(&want).await?.0.planned {
+            Planned::Gate { ask, .. } => Ok(self.shared.secrets.scrub(&ask)),
+            other => Err(Stop::Moved(because_of(&other))),
+        }
+    }
+
     /// Whether the step's goal holds already; false where that cannot be told.
     pub(crate) async fn is_true(&self) -> bool {
         let Some(raw) = &self.step.want else {
@@ -182,6 +209,10 @@ impl Turn<'_> {
             args: settle(&raw.args, &self.shared.plan.exprs, &self.outs)?,
             ..raw.clone()
         };
+        if self.said_by_hand().is_some() {
+            // What a person did may be undone by what still runs.
+            self.has_waited_for_programs().await?;
+        }
         let (looked, _) = self.look(&want).await?;
         if self.step.what == Do::Read {
             return match &looked.planned {
@@ -203,8 +234,7 @@ impl Turn<'_> {
                     source: "observed when its turn came".to_owned(),
                     holds: true,
                 };
-                if let Some(mut said) = self.said_by_hand() {
-                    said.claim += self.shared.running_note(&self.step.address).await;
+                if let Some(said) = self.said_by_hand() {
                     return Ok(Ended {
                         outcome: Outcome::AlreadyTrue,
                         evidence: vec![observed(&because.0), said],
@@ -352,11 +382,7 @@ impl Turn<'_> {
     ) -> Result<Vec<Evidence>, Stop> {
         let op = self.kind.bind(&proposal.op, &self.step.address)?;
         let mut evidence = self.proven(want, &*op).await?;
-        let note = self.shared.running_note(&self.step.address).await;
-        evidence.push(Evidence {
-            claim: said.claim + note,
-            ..said
-        });
+        evidence.push(said);
         Ok(evidence)
     }
 

@@ -1,10 +1,12 @@
 //! `drplan apply`.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use drplan_api::Address;
 use drplan_api::Timestamp;
 use tokio::sync::watch;
 
@@ -210,8 +212,8 @@ async fn until_nothing_is_left(
         let is_checked = round > 0 && exit == Exit::Ok;
         // What an earlier run began and is true already is waited for all the same.
         let traces = open_store::traces_dir(&cli.chdir)?;
-        let may_run = crate::apply::may_run(&plan, &traces, &ambient.doors).await;
-        if plan.is_empty() && (is_checked || !checks) && !may_run {
+        let running = crate::apply::still_running(&plan, &traces, &ambient.doors).await;
+        if plan.is_empty() && (is_checked || !checks) && running.is_empty() {
             nothing_left(&plan, round, args.json, ambient)?;
             return Ok(Exit::Ok);
         }
@@ -221,9 +223,7 @@ async fn until_nothing_is_left(
             }
             print(&render::plan::summary(&plan, ambient.style()))?;
         }
-        if plan.is_empty() && may_run {
-            talk("a program that an earlier run began still runs: it is waited for");
-        }
+        tell_running(&running);
         // A mistake in an option shows before anybody is asked.
         known_gates(&plan, &args.approve)?;
         orders(&args.orders, &plan)?;
@@ -252,6 +252,13 @@ async fn until_nothing_is_left(
         "there is still something to do after {ROUNDS_MAX} plans; nothing more is tried"
     ));
     Ok(Exit::Partial)
+}
+
+/// Says what an earlier run left running.
+pub(super) fn tell_running(running: &BTreeMap<Address, String>) {
+    for (address, note) in running {
+        talk(&format!("{address}: {note}; apply waits for it"));
+    }
 }
 
 fn nothing_left(plan: &Plan, round: usize, json: bool, ambient: &Ambient) -> Result<(), Failure> {

@@ -60,6 +60,7 @@ pub(super) fn confirm(plan: &Plan, ambient: &Ambient) -> Result<(), Failure> {
     } else {
         "yes"
     };
+    super::gate::forget_what_was_typed();
     let mut out = std::io::stderr().lock();
     write!(out, "\nStart? Type `{word}`: ")
         .and_then(|()| out.flush())

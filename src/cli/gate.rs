@@ -71,6 +71,7 @@ impl Gatekeeper for Asks {
             let _turn = self.one_at_a_time.lock().await;
             let mut question = format!("\n{address}: {ask}\nType `yes` to go on, or `no`: ");
             for _ in 0..TRIES {
+                forget_what_was_typed();
                 let _open = Open::ask(drawn, &question);
                 let Some(line) = typed().await else { break };
                 match understood(&line) {
@@ -92,6 +93,12 @@ async fn typed() -> Option<String> {
         read.map(|bytes| (bytes > 0).then_some(line))
     });
     read.await.ok()?.ok()?
+}
+
+/// What was typed before a question is there is no answer to it. Where a terminal cannot
+/// forget it, it is read all the same.
+pub(super) fn forget_what_was_typed() {
+    rustix::termios::tcflush(std::io::stdin(), rustix::termios::QueueSelector::IFlush).ok();
 }
 
 /// Whether an answer is a yes or a no. One letter is soon typed: it is enough to stop, not to go on.

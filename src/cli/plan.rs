@@ -3,17 +3,20 @@
 use std::mem::ManuallyDrop;
 
 use super::Ambient;
+use super::apply::tell_running;
 use super::args::Cli;
 use super::args::PlanArgs;
 use super::args::PlanForm;
 use super::args::PlanFormat;
 use super::failure::Failure;
 use super::failure::diagnostics;
+use super::open_store;
 use super::print;
 use super::session::Session;
 use super::session::within_limits;
 use super::talk;
 use super::words::Words;
+use crate::apply::still_running;
 use crate::plan::Plan;
 use crate::render;
 use crate::report::Exit;
@@ -42,6 +45,10 @@ pub(super) async fn run(cli: &Cli, args: &PlanArgs, ambient: &Ambient) -> Result
         crate::plan::write(&plan, signer.as_ref().into(), path)?;
     }
     show(&plan, &args.form, ambient)?;
+    if args.live.is_none() && !plan.is_hypothetical() {
+        let traces = open_store::traces_dir(&cli.chdir)?;
+        tell_running(&still_running(&plan, &traces, &ambient.doors).await);
+    }
     within?;
     if let Some(path) = &args.out {
         talk(&if plan.is_hypothetical() {

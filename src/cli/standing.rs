@@ -99,6 +99,7 @@ mod tests {
                 ..Frontier::default()
             },
             running: BTreeMap::new(),
+            programs: BTreeMap::new(),
         }
     }
 

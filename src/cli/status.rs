@@ -13,9 +13,11 @@ use super::open_store;
 use super::print;
 use super::run::here;
 use super::standing;
+use crate::apply::still_running;
 use crate::render;
 use crate::report::Exit;
 use crate::report::Standing;
+use crate::report::State;
 
 /// How many older runs are named.
 const OLDER_MAX: usize = 10;
@@ -37,12 +39,16 @@ pub(super) async fn run(cli: &Cli, args: &StatusArgs, ambient: &Ambient) -> Resu
     }
     let run = store.choose(&runs, args.run.as_deref())?;
     let stored = store.open(&run).await?;
-    let standing = standing::of_run(
+    let mut standing = standing::of_run(
         Standing::of(&stored, living, now),
         cli,
         (&args.vars, &stored.plan),
         holder.is_some(),
     );
+    if !matches!(standing.state, State::Running | State::Paused { .. }) {
+        let traces = open_store::traces_dir(&cli.chdir)?;
+        standing.programs = still_running(&stored.plan, &traces, &ambient.doors).await;
+    }
     let older: Vec<&String> = runs.iter().rev().filter(|r| **r != run).collect();
     let text = if args.json {
         let document = json!({ "lock": lock, "run": standing, "runs": runs });

@@ -43,7 +43,7 @@ pub(super) async fn run(
         State::Running | State::Paused { .. } => None,
         State::Ended { exit_code: 0 } => Some("has ended, and nothing of it is left"),
         State::Ended { .. } => Some("has ended"),
-        State::Died => Some("has died: it did not end, and nothing goes on"),
+        State::Died => Some("has died: it did not end"),
     };
     if let Some(what) = over {
         let told = (&args.vars, &stored.plan);

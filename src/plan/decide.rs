@@ -348,13 +348,16 @@ fn late(step: &mut Step, instance: &Instance) {
     step.sure = Sure::Unknown {
         until: instance.waits_for.clone(),
     };
-    step.what = if def.mode == Mode::Data {
-        Do::Read
-    } else {
-        Do::Late {
+    step.what = match def.mode {
+        Mode::Data => Do::Read,
+        // What guards and does nothing by itself asks somebody.
+        Mode::Guard if def.envelope.is_empty() => Do::Gate {
+            ask: format!("what is asked is {}", step.because),
+        },
+        _ => Do::Late {
             actions: def.envelope.to_vec(),
             hazard_max: def.hazard_max,
-        }
+        },
     };
 }
 

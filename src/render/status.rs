@@ -71,8 +71,17 @@ fn begun(standing: &Standing) -> Vec<String> {
         ),
         None => "left at a safe point; it is probed when applied again".to_owned(),
     };
-    let line = |address: &Address| format!("    {address}: {}", told(address));
-    standing.frontier.running.iter().map(line).collect()
+    let begun = standing.frontier.running.iter();
+    let begun = begun.map(|address| match standing.programs.get(address) {
+        Some(note) => format!("    {address}: {}; {note}", told(address)),
+        None => format!("    {address}: {}", told(address)),
+    });
+    let is_told = |address: &&Address| standing.frontier.running.contains(*address);
+    let programs = standing.programs.iter();
+    let programs = programs.filter(|(address, _)| !is_told(address));
+    let programs =
+        programs.map(|(address, note)| format!("    {address}: {note}; apply waits for it"));
+    begun.chain(programs).collect()
 }
 
 fn headline(standing: &Standing, style: Style) -> String {
@@ -85,9 +94,13 @@ fn headline(standing: &Standing, style: Style) -> String {
         ),
         State::Ended { exit_code: 0 } => (Tone::Good, "has ended well".to_owned()),
         State::Ended { exit_code } => (Tone::Bad, format!("has ended with exit code {exit_code}")),
-        State::Died => (
+        State::Died if standing.programs.is_empty() => (
             Tone::Bad,
             "has died: it did not end, and nothing goes on".to_owned(),
+        ),
+        State::Died => (
+            Tone::Bad,
+            "has died: it did not end, and what it began still runs".to_owned(),
         ),
     };
     let began = standing

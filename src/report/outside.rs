@@ -34,6 +34,9 @@ pub(super) fn planned(step: &Step) -> String {
 pub(super) fn deviation(step: &Step, end: End, because: Option<&str>) -> Option<Deviation> {
     let refused = matches!(step.what, Do::Conflict | Do::Blocked { .. });
     let actual = match end {
+        End::AlreadyTrue if matches!(step.what, Do::Gate { .. }) => {
+            "nothing: what it guards was true".to_owned()
+        }
         End::AlreadyTrue => "nothing: it was true before its turn came".to_owned(),
         End::Moved => format!("refused: {}", because.unwrap_or("the world had moved")),
         End::Failed if refused => "refused, as the plan said".to_owned(),

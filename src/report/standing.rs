@@ -33,6 +33,9 @@ pub struct Standing {
     pub frontier: Frontier,
     /// What runs now, and since when.
     pub running: BTreeMap<Address, Timestamp>,
+    /// Of which steps a program runs on this machine although the run does not go on, and how a person ends it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub programs: BTreeMap<Address, String>,
 }
 
 /// What a run does.
@@ -137,6 +140,7 @@ impl Standing {
             last_at,
             seconds: took.map_or(0, |took| u64::try_from(took.as_secs()).unwrap_or(0)),
             frontier,
+            programs: BTreeMap::new(),
             running,
         }
     }

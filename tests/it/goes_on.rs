@@ -54,24 +54,45 @@ fn of_what_is_left_out_it_is_told_that_its_program_still_runs() {
     world
         .run("apply --resume 2 --skip command.early=later")
         .ends_with(6)
-        .says("command.early: left out: later (its program still runs)");
+        .says("command.early: left out: later (its program still ran then)");
     world.write("let", "");
 }
 
 #[test]
-fn of_what_is_done_by_hand_it_is_told_that_its_program_still_runs() {
+fn what_is_done_by_hand_is_not_done_while_its_program_still_runs() {
     let world = World::of(EARLY);
     let run = world.start("apply --auto-approve");
     world.wait_for("early");
     run.killed();
-    world
-        .run("apply --resume 2 --by-hand command.early=me")
-        .ends_with(0);
-    world
-        .run("report")
-        .ends_with(0)
-        .says("it was done by hand: me (its program still runs)");
+    let run = world.start("apply --resume 2 --by-hand command.early=me");
+    std::thread::sleep(WHILE);
+    assert!(!world.holds("behind"));
     world.write("let", "");
+    run.ended().ends_with(0);
+    assert!(world.holds("behind"));
+}
+
+#[test]
+fn who_looks_hears_of_a_program_that_still_runs_and_how_to_end_it() {
+    let world = World::of(EARLY);
+    let run = world.start("apply --auto-approve");
+    world.wait_for("early");
+    run.killed();
+    let says = "command.early: its program still runs, in process group ";
+    world.run("plan").ends_with(0).says(says);
+    let told = world
+        .run("status")
+        .ends_with(0)
+        .says(says.split(": ").nth(1).unwrap_or_default());
+    let told = told.says("what it began still runs").stdout;
+    let group = told.split("kill -- -").nth(1).unwrap_or_default();
+    let group = group.split('`').next().unwrap_or_default();
+    world.kill(&format!("-{group}"));
+    world
+        .run("status")
+        .ends_with(0)
+        .says("and nothing goes on")
+        .hides("still runs");
 }
 
 #[test]
@@ -214,7 +235,7 @@ fn a_new_run_waits_also_where_nothing_else_is_left_to_do() {
     world.write("let", "");
     run.ended()
         .ends_with(0)
-        .says("a program that an earlier run began still runs: it is waited for")
+        .says("command.early: its program still runs, in process group ")
         .says("A second plan has nothing left to do.");
 }
 

@@ -20,6 +20,7 @@ mod forms;
 mod goes_on;
 mod interrupted;
 mod kept;
+mod late_question;
 mod pages;
 mod part;
 mod plan_file;

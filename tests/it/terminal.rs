@@ -215,3 +215,36 @@ fn who_mistypes_is_asked_again_and_a_no_is_kept_and_not_overruled() {
     assert_eq!(question["how"], "the terminal", "{question}");
     world.run("status").says("the answer was no");
 }
+
+#[test]
+fn what_was_typed_before_a_question_does_not_answer_it() {
+    let world = World::of(
+        r#"
+resource "command" "site" {
+  check = ["test", "-e", "site"]
+  apply = ["sh", "-c", "touch begun; while ! test -e let; do sleep 0.05; done; touch site"]
+}
+resource "approval" "open" {
+  guards     = [command.page]
+  from       = "the owner"
+  depends_on = [command.site]
+}
+resource "command" "page" {
+  check = ["test", "-e", "page"]
+  apply = ["touch", "page"]
+}
+"#,
+    );
+    let mut terminal = Terminal::start(&world, "apply --auto-approve --no-color");
+    world.wait_for("begun");
+    terminal.keyboard.write_all(b"yes\n").expect("typed");
+    std::thread::sleep(STILL);
+    world.write("let", "");
+    terminal.wait_for("Type `yes` to go on, or `no`: ");
+    std::thread::sleep(STILL);
+    assert!(!world.holds("page"), "{}", terminal.shows());
+    terminal.keyboard.write_all(b"yes\n").expect("typed");
+    let ended = terminal.child.wait().expect("the binary ends");
+    assert_eq!(ended.code(), Some(0), "{}", terminal.shows());
+    assert!(world.holds("page"));
+}

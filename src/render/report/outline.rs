@@ -1,5 +1,7 @@
 //! What every form of a report says, in which order and words. Forms differ in how they draw it.
 
+use std::collections::BTreeSet;
+
 use crate::render::style::Tone;
 use crate::render::style::count;
 use crate::render::style::span;
@@ -301,11 +303,22 @@ fn approvals(report: &Report) -> Section {
         id: "asked",
         title: "Questions to people",
         says: String::new(),
-        rows: report.approvals.iter().map(approval).collect(),
+        rows: questions(report),
     }
 }
 
-fn approval(approval: &Approval) -> Row {
+fn questions(report: &Report) -> Vec<Row> {
+    let steps = report.steps.iter();
+    let needless: BTreeSet<&str> = steps
+        .filter(|step| step.end == End::AlreadyTrue)
+        .map(|step| step.address.as_str())
+        .collect();
+    let all = report.approvals.iter();
+    let rows = all.map(|one| approval(one, needless.contains(one.address.as_str())));
+    rows.collect()
+}
+
+fn approval(approval: &Approval, is_needless: bool) -> Row {
     let mut asked = format!("{} (asked {}", approval.ask, time(approval.asked_at));
     for refusal in &approval.refusals {
         // The last answer stands in front.
@@ -323,6 +336,10 @@ fn approval(approval: &Approval) -> Row {
         (Some(at), Some(how)) => (
             Tone::Good,
             format!("approved {} through {how}: {asked}", time(*at)),
+        ),
+        _ if is_needless => (
+            Tone::Dim,
+            format!("not needed, what it guards was true: {asked}"),
         ),
         _ => (Tone::Ask, format!("nobody approved: {asked}")),
     };

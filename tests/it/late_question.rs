@@ -1,0 +1,55 @@
+//! Questions whose words are not known when the plan is made.
+
+use crate::drplan::World;
+
+const LATE: &str = r#"
+resource "command" "site" {
+  check   = ["test", "-e", "site"]
+  apply   = ["sh", "-c", "echo 192.0.2.1 > site"]
+  outputs = { address = { file = "site" } }
+}
+resource "approval" "cutover" {
+  guards = [command.dns]
+  from   = "the owner"
+  text   = "Shall www go to ${trimspace(command.site.outputs.address)}?"
+}
+resource "command" "dns" {
+  check      = ["test", "-e", "dns"]
+  apply      = ["touch", "dns"]
+  depends_on = [command.site]
+}
+"#;
+
+#[test]
+fn a_question_that_is_known_late_is_in_the_plan_and_asked_when_its_turn_comes() {
+    let world = World::of(LATE);
+    world
+        .run("plan --out plan")
+        .ends_with(0)
+        .says("1 question")
+        .says("what is asked is known after `command.site`");
+    world
+        .run("apply plan")
+        .ends_with(8)
+        .says("Shall www go to 192.0.2.1?");
+    assert!(!world.holds("dns"));
+    world
+        .run("apply --resume 2 --approve approval.cutover")
+        .ends_with(0);
+    assert!(world.holds("dns"));
+}
+
+#[test]
+fn a_question_about_what_has_come_true_is_not_asked() {
+    let world = World::of(LATE);
+    world.run("apply --auto-approve").ends_with(8);
+    world.write("dns", "");
+    world
+        .run("apply --resume 2")
+        .ends_with(0)
+        .hides("asks     approval.cutover");
+    world
+        .run("report")
+        .ends_with(0)
+        .says("approval.cutover  not needed, what it guards was true: ");
+}
