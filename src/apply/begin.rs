@@ -14,6 +14,7 @@ use drplan_api::Mode;
 use drplan_api::Registry;
 use tokio::time::Instant;
 
+use super::earlier::Words;
 use super::engine::Asked;
 use super::engine::Gatekeeper;
 use super::event::Event;
@@ -37,6 +38,8 @@ pub(super) struct Begin<'a> {
     pub(super) outs: &'a Arc<Outs>,
     /// What this run did before it was resumed.
     pub(super) answered: &'a BTreeMap<Address, Ended>,
+    /// The words of each question before that.
+    pub(super) asked: &'a BTreeMap<Address, Words>,
     /// What was found true at the start, and why.
     pub(super) seen: &'a BTreeMap<Address, String>,
     /// What was true when planned, and of which nobody knew at the start whether it is.
@@ -124,14 +127,12 @@ impl Begin<'_> {
         let (gatekeeper, shared) = (Arc::clone(self.gatekeeper), Arc::clone(self.shared));
         let (registry, outs) = (Arc::clone(self.registry), Arc::clone(self.outs));
         let answered = self.answered.get(&address).cloned();
+        let asked = self.asked.get(&address).cloned();
         let began = Instant::now();
         let deadline = began + Duration::from_secs(step.timeout_s);
         Begun::Runs(Box::pin(async move {
             if nothing_to_guard(&shared, &registry, i, &outs).await {
                 return (Ended::with(Outcome::AlreadyTrue), began.elapsed());
-            }
-            if let Some(ended) = answered {
-                return (ended, began.elapsed());
             }
             let turn = Turn {
                 shared: &shared,
@@ -140,13 +141,27 @@ impl Begin<'_> {
                 outs,
                 deadline,
             };
-            if let Err(stop) = turn.opened(&mut ask).await {
+            if let Err(stop) = turn.worded(&mut ask).await {
+                return (turn.stopped(stop).await, began.elapsed());
+            }
+            let is_answered = asked
+                .as_ref()
+                .is_some_and(|w| w.approved.as_ref() == Some(&ask));
+            if let Some(ended) = answered.filter(|_| is_answered) {
+                return (ended, began.elapsed());
+            }
+            let is_other = asked.is_some_and(|words| words.asked != ask);
+            let opened = Event::GateOpened {
+                address: address.clone(),
+                ask: ask.clone(),
+            };
+            if let Err(stop) = shared.record(opened).await {
                 return (turn.stopped(stop).await, began.elapsed());
             }
             // Somebody who stops the run has no more questions to answer.
             let mut draining = shared.drain.clone();
             let answer = tokio::select! {
-                answer = gatekeeper.ask(&address, &ask) => answer,
+                answer = gatekeeper.ask(&address, &ask, is_other) => answer,
                 _ = draining.wait_for(|draining| *draining) => Asked::Unanswered,
             };
             let ended = match answer {

@@ -51,6 +51,36 @@ pub(super) fn answered(plan: &Plan, earlier: Option<&Earlier>) -> BTreeMap<Addre
     done.collect()
 }
 
+/// The words of a question in a run that goes on.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Words {
+    /// Those in which it was asked last.
+    pub(super) asked: String,
+    /// Those to which somebody said yes last.
+    pub(super) approved: Option<String>,
+}
+
+/// In which words each question was asked, and which of them were answered.
+pub(super) fn asked(earlier: Option<&Earlier>) -> BTreeMap<Address, Words> {
+    let mut out = BTreeMap::<Address, Words>::new();
+    for line in lines(earlier) {
+        match &line.record {
+            Event::GateOpened { address, ask } => {
+                out.entry(address.clone())
+                    .or_default()
+                    .asked
+                    .clone_from(ask);
+            }
+            Event::GatePassed { address, .. } => {
+                let words = out.entry(address.clone()).or_default();
+                words.approved = Some(words.asked.clone());
+            }
+            _ => {}
+        }
+    }
+    out
+}
+
 /// What the run has done.
 pub(super) fn done(earlier: Option<&Earlier>) -> BTreeSet<Address> {
     let done = lines(earlier).filter_map(|line| match &line.record {

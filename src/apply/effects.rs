@@ -1,6 +1,7 @@
 //! What a run knows of the effects of its steps: from its journal, and as it goes on.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use drplan_api::Address;
 
@@ -12,7 +13,11 @@ pub(super) const NOW: u64 = u64::MAX;
 
 /// The effects of which something was begun, by step and number.
 #[derive(Default)]
-pub(super) struct Effects(BTreeMap<(Address, usize), Known>);
+pub(super) struct Effects {
+    known: BTreeMap<(Address, usize), Known>,
+    /// Steps of which a program was waited for in this session: what it did is not older than that.
+    waited_for: BTreeSet<Address>,
+}
 
 /// What is known of one effect.
 #[derive(Default)]
@@ -62,7 +67,7 @@ impl Effects {
                 address, outcome, ..
             } if outcome.is_good() => {
                 let of_step = (address.clone(), 0)..=(address.clone(), usize::MAX);
-                let of_step = self.0.range_mut(of_step);
+                let of_step = self.known.range_mut(of_step);
                 of_step.for_each(|(_, known)| known.is_over = true);
             }
             _ => {}
@@ -71,13 +76,13 @@ impl Effects {
 
     /// Whether the request of an effect may have left, in an earlier turn of the step or before the run was resumed.
     pub(super) fn has_left(&self, address: &Address, effect: usize) -> bool {
-        let known = self.0.get(&(address.clone(), effect));
+        let known = self.known.get(&(address.clone(), effect));
         known.is_some_and(|known| known.has_left)
     }
 
     /// Whether the run has waited for an effect that it had not begun.
     pub(super) fn is_adopted(&self, address: &Address, effect: usize) -> bool {
-        let known = self.0.get(&(address.clone(), effect));
+        let known = self.known.get(&(address.clone(), effect));
         known.is_some_and(|known| known.is_adopted)
     }
 
@@ -91,17 +96,25 @@ impl Effects {
 
     /// The record by which something of a step was begun last: 0 if nothing was.
     pub(super) fn begun_at(&self, address: &Address) -> u64 {
+        if self.waited_for.contains(address) {
+            return NOW;
+        }
         let begun = self.of_step(address).map(|(_, known)| known.begun_at);
         begun.max().unwrap_or_default()
     }
 
+    /// A program of a step is waited for, whichever run began it.
+    pub(super) fn wait_for(&mut self, address: &Address) {
+        self.waited_for.insert(address.clone());
+    }
+
     fn known(&mut self, address: &Address, effect: usize) -> &mut Known {
-        self.0.entry((address.clone(), effect)).or_default()
+        self.known.entry((address.clone(), effect)).or_default()
     }
 
     fn of_step(&self, address: &Address) -> impl Iterator<Item = (usize, &Known)> {
         let of_step = (address.clone(), 0)..=(address.clone(), usize::MAX);
-        self.0
+        self.known
             .range(of_step)
             .map(|((_, effect), known)| (*effect, known))
     }

@@ -70,8 +70,9 @@ pub enum Asked {
 
 /// Who asks people.
 pub trait Gatekeeper: Send + Sync {
-    /// Asks about one gate.
-    fn ask(&self, address: &Address, ask: &str) -> Fut<'_, Asked>;
+    /// Asks about one gate. `is_other` says that the words are others than when it was asked before: what was answered
+    /// beforehand is no answer to them.
+    fn ask(&self, address: &Address, ask: &str, is_other: bool) -> Fut<'_, Asked>;
 }
 
 /// Everything that applying needs.
@@ -203,6 +204,7 @@ pub async fn apply(mut apply: Apply) -> Result<Ending, JournalError> {
         queue,
         outs: Arc::new(Outs::of(&shared.plan)),
         answered: earlier::answered(&shared.plan, apply.earlier.as_ref()),
+        asked: earlier::asked(apply.earlier.as_ref()),
         done: earlier::done(apply.earlier.as_ref()),
         before: earlier::ended_well(apply.earlier.as_ref()),
         seen: BTreeMap::new(),
@@ -269,6 +271,7 @@ struct Run {
     outlook: Outlook,
     outs: Arc<Outs>,
     answered: BTreeMap<Address, Ended>,
+    asked: BTreeMap<Address, earlier::Words>,
     /// What the run did before it was resumed.
     done: BTreeSet<Address>,
     /// How what ended well before ended, and by which record.
@@ -410,6 +413,7 @@ impl Run {
             gatekeeper: &self.gatekeeper,
             outs: &self.outs,
             answered: &self.answered,
+            asked: &self.asked,
             seen: &self.seen,
             unsure: &self.unsure,
         };

@@ -61,7 +61,7 @@ impl Frontier {
         for step in plan
             .steps
             .iter()
-            .filter(|s| is_told(s, ended.get(&s.address)))
+            .filter(|s| is_told(s, ended.get(&s.address), running))
         {
             let address = step.address.clone();
             match ended.get(&address) {
@@ -89,11 +89,13 @@ impl Frontier {
     }
 }
 
-/// Barriers do nothing, and of guards that the plan left out only one that did not end well is worth a word.
-fn is_told(step: &Step, outcome: Option<&Outcome>) -> bool {
-    match step.what {
-        Do::Barrier => false,
-        Do::Idle => outcome.is_some_and(|outcome| !outcome.is_good()),
+/// Barriers do nothing, and of guards that the plan left out only one of which a program still runs, or ran to no good
+/// end, is worth a word.
+fn is_told(step: &Step, outcome: Option<&Outcome>, running: &[Address]) -> bool {
+    match (&step.what, outcome) {
+        (Do::Barrier, _) | (Do::Idle, Some(Outcome::Blocked { .. })) => false,
+        (Do::Idle, Some(outcome)) => !outcome.is_good(),
+        (Do::Idle, None) => running.contains(&step.address),
         _ => true,
     }
 }

@@ -112,8 +112,12 @@ impl Turn<'_> {
         }
         let is_whole = self.shared.secrets.scrub_json(&proposal.op) == proposal.op;
         let begun = Begun {
-            // With it goes no secret: where one stood, nothing of it is asked for.
-            op: self.shared.secrets.scrub_json(&proposal.op),
+            // Where a secret stands in it, nothing is kept, and nothing is asked for.
+            op: if is_whole {
+                proposal.op.clone()
+            } else {
+                Json::Null
+            },
             effects: if is_whole { proposal.effects.len() } else { 0 },
         };
         let path = self.work_dir()?.join(BEGUN);
@@ -139,6 +143,7 @@ impl Turn<'_> {
         let mut has_waited = false;
         while let Some(group) = self.shared.runs_still(&self.step.address).await? {
             has_waited = true;
+            self.shared.effects().wait_for(&self.step.address);
             let note = format!("nothing is begun while its program still runs, {group}");
             let event = Event::Progress {
                 address: self.step.address.clone(),

@@ -15,6 +15,7 @@ use drplan_api::Address;
 use drplan_api::ConnId;
 use drplan_api::Doors;
 use drplan_api::DynKind;
+use drplan_api::ErrorKind;
 use drplan_api::LookError;
 use drplan_api::Looked;
 use drplan_api::PlanCx;
@@ -92,30 +93,39 @@ fn work_name(address: &Address) -> String {
     format!("{}-{hash}", address.slug(48))
 }
 
-/// Which program runs that was started from a folder, and how a person ends it.
-async fn running_in(folder: &Path, doors: &Doors) -> Result<Option<String>, ProviderError> {
+/// Which program runs that was started from a folder.
+async fn running_in(folder: &Path, doors: &Doors) -> Result<Option<Traces>, ProviderError> {
     for traces in Traces::all_in(folder)? {
         if doors.process.look(&traces).await? == Detached::Running {
-            return Ok(Some(traces.in_group()));
+            return Ok(Some(traces));
         }
     }
     Ok(None)
 }
 
-/// The steps of a plan of which a program runs on this machine, whichever run began it, with how a person ends it. One
-/// of which that cannot be read is among them. O(steps + folders).
+/// The steps of a plan of which a program runs on this machine, whichever run began it, with its process group.
+/// O(steps + folders).
+///
+/// # Errors
+///
+/// What programs left there cannot be read, so nobody knows whether one runs.
 pub async fn still_running(
     plan: &Plan,
     work_dir: &Path,
     doors: &Doors,
-) -> BTreeMap<Address, String> {
+) -> Result<BTreeMap<Address, String>, ProviderError> {
     let mut out = BTreeMap::new();
-    let Ok(folders) = std::fs::read_dir(work_dir) else {
-        return out;
+    let folders: Vec<PathBuf> = match std::fs::read_dir(work_dir) {
+        Ok(folders) => folders.flatten().map(|entry| entry.path()).collect(),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(e) => {
+            let place = format!("folder {}", work_dir.display());
+            let during = "read what programs of earlier runs left";
+            return Err(ProviderError::new(ErrorKind::Invalid, during, place).caused_by(&e));
+        }
     };
-    let folders: Vec<PathBuf> = folders.flatten().map(|entry| entry.path()).collect();
     if folders.is_empty() {
-        return out;
+        return Ok(out);
     }
     let names: BTreeMap<_, _> = plan
         .steps
@@ -127,14 +137,11 @@ pub async fn still_running(
         let Some(address) = name.and_then(|name| names.get(name)) else {
             continue;
         };
-        let note = match running_in(&folder, doors).await {
-            Ok(None) => continue,
-            Ok(Some(group)) => format!("its program still runs, {group}"),
-            Err(error) => format!("whether its program still runs cannot be read: {error}"),
-        };
-        out.insert((*address).clone(), note);
+        if let Some(traces) = running_in(&folder, doors).await? {
+            out.insert((*address).clone(), traces.group());
+        }
     }
-    out
+    Ok(out)
 }
 
 fn another(id: &ConnId, known: &TargetId, found: &TargetId) -> String {
@@ -171,7 +178,8 @@ impl Shared {
         &self,
         address: &Address,
     ) -> Result<Option<String>, ProviderError> {
-        running_in(&self.work_path(address), &self.doors).await
+        let running = running_in(&self.work_path(address), &self.doors).await?;
+        Ok(running.map(|traces| traces.in_group()))
     }
 
     /// What to add to a person's words about a step whose program still runs.

@@ -160,16 +160,12 @@ impl Turn<'_> {
         }
     }
 
-    /// Opens a question, with its words as they are known now.
-    pub(super) async fn opened(&self, ask: &mut String) -> Result<(), Stop> {
+    /// Words a question as it is known now.
+    pub(super) async fn worded(&self, ask: &mut String) -> Result<(), Stop> {
         if matches!(self.step.sure, Sure::Unknown { .. }) {
             *ask = self.question().await?;
         }
-        let opened = Event::GateOpened {
-            address: self.step.address.clone(),
-            ask: ask.clone(),
-        };
-        self.shared.record(opened).await
+        Ok(())
     }
 
     /// What a person is asked, where that was not known yet when this was planned.

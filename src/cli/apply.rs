@@ -212,7 +212,9 @@ async fn until_nothing_is_left(
         let is_checked = round > 0 && exit == Exit::Ok;
         // What an earlier run began and is true already is waited for all the same.
         let traces = open_store::traces_dir(&cli.chdir)?;
-        let running = crate::apply::still_running(&plan, &traces, &ambient.doors).await;
+        let running = crate::apply::still_running(&plan, &traces, &ambient.doors)
+            .await
+            .map_err(anyhow::Error::from)?;
         if plan.is_empty() && (is_checked || !checks) && running.is_empty() {
             nothing_left(&plan, round, args.json, ambient)?;
             return Ok(Exit::Ok);
@@ -254,10 +256,12 @@ async fn until_nothing_is_left(
     Ok(Exit::Partial)
 }
 
-/// Says what an earlier run left running.
+/// Says of which steps a program runs. Another run may be at work on them, so nobody is told to end one.
 pub(super) fn tell_running(running: &BTreeMap<Address, String>) {
-    for (address, note) in running {
-        talk(&format!("{address}: {note}; apply waits for it"));
+    for (address, group) in running {
+        talk(&format!(
+            "{address}: a program of it runs on this machine, in process group {group}; apply waits for it"
+        ));
     }
 }
 

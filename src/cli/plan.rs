@@ -47,7 +47,12 @@ pub(super) async fn run(cli: &Cli, args: &PlanArgs, ambient: &Ambient) -> Result
     show(&plan, &args.form, ambient)?;
     if args.live.is_none() && !plan.is_hypothetical() {
         let traces = open_store::traces_dir(&cli.chdir)?;
-        tell_running(&still_running(&plan, &traces, &ambient.doors).await);
+        match still_running(&plan, &traces, &ambient.doors).await {
+            Ok(running) => tell_running(&running),
+            Err(error) => talk(&format!(
+                "whether programs of the plan run is not known: {error}"
+            )),
+        }
     }
     within?;
     if let Some(path) = &args.out {

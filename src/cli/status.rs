@@ -45,9 +45,12 @@ pub(super) async fn run(cli: &Cli, args: &StatusArgs, ambient: &Ambient) -> Resu
         (&args.vars, &stored.plan),
         holder.is_some(),
     );
-    if !matches!(standing.state, State::Running | State::Paused { .. }) {
+    let is_over = matches!(standing.state, State::Ended { exit_code: 0 });
+    // Of a recovery that somebody is at work on, what runs may be theirs.
+    if living.is_none() && !is_over {
         let traces = open_store::traces_dir(&cli.chdir)?;
-        standing.programs = still_running(&stored.plan, &traces, &ambient.doors).await;
+        let running = still_running(&stored.plan, &traces, &ambient.doors).await;
+        standing.programs = running.map_err(anyhow::Error::from)?;
     }
     let older: Vec<&String> = runs.iter().rev().filter(|r| **r != run).collect();
     let text = if args.json {

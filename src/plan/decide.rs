@@ -352,7 +352,10 @@ fn late(step: &mut Step, instance: &Instance) {
         Mode::Data => Do::Read,
         // What guards and does nothing by itself asks somebody.
         Mode::Guard if def.envelope.is_empty() => Do::Gate {
-            ask: format!("what is asked is {}", step.because),
+            ask: match names.is_empty() {
+                true => "what is asked is read when its turn comes".to_owned(),
+                false => format!("what is asked is {}", step.because),
+            },
         },
         _ => Do::Late {
             actions: def.envelope.to_vec(),

@@ -73,15 +73,20 @@ fn begun(standing: &Standing) -> Vec<String> {
     };
     let begun = standing.frontier.running.iter();
     let begun = begun.map(|address| match standing.programs.get(address) {
-        Some(note) => format!("    {address}: {}; {note}", told(address)),
+        Some(group) => format!("    {address}: {}; {}", told(address), runs_in(group)),
         None => format!("    {address}: {}", told(address)),
     });
     let is_told = |address: &&Address| standing.frontier.running.contains(*address);
     let programs = standing.programs.iter();
     let programs = programs.filter(|(address, _)| !is_told(address));
-    let programs =
-        programs.map(|(address, note)| format!("    {address}: {note}; apply waits for it"));
+    let programs = programs.map(|(address, group)| format!("    {address}: {}", runs_in(group)));
     begun.chain(programs).collect()
+}
+
+fn runs_in(group: &str) -> String {
+    format!(
+        "its program still runs, in process group {group}: apply waits for it, `kill -- -{group}` ends it"
+    )
 }
 
 fn headline(standing: &Standing, style: Style) -> String {
@@ -100,7 +105,7 @@ fn headline(standing: &Standing, style: Style) -> String {
         ),
         State::Died => (
             Tone::Bad,
-            "has died: it did not end, and what it began still runs".to_owned(),
+            "has died: it did not end, and a program still runs".to_owned(),
         ),
     };
     let began = standing

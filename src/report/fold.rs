@@ -259,7 +259,9 @@ impl Track {
                 if begun {
                     return Err("has begun already");
                 }
-                self.asked.get_or_insert_with(|| (at, ask.clone()));
+                // Asked since then, in the words in which it was asked last.
+                let since = self.asked.as_ref().map_or(at, |(since, _)| *since);
+                self.asked = Some((since, ask.clone()));
                 self.turn_at = Some(at);
             }
             Event::GatePassed { how, .. } => {
@@ -319,13 +321,16 @@ impl Track {
                 Outcome::Done | Outcome::AlreadyTrue | Outcome::Passed
             )
         };
-        let before = self
-            .before
-            .as_ref()
-            .and_then(|before| before.ended.as_ref());
+        let Some(before) = &self.before else {
+            return false;
+        };
         let acted = self.effects.values().any(|e| e.finished.is_some());
-        before.is_some_and(|(_, before)| {
-            !acted && (before == outcome || holds(before) && holds(outcome))
+        // It was asked in other words.
+        let is_answered_anew = self.passed != before.passed;
+        let ended = before.ended.as_ref();
+        ended.is_some_and(|(_, ended)| {
+            let is_same = ended == outcome || holds(ended) && holds(outcome);
+            !acted && !is_answered_anew && is_same
         })
     }
 

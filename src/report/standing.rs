@@ -33,7 +33,7 @@ pub struct Standing {
     pub frontier: Frontier,
     /// What runs now, and since when.
     pub running: BTreeMap<Address, Timestamp>,
-    /// Of which steps a program runs on this machine although the run does not go on, and how a person ends it.
+    /// Of which steps a program runs on this machine although no run goes on, and its process group.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub programs: BTreeMap<Address, String>,
 }

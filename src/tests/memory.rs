@@ -557,7 +557,7 @@ const THOUGHT: Duration = Duration::from_secs(600);
 struct Nobody;
 
 impl apply::Gatekeeper for Nobody {
-    fn ask(&self, address: &Address, _: &str) -> Fut<'_, apply::Asked> {
+    fn ask(&self, address: &Address, _: &str, _: bool) -> Fut<'_, apply::Asked> {
         let name = address.name().to_owned();
         Box::pin(async move {
             if name == "slow" {

@@ -79,12 +79,15 @@ fn who_looks_hears_of_a_program_that_still_runs_and_how_to_end_it() {
     world.wait_for("early");
     run.killed();
     let says = "command.early: its program still runs, in process group ";
-    world.run("plan").ends_with(0).says(says);
+    world
+        .run("plan")
+        .ends_with(0)
+        .says("command.early: a program of it runs on this machine, in process group ");
     let told = world
         .run("status")
         .ends_with(0)
         .says(says.split(": ").nth(1).unwrap_or_default());
-    let told = told.says("what it began still runs").stdout;
+    let told = told.says("a program still runs").stdout;
     let group = told.split("kill -- -").nth(1).unwrap_or_default();
     let group = group.split('`').next().unwrap_or_default();
     world.kill(&format!("-{group}"));
@@ -207,6 +210,23 @@ fn a_guard_whose_program_undoes_what_it_guards_is_needed_again() {
 }
 
 #[test]
+fn what_a_guard_that_was_left_out_undid_is_seen_before_what_hangs_on_it_begins() {
+    let world = fenced("rm -f app");
+    let run = world.start("apply --auto-approve");
+    world.wait_for("begun");
+    run.killed();
+    world.write("app", "");
+    world.run("plan --out plan").ends_with(0);
+    let run = world.start("apply plan");
+    std::thread::sleep(WHILE);
+    world.write("let", "");
+    run.ended()
+        .ends_with(4)
+        .says("MOVED    command.app: the plan shows no action");
+    assert!(!world.holds("behind"));
+}
+
+#[test]
 fn of_a_guard_that_is_needed_no_more_and_does_not_end_it_is_told_how_to_end_it() {
     for line in ["apply --resume 2", "apply --auto-approve"] {
         let world = fenced("true");
@@ -235,7 +255,7 @@ fn a_new_run_waits_also_where_nothing_else_is_left_to_do() {
     world.write("let", "");
     run.ended()
         .ends_with(0)
-        .says("command.early: its program still runs, in process group ")
+        .says("command.early: a program of it runs on this machine, in process group ")
         .says("A second plan has nothing left to do.");
 }
 

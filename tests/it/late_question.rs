@@ -15,7 +15,7 @@ resource "approval" "cutover" {
 }
 resource "command" "dns" {
   check      = ["test", "-e", "dns"]
-  apply      = ["touch", "dns"]
+  apply      = ["sh", "-c", "test -e go && touch dns"]
   depends_on = [command.site]
 }
 "#;
@@ -23,6 +23,7 @@ resource "command" "dns" {
 #[test]
 fn a_question_that_is_known_late_is_in_the_plan_and_asked_when_its_turn_comes() {
     let world = World::of(LATE);
+    world.write("go", "");
     world
         .run("plan --out plan")
         .ends_with(0)
@@ -52,4 +53,29 @@ fn a_question_about_what_has_come_true_is_not_asked() {
         .run("report")
         .ends_with(0)
         .says("approval.cutover  not needed, what it guards was true: ");
+}
+
+#[test]
+fn a_yes_to_other_words_is_none() {
+    let world = World::of(LATE);
+    world
+        .run("apply --auto-approve --approve approval.cutover")
+        .ends_with(6)
+        .says("Shall www go to 192.0.2.1?");
+    world.write("site", "192.0.2.9\n");
+    world.write("go", "");
+    let resume = "apply --resume 2 --approve approval.cutover";
+    world
+        .run(resume)
+        .ends_with(8)
+        .says("Shall www go to 192.0.2.9?");
+    // The yes was to the words before, whoever asks.
+    world.run("apply --resume 2").ends_with(8);
+    assert!(!world.holds("dns"));
+    world.run(resume).ends_with(0);
+    world
+        .run("report")
+        .ends_with(0)
+        .says("192.0.2.9?")
+        .hides("192.0.2.1?");
 }

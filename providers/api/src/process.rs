@@ -78,10 +78,16 @@ impl Traces {
         }
     }
 
+    /// The id of the process group of a program that runs; empty if that cannot be read.
+    pub fn group(&self) -> String {
+        let note = read_trace(&self.pid).ok().flatten().unwrap_or_default();
+        let id = note.split_whitespace().next();
+        id.unwrap_or_default().to_owned()
+    }
+
     /// Says which processes a program that runs is, and by which command a person ends all of it.
     pub fn in_group(&self) -> String {
-        let note = read_trace(&self.pid).ok().flatten().unwrap_or_default();
-        let id = note.split_whitespace().next().unwrap_or_default();
+        let id = self.group();
         format!("in process group {id}; `kill -- -{id}` ends it")
     }
 
