@@ -274,7 +274,7 @@ impl apply::Sink for Deaf {
 struct Nobody;
 
 impl apply::Gatekeeper for Nobody {
-    fn ask(&self, _: &Address, _: &str) -> Fut<'_, apply::Asked> {
+    fn ask(&self, _: &Address, _: &str, _: bool) -> Fut<'_, apply::Asked> {
         Box::pin(std::future::ready(apply::Asked::Unanswered))
     }
 }
