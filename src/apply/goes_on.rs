@@ -30,7 +30,7 @@ const BEGUN: &str = "begun.json";
 
 /// What was begun of a step.
 #[derive(Serialize, Deserialize)]
-struct Begun {
+struct KeptOp {
     op: Json,
     effects: usize,
 }
@@ -59,7 +59,7 @@ impl Turn<'_> {
     /// Waits for the end of an effect, if enough is known to ask for it. Passing trouble is waited out.
     async fn waited_for(&self, want: &RawWant, n: usize) -> Result<(), Stop> {
         let begun = match &self.step.what {
-            Do::Act { op, effects, .. } => Some(Begun {
+            Do::Act { op, effects, .. } => Some(KeptOp {
                 op: op.clone(),
                 effects: effects.len(),
             }),
@@ -111,7 +111,7 @@ impl Turn<'_> {
             return Ok(());
         }
         let is_whole = self.shared.secrets.scrub_json(&proposal.op) == proposal.op;
-        let begun = Begun {
+        let begun = KeptOp {
             // Where a secret stands in it, nothing is kept, and nothing is asked for.
             op: if is_whole {
                 proposal.op.clone()
@@ -133,7 +133,7 @@ impl Turn<'_> {
     }
 
     /// What was begun of a step whose arguments came late: nothing where another machine began it.
-    async fn kept_late(&self) -> Option<Begun> {
+    async fn kept_late(&self) -> Option<KeptOp> {
         let path = self.shared.work_path(&self.step.address).join(BEGUN);
         serde_json::from_slice(&tokio::fs::read(path).await.ok()?).ok()
     }
