@@ -40,16 +40,8 @@ impl Turn<'_> {
         n: usize,
         effect: &Effect,
     ) -> Result<(), Stop> {
-        let left = self.shared.effects().has_left(&self.step.address, n);
-        let mut tries = Tries {
-            attempt: 0,
-            left_before: left,
-            left,
-            adopted: self.shared.effects().is_adopted(&self.step.address, n),
-            begun: false,
-        };
+        let mut tries = self.tries(n);
         loop {
-            tries.attempt += 1;
             match self.attempt(want, op, n, effect, &mut tries).await {
                 Ok(()) => {
                     self.shared
@@ -61,9 +53,25 @@ impl Turn<'_> {
                         .await?;
                     return Ok(());
                 }
-                Err(Stop::Failed(error)) => self.wait_after(error, tries.attempt + 1).await?,
+                Err(Stop::Failed(error)) => {
+                    tries.attempt += 1;
+                    self.wait_after(error, tries.attempt).await?;
+                }
                 Err(other) => return Err(other),
             }
+        }
+    }
+
+    /// The first try, with what is known of the effect.
+    pub(super) fn tries(&self, n: usize) -> Tries {
+        let effects = self.shared.effects();
+        let left = effects.has_left(&self.step.address, n);
+        Tries {
+            attempt: 1,
+            left_before: left,
+            left,
+            adopted: effects.is_adopted(&self.step.address, n),
+            begun: false,
         }
     }
 

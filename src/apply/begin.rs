@@ -15,12 +15,12 @@ use drplan_api::Registry;
 use tokio::time::Instant;
 
 use super::earlier::Words;
-use super::engine::Asked;
 use super::engine::Gatekeeper;
 use super::event::Event;
 use super::event::Outcome;
 use super::guard::nothing_to_guard;
 use super::journal::JournalError;
+use super::question::Before;
 use super::queue::Queue;
 use super::shared::Shared;
 use super::step::Ended;
@@ -123,64 +123,28 @@ impl Begin<'_> {
         let Some(kind) = self.kind(step) else {
             return Begun::Ended(Ended::with(unknown(step)));
         };
-        let (address, mut ask) = (step.address.clone(), ask.to_owned());
+        let ask = ask.to_owned();
         let (gatekeeper, shared) = (Arc::clone(self.gatekeeper), Arc::clone(self.shared));
         let (registry, outs) = (Arc::clone(self.registry), Arc::clone(self.outs));
-        let answered = self.answered.get(&address).cloned();
-        let asked = self.asked.get(&address).cloned();
+        let before = Before {
+            answer: self.answered.get(&step.address).cloned(),
+            words: self.asked.get(&step.address).cloned(),
+        };
         let began = Instant::now();
         let deadline = began + Duration::from_secs(step.timeout_s);
         Begun::Runs(Box::pin(async move {
-            if nothing_to_guard(&shared, &registry, i, &outs).await {
-                return (Ended::with(Outcome::AlreadyTrue), began.elapsed());
-            }
             let turn = Turn {
                 shared: &shared,
                 step: &shared.plan.steps[i],
                 kind,
-                outs,
+                outs: Arc::clone(&outs),
                 deadline,
             };
-            if let Err(stop) = turn.worded(&mut ask).await {
-                return (turn.stopped(stop).await, began.elapsed());
-            }
-            let is_answered = asked
-                .as_ref()
-                .is_some_and(|w| w.approved.as_ref() == Some(&ask));
-            if let Some(ended) = answered.filter(|_| is_answered) {
-                return (ended, began.elapsed());
-            }
-            let is_other = asked.is_some_and(|words| words.asked != ask);
-            let opened = Event::GateOpened {
-                address: address.clone(),
-                ask: ask.clone(),
+            let ended = match nothing_to_guard(&shared, &registry, i, &outs).await {
+                true => Ok(Ended::with(Outcome::AlreadyTrue)),
+                false => turn.asks(&*gatekeeper, ask, before).await,
             };
-            if let Err(stop) = shared.record(opened).await {
-                return (turn.stopped(stop).await, began.elapsed());
-            }
-            // Somebody who stops the run has no more questions to answer.
-            let mut draining = shared.drain.clone();
-            let answer = tokio::select! {
-                answer = gatekeeper.ask(&address, &ask, is_other) => answer,
-                _ = draining.wait_for(|draining| *draining) => Asked::Unanswered,
-            };
-            let ended = match answer {
-                Asked::Approved(how) => {
-                    let by = serde_json::json!({ "by": how, "at": shared.doors.clock.now() });
-                    shared.say(Event::GatePassed { address, how }).await;
-                    Ended {
-                        outcome: Outcome::Done,
-                        evidence: Vec::new(),
-                        outputs: by,
-                    }
-                }
-                Asked::Refused(how) => Ended::with(Outcome::Waiting {
-                    ask,
-                    refused: Some(how),
-                }),
-                Asked::Unanswered => Ended::with(Outcome::Waiting { ask, refused: None }),
-            };
-            (ended, began.elapsed())
+            (turn.or_stopped(ended).await, began.elapsed())
         }))
     }
 
@@ -209,11 +173,7 @@ impl Begin<'_> {
                 Do::Idle => turn.passed().await,
                 _ => turn.guarded_or_run(&registry, i, answered).await,
             };
-            let ended = match done {
-                Ok(ended) => ended,
-                Err(stop) => turn.stopped(stop).await,
-            };
-            (ended, began.elapsed())
+            (turn.or_stopped(done).await, began.elapsed())
         })))
     }
 

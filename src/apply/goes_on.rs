@@ -15,7 +15,6 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::attempt::Tries;
 use super::event::Event;
 use super::step::Stop;
 use super::step::Turn;
@@ -87,14 +86,7 @@ impl Turn<'_> {
         op: &dyn BoundOp,
         n: usize,
     ) -> Result<(), Stop> {
-        let left = self.shared.effects().has_left(&self.step.address, n);
-        let tries = Tries {
-            attempt: 1,
-            left_before: left,
-            left,
-            adopted: !left,
-            begun: false,
-        };
+        let tries = self.tries(n);
         let cx = ReadCx {
             begun: true,
             ..self.read_cx(want, tries.attempt).await?

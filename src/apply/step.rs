@@ -32,7 +32,6 @@ use crate::outs::Outs;
 use crate::patience::Patient;
 use crate::plan::Do;
 use crate::plan::Step;
-use crate::plan::Sure;
 use crate::retry::pause;
 
 /// How often a kind may come back for more answers within one look.
@@ -118,7 +117,15 @@ impl Turn<'_> {
         }
     }
 
-    pub(super) async fn stopped(&self, stop: Stop) -> Ended {
+    /// Says how a step ended that may have been stopped on its way.
+    pub(super) async fn or_stopped(&self, done: Result<Ended, Stop>) -> Ended {
+        match done {
+            Ok(ended) => ended,
+            Err(stop) => self.stopped(stop).await,
+        }
+    }
+
+    async fn stopped(&self, stop: Stop) -> Ended {
         match stop {
             Stop::Cancelled => Ended::with(Outcome::Stopped),
             Stop::Moved(because) => Ended::with(Outcome::Moved {
@@ -160,50 +167,28 @@ impl Turn<'_> {
         }
     }
 
-    /// Words a question as it is known now.
-    pub(super) async fn worded(&self, ask: &mut String) -> Result<(), Stop> {
-        if matches!(self.step.sure, Sure::Unknown { .. }) {
-            *ask = self.question().await?;
-        }
-        Ok(())
-    }
-
-    /// What a person is asked, where that was not known yet when this was planned.
-    async fn question(&self) -> Result<String, Stop> {
-        let asks_nothing = || Stop::Moved("it asks nothing".to_owned());
-        let raw = self.step.want.as_ref().ok_or_else(asks_nothing)?;
-        let want = RawWant {
+    /// What the spec wants of the step, with the values that are known by now.
+    pub(super) fn want(&self) -> Result<Option<RawWant>, Stop> {
+        let Some(raw) = &self.step.want else {
+            return Ok(None);
+        };
+        Ok(Some(RawWant {
             args: settle(&raw.args, &self.shared.plan.exprs, &self.outs)?,
             ..raw.clone()
-        };
-        match self.look(&want).await?.0.planned {
-            Planned::Gate { ask, .. } => Ok(self.shared.secrets.scrub(&ask)),
-            other => Err(Stop::Moved(because_of(&other))),
-        }
+        }))
     }
 
     /// Whether the step's goal holds already; false where that cannot be told.
     pub(crate) async fn is_true(&self) -> bool {
-        let Some(raw) = &self.step.want else {
+        let Ok(Some(want)) = self.want() else {
             return false;
-        };
-        let Ok(args) = settle(&raw.args, &self.shared.plan.exprs, &self.outs) else {
-            return false;
-        };
-        let want = RawWant {
-            args,
-            ..raw.clone()
         };
         matches!(self.look_once(&want).await, Ok((looked, _)) if matches!(looked.planned, Planned::Nothing(_)))
     }
 
     async fn whole(&self) -> Result<Ended, Stop> {
-        let Some(raw) = &self.step.want else {
+        let Some(want) = self.want()? else {
             return Ok(Ended::with(Outcome::Passed));
-        };
-        let want = RawWant {
-            args: settle(&raw.args, &self.shared.plan.exprs, &self.outs)?,
-            ..raw.clone()
         };
         if self.said_by_hand().is_some() {
             // What a person did may be undone by what still runs.
@@ -278,7 +263,7 @@ impl Turn<'_> {
     }
 
     /// Looks at this one resource with fresh facts. Passing trouble is waited out within bounds.
-    async fn look(&self, want: &RawWant) -> Result<(Looked, Facts), Stop> {
+    pub(super) async fn look(&self, want: &RawWant) -> Result<(Looked, Facts), Stop> {
         let mut attempt = 1;
         loop {
             let (looked, facts) = self.look_once(want).await?;

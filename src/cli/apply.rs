@@ -211,10 +211,7 @@ async fn until_nothing_is_left(
         // After a stale step, the checks behind it have not been asked.
         let is_checked = round > 0 && exit == Exit::Ok;
         // What an earlier run began and is true already is waited for all the same.
-        let traces = open_store::traces_dir(&cli.chdir)?;
-        let running = crate::apply::still_running(&plan, &traces, &ambient.doors)
-            .await
-            .map_err(anyhow::Error::from)?;
+        let running = open_store::still_running(&cli.chdir, &plan, ambient).await?;
         if plan.is_empty() && (is_checked || !checks) && running.is_empty() {
             nothing_left(&plan, round, args.json, ambient)?;
             return Ok(Exit::Ok);

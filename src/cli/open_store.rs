@@ -1,10 +1,13 @@
 //! Where the runs of a spec are kept: in the bucket that it names, else beside it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
+use drplan_api::Address;
 use drplan_api::ErrorKind;
 use drplan_api::ProviderError;
 
+use super::Ambient;
 use super::failure::Failure;
 use crate::observe::Observer;
 use crate::plan::Plan;
@@ -15,12 +18,15 @@ use crate::store::RunStore;
 /// The name of the folder beside a spec.
 pub(super) const FOLDER: &str = ".drplan";
 
+/// The folder in it where programs leave their traces.
+const WORK: &str = "work";
+
 /// Where programs of a run leave their traces, made if it is not there: on this machine, wherever the runs
 /// are kept.
 pub(super) fn work_dir(dir: &Path, store: &RunStore) -> Result<std::path::PathBuf, Failure> {
     let folder = beside(dir)?;
     match (crate::private::folder(&folder), store) {
-        (Ok(()), _) => Ok(folder.join("work")),
+        (Ok(()), _) => Ok(folder.join(WORK)),
         (Err(error), RunStore::Folder(_)) => Err(LockError::io(&folder, &error).into()),
         (Err(error), RunStore::Shared(_)) => Err(Failure::refused(
             Exit::Error,
@@ -31,14 +37,19 @@ pub(super) fn work_dir(dir: &Path, store: &RunStore) -> Result<std::path::PathBu
     }
 }
 
-/// Where programs of earlier runs left their traces, made or not.
-pub(super) fn traces_dir(dir: &Path) -> Result<std::path::PathBuf, Failure> {
-    Ok(beside(dir)?.join("work"))
+/// The steps of a plan of which a program runs on this machine, with its process group. Makes nothing.
+pub(super) async fn still_running(
+    dir: &Path,
+    plan: &Plan,
+    ambient: &Ambient,
+) -> anyhow::Result<BTreeMap<Address, String>> {
+    let traces = beside(dir)?.join(WORK);
+    Ok(crate::apply::still_running(plan, &traces, &ambient.doors).await?)
 }
 
 /// The folder beside a spec, which is not made: who only looks may have no right to write.
-fn beside(dir: &Path) -> Result<std::path::PathBuf, Failure> {
-    let dir = std::path::absolute(dir).map_err(anyhow::Error::from)?;
+fn beside(dir: &Path) -> anyhow::Result<std::path::PathBuf> {
+    let dir = std::path::absolute(dir)?;
     Ok(dir.join(FOLDER))
 }
 

@@ -16,7 +16,6 @@ use super::session::Session;
 use super::session::within_limits;
 use super::talk;
 use super::words::Words;
-use crate::apply::still_running;
 use crate::plan::Plan;
 use crate::render;
 use crate::report::Exit;
@@ -46,8 +45,7 @@ pub(super) async fn run(cli: &Cli, args: &PlanArgs, ambient: &Ambient) -> Result
     }
     show(&plan, &args.form, ambient)?;
     if args.live.is_none() && !plan.is_hypothetical() {
-        let traces = open_store::traces_dir(&cli.chdir)?;
-        match still_running(&plan, &traces, &ambient.doors).await {
+        match open_store::still_running(&cli.chdir, &plan, ambient).await {
             Ok(running) => tell_running(&running),
             Err(error) => talk(&format!(
                 "whether programs of the plan run is not known: {error}"

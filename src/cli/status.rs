@@ -13,7 +13,6 @@ use super::open_store;
 use super::print;
 use super::run::here;
 use super::standing;
-use crate::apply::still_running;
 use crate::render;
 use crate::report::Exit;
 use crate::report::Standing;
@@ -48,9 +47,7 @@ pub(super) async fn run(cli: &Cli, args: &StatusArgs, ambient: &Ambient) -> Resu
     let is_over = matches!(standing.state, State::Ended { exit_code: 0 });
     // Of a recovery that somebody is at work on, what runs may be theirs.
     if living.is_none() && !is_over {
-        let traces = open_store::traces_dir(&cli.chdir)?;
-        let running = still_running(&stored.plan, &traces, &ambient.doors).await;
-        standing.programs = running.map_err(anyhow::Error::from)?;
+        standing.programs = open_store::still_running(&cli.chdir, &stored.plan, ambient).await?;
     }
     let older: Vec<&String> = runs.iter().rev().filter(|r| **r != run).collect();
     let text = if args.json {

@@ -170,17 +170,7 @@ impl<'a> Lens<'a> {
         let mut out = Vec::with_capacity(items.len());
         let mut pending = false;
         for item in items {
-            let namespace = item.namespace.as_deref();
-            if let Some(namespace) = namespace.filter(|namespace| going.contains(namespace)) {
-                let standing = Standing::Refused(lost_in(namespace));
-                out.push(Placed {
-                    item,
-                    live: None,
-                    standing,
-                });
-                continue;
-            }
-            match self.place(item, &indices) {
+            match self.place(item, &indices, &going) {
                 Ok(placed) => out.push(placed),
                 Err(Hindered::Pending) => pending = true,
                 Err(error) => return Err(error),
@@ -228,7 +218,17 @@ impl<'a> Lens<'a> {
         &self,
         item: Item,
         indices: &BTreeMap<TypeRef, Index<'a>>,
+        going: &BTreeSet<&str>,
     ) -> Result<Placed, Hindered> {
+        let namespace = item.namespace.as_deref();
+        if let Some(namespace) = namespace.filter(|namespace| going.contains(namespace)) {
+            let standing = Standing::Refused(lost_in(namespace));
+            return Ok(Placed {
+                item,
+                live: None,
+                standing,
+            });
+        }
         let of = &item.of;
         if !self.serves(&item) && !item.defined_here {
             if self.types.is_missing(&of.group) {
