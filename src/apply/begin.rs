@@ -14,7 +14,6 @@ use drplan_api::Mode;
 use drplan_api::Registry;
 use tokio::time::Instant;
 
-use super::earlier::Words;
 use super::engine::Gatekeeper;
 use super::event::Event;
 use super::event::Outcome;
@@ -39,7 +38,7 @@ pub(super) struct Begin<'a> {
     /// What this run did before it was resumed.
     pub(super) answered: &'a BTreeMap<Address, Ended>,
     /// The words of each question before that.
-    pub(super) asked: &'a BTreeMap<Address, Words>,
+    pub(super) asked: &'a BTreeMap<Address, String>,
     /// What was found true at the start, and why.
     pub(super) seen: &'a BTreeMap<Address, String>,
     /// What was true when planned, and of which nobody knew at the start whether it is.
@@ -128,7 +127,7 @@ impl Begin<'_> {
         let (registry, outs) = (Arc::clone(self.registry), Arc::clone(self.outs));
         let before = Before {
             answer: self.answered.get(&step.address).cloned(),
-            words: self.asked.get(&step.address).cloned(),
+            asked: self.asked.get(&step.address).cloned(),
         };
         let began = Instant::now();
         let deadline = began + Duration::from_secs(step.timeout_s);

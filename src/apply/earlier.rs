@@ -27,58 +27,42 @@ pub(super) fn effects(earlier: Option<&Earlier>) -> Effects {
 }
 
 /// Questions that were answered, and guards that acted, before the run was resumed: nobody is asked
-/// twice in one run, and nothing that has no state of its own is done twice.
+/// twice in one run, and nothing that has no state of its own is done twice. Who is asked anew has
+/// not answered yet, whatever was said before.
 pub(super) fn answered(plan: &Plan, earlier: Option<&Earlier>) -> BTreeMap<Address, Ended> {
     let guards = plan.steps.iter().filter(|s| !s.guards.is_empty());
     let guards: BTreeSet<&Address> = guards.map(|s| &s.address).collect();
-    let done = lines(earlier).filter_map(|line| match &line.record {
-        Event::StepEnded {
-            address,
-            outcome: Outcome::Done,
-            evidence,
-            outputs,
-            ..
-        } if guards.contains(address) => Some((
-            address.clone(),
-            Ended {
-                outcome: Outcome::Done,
-                evidence: evidence.clone(),
-                outputs: outputs.clone(),
-            },
-        )),
-        _ => None,
-    });
-    done.collect()
-}
-
-/// The words of a question in a run that goes on.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Words {
-    /// Those in which it was asked last.
-    pub(super) asked: String,
-    /// Those to which somebody said yes last.
-    pub(super) approved: Option<String>,
-}
-
-/// In which words each question was asked, and which of them were answered.
-pub(super) fn asked(earlier: Option<&Earlier>) -> BTreeMap<Address, Words> {
-    let mut out = BTreeMap::<Address, Words>::new();
+    let mut out = BTreeMap::new();
     for line in lines(earlier) {
         match &line.record {
-            Event::GateOpened { address, ask } => {
-                out.entry(address.clone())
-                    .or_default()
-                    .asked
-                    .clone_from(ask);
-            }
-            Event::GatePassed { address, .. } => {
-                let words = out.entry(address.clone()).or_default();
-                words.approved = Some(words.asked.clone());
+            Event::GateOpened { address, .. } => drop(out.remove(address)),
+            Event::StepEnded {
+                address,
+                outcome: Outcome::Done,
+                evidence,
+                outputs,
+                ..
+            } if guards.contains(address) => {
+                let ended = Ended {
+                    outcome: Outcome::Done,
+                    evidence: evidence.clone(),
+                    outputs: outputs.clone(),
+                };
+                out.insert(address.clone(), ended);
             }
             _ => {}
         }
     }
     out
+}
+
+/// In which words each question was asked last.
+pub(super) fn asked(earlier: Option<&Earlier>) -> BTreeMap<Address, String> {
+    let asked = lines(earlier).filter_map(|line| match &line.record {
+        Event::GateOpened { address, ask } => Some((address.clone(), ask.clone())),
+        _ => None,
+    });
+    asked.collect()
 }
 
 /// What the run has done.

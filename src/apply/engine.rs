@@ -271,7 +271,7 @@ struct Run {
     outlook: Outlook,
     outs: Arc<Outs>,
     answered: BTreeMap<Address, Ended>,
-    asked: BTreeMap<Address, earlier::Words>,
+    asked: BTreeMap<Address, String>,
     /// What the run did before it was resumed.
     done: BTreeSet<Address>,
     /// How what ended well before ended, and by which record.

@@ -3,7 +3,6 @@
 use drplan_api::Planned;
 use serde_json::json;
 
-use super::earlier::Words;
 use super::engine::Asked;
 use super::engine::Gatekeeper;
 use super::envelope::because_of;
@@ -16,10 +15,10 @@ use crate::plan::Sure;
 
 /// What is known of a question from before the run went on.
 pub(super) struct Before {
-    /// How it ended when somebody said yes.
+    /// How it ended, if somebody said yes when it was asked last.
     pub(super) answer: Option<Ended>,
-    /// Its words.
-    pub(super) words: Option<Words>,
+    /// The words in which it was asked last.
+    pub(super) asked: Option<String>,
 }
 
 impl Turn<'_> {
@@ -34,14 +33,8 @@ impl Turn<'_> {
             Sure::Unknown { .. } => self.question().await?,
             _ => planned,
         };
-        let words = before.words.unwrap_or_else(|| Words {
-            asked: ask.clone(),
-            approved: None,
-        });
-        if let Some(ended) = before
-            .answer
-            .filter(|_| words.approved.as_ref() == Some(&ask))
-        {
+        let is_other = before.asked.is_some_and(|asked| asked != ask);
+        if let Some(ended) = before.answer.filter(|_| !is_other) {
             return Ok(ended);
         }
         let address = self.step.address.clone();
@@ -53,7 +46,7 @@ impl Turn<'_> {
         // Somebody who stops the run has no more questions to answer.
         let mut draining = self.shared.drain.clone();
         let answer = tokio::select! {
-            answer = gatekeeper.ask(&address, &ask, words.asked != ask) => answer,
+            answer = gatekeeper.ask(&address, &ask, is_other) => answer,
             _ = draining.wait_for(|draining| *draining) => Asked::Unanswered,
         };
         let refused = match answer {

@@ -1,12 +1,10 @@
 //! `drplan apply`.
 
-use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use drplan_api::Address;
 use drplan_api::Timestamp;
 use tokio::sync::watch;
 
@@ -17,11 +15,13 @@ use super::consent::Approved;
 use super::consent::confirm;
 use super::consent::known_gates;
 use super::failure::Failure;
+use super::gate::Shown;
 use super::next;
 use super::open_store;
 use super::orders::orders;
 use super::print;
 use super::run::Beginning;
+use super::running::tell_running;
 use super::session::Session;
 use super::session::applicable;
 use super::session::trusted;
@@ -76,7 +76,8 @@ pub(super) async fn run(cli: &Cli, args: &ApplyArgs, ambient: &Ambient) -> Resul
                 ambient,
             )?;
             let stop = signals::stops(ambient)?;
-            once(cli, args, ambient, &world, (plan, signature), stop).await
+            let given = (plan, signature);
+            once(cli, args, ambient, &world, given, Shown::default(), stop).await
         }
         (None, Some(run)) => resume(cli, args, run, ambient).await,
         (None, None) if args.signed_by.is_some() => Err(Failure::refused(
@@ -193,6 +194,7 @@ async fn until_nothing_is_left(
         ));
     }
     let mut approved = Approved::default();
+    let shown = Shown::default();
     let mut exit = Exit::Ok;
     // Until something runs, a signal ends the process, as that of `plan`.
     let mut stop = None;
@@ -211,8 +213,9 @@ async fn until_nothing_is_left(
         // After a stale step, the checks behind it have not been asked.
         let is_checked = round > 0 && exit == Exit::Ok;
         // What an earlier run began and is true already is waited for all the same.
-        let running = open_store::still_running(&cli.chdir, &plan, ambient).await?;
-        if plan.is_empty() && (is_checked || !checks) && running.is_empty() {
+        let running = open_store::still_running(&cli.chdir, &plan, ambient).await;
+        let may_run = running.as_ref().map_or(true, |running| !running.is_empty());
+        if plan.is_empty() && (is_checked || !checks) && !may_run {
             nothing_left(&plan, round, args.json, ambient)?;
             return Ok(Exit::Ok);
         }
@@ -222,7 +225,7 @@ async fn until_nothing_is_left(
             }
             print(&render::plan::summary(&plan, ambient.style()))?;
         }
-        tell_running(&running);
+        tell_running(running);
         // A mistake in an option shows before anybody is asked.
         known_gates(&plan, &args.approve)?;
         orders(&args.orders, &plan)?;
@@ -231,13 +234,15 @@ async fn until_nothing_is_left(
             confirm(&plan, ambient)?;
         }
         approved.add(&plan);
+        shown.note(&plan);
         let world = World::from(session);
         let heard = match &stop {
             Some(stop) => watch::Receiver::clone(stop),
             None => signals::stops(ambient)?,
         };
         stop = Some(heard.clone());
-        exit = once(cli, args, ambient, &world, (Arc::new(plan), None), heard).await?;
+        let made = (Arc::new(plan), None);
+        exit = once(cli, args, ambient, &world, made, shown.clone(), heard).await?;
         // What failed or waits needs a person; what moved, or came to light, only a new plan. Where
         // something should be done once more, nobody but a person knows whether it was.
         let is_unsure = exit == Exit::Stale && !planning.redo.is_empty();
@@ -251,15 +256,6 @@ async fn until_nothing_is_left(
         "there is still something to do after {ROUNDS_MAX} plans; nothing more is tried"
     ));
     Ok(Exit::Partial)
-}
-
-/// Says of which steps a program runs. Another run may be at work on them, so nobody is told to end one.
-pub(super) fn tell_running(running: &BTreeMap<Address, String>) {
-    for (address, group) in running {
-        talk(&format!(
-            "{address}: a program of it runs on this machine, in process group {group}; apply waits for it"
-        ));
-    }
 }
 
 fn nothing_left(plan: &Plan, round: usize, json: bool, ambient: &Ambient) -> Result<(), Failure> {
@@ -280,6 +276,7 @@ async fn once(
     ambient: &Ambient,
     world: &World,
     (plan, signature): (Arc<Plan>, Option<Signature>),
+    shown: Shown,
     stop: watch::Receiver<Stop>,
 ) -> Result<Exit, Failure> {
     ready(&plan, world, args)?;
@@ -293,6 +290,7 @@ async fn once(
         resumed: None,
         refused: BTreeSet::new(),
         store,
+        shown,
         stop,
     };
     super::run::run(cli, args, ambient, world, beginning).await
@@ -349,6 +347,8 @@ async fn resume(
         resumed: Some(run),
         refused: refused(&stored.records.lines),
         store,
+        // The run knows what it asked.
+        shown: Shown::default(),
         stop: signals::stops(ambient)?,
     };
     super::run::run(cli, args, ambient, &world, beginning).await

@@ -1,15 +1,21 @@
 //! Who is asked at gates: the command line, then the person at the terminal.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::PoisonError;
 
 use drplan_api::Address;
 use drplan_api::Fut;
 use tokio::sync::Mutex;
 
 use super::Ambient;
+use super::talk;
 use crate::apply::Asked;
 use crate::apply::Gatekeeper;
+use crate::plan::Do;
+use crate::plan::Plan;
+use crate::plan::Sure;
 use crate::render::run::TextSink;
 
 /// How often a person is asked whose answer is not understood.
@@ -18,9 +24,36 @@ const TRIES: usize = 5;
 /// How the person at the terminal answers.
 const TERMINAL: &str = "the terminal";
 
+/// In which words each question was shown or asked last, in all the plans of one command.
+#[derive(Clone, Default)]
+pub(super) struct Shown(Arc<std::sync::Mutex<BTreeMap<Address, String>>>);
+
+impl Shown {
+    /// Notes the words of a plan that a person sees, where none were shown before.
+    pub(super) fn note(&self, plan: &Plan) {
+        let mut shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for step in &plan.steps {
+            if let Do::Gate { ask } = &step.what
+                && !matches!(step.sure, Sure::Unknown { .. })
+            {
+                let address = step.address.clone();
+                shown.entry(address).or_insert_with(|| ask.clone());
+            }
+        }
+    }
+
+    /// Whether a question that is asked now was shown in other words before.
+    fn is_other(&self, address: &Address, ask: &str) -> bool {
+        let mut shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = shown.insert(address.clone(), ask.to_owned());
+        before.is_some_and(|before| before != ask)
+    }
+}
+
 /// Asks at the terminal, one question at a time, unless the command line has answered.
 pub(super) struct Asks {
     approved: BTreeSet<Address>,
+    shown: Shown,
     /// What draws on the terminal of the person; `None` if nobody can be asked.
     drawn: Option<Arc<TextSink>>,
     one_at_a_time: Mutex<()>,
@@ -46,11 +79,13 @@ impl Asks {
     /// Knows the answers that the command line gives.
     pub(super) fn new(
         approved: &[String],
+        shown: Shown,
         drawn: Option<Arc<TextSink>>,
         ambient: &Ambient,
     ) -> Self {
         Self {
             approved: approved.iter().map(Address::new).collect(),
+            shown,
             // Who reads JSON is no person.
             drawn: drawn.filter(|_| ambient.can_ask),
             one_at_a_time: Mutex::new(()),
@@ -62,9 +97,15 @@ impl Gatekeeper for Asks {
     fn ask(&self, address: &Address, ask: &str, is_other: bool) -> Fut<'_, Asked> {
         let (address, ask) = (address.clone(), ask.to_owned());
         Box::pin(async move {
-            // Whoever typed that has read other words.
-            if self.approved.contains(&address) && !is_other {
-                return Asked::Approved("--approve".to_owned());
+            let is_other = self.shown.is_other(&address, &ask) || is_other;
+            if self.approved.contains(&address) {
+                if !is_other {
+                    return Asked::Approved("--approve".to_owned());
+                }
+                talk(&format!(
+                    "{address}: `--approve` is no answer to these words: the question was in other ones when it was \
+                     shown last"
+                ));
             }
             let Some(drawn) = &self.drawn else {
                 return Asked::Unanswered;

@@ -27,6 +27,7 @@ mod release;
 mod report;
 mod revert;
 mod run;
+mod running;
 mod session;
 #[cfg(all(test, feature = "rehearse"))]
 mod shop;

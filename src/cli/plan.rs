@@ -3,7 +3,6 @@
 use std::mem::ManuallyDrop;
 
 use super::Ambient;
-use super::apply::tell_running;
 use super::args::Cli;
 use super::args::PlanArgs;
 use super::args::PlanForm;
@@ -12,6 +11,7 @@ use super::failure::Failure;
 use super::failure::diagnostics;
 use super::open_store;
 use super::print;
+use super::running::tell_running;
 use super::session::Session;
 use super::session::within_limits;
 use super::talk;
@@ -45,12 +45,7 @@ pub(super) async fn run(cli: &Cli, args: &PlanArgs, ambient: &Ambient) -> Result
     }
     show(&plan, &args.form, ambient)?;
     if args.live.is_none() && !plan.is_hypothetical() {
-        match open_store::still_running(&cli.chdir, &plan, ambient).await {
-            Ok(running) => tell_running(&running),
-            Err(error) => talk(&format!(
-                "whether programs of the plan run is not known: {error}"
-            )),
-        }
+        tell_running(open_store::still_running(&cli.chdir, &plan, ambient).await);
     }
     within?;
     if let Some(path) = &args.out {

@@ -10,6 +10,7 @@ use super::args::PlanningArgs;
 use super::args::ReleaseArgs;
 use super::consent::confirm;
 use super::failure::Failure;
+use super::gate::Shown;
 use super::open_store;
 use super::print;
 use super::run::Beginning;
@@ -64,6 +65,7 @@ pub(super) async fn run(cli: &Cli, args: &ReleaseArgs, ambient: &Ambient) -> Res
         store,
         orders: Orders::default(),
         again,
+        shown: Shown::default(),
         stop: signals::stops(ambient)?,
     };
     let world = World::from(session);

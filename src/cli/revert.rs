@@ -9,6 +9,7 @@ use super::args::Cli;
 use super::args::RevertArgs;
 use super::consent::confirm;
 use super::failure::Failure;
+use super::gate::Shown;
 use super::open_store;
 use super::print;
 use super::run::Beginning;
@@ -49,6 +50,7 @@ pub(super) async fn run(cli: &Cli, args: &RevertArgs, ambient: &Ambient) -> Resu
         store,
         orders: Orders::default(),
         again,
+        shown: Shown::default(),
         stop: signals::stops(ambient)?,
     };
     let apply = ApplyArgs::plain(args.vars.clone());

@@ -18,6 +18,7 @@ use super::args::ApplyArgs;
 use super::args::Cli;
 use super::failure::Failure;
 use super::gate::Asks;
+use super::gate::Shown;
 use super::holder::alone;
 use super::holder::taker;
 use super::next;
@@ -72,6 +73,8 @@ pub(super) struct Beginning {
     pub(super) orders: Orders,
     /// The command by which a person applies once more.
     pub(super) again: Words,
+    /// In which words its questions were shown before it.
+    pub(super) shown: Shown,
     /// How far it is being stopped.
     pub(super) stop: watch::Receiver<Stop>,
 }
@@ -180,7 +183,7 @@ impl Course {
             journal,
             earlier,
             sink,
-            gatekeeper: Arc::new(Asks::new(&args.approve, drawn, ambient)),
+            gatekeeper: Arc::new(Asks::new(&args.approve, beginning.shown, drawn, ambient)),
             hold: Arc::clone(hold),
             orders: beginning.orders,
             stop: beginning.stop,

@@ -12,6 +12,7 @@ use super::holder::holder;
 use super::open_store;
 use super::print;
 use super::run::here;
+use super::running::known_running;
 use super::standing;
 use crate::render;
 use crate::report::Exit;
@@ -47,7 +48,8 @@ pub(super) async fn run(cli: &Cli, args: &StatusArgs, ambient: &Ambient) -> Resu
     let is_over = matches!(standing.state, State::Ended { exit_code: 0 });
     // Of a recovery that somebody is at work on, what runs may be theirs.
     if living.is_none() && !is_over {
-        standing.programs = open_store::still_running(&cli.chdir, &stored.plan, ambient).await?;
+        let running = open_store::still_running(&cli.chdir, &stored.plan, ambient).await;
+        standing.programs = known_running(running);
     }
     let older: Vec<&String> = runs.iter().rev().filter(|r| **r != run).collect();
     let text = if args.json {

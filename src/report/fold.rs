@@ -262,6 +262,8 @@ impl Track {
                 // Asked since then, in the words in which it was asked last.
                 let since = self.asked.as_ref().map_or(at, |(since, _)| *since);
                 self.asked = Some((since, ask.clone()));
+                // A yes was to what was asked then.
+                self.passed = None;
                 self.turn_at = Some(at);
             }
             Event::GatePassed { how, .. } => {
@@ -326,11 +328,11 @@ impl Track {
         };
         let acted = self.effects.values().any(|e| e.finished.is_some());
         // It was asked in other words.
-        let is_answered_anew = self.passed != before.passed;
+        let is_asked_anew = self.asked.is_some();
         let ended = before.ended.as_ref();
         ended.is_some_and(|(_, ended)| {
             let is_same = ended == outcome || holds(ended) && holds(outcome);
-            !acted && !is_answered_anew && is_same
+            !acted && !is_asked_anew && is_same
         })
     }
 

@@ -780,3 +780,50 @@ async fn a_question_is_asked_since_it_was_asked_first_and_a_no_is_told_until_it_
     assert_eq!((before.at, before.how.as_str()), (at(20), "the terminal"));
     assert_eq!(legs(&approved), [("ask.cut", 0, 10, 60_050)]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_is_to_the_words_that_were_asked_last_and_a_no_to_them_stays() {
+    let plan = Case::new(GATED).plan().await;
+    let passed = Event::GatePassed {
+        address: Address::new("ask.cut"),
+        how: "--approve".to_owned(),
+    };
+    let other = Event::GateOpened {
+        address: Address::new("ask.cut"),
+        ask: "may it now?".to_owned(),
+    };
+    let waiting = |refused: Option<&str>| Outcome::Waiting {
+        ask: "may it now?".to_owned(),
+        refused: refused.map(ToOwned::to_owned),
+    };
+    let answered = [
+        (0, began("run")),
+        (10, asks()),
+        (20, passed),
+        (30, ended("ask.cut", Outcome::Done)),
+        (40, Event::RunEnded { exit_code: 6 }),
+        (50, resumed()),
+        (60, other),
+    ];
+    for (refused, ends) in [
+        (None, vec![]),
+        (Some("the terminal"), vec![]),
+        // What it asked about came true by itself.
+        (Some("the terminal"), vec![Outcome::AlreadyTrue]),
+    ] {
+        let mut events = answered.to_vec();
+        events.push((70, ended("ask.cut", waiting(refused))));
+        events.push((80, Event::RunEnded { exit_code: 8 }));
+        for outcome in ends {
+            events.push((90, resumed()));
+            events.push((100, ended("ask.cut", outcome)));
+        }
+        let report = told(&plan, &events);
+        let [question] = report.approvals.as_slice() else {
+            panic!("one question: {:?}", report.approvals);
+        };
+        assert_eq!(question.ask, "may it now?");
+        assert_eq!(question.refused, refused.is_some());
+        assert_eq!(question.how.as_deref(), refused);
+    }
+}

@@ -276,3 +276,23 @@ fn a_guard_that_is_needed_no_more_is_waited_for_while_its_program_runs() {
         assert_eq!(world.read("log"), "x\n", "{line}");
     }
 }
+
+#[test]
+fn where_nobody_can_read_what_runs_the_rest_is_told_and_applied_all_the_same() {
+    let world = World::of(EARLY);
+    world.write("let", "");
+    world.run("apply --auto-approve").ends_with(6);
+    let unknown = "whether programs of the plan run is not known: ";
+    std::fs::remove_dir_all(world.path(".drplan/work")).ok();
+    world.write(".drplan/work", "no folder");
+    world.run("plan").ends_with(0).says(unknown);
+    world
+        .run("status")
+        .ends_with(0)
+        .says(unknown)
+        .says("drplan apply --resume");
+    world
+        .run("apply --auto-approve")
+        .says("command.behind")
+        .says(unknown);
+}

@@ -20,6 +20,14 @@ resource "command" "dns" {
 }
 "#;
 
+/// What somebody changes between the plan and its run.
+const CHANGES: &str = r#"
+resource "command" "changes" {
+  check = ["sh", "-c", "test -e planned && echo 192.0.2.9 > site; touch planned"]
+  apply = ["true"]
+}
+"#;
+
 #[test]
 fn a_question_that_is_known_late_is_in_the_plan_and_asked_when_its_turn_comes() {
     let world = World::of(LATE);
@@ -68,7 +76,13 @@ fn a_yes_to_other_words_is_none() {
     world
         .run(resume)
         .ends_with(8)
-        .says("Shall www go to 192.0.2.9?");
+        .says("Shall www go to 192.0.2.9?")
+        .says("approval.cutover: `--approve` is no answer to these words");
+    world
+        .run("report")
+        .ends_with(0)
+        .says("nobody approved: ")
+        .hides("through --approve");
     // The yes was to the words before, whoever asks.
     world.run("apply --resume 2").ends_with(8);
     assert!(!world.holds("dns"));
@@ -78,4 +92,42 @@ fn a_yes_to_other_words_is_none() {
         .ends_with(0)
         .says("192.0.2.9?")
         .hides("192.0.2.1?");
+}
+
+#[test]
+fn a_yes_holds_no_more_once_it_was_asked_in_other_words() {
+    let world = World::of(LATE);
+    world
+        .run("apply --auto-approve --approve approval.cutover")
+        .ends_with(6);
+    world.write("site", "192.0.2.9\n");
+    world.run("apply --resume 2").ends_with(8);
+    world.write("site", "192.0.2.1\n");
+    world.write("go", "");
+    world
+        .run("apply --resume 2")
+        .ends_with(8)
+        .says("Shall www go to 192.0.2.1?");
+    assert!(!world.holds("dns"));
+    world
+        .run("apply --resume 2 --approve approval.cutover")
+        .ends_with(0);
+}
+
+#[test]
+fn a_yes_to_the_words_of_one_plan_is_none_to_those_of_the_next() {
+    // What is read of the site is what stands there after the change.
+    let spec = LATE.replace(
+        r#"["test", "-e", "site"]"#,
+        r#"["sh", "-c", "sleep 1; test -e site"]"#,
+    );
+    let world = World::of(&(spec + CHANGES));
+    world.write("go", "");
+    world.write("site", "192.0.2.1\n");
+    world
+        .run("apply --auto-approve --approve approval.cutover")
+        .ends_with(8)
+        .says("Something is left; a new plan:")
+        .says("approval.cutover: `--approve` is no answer to these words");
+    assert!(!world.holds("dns"));
 }

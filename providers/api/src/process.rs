@@ -100,7 +100,10 @@ impl Traces {
         let files: Vec<_> = match std::fs::read_dir(dir).and_then(Iterator::collect) {
             Ok(files) => files,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(e) => return Err(io_error("list the traces of programs", dir, &e)),
+            Err(e) => {
+                let error = io_error("list the traces of programs", dir, &e);
+                return Err(error.hint(UNREADABLE));
+            }
         };
         let paths = files.iter().map(std::fs::DirEntry::path);
         let notes = paths.filter(|path| path.extension().is_some_and(|end| end == "pid"));
@@ -108,6 +111,10 @@ impl Traces {
         Ok(names.map(|name| Self::in_dir(dir, &name)).collect())
     }
 }
+
+/// What to do where nobody can tell whether a program runs.
+pub const UNREADABLE: &str =
+    "let who runs drplan read it, or remove it once no program of an earlier run goes on";
 
 /// How a detached program is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
