@@ -64,7 +64,7 @@ const NAMES: &[&str] = &[
 const SAYS_NOTHING: &[&str] = &["", "[]", "false", "null", "true", "{}", "~"];
 
 /// What stands in the place of a secret.
-const HIDDEN: &str = "(secret)";
+pub(crate) const HIDDEN: &str = "(secret)";
 
 /// Where secrets are opened.
 pub struct Secrets {

@@ -140,7 +140,7 @@ impl Begin<'_> {
                 deadline,
             };
             let ended = match nothing_to_guard(&shared, &registry, i, &outs).await {
-                true => Ok(Ended::with(Outcome::AlreadyTrue)),
+                true => Ok(Ended::with(Outcome::NotNeeded)),
                 false => turn.asks(&*gatekeeper, ask, before).await,
             };
             (turn.or_stopped(ended).await, began.elapsed())

@@ -19,6 +19,8 @@ pub enum Outcome {
     Done,
     /// Already true when its turn came.
     AlreadyTrue,
+    /// A guard, when nothing that it guards had anything to do any more.
+    NotNeeded,
     /// Nothing to do by plan.
     Passed,
     /// It failed.
@@ -67,6 +69,7 @@ impl Outcome {
             self,
             Self::Done
                 | Self::AlreadyTrue
+                | Self::NotNeeded
                 | Self::Passed
                 | Self::Refuted { warning: true, .. }
                 | Self::Skipped { .. }
@@ -78,6 +81,7 @@ impl Outcome {
         match self {
             Self::Done => "done",
             Self::AlreadyTrue => "already true",
+            Self::NotNeeded => "not needed",
             Self::Passed => "nothing to do",
             Self::Failed { .. } => "FAILED",
             Self::Refuted { warning: false, .. } => "CHECK FAILED",

@@ -105,7 +105,7 @@ impl Turn<'_> {
         while nothing_to_guard(self.shared, registry, i, &self.outs).await {
             // What was waited for may have undone what is guarded.
             if !self.has_waited_for_programs().await? {
-                return Ok(Ended::with(Outcome::AlreadyTrue));
+                return Ok(Ended::with(Outcome::NotNeeded));
             }
         }
         match answered {

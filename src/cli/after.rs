@@ -144,14 +144,18 @@ impl After {
             && failed().all(|address| self.fated.contains(address))
     }
 
-    /// Goes on with the run. Who said no, or has not answered yet, is asked again, not overruled. Only where nobody
+    /// Goes on with the run. Who said no, or has not answered yet, is asked again, not overruled: what was given for
+    /// other words is given no more. Only where nobody
     /// can be asked does the command line answer, and not because somebody stopped the run.
     fn answered(&self, ending: &Ending) -> Words {
         let mut words = self.resume.clone();
+        let waiting = ending.frontier.waiting.keys();
+        for gate in waiting.clone() {
+            words.without("--approve", gate.as_str());
+        }
         if self.can_ask || ending.stopped != Stop::No {
             return words;
         }
-        let waiting = ending.frontier.waiting.keys();
         let is_open = |gate: &&Address| !self.refused.contains(*gate) && !is_refused(ending, gate);
         for gate in waiting.filter(is_open) {
             words.add("--approve", gate.as_str());
@@ -419,6 +423,27 @@ mod tests {
         };
         let next = before.next(&ending, Exit::Waiting).command;
         assert_eq!(next, "drplan apply --resume r --approve approval.silent");
+    }
+
+    #[test]
+    fn an_answer_that_did_not_count_is_not_given_again() {
+        let mut ending = ending(&[]);
+        ending.frontier.waiting = BTreeMap::from([(Address::new("approval.go"), "go?".to_owned())]);
+        let resume = ["drplan", "apply", "--resume", "r"];
+        let given = ["--approve", "approval.go", "--approve", "approval.later"];
+        let said = |can_ask, refused: &[&str]| {
+            let after = After {
+                resume: words(&[&resume[..], &given[..]].concat()),
+                refused: refused.iter().map(|gate| Address::new(*gate)).collect(),
+                can_ask,
+                ..after(&["drplan", "apply"])
+            };
+            after.next(&ending, Exit::Waiting).command
+        };
+        let others = "drplan apply --resume r --approve approval.later";
+        assert_eq!(said(true, &[]), others);
+        assert_eq!(said(false, &["approval.go"]), others);
+        assert_eq!(said(false, &[]), format!("{others} --approve approval.go"));
     }
 
     #[test]

@@ -214,7 +214,8 @@ async fn until_nothing_is_left(
         let is_checked = round > 0 && exit == Exit::Ok;
         // What an earlier run began and is true already is waited for all the same.
         let running = open_store::still_running(&cli.chdir, &plan, ambient).await;
-        let may_run = running.as_ref().map_or(true, |running| !running.is_empty());
+        // Where that cannot be read, the steps of the first run have looked themselves.
+        let may_run = running.as_ref().map_or(round == 0, |r| !r.is_empty());
         if plan.is_empty() && (is_checked || !checks) && !may_run {
             nothing_left(&plan, round, args.json, ambient)?;
             return Ok(Exit::Ok);
@@ -225,7 +226,7 @@ async fn until_nothing_is_left(
             }
             print(&render::plan::summary(&plan, ambient.style()))?;
         }
-        tell_running(running);
+        tell_running(&running);
         // A mistake in an option shows before anybody is asked.
         known_gates(&plan, &args.approve)?;
         orders(&args.orders, &plan)?;
@@ -235,6 +236,10 @@ async fn until_nothing_is_left(
         }
         approved.add(&plan);
         shown.note(&plan);
+        let args = &ApplyArgs {
+            approve: shown.counting(&args.approve),
+            ..args.clone()
+        };
         let world = World::from(session);
         let heard = match &stop {
             Some(stop) => watch::Receiver::clone(stop),

@@ -17,6 +17,7 @@ use crate::plan::Do;
 use crate::plan::Plan;
 use crate::plan::Sure;
 use crate::render::run::TextSink;
+use crate::render::style::in_one_line;
 
 /// How often a person is asked whose answer is not understood.
 const TRIES: usize = 5;
@@ -24,30 +25,52 @@ const TRIES: usize = 5;
 /// How the person at the terminal answers.
 const TERMINAL: &str = "the terminal";
 
-/// In which words each question was shown or asked last, in all the plans of one command.
+/// In which words each question was shown or asked first, in all the plans of one command: `--approve` is a yes to
+/// these. Nothing once it was shown or asked in other ones.
 #[derive(Clone, Default)]
-pub(super) struct Shown(Arc<std::sync::Mutex<BTreeMap<Address, String>>>);
+pub(super) struct Shown(Arc<std::sync::Mutex<BTreeMap<Address, Option<String>>>>);
 
 impl Shown {
-    /// Notes the words of a plan that a person sees, where none were shown before.
+    /// Notes the words of a plan that a person sees.
     pub(super) fn note(&self, plan: &Plan) {
-        let mut shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for step in &plan.steps {
             if let Do::Gate { ask } = &step.what
                 && !matches!(step.sure, Sure::Unknown { .. })
             {
-                let address = step.address.clone();
-                shown.entry(address).or_insert_with(|| ask.clone());
+                self.is_as_first(&step.address, ask);
             }
         }
     }
 
-    /// Whether a question that is asked now was shown in other words before.
-    fn is_other(&self, address: &Address, ask: &str) -> bool {
-        let mut shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = shown.insert(address.clone(), ask.to_owned());
-        before.is_some_and(|before| before != ask)
+    /// The answers that still count; says which do not.
+    pub(super) fn counting(&self, approved: &[String]) -> Vec<String> {
+        let (count, others) = approved.iter().cloned().partition(|gate| {
+            let shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            shown.get(&Address::new(gate)).is_none_or(Option::is_some)
+        });
+        let others: Vec<String> = others;
+        others.iter().for_each(|gate| no_answer(gate));
+        count
     }
+
+    /// Whether a question was always in these words.
+    fn is_as_first(&self, address: &Address, ask: &str) -> bool {
+        let mut shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = shown.entry(address.clone());
+        let first = first.or_insert_with(|| Some(ask.to_owned()));
+        let is_same = first.as_deref() == Some(ask);
+        if !is_same {
+            *first = None;
+        }
+        is_same
+    }
+}
+
+/// Says that an answer of the command line does not count.
+fn no_answer(gate: &str) {
+    talk(&format!(
+        "{gate}: `--approve` is no answer to this question: it was in other words when that was given"
+    ));
 }
 
 /// Asks at the terminal, one question at a time, unless the command line has answered.
@@ -97,20 +120,18 @@ impl Gatekeeper for Asks {
     fn ask(&self, address: &Address, ask: &str, is_other: bool) -> Fut<'_, Asked> {
         let (address, ask) = (address.clone(), ask.to_owned());
         Box::pin(async move {
-            let is_other = self.shown.is_other(&address, &ask) || is_other;
+            let is_as_first = self.shown.is_as_first(&address, &ask) && !is_other;
             if self.approved.contains(&address) {
-                if !is_other {
+                if is_as_first {
                     return Asked::Approved("--approve".to_owned());
                 }
-                talk(&format!(
-                    "{address}: `--approve` is no answer to these words: the question was in other ones when it was \
-                     shown last"
-                ));
+                no_answer(address.as_str());
             }
             let Some(drawn) = &self.drawn else {
                 return Asked::Unanswered;
             };
             let _turn = self.one_at_a_time.lock().await;
+            let ask = in_one_line(&ask);
             let mut question = format!("\n{address}: {ask}\nType `yes` to go on, or `no`: ");
             for _ in 0..TRIES {
                 forget_what_was_typed();
@@ -155,6 +176,23 @@ fn understood(line: &str) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_counts_until_a_question_was_in_other_words_and_never_after_that() {
+        let shown = Shown::default();
+        let gate = Address::new("approval.go");
+        let given = ["approval.go".to_owned()];
+        assert_eq!(shown.counting(&given), given);
+        for (ask, counts) in [
+            ("to 1?", true),
+            ("to 1?", true),
+            ("to 2?", false),
+            ("to 1?", false),
+        ] {
+            assert_eq!(shown.is_as_first(&gate, ask), counts, "{ask}");
+            assert_eq!(shown.counting(&given).len(), usize::from(counts), "{ask}");
+        }
+    }
 
     #[test]
     fn only_a_whole_yes_goes_on_and_what_is_neither_yes_nor_no_is_asked_again() {

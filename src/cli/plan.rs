@@ -45,7 +45,7 @@ pub(super) async fn run(cli: &Cli, args: &PlanArgs, ambient: &Ambient) -> Result
     }
     show(&plan, &args.form, ambient)?;
     if args.live.is_none() && !plan.is_hypothetical() {
-        tell_running(open_store::still_running(&cli.chdir, &plan, ambient).await);
+        tell_running(&open_store::still_running(&cli.chdir, &plan, ambient).await);
     }
     within?;
     if let Some(path) = &args.out {

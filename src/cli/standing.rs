@@ -100,6 +100,7 @@ mod tests {
             },
             running: BTreeMap::new(),
             programs: BTreeMap::new(),
+            programs_unknown: None,
         }
     }
 

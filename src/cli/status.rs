@@ -12,7 +12,7 @@ use super::holder::holder;
 use super::open_store;
 use super::print;
 use super::run::here;
-use super::running::known_running;
+use super::running::unknown;
 use super::standing;
 use crate::render;
 use crate::report::Exit;
@@ -49,7 +49,10 @@ pub(super) async fn run(cli: &Cli, args: &StatusArgs, ambient: &Ambient) -> Resu
     // Of a recovery that somebody is at work on, what runs may be theirs.
     if living.is_none() && !is_over {
         let running = open_store::still_running(&cli.chdir, &stored.plan, ambient).await;
-        standing.programs = known_running(running);
+        match running {
+            Ok(running) => standing.programs = running,
+            Err(error) => standing.programs_unknown = Some(unknown(&error)),
+        }
     }
     let older: Vec<&String> = runs.iter().rev().filter(|r| **r != run).collect();
     let text = if args.json {

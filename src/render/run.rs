@@ -29,6 +29,7 @@ use super::style::Style;
 use super::style::Tone;
 use super::style::count;
 use super::style::cut;
+use super::style::in_one_line;
 use super::style::seconds_between;
 use super::style::stopwatch;
 use super::style::whole;
@@ -156,6 +157,7 @@ impl TextSink {
         let word = format!("{word:8}");
         let before = CLOCK_WIDTH + word.chars().count() + 2;
         let word = tone.map_or(word.clone(), |tone| self.style.paint(tone, &word));
+        let text = &in_one_line(text);
         let text = match state.bars {
             Some(_) => hanging(text, self.style.width, before),
             None => text.to_owned(),
@@ -228,7 +230,9 @@ impl TextSink {
 
     fn ended(&self, state: &State, address: &Address, outcome: &Outcome, took: Duration) {
         let tone = match outcome {
-            Outcome::Done | Outcome::AlreadyTrue | Outcome::Passed => Tone::Good,
+            Outcome::Done | Outcome::AlreadyTrue | Outcome::NotNeeded | Outcome::Passed => {
+                Tone::Good
+            }
             Outcome::Waiting { .. } => Tone::Ask,
             Outcome::Blocked { .. }
             | Outcome::Skipped { .. }
@@ -237,14 +241,15 @@ impl TextSink {
             _ => Tone::Bad,
         };
         let took = match outcome {
-            Outcome::Blocked { .. } | Outcome::AlreadyTrue | Outcome::Waiting { .. } => {
-                String::new()
-            }
+            Outcome::Blocked { .. }
+            | Outcome::AlreadyTrue
+            | Outcome::NotNeeded
+            | Outcome::Waiting { .. } => String::new(),
             _ if took < Duration::from_secs(1) => String::new(),
             _ => format!(" in {}", stopwatch(took.as_secs())),
         };
         let because = outcome.because();
-        let because = because.map(|b| format!(": {}", in_one_line(&b)));
+        let because = because.map(|b| format!(": {b}"));
         let text = format!("{address}{took}{}", because.unwrap_or_default());
         self.told(state, Some(tone), outcome.word(), &text);
     }
@@ -264,12 +269,6 @@ impl Drop for TextSink {
             bars.multi.clear().ok();
         }
     }
-}
-
-/// What a server or program says in several lines.
-fn in_one_line(text: &str) -> String {
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    lines.collect::<Vec<_>>().join(" ")
 }
 
 /// Writes to where bars are drawn.
@@ -419,7 +418,6 @@ impl Sink for TextSink {
                 because,
                 in_ms,
             } => {
-                let because = in_one_line(because);
                 let text = format!("{address} in {in_ms} ms: {because}");
                 self.told(state, Some(Tone::Change), "retry", &text);
             }
@@ -548,11 +546,12 @@ pub fn ending(
             out.push(format!(
                 "  {} {address}: {}",
                 style.paint(Tone::Bad, "!"),
-                ended_text(outcome)
+                in_one_line(&ended_text(outcome))
             ));
         }
     }
     for (address, because) in &frontier.skipped {
+        let because = in_one_line(because);
         out.push(format!("    {address}: left out: {because}"));
     }
     for (address, by) in &frontier.blocked {

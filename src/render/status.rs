@@ -7,6 +7,7 @@ use super::run::left;
 use super::style::Style;
 use super::style::Tone;
 use super::style::count;
+use super::style::in_one_line;
 use super::style::time;
 use crate::report::Standing;
 use crate::report::State;
@@ -24,15 +25,18 @@ pub fn status<'a>(
     let f = &standing.frontier;
     out.push(counts(f, goes_on(standing)));
     out.extend(begun(standing));
+    let unknown = standing.programs_unknown.as_ref();
+    out.extend(unknown.map(|why| format!("  {} {why}", style.paint(Tone::Bad, "!"))));
     for (address, because) in &f.failed {
         let mark = style.paint(Tone::Bad, "!");
-        out.push(format!("  {mark} {address}: {because}"));
+        out.push(format!("  {mark} {address}: {}", in_one_line(because)));
     }
     for (address, ask) in &f.waiting {
         let mark = style.paint(Tone::Ask, "?");
-        out.push(format!("  {mark} {address}: {ask}"));
+        out.push(format!("  {mark} {address}: {}", in_one_line(ask)));
     }
     for (address, because) in &f.skipped {
+        let because = in_one_line(because);
         out.push(format!("    {address}: left out: {because}"));
     }
     // While a run goes on, what it paused is meant to stand still.
@@ -99,6 +103,10 @@ fn headline(standing: &Standing, style: Style) -> String {
         ),
         State::Ended { exit_code: 0 } => (Tone::Good, "has ended well".to_owned()),
         State::Ended { exit_code } => (Tone::Bad, format!("has ended with exit code {exit_code}")),
+        State::Died if standing.programs_unknown.is_some() => (
+            Tone::Bad,
+            "has died: it did not end, and whether a program still runs is not known".to_owned(),
+        ),
         State::Died if standing.programs.is_empty() => (
             Tone::Bad,
             "has died: it did not end, and nothing goes on".to_owned(),

@@ -59,10 +59,23 @@ impl Style {
     }
 }
 
+/// What a server, program or person says, perhaps in several lines, as one; what would steer a terminal is a dot.
+pub(crate) fn in_one_line(text: &str) -> String {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    powerless(&lines.collect::<Vec<_>>().join(" "))
+}
+
+/// A text by which nobody steers a terminal or draws lines that seem to be drplan's.
+fn powerless(text: &str) -> String {
+    let dotted = |c: char| if c.is_control() { '·' } else { c };
+    text.chars().map(dotted).collect()
+}
+
 /// Cuts a text to a number of characters; what is cut off is marked.
 pub(crate) fn cut(text: &str, characters_max: usize) -> String {
+    let text = powerless(text);
     if text.chars().count() <= characters_max {
-        return text.to_owned();
+        return text;
     }
     let mut out: String = text
         .chars()

@@ -7,6 +7,7 @@ use drplan_api::Timestamp;
 
 use super::clock;
 use super::course::Course;
+use super::data::Answer;
 use super::data::Approval;
 use super::data::Barrier;
 use super::data::Chain;
@@ -20,7 +21,6 @@ use super::data::Fact;
 use super::data::Irreversible;
 use super::data::Leg;
 use super::data::NotDone;
-use super::data::Refusal;
 use super::data::Report;
 use super::data::Retry;
 use super::data::Rto;
@@ -122,8 +122,8 @@ fn between(from: Timestamp, to: Timestamp) -> u64 {
     u64::try_from(to.duration_since(from).as_millis()).unwrap_or_default()
 }
 
-/// Between two sessions nothing is in a queue.
-fn queued(run: &Run, from: Timestamp, to: Timestamp) -> u64 {
+/// Between two sessions nothing is in a queue, and nothing runs.
+fn within_sessions(run: &Run, from: Timestamp, to: Timestamp) -> u64 {
     between(from, to).saturating_sub(run.between_sessions_ms(from, to))
 }
 
@@ -199,7 +199,7 @@ impl Telling<'_> {
             waited_ms: ready_at.map(|at| between(self.run.started_at, at)),
             queued_ms: ready_at
                 .zip(began_at)
-                .map(|(from, to)| queued(self.run, from, to)),
+                .map(|(from, to)| within_sessions(self.run, from, to)),
             // What was measured is true also where the clock was set back.
             ran_ms: began_at.map(|from| between(from, until).max(track.elapsed_ms)),
             between_sessions_ms: began_at
@@ -245,7 +245,8 @@ fn end(step: &Step, track: &Track) -> (End, Option<String>) {
     let end = match outcome {
         Outcome::Done => End::Done,
         Outcome::AlreadyTrue => End::AlreadyTrue,
-        Outcome::Passed if step.what == Do::Idle => End::Idle,
+        Outcome::NotNeeded => End::Idle,
+        Outcome::Passed | Outcome::Blocked { .. } if step.what == Do::Idle => End::Idle,
         Outcome::Passed => End::NothingToDo,
         Outcome::Failed { .. } => End::Failed,
         Outcome::Refuted { warning: true, .. } => End::Warned,
@@ -256,7 +257,7 @@ fn end(step: &Step, track: &Track) -> (End, Option<String>) {
         Outcome::Stopped => End::Stopped,
         Outcome::Skipped { .. } => End::Skipped,
     };
-    (end, outcome.because())
+    (end, outcome.because().filter(|_| end != End::Idle))
 }
 
 /// What a step has begun to do: an action counts once a request has left.
@@ -268,7 +269,10 @@ fn acted(track: &Track) -> Option<String> {
     match (track.action, any) {
         (Some(action), true) => Some(action.as_str().to_owned()),
         (None, true) => Some("wait".to_owned()),
-        (_, false) => track.passed.as_ref().map(|_| "ask".to_owned()),
+        (_, false) => {
+            let answer = track.answer().filter(|answer| answer.is_yes);
+            answer.map(|_| "ask".to_owned())
+        }
     }
 }
 
@@ -461,11 +465,17 @@ fn legs(plan: &Plan, run: &Run, course: &Course) -> Vec<Leg> {
         let track = &run.tracks[i];
         let began = track.began_at().unwrap_or(from);
         let ended = track.ended.as_ref().map_or(run.last_at, |(at, _)| *at);
+        // A turn that did not fail before this one was not for this end.
+        let first = match track.retries.is_empty() {
+            true => began,
+            false => track.first_at.map_or(began, |at| at.max(from).min(began)),
+        };
         out.push(Leg {
             address: plan.steps[i].address.to_string(),
-            between_sessions_ms: run.between_sessions_ms(from, began),
-            queued_ms: queued(run, from, began),
-            ran_ms: between(began, ended).max(track.elapsed_ms),
+            between_sessions_ms: run.between_sessions_ms(from, ended),
+            queued_ms: within_sessions(run, from, first),
+            failed_ms: within_sessions(run, first, began),
+            ran_ms: within_sessions(run, began, ended).max(track.elapsed_ms),
             asked: track.asked.is_some(),
         });
         from = ended;
@@ -477,20 +487,21 @@ fn approvals(plan: &Plan, run: &Run) -> Vec<Approval> {
     pairs(plan, run)
         .filter_map(|(step, track)| {
             let (asked_at, ask) = track.asked.clone()?;
-            let answer = track.passed.as_ref().or(track.refused.last());
-            let refusals = track.refused.iter();
-            let refusals = refusals.map(|(at, how)| Refusal {
-                at: *at,
-                how: how.clone(),
+            let answer = track.answer();
+            let earlier = track.earlier_answers().iter().map(|answer| Answer {
+                at: answer.at,
+                how: answer.how.clone(),
+                ask: answer.ask.clone(),
+                refused: !answer.is_yes,
             });
             Some(Approval {
                 address: step.address.to_string(),
                 ask,
                 asked_at,
-                answered_at: answer.map(|(at, _)| *at),
-                how: answer.map(|(_, how)| how.clone()),
-                refused: track.passed.is_none() && !track.refused.is_empty(),
-                refusals: refusals.collect(),
+                answered_at: answer.map(|answer| answer.at),
+                how: answer.map(|answer| answer.how.clone()),
+                refused: answer.is_some_and(|answer| !answer.is_yes),
+                earlier: earlier.collect(),
                 guards: step.guards.iter().map(ToString::to_string).collect(),
             })
         })

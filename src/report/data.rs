@@ -300,12 +300,17 @@ pub struct Outside {
 pub struct Leg {
     /// Which.
     pub address: String,
-    /// Between the end of the one before it and its turn, in milliseconds, without the time between sessions.
+    /// Between the end of the one before it and its first turn, in milliseconds, without the time between sessions.
     pub queued_ms: u64,
-    /// How much of that time lies between the last record of a session and the next session, in milliseconds.
+    /// From its first turn to its last, in milliseconds, without the time between sessions: attempts that failed, and
+    /// what was waited for before it was tried again.
+    #[serde(default)]
+    pub failed_ms: u64,
+    /// How much of the time from the end of the one before it to its own end lies between the last record of a session
+    /// and the next session, in milliseconds.
     #[serde(default)]
     pub between_sessions_ms: u64,
-    /// From its turn to its end, in milliseconds.
+    /// From its last turn to its end, in milliseconds, without the time between sessions.
     pub ran_ms: u64,
     /// Whether it waited for an answer of a person.
     pub asked: bool,
@@ -316,31 +321,35 @@ pub struct Leg {
 pub struct Approval {
     /// The gate.
     pub address: String,
-    /// What was asked.
+    /// What was asked last.
     pub ask: String,
-    /// When first.
+    /// When first, in these words.
     pub asked_at: Timestamp,
-    /// When it was answered; nothing if nobody did.
+    /// When it was answered in these words; nothing if nobody did.
     pub answered_at: Option<Timestamp>,
     /// How it was answered: `--approve` or the terminal.
     pub how: Option<String>,
     /// Whether the answer was no.
     #[serde(default)]
     pub refused: bool,
-    /// Every answer of no, also those that a later one has replaced.
+    /// The answers to other words, and those that a later one has replaced, in order.
     #[serde(default)]
-    pub refusals: Vec<Refusal>,
+    pub earlier: Vec<Answer>,
     /// What it guards.
     pub guards: Vec<String>,
 }
 
-/// An answer of no.
+/// An answer of a person.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Refusal {
+pub struct Answer {
     /// When it was given.
     pub at: Timestamp,
-    /// How: the terminal.
+    /// How: `--approve` or the terminal.
     pub how: String,
+    /// To which words.
+    pub ask: String,
+    /// Whether it was a no.
+    pub refused: bool,
 }
 
 /// Something that cannot be undone.

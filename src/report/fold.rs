@@ -92,12 +92,12 @@ pub struct Track {
     pub turn_at: Option<Timestamp>,
     /// The action with which it began.
     pub action: Option<Action>,
-    /// What was asked, and when first; for gates.
+    /// What was asked last, and since when in these words; for gates.
     pub asked: Option<(Timestamp, String)>,
-    /// How it was answered, and when.
-    pub passed: Option<(Timestamp, String)>,
-    /// When and how it was answered with no, each time.
-    pub refused: Vec<(Timestamp, String)>,
+    /// Every answer, in order.
+    pub answers: Vec<AnswerTrack>,
+    /// How many of the answers were to other words, or to an earlier asking.
+    answers_before: usize,
     /// Its effects, by number.
     pub effects: BTreeMap<usize, EffectTrack>,
     /// Attempts that failed and were made again, by the run itself or once it was resumed.
@@ -108,6 +108,10 @@ pub struct Track {
     pub evidence: Vec<Evidence>,
     /// How long it ran in the process that ended it, in milliseconds, on a clock that nobody sets.
     pub elapsed_ms: u64,
+    /// When its turn came first of all.
+    pub first_at: Option<Timestamp>,
+    /// How it failed for good, if nobody has tried it since.
+    failure: Option<(Timestamp, String)>,
     /// Whether its turn may come once more: the run was resumed, or went on behind a pause.
     again: bool,
     /// Whether something is waited for that another run began.
@@ -116,6 +120,19 @@ pub struct Track {
     pub is_left: bool,
     /// What it was when it had ended well, before its turn came once more.
     before: Option<Box<Self>>,
+}
+
+/// One answer of a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnswerTrack {
+    /// When.
+    pub at: Timestamp,
+    /// How.
+    pub how: String,
+    /// To which words.
+    pub ask: String,
+    /// Whether it was a yes.
+    pub is_yes: bool,
 }
 
 /// What happened to one effect.
@@ -238,6 +255,28 @@ impl Track {
         self.turn_at.and(self.started_at.or(asked_at))
     }
 
+    /// The last answer to the words in which it was asked last.
+    pub fn answer(&self) -> Option<&AnswerTrack> {
+        self.answers.get(self.answers_before..)?.last()
+    }
+
+    /// The answers to other words, and those that a later one has replaced.
+    pub fn earlier_answers(&self) -> &[AnswerTrack] {
+        let last = usize::from(self.answer().is_some());
+        &self.answers[..self.answers.len().saturating_sub(last)]
+    }
+
+    fn answered(&mut self, at: Timestamp, how: &str, is_yes: bool) {
+        if let Some((_, ask)) = &self.asked {
+            self.answers.push(AnswerTrack {
+                at,
+                how: how.to_owned(),
+                ask: ask.clone(),
+                is_yes,
+            });
+        }
+    }
+
     fn take(&mut self, at: Timestamp, event: &Event) -> Result<(), &'static str> {
         if self.again {
             self.reopen(at, matches!(event, Event::StepStarted { .. }));
@@ -251,6 +290,7 @@ impl Track {
                 if begun {
                     return Err("has begun already");
                 }
+                self.first_at.get_or_insert(at);
                 self.started_at.get_or_insert(at);
                 self.turn_at = Some(at);
                 self.action = *action;
@@ -259,18 +299,18 @@ impl Track {
                 if begun {
                     return Err("has begun already");
                 }
-                // Asked since then, in the words in which it was asked last.
-                let since = self.asked.as_ref().map_or(at, |(since, _)| *since);
-                self.asked = Some((since, ask.clone()));
-                // A yes was to what was asked then.
-                self.passed = None;
+                if self.asked.as_ref().is_none_or(|(_, asked)| asked != ask) {
+                    self.asked = Some((at, ask.clone()));
+                    self.answers_before = self.answers.len();
+                }
+                self.first_at.get_or_insert(at);
                 self.turn_at = Some(at);
             }
             Event::GatePassed { how, .. } => {
                 if self.asked.is_none() {
                     return Err("was answered and never asked");
                 }
-                self.passed = Some((at, how.clone()));
+                self.answered(at, how, true);
             }
             Event::StepEnded {
                 outcome,
@@ -282,7 +322,7 @@ impl Track {
                     refused: Some(how), ..
                 } = outcome
                 {
-                    self.refused.push((at, how.clone()));
+                    self.answered(at, how, false);
                 }
                 if self.is_found_again(outcome)
                     && let Some(before) = self.before.take()
@@ -320,7 +360,7 @@ impl Track {
         let holds = |outcome: &Outcome| {
             matches!(
                 outcome,
-                Outcome::Done | Outcome::AlreadyTrue | Outcome::Passed
+                Outcome::Done | Outcome::AlreadyTrue | Outcome::NotNeeded | Outcome::Passed
             )
         };
         let Some(before) = &self.before else {
@@ -386,15 +426,19 @@ impl Track {
             Some((_, outcome)) if outcome.is_good() => {
                 self.before = Some(Box::new(self.clone()));
             }
-            Some((failed_at, Outcome::Failed { because })) if is_tried => {
-                let pause_ms = at.duration_since(*failed_at).as_millis();
-                self.retries.push(RetryTrack {
-                    at: *failed_at,
-                    because: because.clone(),
-                    in_ms: u64::try_from(pause_ms).unwrap_or_default(),
-                });
+            // What blocks it in between is no attempt.
+            Some((failed_at, Outcome::Failed { because })) => {
+                self.failure = Some((*failed_at, because.clone()));
             }
             _ => {}
+        }
+        if is_tried && let Some((failed_at, because)) = self.failure.take() {
+            let pause_ms = at.duration_since(failed_at).as_millis();
+            self.retries.push(RetryTrack {
+                at: failed_at,
+                because,
+                in_ms: u64::try_from(pause_ms).unwrap_or_default(),
+            });
         }
         if !goes_on {
             self.started_at = None;

@@ -36,6 +36,9 @@ pub struct Standing {
     /// Of which steps a program runs on this machine although no run goes on, and its process group.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub programs: BTreeMap<Address, String>,
+    /// Why it is not known whether a program runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub programs_unknown: Option<String>,
 }
 
 /// What a run does.
@@ -141,6 +144,7 @@ impl Standing {
             seconds: took.map_or(0, |took| u64::try_from(took.as_secs()).unwrap_or(0)),
             frontier,
             programs: BTreeMap::new(),
+            programs_unknown: None,
             running,
         }
     }

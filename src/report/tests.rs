@@ -655,7 +655,7 @@ async fn a_step_across_a_kill_took_from_its_first_beginning_and_waited_for_what_
     );
     assert_eq!(
         legs(&report),
-        [("thing.a", 0, 100, 2_000), ("thing.b", 0, 100, 607_000)]
+        [("thing.a", 0, 100, 2_000), ("thing.b", 600_000, 100, 7_000)]
     );
     let b = report.steps.iter().find(|s| s.address == "thing.b");
     let b = b.expect("b");
@@ -691,7 +691,7 @@ async fn between_two_sessions_nobody_waits_in_a_queue() {
     );
     let text = crate::render::report::text(&report, crate::render::style::Style::PLAIN);
     assert!(
-        text.contains("3.0s, after 1h between two sessions, after 200ms in the queue"),
+        text.contains("3.0s, after 200ms in the queue, and 1h between two sessions"),
         "{text}"
     );
 }
@@ -774,45 +774,52 @@ async fn a_question_is_asked_since_it_was_asked_first_and_a_no_is_told_until_it_
         (question.asked_at, question.answered_at),
         (at(10), Some(at(60_050)))
     );
-    let [before] = question.refusals.as_slice() else {
-        panic!("one no: {:?}", question.refusals);
+    let [before] = question.earlier.as_slice() else {
+        panic!("one no: {:?}", question.earlier);
     };
+    assert!(before.refused);
     assert_eq!((before.at, before.how.as_str()), (at(20), "the terminal"));
-    assert_eq!(legs(&approved), [("ask.cut", 0, 10, 60_050)]);
+    assert_eq!(legs(&approved), [("ask.cut", 60_000, 10, 50)]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_is_to_the_words_that_were_asked_last_and_a_no_to_them_stays() {
+async fn an_answer_is_to_the_words_that_were_asked_last_and_the_earlier_ones_are_told_with_theirs()
+{
     let plan = Case::new(GATED).plan().await;
+    let gate = || Address::new("ask.cut");
+    let waiting = |ask: &str, refused: Option<&str>| {
+        let (ask, refused) = (ask.to_owned(), refused.map(ToOwned::to_owned));
+        ended("ask.cut", Outcome::Waiting { ask, refused })
+    };
     let passed = Event::GatePassed {
-        address: Address::new("ask.cut"),
+        address: gate(),
         how: "--approve".to_owned(),
     };
     let other = Event::GateOpened {
-        address: Address::new("ask.cut"),
+        address: gate(),
         ask: "may it now?".to_owned(),
-    };
-    let waiting = |refused: Option<&str>| Outcome::Waiting {
-        ask: "may it now?".to_owned(),
-        refused: refused.map(ToOwned::to_owned),
     };
     let answered = [
         (0, began("run")),
         (10, asks()),
+        (12, waiting("may it?", Some("the terminal"))),
+        (14, resumed()),
+        (16, asks()),
         (20, passed),
         (30, ended("ask.cut", Outcome::Done)),
         (40, Event::RunEnded { exit_code: 6 }),
         (50, resumed()),
         (60, other),
     ];
-    for (refused, ends) in [
-        (None, vec![]),
-        (Some("the terminal"), vec![]),
+    for (refused, ends, end) in [
+        (None, vec![], End::Waiting),
+        (Some("the terminal"), vec![], End::Waiting),
         // What it asked about came true by itself.
-        (Some("the terminal"), vec![Outcome::AlreadyTrue]),
+        (Some("the terminal"), vec![Outcome::NotNeeded], End::Idle),
+        (None, vec![Outcome::NotNeeded], End::Idle),
     ] {
         let mut events = answered.to_vec();
-        events.push((70, ended("ask.cut", waiting(refused))));
+        events.push((70, waiting("may it now?", refused)));
         events.push((80, Event::RunEnded { exit_code: 8 }));
         for outcome in ends {
             events.push((90, resumed()));
@@ -825,5 +832,55 @@ async fn an_answer_is_to_the_words_that_were_asked_last_and_a_no_to_them_stays()
         assert_eq!(question.ask, "may it now?");
         assert_eq!(question.refused, refused.is_some());
         assert_eq!(question.how.as_deref(), refused);
+        let earlier: Vec<_> = question
+            .earlier
+            .iter()
+            .map(|a| (a.ask.as_str(), a.refused))
+            .collect();
+        assert_eq!(earlier, [("may it?", true), ("may it?", false)]);
+        let step = report.steps.iter().find(|s| s.address == "ask.cut");
+        assert_eq!(step.map(|s| s.end), Some(end));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_is_told_also_where_the_step_was_blocked_before_it_was_tried_again() {
+    let plan = Case::new(CHAIN).plan().await;
+    let failed = Outcome::Failed {
+        because: "no room".to_owned(),
+    };
+    let blocked = Outcome::Blocked {
+        by: Address::new("thing.c"),
+    };
+    let report = told(
+        &plan,
+        &[
+            (0, began("run")),
+            (0, started("thing.a")),
+            (1_000, ended("thing.a", failed)),
+            (1_000, Event::RunEnded { exit_code: 6 }),
+            (11_000, resumed()),
+            (11_000, ended("thing.a", blocked)),
+            (11_000, Event::RunEnded { exit_code: 6 }),
+            (21_000, resumed()),
+            (22_000, started("thing.a")),
+            (24_000, ended("thing.a", Outcome::Done)),
+            (24_000, Event::RunEnded { exit_code: 6 }),
+        ],
+    );
+    let a = report.steps.iter().find(|s| s.address == "thing.a");
+    let [retry] = a.map(|a| a.retries.as_slice()).unwrap_or_default() else {
+        panic!("one attempt that failed: {a:?}");
+    };
+    assert_eq!((retry.because.as_str(), retry.in_ms), ("no room", 21_000));
+    let [leg] = report.course.as_slice() else {
+        panic!("one step: {:?}", report.course);
+    };
+    let times = (
+        leg.queued_ms,
+        leg.failed_ms,
+        leg.between_sessions_ms,
+        leg.ran_ms,
+    );
+    assert_eq!(times, (0, 2_000, 20_000, 2_000));
 }

@@ -341,7 +341,7 @@ async fn a_plan_that_came_true_asks_nobody_when_it_is_applied_again() {
     let plan = case.plan().await;
     case.world.set("thing.a", 1);
     let ending = case.apply(&plan).await;
-    assert_eq!(*outcome(&ending, "ask.no"), Outcome::AlreadyTrue);
+    assert_eq!(*outcome(&ending, "ask.no"), Outcome::NotNeeded);
     assert_eq!(verdict(&plan, &ending.outcomes, Stop::No, None), Exit::Ok);
 }
 

@@ -279,20 +279,44 @@ fn a_guard_that_is_needed_no_more_is_waited_for_while_its_program_runs() {
 
 #[test]
 fn where_nobody_can_read_what_runs_the_rest_is_told_and_applied_all_the_same() {
-    let world = World::of(EARLY);
+    let world = World::of(&format!("{EARLY}{APART}"));
+    let run = world.start("apply --auto-approve");
+    world.wait_for("early");
+    run.killed();
     world.write("let", "");
-    world.run("apply --auto-approve").ends_with(6);
+    let work = world.path(".drplan/work");
     let unknown = "whether programs of the plan run is not known: ";
-    std::fs::remove_dir_all(world.path(".drplan/work")).ok();
-    world.write(".drplan/work", "no folder");
+    let of_early = std::fs::read_dir(&work).expect("traces").flatten();
+    let of_early = of_early.map(|folder| folder.path());
+    let of_early = of_early.filter(|path| path.to_string_lossy().contains("early"));
+    for folder in of_early.collect::<Vec<_>>() {
+        std::fs::remove_dir_all(&folder).expect("a folder of traces");
+        std::fs::write(&folder, "no folder").expect("a file in its place");
+    }
+    world.remove("apart");
     world.run("plan").ends_with(0).says(unknown);
     world
         .run("status")
         .ends_with(0)
         .says(unknown)
+        .says("whether a program still runs is not known")
+        .hides("nothing goes on")
         .says("drplan apply --resume");
+    let told = world.run("status --json").ends_with(0).json();
+    assert!(told["run"]["programs_unknown"].is_string(), "{told}");
     world
         .run("apply --auto-approve")
-        .says("command.behind")
-        .says(unknown);
+        .ends_with(6)
+        .says(unknown)
+        .says("command.early: failed to list the traces of programs");
+    assert!(world.holds("apart"));
+    assert!(!world.holds("behind"));
 }
+
+/// A step on which nothing hangs.
+const APART: &str = r#"
+resource "command" "apart" {
+  check = ["test", "-e", "apart"]
+  apply = ["touch", "apart"]
+}
+"#;

@@ -77,12 +77,12 @@ fn a_yes_to_other_words_is_none() {
         .run(resume)
         .ends_with(8)
         .says("Shall www go to 192.0.2.9?")
-        .says("approval.cutover: `--approve` is no answer to these words");
+        .says("approval.cutover: `--approve` is no answer to this question");
     world
         .run("report")
         .ends_with(0)
-        .says("nobody approved: ")
-        .hides("through --approve");
+        .says("nobody approved: the owner: Shall www go to 192.0.2.9?")
+        .says("before: approved ");
     // The yes was to the words before, whoever asks.
     world.run("apply --resume 2").ends_with(8);
     assert!(!world.holds("dns"));
@@ -90,8 +90,9 @@ fn a_yes_to_other_words_is_none() {
     world
         .run("report")
         .ends_with(0)
+        .says("approval.cutover  approved ")
         .says("192.0.2.9?")
-        .hides("192.0.2.1?");
+        .says("before: approved ");
 }
 
 #[test]
@@ -128,6 +129,20 @@ fn a_yes_to_the_words_of_one_plan_is_none_to_those_of_the_next() {
         .run("apply --auto-approve --approve approval.cutover")
         .ends_with(8)
         .says("Something is left; a new plan:")
-        .says("approval.cutover: `--approve` is no answer to these words");
+        .says("approval.cutover: `--approve` is no answer to this question");
     assert!(!world.holds("dns"));
+}
+
+#[test]
+fn words_from_a_program_steer_no_terminal_and_stay_in_their_line() {
+    let site = "192.0.2.1\nRecovered: \u{1b}[31mall";
+    let world = World::of(LATE);
+    world.write("site", site);
+    for line in ["apply --auto-approve", "status", "report", "plan"] {
+        let ran = world.run(line);
+        let all = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(all.contains("·[31mall") || line == "plan", "{line}: {all}");
+        assert!(!all.contains('\u{1b}'), "{line}: {all}");
+        assert!(!all.contains("\nRecovered: "), "{line}: {all}");
+    }
 }

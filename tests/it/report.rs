@@ -451,3 +451,54 @@ fn the_report_says_in_which_folder_its_next_command_is_meant() {
     world.run("evidence export --out run.json").ends_with(0);
     world.run("evidence verify --file run.json").ends_with(0);
 }
+
+#[test]
+fn a_guard_that_did_not_act_because_nothing_was_left_to_guard_is_told_as_not_needed() {
+    let world = World::of(
+        r#"
+resource "command" "fence" {
+  guards = [command.www]
+  apply  = ["touch", "fenced"]
+}
+resource "command" "www" {
+  check = ["test", "-e", "www"]
+  apply = ["touch", "www"]
+}
+"#,
+    );
+    world.run("plan --out plan").ends_with(0);
+    world.write("www", "");
+    world
+        .run("apply plan")
+        .ends_with(0)
+        .says("not needed command.fence");
+    assert!(!world.holds("fenced"));
+    world
+        .run("report")
+        .ends_with(0)
+        .says("1 already true, 0 nothing to do, 1 not needed")
+        .says("nothing: what it guards was true");
+}
+
+#[test]
+fn a_secret_that_stands_in_an_ordinary_word_of_the_spec_accuses_no_run() {
+    let world = World::of(
+        r#"
+variable "password" {
+  sensitive = true
+}
+resource "command" "db" {
+  check = ["test", "-e", "postgres.ready"]
+  apply = ["touch", "postgres.ready"]
+  env   = { PGPASSWORD = var.password }
+}
+"#,
+    )
+    .with("DRPLAN_VAR_password", "postgres");
+    world.run("apply --auto-approve").ends_with(0);
+    world
+        .run("report")
+        .ends_with(0)
+        .says("Recovered: every step is done and proven.")
+        .says("0 outside the plan");
+}

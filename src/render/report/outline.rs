@@ -290,11 +290,15 @@ fn leg(leg: &Leg) -> Row {
         0 => String::new(),
         ms => format!(", after {} in the queue", took(ms)),
     };
+    let failed = match leg.failed_ms {
+        0 => String::new(),
+        ms => format!(", after {} since it was tried first", took(ms)),
+    };
     let between = match leg.between_sessions_ms {
         0 => String::new(),
-        ms => format!(", after {} between two sessions", took(ms)),
+        ms => format!(", and {} between two sessions", took(ms)),
     };
-    let text = format!("{}{asked}{between}{queued}", took(leg.ran_ms));
+    let text = format!("{}{asked}{failed}{queued}{between}", took(leg.ran_ms));
     Row::new(Tone::Head, leg.address.clone(), text)
 }
 
@@ -310,7 +314,7 @@ fn approvals(report: &Report) -> Section {
 fn questions(report: &Report) -> Vec<Row> {
     let steps = report.steps.iter();
     let needless: BTreeSet<&str> = steps
-        .filter(|step| step.end == End::AlreadyTrue)
+        .filter(|step| step.end == End::Idle)
         .map(|step| step.address.as_str())
         .collect();
     let all = report.approvals.iter();
@@ -319,15 +323,7 @@ fn questions(report: &Report) -> Vec<Row> {
 }
 
 fn approval(approval: &Approval, is_needless: bool) -> Row {
-    let mut asked = format!("{} (asked {}", approval.ask, time(approval.asked_at));
-    for refusal in &approval.refusals {
-        // The last answer stands in front.
-        if approval.answered_at != Some(refusal.at) {
-            let said = format!(", refused {} through {}", time(refusal.at), refusal.how);
-            asked.push_str(&said);
-        }
-    }
-    asked.push(')');
+    let asked = format!("{} (asked {})", approval.ask, time(approval.asked_at));
     let (tone, text) = match (&approval.answered_at, &approval.how) {
         (Some(at), Some(how)) if approval.refused => (
             Tone::Bad,
@@ -343,7 +339,21 @@ fn approval(approval: &Approval, is_needless: bool) -> Row {
         ),
         _ => (Tone::Ask, format!("nobody approved: {asked}")),
     };
-    Row::new(tone, approval.address.clone(), text)
+    let mut row = Row::new(tone, approval.address.clone(), text);
+    let earlier = approval.earlier.iter().map(|answer| {
+        let word = if answer.refused {
+            "refused"
+        } else {
+            "approved"
+        };
+        let said = format!("before: {word} {} through {}", time(answer.at), answer.how);
+        match answer.ask == approval.ask {
+            true => said,
+            false => format!("{said}: {}", answer.ask),
+        }
+    });
+    row.details.extend(earlier);
+    row
 }
 
 fn irreversible(report: &Report) -> Section {

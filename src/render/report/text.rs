@@ -8,6 +8,7 @@ use super::outline::tone;
 use super::outline::when;
 use crate::render::style::Style;
 use crate::render::style::Tone;
+use crate::render::style::in_one_line;
 use crate::report::Report;
 
 /// How wide a name may be before what is said of it goes to the next line.
@@ -102,7 +103,10 @@ fn room(style: Style, indent: usize) -> usize {
 
 /// Breaks at spaces; a word that is too long stays whole, since half a name or command is of no use.
 fn broken(text: &str, width: usize) -> Vec<String> {
-    let words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
+    let words: Vec<String> = in_one_line(text)
+        .split_whitespace()
+        .map(str::to_owned)
+        .collect();
     fill(&words, " ", width)
 }
 

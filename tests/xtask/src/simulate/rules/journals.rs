@@ -27,7 +27,7 @@ fn undone(life: &Life) -> Vec<String> {
         for line in &run.journal {
             if let Event::StepEnded {
                 address,
-                outcome: Outcome::Done | Outcome::AlreadyTrue,
+                outcome: Outcome::Done | Outcome::AlreadyTrue | Outcome::NotNeeded,
                 ..
             } = &line.record
                 && wants_again(later, address)

@@ -67,6 +67,7 @@ pub(super) fn judge(life: &Life, wanted: Option<&State>) -> Vec<Broken> {
 fn is_good(step: &Step, outcome: &Outcome) -> bool {
     match outcome {
         Outcome::Done | Outcome::AlreadyTrue => true,
+        Outcome::NotNeeded => !step.guards.is_empty(),
         Outcome::Passed => matches!(step.what, Do::Barrier | Do::Idle | Do::Nothing),
         Outcome::Refuted { .. } => matches!(step.what, Do::Check { warning: true, .. }),
         Outcome::Failed { .. }

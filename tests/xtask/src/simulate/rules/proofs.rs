@@ -66,7 +66,7 @@ fn of_run(plan: &Plan, trace: &[&Entry]) -> Vec<String> {
                 ));
             }
             Outcome::Done | Outcome::AlreadyTrue => {
-                out.extend(unproven(step, outcome, evidence));
+                out.extend(unproven(step, evidence));
                 out.extend(unread(step, &trace[..at]));
             }
             _ => {}
@@ -76,8 +76,8 @@ fn of_run(plan: &Plan, trace: &[&Entry]) -> Vec<String> {
 }
 
 /// What is wrong with the evidence of a step that ended well. Neither a person's answer nor data that
-/// were read, nor a guard that nobody needs any more, have any.
-fn unproven(step: &Step, outcome: &Outcome, evidence: &[Evidence]) -> Option<String> {
+/// were read have any.
+fn unproven(step: &Step, evidence: &[Evidence]) -> Option<String> {
     let address = &step.address;
     if let Some(false_claim) = evidence.iter().find(|e| !e.holds) {
         return Some(format!(
@@ -85,10 +85,10 @@ fn unproven(step: &Step, outcome: &Outcome, evidence: &[Evidence]) -> Option<Str
             false_claim.claim
         ));
     }
-    let has_none = match step.what {
-        Do::Gate { .. } | Do::Read | Do::Barrier | Do::Idle => true,
-        _ => *outcome == Outcome::AlreadyTrue && !step.guards.is_empty(),
-    };
+    let has_none = matches!(
+        step.what,
+        Do::Gate { .. } | Do::Read | Do::Barrier | Do::Idle
+    );
     (evidence.is_empty() && !has_none)
         .then(|| format!("`{address}` is done, and nothing proves it"))
 }
