@@ -34,10 +34,12 @@ impl Shown {
     /// Notes the words of a plan that a person sees.
     pub(super) fn note(&self, plan: &Plan) {
         for step in &plan.steps {
-            if let Do::Gate { ask } = &step.what
-                && !matches!(step.sure, Sure::Unknown { .. })
-            {
-                self.is_as_first(&step.address, ask);
+            match (&step.what, &step.sure) {
+                (Do::Gate { .. }, Sure::Unknown { .. }) => self.is_open_again(&step.address),
+                (Do::Gate { ask }, _) => {
+                    self.is_as_first(&step.address, ask);
+                }
+                _ => {}
             }
         }
     }
@@ -51,6 +53,14 @@ impl Shown {
         let others: Vec<String> = others;
         others.iter().for_each(|gate| no_answer(gate));
         count
+    }
+
+    /// Words that were known and are not any more may become other ones.
+    fn is_open_again(&self, address: &Address) {
+        let mut shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(first) = shown.get_mut(address) {
+            *first = None;
+        }
     }
 
     /// Whether a question was always in these words.
@@ -69,7 +79,7 @@ impl Shown {
 /// Says that an answer of the command line does not count.
 fn no_answer(gate: &str) {
     talk(&format!(
-        "{gate}: `--approve` is no answer to this question: it was in other words when that was given"
+        "{gate}: `--approve` is no answer to this question: its words are not those of the first plan"
     ));
 }
 
@@ -191,6 +201,15 @@ mod tests {
         ] {
             assert_eq!(shown.is_as_first(&gate, ask), counts, "{ask}");
             assert_eq!(shown.counting(&given).len(), usize::from(counts), "{ask}");
+        }
+        // What was never shown is asked first, and what is not known any more is asked anew.
+        for is_known_first in [false, true] {
+            let shown = Shown::default();
+            if is_known_first {
+                shown.is_as_first(&gate, "to 1?");
+            }
+            shown.is_open_again(&gate);
+            assert_eq!(shown.counting(&given).is_empty(), is_known_first);
         }
     }
 

@@ -41,6 +41,9 @@ fn step(step: &mut Step, secrets: &Secrets) {
         step.warnings.push(IN_THE_OPEN.to_owned());
     }
     clean(&mut step.because);
+    if let Do::Gate { ask } = &mut step.what {
+        clean(ask);
+    }
     clean(&mut step.hazard.text);
     step.warnings.iter_mut().for_each(clean);
     step.manual.iter_mut().for_each(clean);

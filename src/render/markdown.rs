@@ -1,7 +1,7 @@
 //! Text of others as Markdown and HTML in which nothing of it means anything, for tickets and comments
 //! on pull requests: a spec may come from a fork.
 
-use std::fmt::Write as _;
+use super::style::tame;
 
 /// Stands behind a character of which a forge would make a mention, a reference or a link; such marks
 /// are looked for after backslashes and entities are gone. It has no width.
@@ -108,25 +108,6 @@ fn longest_run(text: &str) -> usize {
 
 fn one_line(text: &str) -> String {
     tame(&text.split_whitespace().collect::<Vec<_>>().join(" "))
-}
-
-/// Spells out what is not seen and changes how the rest is seen: control characters, and those that turn
-/// the direction of text.
-fn tame(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\t' => out.push(c),
-            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-                let _ = write!(out, "{}", c.escape_unicode());
-            }
-            c if c.is_control() => {
-                let _ = write!(out, "{}", c.escape_unicode());
-            }
-            _ => out.push(c),
-        }
-    }
-    out
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Colour and width.
 
+use std::fmt::Write as _;
+
 use anstyle::AnsiColor;
 use anstyle::Style as Ansi;
 use drplan_api::Timestamp;
@@ -59,21 +61,39 @@ impl Style {
     }
 }
 
-/// What a server, program or person says, perhaps in several lines, as one; what would steer a terminal is a dot.
-pub(crate) fn in_one_line(text: &str) -> String {
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    powerless(&lines.collect::<Vec<_>>().join(" "))
+/// Spells out what is not seen and changes how the rest is seen: control characters, and those that turn
+/// the direction of text.
+pub(crate) fn tame(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\t' => out.push(c),
+            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                let _ = write!(out, "{}", c.escape_unicode());
+            }
+            c if c.is_control() => {
+                let _ = write!(out, "{}", c.escape_unicode());
+            }
+            _ => out.push(c),
+        }
+    }
+    out
 }
 
-/// A text by which nobody steers a terminal or draws lines that seem to be drplan's.
-fn powerless(text: &str) -> String {
-    let dotted = |c: char| if c.is_control() { '·' } else { c };
-    text.chars().map(dotted).collect()
+/// What a server, program or person says, perhaps in several lines, as one that steers no terminal.
+pub(crate) fn in_one_line(text: &str) -> String {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    tame(&lines.collect::<Vec<_>>().join(" "))
+}
+
+/// The same, with all its spaces.
+pub(crate) fn flat(text: &str) -> String {
+    tame(&text.replace(['\n', '\r'], " "))
 }
 
 /// Cuts a text to a number of characters; what is cut off is marked.
 pub(crate) fn cut(text: &str, characters_max: usize) -> String {
-    let text = powerless(text);
+    let text = flat(text);
     if text.chars().count() <= characters_max {
         return text;
     }
@@ -135,6 +155,7 @@ fn with_mark(line: &str, width: usize) -> String {
 /// Breaks a text at spaces into lines and keeps all of it; a longer word has a line of its own.
 pub(crate) fn whole(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
+    let text = flat(text);
     for word in text.split_whitespace() {
         match lines.last_mut() {
             Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {

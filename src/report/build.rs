@@ -198,7 +198,7 @@ impl Telling<'_> {
             ended_at,
             waited_ms: ready_at.map(|at| between(self.run.started_at, at)),
             queued_ms: ready_at
-                .zip(began_at)
+                .zip(track.first_at.or(began_at))
                 .map(|(from, to)| within_sessions(self.run, from, to)),
             // What was measured is true also where the clock was set back.
             ran_ms: began_at.map(|from| between(from, until).max(track.elapsed_ms)),
@@ -465,11 +465,7 @@ fn legs(plan: &Plan, run: &Run, course: &Course) -> Vec<Leg> {
         let track = &run.tracks[i];
         let began = track.began_at().unwrap_or(from);
         let ended = track.ended.as_ref().map_or(run.last_at, |(at, _)| *at);
-        // A turn that did not fail before this one was not for this end.
-        let first = match track.retries.is_empty() {
-            true => began,
-            false => track.first_at.map_or(began, |at| at.max(from).min(began)),
-        };
+        let first = track.first_at.map_or(began, |at| at.max(from).min(began));
         out.push(Leg {
             address: plan.steps[i].address.to_string(),
             between_sessions_ms: run.between_sessions_ms(from, ended),

@@ -108,7 +108,7 @@ pub struct Track {
     pub evidence: Vec<Evidence>,
     /// How long it ran in the process that ended it, in milliseconds, on a clock that nobody sets.
     pub elapsed_ms: u64,
-    /// When its turn came first of all.
+    /// When its turn came first, since it last ended well.
     pub first_at: Option<Timestamp>,
     /// How it failed for good, if nobody has tried it since.
     failure: Option<(Timestamp, String)>,
@@ -371,7 +371,8 @@ impl Track {
         let is_asked_anew = self.asked.is_some();
         let ended = before.ended.as_ref();
         ended.is_some_and(|(_, ended)| {
-            let is_same = ended == outcome || holds(ended) && holds(outcome);
+            let was_needed = *ended != Outcome::NotNeeded;
+            let is_same = ended == outcome || was_needed && holds(ended) && holds(outcome);
             !acted && !is_asked_anew && is_same
         })
     }
@@ -425,6 +426,7 @@ impl Track {
         match &self.ended {
             Some((_, outcome)) if outcome.is_good() => {
                 self.before = Some(Box::new(self.clone()));
+                self.first_at = None;
             }
             // What blocks it in between is no attempt.
             Some((failed_at, Outcome::Failed { because })) => {

@@ -884,3 +884,28 @@ async fn a_failure_is_told_also_where_the_step_was_blocked_before_it_was_tried_a
     );
     assert_eq!(times, (0, 2_000, 20_000, 2_000));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_guard_that_was_needed_when_the_run_went_on_is_told_as_it_was_found_then() {
+    let plan = Case::new(CHAIN).plan().await;
+    for (first, then, end) in [
+        (Outcome::NotNeeded, Outcome::AlreadyTrue, End::AlreadyTrue),
+        (Outcome::Done, Outcome::NotNeeded, End::Done),
+    ] {
+        let report = told(
+            &plan,
+            &[
+                (0, began("run")),
+                (10, started("thing.a")),
+                (20, ended("thing.a", first)),
+                (30, Event::RunEnded { exit_code: 6 }),
+                (40, resumed()),
+                (50, started("thing.a")),
+                (60, ended("thing.a", then)),
+                (70, Event::RunEnded { exit_code: 6 }),
+            ],
+        );
+        let a = report.steps.iter().find(|s| s.address == "thing.a");
+        assert_eq!(a.map(|a| a.end), Some(end));
+    }
+}

@@ -282,6 +282,7 @@ fn where_nobody_can_read_what_runs_the_rest_is_told_and_applied_all_the_same() {
     let world = World::of(&format!("{EARLY}{APART}"));
     let run = world.start("apply --auto-approve");
     world.wait_for("early");
+    world.wait_for("apart");
     run.killed();
     world.write("let", "");
     let work = world.path(".drplan/work");

@@ -138,10 +138,16 @@ fn words_from_a_program_steer_no_terminal_and_stay_in_their_line() {
     let site = "192.0.2.1\nRecovered: \u{1b}[31mall";
     let world = World::of(LATE);
     world.write("site", site);
-    for line in ["apply --auto-approve", "status", "report", "plan"] {
+    for line in [
+        "apply --auto-approve",
+        "status",
+        "report",
+        "plan",
+        "plan --full",
+    ] {
         let ran = world.run(line);
         let all = format!("{}{}", ran.stdout, ran.stderr);
-        assert!(all.contains("·[31mall") || line == "plan", "{line}: {all}");
+        assert!(all.contains("\\u{1b}[31m"), "{line}: {all}");
         assert!(!all.contains('\u{1b}'), "{line}: {all}");
         assert!(!all.contains("\nRecovered: "), "{line}: {all}");
     }

@@ -14,6 +14,8 @@ use crate::plan::Plan;
 use crate::plan::Step;
 use crate::render::style::Style;
 use crate::render::style::Tone;
+use crate::render::style::flat;
+use crate::render::style::in_one_line;
 
 /// The full form: every step with its reasons, differences and objects, then the summary again.
 pub fn full(plan: &Plan, style: Style) -> String {
@@ -66,17 +68,17 @@ fn step_block(step: &Step, lines: &[Line], style: Style) -> Vec<String> {
         style.paint(Tone::Head, step.address.as_str()),
         style.paint(Tone::Dim, &details::place(step).join("  ")),
     );
-    let mut out = vec![head, format!("    {}", say(step))];
+    let mut out = vec![head, format!("    {}", in_one_line(&say(step)))];
     for line in lines {
         match line {
-            Line::Fact(text) => out.push(format!("    {text}")),
-            Line::Value(text) => out.push(format!("      {text}")),
+            Line::Fact(text) => out.push(format!("    {}", flat(text))),
+            Line::Value(text) => out.push(format!("      {}", flat(text))),
             Line::Diff(text) => out.extend(diff_lines(text, style)),
             Line::Command(what, text) => {
-                out.push(style.paint(Tone::Dim, &format!("    {what}: {text}")));
+                out.push(style.paint(Tone::Dim, &format!("    {what}: {}", flat(text))));
             }
             Line::Warning(text) => {
-                out.push(style.paint(Tone::Change, &format!("    warning: {text}")));
+                out.push(style.paint(Tone::Change, &format!("    warning: {}", flat(text))));
             }
         }
     }
@@ -91,7 +93,7 @@ fn diff_lines(text: &str, style: Style) -> Vec<String> {
                 Some('-') => Tone::Bad,
                 _ => Tone::Dim,
             };
-            format!("        {}", style.paint(tone, line))
+            format!("        {}", style.paint(tone, &flat(line)))
         })
         .collect()
 }

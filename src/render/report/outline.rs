@@ -409,7 +409,8 @@ fn left_out(report: &Report) -> Section {
     let idle = report
         .steps
         .iter()
-        .filter(|s| s.end == End::Idle)
+        // What was found true when its turn came stands among what went another way.
+        .filter(|s| s.end == End::Idle && s.planned == "nothing")
         .map(|s| Row::new(Tone::Dim, s.address.clone(), s.planned_because.clone()));
     Section {
         id: "left-out",
