@@ -10,7 +10,6 @@ use drplan_api::ErrorKind;
 use drplan_api::ProviderError;
 use drplan_api::process::Detached;
 use drplan_api::process::Traces;
-use drplan_api::process::UNREADABLE;
 
 use super::shared::Shared;
 use crate::plan::Plan;
@@ -49,8 +48,7 @@ pub async fn still_running(
         Err(e) => {
             let place = format!("folder {}", work_dir.display());
             let during = "read what programs of earlier runs left";
-            let error = ProviderError::new(ErrorKind::Invalid, during, place).caused_by(&e);
-            return Err(error.hint(UNREADABLE));
+            return Err(ProviderError::new(ErrorKind::Invalid, during, place).caused_by(&e));
         }
     };
     if folders.is_empty() {

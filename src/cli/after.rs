@@ -145,8 +145,8 @@ impl After {
     }
 
     /// Goes on with the run. Who said no, or has not answered yet, is asked again, not overruled: what was given for
-    /// other words is given no more. Only where nobody
-    /// can be asked does the command line answer, and not because somebody stopped the run.
+    /// other words is given no more. Only where nobody can be asked does the command line answer, and not because
+    /// somebody stopped the run.
     fn answered(&self, ending: &Ending) -> Words {
         let mut words = self.resume.clone();
         let waiting = ending.frontier.waiting.keys();

@@ -1,21 +1,17 @@
 //! Who is asked at gates: the command line, then the person at the terminal.
 
-use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::PoisonError;
 
 use drplan_api::Address;
 use drplan_api::Fut;
 use tokio::sync::Mutex;
 
 use super::Ambient;
-use super::talk;
+use super::shown::Shown;
+use super::shown::no_answer;
 use crate::apply::Asked;
 use crate::apply::Gatekeeper;
-use crate::plan::Do;
-use crate::plan::Plan;
-use crate::plan::Sure;
 use crate::render::run::TextSink;
 use crate::render::style::in_one_line;
 
@@ -24,64 +20,6 @@ const TRIES: usize = 5;
 
 /// How the person at the terminal answers.
 const TERMINAL: &str = "the terminal";
-
-/// In which words each question was shown or asked first, in all the plans of one command: `--approve` is a yes to
-/// these. Nothing once it was shown or asked in other ones.
-#[derive(Clone, Default)]
-pub(super) struct Shown(Arc<std::sync::Mutex<BTreeMap<Address, Option<String>>>>);
-
-impl Shown {
-    /// Notes the words of a plan that a person sees.
-    pub(super) fn note(&self, plan: &Plan) {
-        for step in &plan.steps {
-            match (&step.what, &step.sure) {
-                (Do::Gate { .. }, Sure::Unknown { .. }) => self.is_open_again(&step.address),
-                (Do::Gate { ask }, _) => {
-                    self.is_as_first(&step.address, ask);
-                }
-                _ => {}
-            }
-        }
-    }
-
-    /// The answers that still count; says which do not.
-    pub(super) fn counting(&self, approved: &[String]) -> Vec<String> {
-        let (count, others) = approved.iter().cloned().partition(|gate| {
-            let shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            shown.get(&Address::new(gate)).is_none_or(Option::is_some)
-        });
-        let others: Vec<String> = others;
-        others.iter().for_each(|gate| no_answer(gate));
-        count
-    }
-
-    /// Words that were known and are not any more may become other ones.
-    fn is_open_again(&self, address: &Address) {
-        let mut shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(first) = shown.get_mut(address) {
-            *first = None;
-        }
-    }
-
-    /// Whether a question was always in these words.
-    fn is_as_first(&self, address: &Address, ask: &str) -> bool {
-        let mut shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = shown.entry(address.clone());
-        let first = first.or_insert_with(|| Some(ask.to_owned()));
-        let is_same = first.as_deref() == Some(ask);
-        if !is_same {
-            *first = None;
-        }
-        is_same
-    }
-}
-
-/// Says that an answer of the command line does not count.
-fn no_answer(gate: &str) {
-    talk(&format!(
-        "{gate}: `--approve` is no answer to this question: its words are not those of the first plan"
-    ));
-}
 
 /// Asks at the terminal, one question at a time, unless the command line has answered.
 pub(super) struct Asks {
@@ -186,32 +124,6 @@ fn understood(line: &str) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_answer_counts_until_a_question_was_in_other_words_and_never_after_that() {
-        let shown = Shown::default();
-        let gate = Address::new("approval.go");
-        let given = ["approval.go".to_owned()];
-        assert_eq!(shown.counting(&given), given);
-        for (ask, counts) in [
-            ("to 1?", true),
-            ("to 1?", true),
-            ("to 2?", false),
-            ("to 1?", false),
-        ] {
-            assert_eq!(shown.is_as_first(&gate, ask), counts, "{ask}");
-            assert_eq!(shown.counting(&given).len(), usize::from(counts), "{ask}");
-        }
-        // What was never shown is asked first, and what is not known any more is asked anew.
-        for is_known_first in [false, true] {
-            let shown = Shown::default();
-            if is_known_first {
-                shown.is_as_first(&gate, "to 1?");
-            }
-            shown.is_open_again(&gate);
-            assert_eq!(shown.counting(&given).is_empty(), is_known_first);
-        }
-    }
 
     #[test]
     fn only_a_whole_yes_goes_on_and_what_is_neither_yes_nor_no_is_asked_again() {

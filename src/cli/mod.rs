@@ -32,6 +32,7 @@ mod session;
 #[cfg(all(test, feature = "rehearse"))]
 mod shop;
 mod show;
+mod shown;
 mod signals;
 mod snapshot;
 mod standing;

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use drplan_api::Timestamp;
+
 use crate::render::style::Tone;
 use crate::render::style::count;
 use crate::render::style::span;
@@ -325,14 +327,15 @@ fn questions(report: &Report) -> Vec<Row> {
 fn approval(approval: &Approval, is_needless: bool) -> Row {
     let asked = format!("{} (asked {})", approval.ask, time(approval.asked_at));
     let (tone, text) = match (&approval.answered_at, &approval.how) {
-        (Some(at), Some(how)) if approval.refused => (
-            Tone::Bad,
-            format!("refused {} through {how}: {asked}", time(*at)),
-        ),
-        (Some(at), Some(how)) => (
-            Tone::Good,
-            format!("approved {} through {how}: {asked}", time(*at)),
-        ),
+        (Some(at), Some(how)) => {
+            let tone = if approval.refused {
+                Tone::Bad
+            } else {
+                Tone::Good
+            };
+            let said = answered(approval.refused, *at, how);
+            (tone, format!("{said}: {asked}"))
+        }
         _ if is_needless => (
             Tone::Dim,
             format!("not needed, what it guards was true: {asked}"),
@@ -341,19 +344,19 @@ fn approval(approval: &Approval, is_needless: bool) -> Row {
     };
     let mut row = Row::new(tone, approval.address.clone(), text);
     let earlier = approval.earlier.iter().map(|answer| {
-        let word = if answer.refused {
-            "refused"
-        } else {
-            "approved"
-        };
-        let said = format!("before: {word} {} through {}", time(answer.at), answer.how);
+        let said = answered(answer.refused, answer.at, &answer.how);
         match answer.ask == approval.ask {
-            true => said,
-            false => format!("{said}: {}", answer.ask),
+            true => format!("before: {said}"),
+            false => format!("before: {said}: {}", answer.ask),
         }
     });
     row.details.extend(earlier);
     row
+}
+
+fn answered(refused: bool, at: Timestamp, how: &str) -> String {
+    let word = if refused { "refused" } else { "approved" };
+    format!("{word} {} through {how}", time(at))
 }
 
 fn irreversible(report: &Report) -> Section {

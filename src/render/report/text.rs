@@ -8,7 +8,7 @@ use super::outline::tone;
 use super::outline::when;
 use crate::render::style::Style;
 use crate::render::style::Tone;
-use crate::render::style::in_one_line;
+use crate::render::style::whole;
 use crate::report::Report;
 
 /// How wide a name may be before what is said of it goes to the next line.
@@ -39,7 +39,7 @@ pub fn text(report: &Report, style: Style) -> String {
 
 fn summary(report: &Report, style: Style, out: &mut Vec<String>) {
     out.push(String::new());
-    for line in broken(&report.headline, style.width) {
+    for line in whole(&report.headline, style.width) {
         out.push(style.paint(tone(report.verdict), &line));
     }
     let figures: Vec<String> = figures(&report.counts)
@@ -58,7 +58,7 @@ fn draw(section: &Section, style: Style, out: &mut Vec<String>) {
     out.push(String::new());
     out.push(style.paint(Tone::Head, section.title));
     if !section.says.is_empty() {
-        let lines = broken(&section.says, room(style, 2));
+        let lines = whole(&section.says, room(style, 2));
         out.extend(lines.into_iter().map(|line| format!("  {line}")));
     }
     let longest = section.rows.iter().map(|r| r.head.chars().count()).max();
@@ -70,7 +70,7 @@ fn draw(section: &Section, style: Style, out: &mut Vec<String>) {
 
 fn draw_row(row: &Row, column: usize, style: Style, out: &mut Vec<String>) {
     let indent = column + 4;
-    let mut lines = broken(&row.text, room(style, indent)).into_iter();
+    let mut lines = whole(&row.text, room(style, indent)).into_iter();
     let first = lines.next().unwrap_or_default();
     let gap = column.saturating_sub(row.head.chars().count());
     if row.head.chars().count() <= column {
@@ -88,7 +88,7 @@ fn draw_row(row: &Row, column: usize, style: Style, out: &mut Vec<String>) {
         out.push(format!("{}{line}", " ".repeat(indent)));
     }
     for detail in &row.details {
-        for line in broken(detail, room(style, indent)) {
+        for line in whole(detail, room(style, indent)) {
             let line = style.paint(Tone::Dim, &line);
             out.push(format!("{}{line}", " ".repeat(indent)));
         }
@@ -101,25 +101,12 @@ fn room(style: Style, indent: usize) -> usize {
     style.width.saturating_sub(indent).max(TEXT_COLUMNS_MIN)
 }
 
-/// Breaks at spaces; a word that is too long stays whole, since half a name or command is of no use.
-fn broken(text: &str, width: usize) -> Vec<String> {
-    let words: Vec<String> = in_one_line(text)
-        .split_whitespace()
-        .map(str::to_owned)
-        .collect();
-    fill(&words, " ", width)
-}
-
 fn broken_at(parts: &[String], width: usize) -> Vec<String> {
-    fill(parts, ", ", width)
-}
-
-fn fill(parts: &[String], between: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for part in parts {
         match lines.last_mut() {
-            Some(line) if line.chars().count() + between.len() + part.chars().count() <= width => {
-                line.push_str(between);
+            Some(line) if line.chars().count() + 2 + part.chars().count() <= width => {
+                line.push_str(", ");
                 line.push_str(part);
             }
             _ => lines.push(part.clone()),
